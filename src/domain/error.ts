@@ -1,0 +1,122 @@
+import { z } from "zod";
+
+/**
+ * A failure as every surface prints it: OpenAI's error object plus the HTTP status that a non-streamed answer uses.
+ * @see https://platform.openai.com/docs/guides/error-codes
+ */
+export const Failure = z.object({
+  status: z.int(),
+  type: z.string(),
+  code: z.string(),
+  message: z.string(),
+  param: z.string().exactOptional(),
+  /** How long the client should wait before it tries again, in ms. */
+  retryAfterMs: z.number().exactOptional(),
+  /** False tells SDKs not to repeat the request (`x-should-retry`). */
+  shouldRetry: z.boolean().exactOptional(),
+});
+export type Failure = z.infer<typeof Failure>;
+
+/** Thrown for anything a client must be told; the one Fastify error handler prints it as OpenAI's envelope. */
+export class ApiError extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.name = "ApiError";
+    this.failure = failure;
+  }
+}
+
+const INVALID = "invalid_request_error";
+const SERVER = "server_error";
+
+/** 400: a request field that cannot be accepted; `param` is its path, for example `messages[2].content`. */
+export function invalidRequest(param: string | undefined, message: string, code = "invalid_value"): ApiError {
+  return new ApiError({
+    status: 400,
+    type: INVALID,
+    code,
+    message,
+    ...(param === undefined ? {} : { param }),
+  });
+}
+
+/** 401: no credential, or one that no key matches. */
+export function invalidApiKey(message: string): ApiError {
+  return new ApiError({ status: 401, type: INVALID, code: "invalid_api_key", message });
+}
+
+/** 403: a browser origin that is not on the allow-list. */
+export function originNotAllowed(origin: string): ApiError {
+  const message = `Origin ${JSON.stringify(origin)} is not allowed. Add it to API_SERVER_CORS_ORIGINS (comma-separated exact origins).`;
+  return new ApiError({ status: 403, type: INVALID, code: "origin_not_allowed", message });
+}
+
+/** 404: an id that does not exist or is somebody else's; the two are never told apart. */
+export function notFound(code: string, message: string): ApiError {
+  return new ApiError({ status: 404, type: INVALID, code, message });
+}
+
+/** 421: a Host header that names neither this machine nor an allowed host (DNS rebinding). */
+export function misdirectedHost(host: string): ApiError {
+  const message = `Host ${JSON.stringify(host)} is not served here. Add it to API_SERVER_ALLOWED_HOSTS if it should be.`;
+  return new ApiError({ status: 421, type: INVALID, code: "host_not_allowed", message });
+}
+
+/** Any other refusal by HTTP rules (405, 413, 415, 431 …). */
+export function httpRefusal(status: number, code: string, message: string): ApiError {
+  return new ApiError({ status, type: INVALID, code, message });
+}
+
+/** 429: a limit of this server was reached; the client should come back after `retryAfterMs`. */
+export function tooManyRequests(message: string, retryAfterMs = 1_000): ApiError {
+  const code = "rate_limit_exceeded";
+  return new ApiError({ status: 429, type: "rate_limit_error", code, message, retryAfterMs });
+}
+
+/** 503: the server is shutting down and takes no new work. */
+export function draining(): ApiError {
+  const message = "The server is shutting down; send the request again in a moment.";
+  return new ApiError({ status: 503, type: SERVER, code: "gateway_draining", message, retryAfterMs: 1_000 });
+}
+
+/** What a run ends with when it outlived its wall-clock limit. */
+export function runTimeout(limitMs: number): Failure {
+  const message = `The run took longer than its limit of ${Math.round(limitMs / 1000)} s (agent.max_run_seconds).`;
+  return { status: 504, type: SERVER, code: "run_timeout", message };
+}
+
+/** What a run ends with when the model repeats one call with one result and does not stop. */
+export function toolLoop(name: string, times: number): Failure {
+  const message = `The model called ${name} ${times} times in a row with the same arguments and the same result.`;
+  return { status: 502, type: SERVER, code: "tool_loop", message, shouldRetry: false };
+}
+
+/** What a run ends with when the server stops before the run does. */
+export function serverShutdown(): Failure {
+  const message = "The server shut down before the answer was complete.";
+  return { status: 503, type: SERVER, code: "server_shutdown", message };
+}
+
+/** What a foreground run ends with when the process that served it died. */
+export function serverRestarted(): Failure {
+  const message = "The server was restarted before the answer was complete.";
+  return { status: 503, type: SERVER, code: "server_restarted", message };
+}
+
+/** What a run ends with when its result could not be stored. */
+export function storageFailed(full: boolean): Failure {
+  const message = full
+    ? "The disk is full: the result could not be stored."
+    : "The result could not be stored.";
+  const code = full ? "storage_full" : "storage_unavailable";
+  return { status: full ? 507 : 503, type: SERVER, code, message, retryAfterMs: 2_000 };
+}
+
+/** What a client sees of a fault of ours: nothing of the exception itself, which goes to the log only. */
+export function internalError(): Failure {
+  const message =
+    "The server had an internal error. Its log has the details, under the x-request-id of this answer.";
+  return { status: 500, type: SERVER, code: "internal_error", message };
+}

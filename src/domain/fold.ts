@@ -1,0 +1,111 @@
+import type { Failure } from "./error.ts";
+import { type AgentEvent, type CompletionReason, isTerminal, type TerminalEvent } from "./event.ts";
+import { numberOfPart } from "./id.ts";
+import type { Item } from "./item.ts";
+import type { Run, RunStatus } from "./run.ts";
+import { addUsage, NO_USAGE, type Usage } from "./usage.ts";
+
+/** What a run looks like after some of its events. */
+export interface RunState {
+  run: Run | undefined;
+  status: RunStatus;
+  input: Item[];
+  /** In transcript order; items whose `item.done` is still to come are in their last known form. */
+  items: Item[];
+  usage: Usage;
+  steps: number;
+  reason: CompletionReason | undefined;
+  error: Failure | undefined;
+  lastSeq: number;
+}
+
+/**
+ * The state that events add up to. Deltas are decoration: folding a log without them gives the same state once
+ * every item is done.
+ */
+export function fold(events: Iterable<AgentEvent>): RunState {
+  const state: RunState = {
+    run: undefined,
+    status: "queued",
+    input: [],
+    items: [],
+    usage: NO_USAGE,
+    steps: 0,
+    reason: undefined,
+    error: undefined,
+    lastSeq: 0,
+  };
+  const items = new Map<string, Item>();
+  for (const event of events) {
+    state.lastSeq = event.seq;
+    apply(state, items, event);
+  }
+  state.items = [...items.values()].sort((a, b) => (numberOfPart(a.id) ?? 0) - (numberOfPart(b.id) ?? 0));
+  return state;
+}
+
+function apply(state: RunState, items: Map<string, Item>, event: AgentEvent): void {
+  switch (event.type) {
+    case "run.created":
+      state.run = event.run;
+      state.input = event.input;
+      return;
+    case "run.started":
+      state.status = "running";
+      return;
+    case "step.started":
+      state.steps = event.step;
+      return;
+    case "item.added":
+      // A copy: deltas are written into it, and events are shared with every other reader.
+      items.set(event.item.id, structuredClone(event.item));
+      return;
+    case "item.done":
+      items.set(event.item.id, event.item);
+      return;
+    case "item.delta":
+      addDelta(items.get(event.itemId), event.channel, event.delta);
+      return;
+    case "step.done":
+      state.usage = addUsage(state.usage, event.usage);
+      return;
+    default:
+      if (isTerminal(event)) end(state, event);
+  }
+}
+
+function end(state: RunState, event: TerminalEvent): void {
+  state.usage = event.usage;
+  state.steps = event.steps;
+  if (event.type === "run.completed") {
+    state.status = "completed";
+    state.reason = event.reason;
+  } else if (event.type === "run.failed") {
+    state.status = "failed";
+    state.error = event.error;
+  } else {
+    state.status = "cancelled";
+  }
+}
+
+function addDelta(item: Item | undefined, channel: string, delta: string): void {
+  if (item === undefined || item.status !== "in_progress") return;
+  if (item.type === "function_call" && channel === "arguments") item.arguments += delta;
+  if (item.type === "function_call_output" && channel === "output" && typeof item.output === "string") {
+    item.output += delta;
+  }
+  if (item.type === "message" && channel === "text") appendText(item.content, delta);
+  if (item.type === "reasoning" && channel === "reasoning") appendSummary(item.summary, delta);
+}
+
+function appendText(content: { type: string; text?: string }[], delta: string): void {
+  const last = content.at(-1);
+  if (last?.type === "output_text") last.text = (last.text ?? "") + delta;
+  else content.push({ type: "output_text", text: delta });
+}
+
+function appendSummary(summary: { type: "summary_text"; text: string }[], delta: string): void {
+  const last = summary.at(-1);
+  if (last !== undefined) last.text += delta;
+  else summary.push({ type: "summary_text", text: delta });
+}

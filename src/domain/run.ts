@@ -1,0 +1,102 @@
+import { z } from "zod";
+import { ItemBody } from "./item.ts";
+
+/** Where a run was asked for; each surface is a view of the same events. */
+export const Surface = z.enum(["chat", "responses", "runs", "jobs"]);
+export type Surface = z.infer<typeof Surface>;
+
+export const RunStatus = z.enum(["queued", "running", "completed", "failed", "cancelled", "interrupted"]);
+export type RunStatus = z.infer<typeof RunStatus>;
+
+/** A tool as a model sees it; `parameters` is a JSON Schema. */
+export const ToolSpec = z.object({
+  name: z.string(),
+  description: z.string().exactOptional(),
+  parameters: z.record(z.string(), z.unknown()),
+  strict: z.boolean().exactOptional(),
+});
+export type ToolSpec = z.infer<typeof ToolSpec>;
+
+/** What the model may or must call on its first step; `names` narrows it to some of the client's tools. */
+export const ToolChoice = z.object({
+  mode: z.enum(["auto", "none", "required"]),
+  names: z.array(z.string()).exactOptional(),
+});
+export type ToolChoice = z.infer<typeof ToolChoice>;
+
+/** How the answer must be shaped. */
+export const OutputFormat = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("json_object") }),
+  z.object({
+    type: z.literal("json_schema"),
+    name: z.string(),
+    description: z.string().exactOptional(),
+    schema: z.record(z.string(), z.unknown()),
+    strict: z.boolean().exactOptional(),
+  }),
+]);
+export type OutputFormat = z.infer<typeof OutputFormat>;
+
+/** Sampling and output settings that a request passes to each model call. */
+export const ModelSettings = z.object({
+  temperature: z.number().exactOptional(),
+  topP: z.number().exactOptional(),
+  stop: z.array(z.string()).exactOptional(),
+  maxOutputTokens: z.number().exactOptional(),
+  presencePenalty: z.number().exactOptional(),
+  frequencyPenalty: z.number().exactOptional(),
+  seed: z.number().exactOptional(),
+  format: OutputFormat.exactOptional(),
+  reasoningEffort: z.string().exactOptional(),
+  parallelToolCalls: z.boolean().exactOptional(),
+  serviceTier: z.string().exactOptional(),
+  user: z.string().exactOptional(),
+  metadata: z.record(z.string(), z.string()).exactOptional(),
+});
+export type ModelSettings = z.infer<typeof ModelSettings>;
+
+/** The model a run was asked for and the one that serves it. */
+export const RunModel = z.object({
+  /** The `model` of the request, echoed to the client. */
+  asked: z.string(),
+  /** The configured provider's name. */
+  provider: z.string(),
+  /** The model id sent upstream. */
+  served: z.string(),
+});
+export type RunModel = z.infer<typeof RunModel>;
+
+/** A run's identity and terms, as its `run.created` event records them. */
+export const Run = z.object({
+  id: z.custom<`run_${string}`>((id) => typeof id === "string" && id.startsWith("run_")),
+  /** The principal that started it; everything of the run is looked up by id and owner. */
+  owner: z.string(),
+  surface: Surface,
+  createdAt: z.number(),
+  model: RunModel,
+  sessionId: z.string().exactOptional(),
+  /** Where its history ends: the items of that run and of its ancestors. */
+  parent: z.object({ runId: z.string() }).exactOptional(),
+});
+export type Run = z.infer<typeof Run>;
+
+/** Everything that the agent needs to do a run; made by a surface's decoder. */
+export const RunInput = z.object({
+  run: Run,
+  /** `agent`: core prompt, tools, memory. `plain`: the bare model, for titles, tags and `-lite`. */
+  mode: z.enum(["agent", "plain"]),
+  /** What the client sent: for a stateless surface the whole conversation, else only what is new. */
+  items: z.array(ItemBody),
+  /** The frontend's own system text; a second block after the core prompt, for this run only. */
+  instructions: z.string().exactOptional(),
+  tools: z.array(ToolSpec),
+  toolChoice: ToolChoice,
+  settings: ModelSettings,
+  /** True when somebody reads deltas from the start, so that the upstream is worth streaming. */
+  deltas: z.boolean(),
+  /** `output`: the run's input is not stored (a stateless chat); `all`: it is history for later runs. */
+  keep: z.enum(["output", "all"]),
+  /** Epoch ms after which the run may be swept, or undefined to keep it as long as its session. */
+  expiresAt: z.number().exactOptional(),
+});
+export type RunInput = z.infer<typeof RunInput>;

@@ -1,0 +1,51 @@
+import type { z } from "zod";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { Workspace } from "./workspace.ts";
+
+/**
+ * What repeating a call would do; it decides what recovery after a crash may repeat.
+ * `read`: nothing. `idempotent`: nothing more, with the same call id. `write`: it would happen again.
+ */
+export type Effect = "read" | "idempotent" | "write";
+
+/** What a tool may use; everything reaches it from here, never by import. */
+export interface ToolContext {
+  callId: string;
+  /** Aborted when the run stops; a tool must then end at once and leave nothing running. */
+  signal: AbortSignal;
+  /** File access that cannot leave the workspace. */
+  workspace: Workspace;
+  /** Where commands run. */
+  sandbox: Sandbox;
+  /** Tells watchers how far the call is, in a few words or as raw output. */
+  progress(text: string): void;
+}
+
+/** A tool as its file defines it. */
+export interface Tool<Schema extends z.ZodType = z.ZodType> {
+  name: string;
+  toolset: string;
+  /** For the model: what it does, when to use it, what it answers. */
+  description: string;
+  /** For people: shown with progress. */
+  emoji: string;
+  effect: Effect;
+  parameters: Schema;
+  /** The argument worth showing in a progress line, for example the command. */
+  preview(args: z.infer<Schema>): string;
+  /** The command as a shell would run it, when the tool runs one: it is what the policy judges. */
+  command?(args: z.infer<Schema>): string;
+  /**
+   * Does the call; the text is what the model reads.
+   * @throws anything: the model then reads the message as the tool's error.
+   */
+  run(args: z.infer<Schema>, context: ToolContext): Promise<string>;
+}
+
+/** Types a tool's parts against its parameters; the object is returned as it is. */
+export function defineTool<Schema extends z.ZodType>(tool: Tool<Schema>): Tool<Schema> {
+  return tool;
+}
+
+/** An error whose message is meant for the model. */
+export class ToolError extends Error {}
