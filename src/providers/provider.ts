@@ -105,4 +105,6 @@ export interface Provider {
   /** The wire format, for example `chat-completions`; opaque reasoning goes back only to its own protocol and model. */
   readonly protocol: string;
   generate(request: ModelRequest, sink: ModelSink | undefined, signal: AbortSignal): Promise<ModelResult>;
+  /** Closes its connections. */
+  close(): Promise<void>;
 }

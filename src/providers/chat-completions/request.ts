@@ -1,0 +1,182 @@
+import type {
+  ChatCompletionCreateParams,
+  ChatCompletionMessageParam,
+} from "openai/resources/chat/completions";
+import {
+  type FunctionCallBody,
+  type ItemBody,
+  type Part,
+  type ReasoningBody,
+  textOf,
+} from "../../domain/item.ts";
+import type { ModelSettings, OutputFormat, ToolChoice, ToolSpec } from "../../domain/run.ts";
+import type { ModelRequest } from "../provider.ts";
+
+/** The wire format's name; reasoning is sent back only to the protocol and model that made it. */
+export const PROTOCOL = "chat-completions";
+
+/** Fields of the request by their names; the values come from validated settings. */
+type Params = { [Name in keyof ChatCompletionCreateParams]?: unknown };
+
+/** The JSON body of one call. `openai`: the upstream is OpenAI itself, which renamed a field. */
+export function requestBody(request: ModelRequest, options: { openai: boolean }): string {
+  const head = `{"model":${JSON.stringify(request.model)},"messages":[${messages(request)}]`;
+  const tools = request.tools.length === 0 ? "" : `,"tools":[${request.tools.map(toolJson).join(",")}]`;
+  const rest = JSON.stringify(settings(request, options.openai)).slice(1);
+  return rest === "}" ? `${head}${tools}}` : `${head}${tools},${rest}`;
+}
+
+/** Our settings that go upstream as they are, and their names on the wire. */
+const PLAIN_SETTINGS = [
+  ["temperature", "temperature"],
+  ["topP", "top_p"],
+  ["stop", "stop"],
+  ["presencePenalty", "presence_penalty"],
+  ["frequencyPenalty", "frequency_penalty"],
+  ["seed", "seed"],
+  ["user", "user"],
+  ["reasoningEffort", "reasoning_effort"],
+] as const satisfies [keyof ModelSettings, keyof Params][];
+
+function settings(request: ModelRequest, openai: boolean): Params {
+  const { settings: given, toolChoice, tools } = request;
+  const params: Params = {};
+  for (const [ours, theirs] of PLAIN_SETTINGS) {
+    if (given[ours] !== undefined) params[theirs] = given[ours];
+  }
+  if (given.maxOutputTokens !== undefined) {
+    params[openai ? "max_completion_tokens" : "max_tokens"] = given.maxOutputTokens;
+  }
+  if (given.format !== undefined) params.response_format = responseFormat(given.format);
+  if (given.serviceTier !== undefined && openai) params.service_tier = given.serviceTier;
+  if (tools.length > 0) Object.assign(params, toolSettings(toolChoice, given.parallelToolCalls));
+  if (request.stream) Object.assign(params, { stream: true, stream_options: { include_usage: true } });
+  return params;
+}
+
+function toolSettings(choice: ToolChoice, parallel: boolean | undefined): Params {
+  const params: Params = {};
+  const only = choice.names?.length === 1 ? choice.names[0] : undefined;
+  if (choice.mode === "required" && only !== undefined) {
+    params.tool_choice = { type: "function", function: { name: only } };
+  } else if (choice.mode !== "auto") params.tool_choice = choice.mode;
+  if (parallel !== undefined) params.parallel_tool_calls = parallel;
+  return params;
+}
+
+function responseFormat(format: OutputFormat): ChatCompletionCreateParams["response_format"] {
+  if (format.type === "json_object") return { type: "json_object" };
+  const { type, ...schema } = format;
+  return { type, json_schema: schema };
+}
+
+const toolTexts = new WeakMap<ToolSpec, string>();
+
+function toolJson(tool: ToolSpec): string {
+  let text = toolTexts.get(tool);
+  if (text === undefined) {
+    text = JSON.stringify({ type: "function", function: tool });
+    toolTexts.set(tool, text);
+  }
+  return text;
+}
+
+/**
+ * One system message, the core prompt first: many chat templates refuse a second one, and the joined text still
+ * begins with the same bytes for the upstream's prompt cache.
+ */
+function messages(request: ModelRequest): string {
+  const system = [request.core, request.instructions ?? ""].filter((text) => text !== "").join("\n\n");
+  const texts = system === "" ? [] : [`{"role":"system","content":${JSON.stringify(system)}}`];
+  const items = request.items;
+  const turn = lastUserMessage(items);
+  for (let i = 0; i < items.length; ) {
+    const end = endOfAssistant(items, i);
+    if (end > i) texts.push(JSON.stringify(assistantMessage(items.slice(i, end), request.model, i > turn)));
+    else texts.push(JSON.stringify(otherMessage(items[i] as ItemBody)));
+    i = Math.max(end, i + 1);
+  }
+  return texts.join(",");
+}
+
+function lastUserMessage(items: readonly ItemBody[]): number {
+  return items.findLastIndex((item) => item.type === "message" && item.role === "user");
+}
+
+/** Reasoning, text and calls of one model step are one message on the wire. */
+function endOfAssistant(items: readonly ItemBody[], from: number): number {
+  let end = from;
+  for (let item = items[end]; item !== undefined && isAssistant(item); item = items[end]) {
+    end++;
+  }
+  return end;
+}
+
+function isAssistant(item: ItemBody): boolean {
+  const { type } = item;
+  return (
+    type === "reasoning" || type === "function_call" || (type === "message" && item.role === "assistant")
+  );
+}
+
+function assistantMessage(
+  items: readonly ItemBody[],
+  model: string,
+  current: boolean,
+): ChatCompletionMessageParam {
+  const text = items
+    .map((item) => (item.type === "message" ? assistantText(item.content) : ""))
+    .filter(Boolean);
+  const calls = items.filter((item): item is FunctionCallBody => item.type === "function_call");
+  const message: ChatCompletionMessageParam & { reasoning_content?: string } = {
+    role: "assistant",
+    content: text.length === 0 && calls.length > 0 ? null : text.join("\n\n"),
+  };
+  if (calls.length === 0) return message;
+  message.tool_calls = calls.map((call) => ({
+    id: call.call_id,
+    type: "function",
+    function: { name: call.name, arguments: call.arguments },
+  }));
+  // Thinking models want it back while their own tool calls are being answered, and refuse it later.
+  const reasoning = current ? ownReasoning(items, model) : "";
+  if (reasoning !== "") message.reasoning_content = reasoning;
+  return message;
+}
+
+function ownReasoning(items: readonly ItemBody[], model: string): string {
+  return items
+    .filter((item): item is ReasoningBody => item.type === "reasoning")
+    .filter(({ maker }) => maker?.protocol === PROTOCOL && maker.model === model)
+    .flatMap((item) => item.summary.map((part) => part.text))
+    .join("\n\n");
+}
+
+function assistantText(content: readonly Part[]): string {
+  return content.map((part) => (part.type === "refusal" ? part.refusal : textOf([part]))).join("");
+}
+
+function otherMessage(item: ItemBody): ChatCompletionMessageParam {
+  if (item.type === "function_call_output") {
+    return { role: "tool", tool_call_id: item.call_id, content: textOf(item.output) };
+  }
+  if (item.type === "message") {
+    if (item.role !== "user") return { role: "system", content: textOf(item.content) };
+    return { role: "user", content: userContent(item.content) };
+  }
+  // A compaction stands in for what came before it.
+  const summary = item.type === "compaction" ? item.encrypted_content : "";
+  return { role: "user", content: `Summary of the conversation so far:\n${summary}` };
+}
+
+type UserContent = Extract<ChatCompletionMessageParam, { role: "user" }>["content"];
+
+/** Text alone goes as a string, which every server takes; parts only where there are images. */
+function userContent(content: readonly Part[]): UserContent {
+  if (!content.some((part) => part.type === "input_image")) return textOf(content);
+  return content.map((part) => {
+    if (part.type !== "input_image") return { type: "text", text: textOf([part]) };
+    const detail = part.detail === undefined || part.detail === "original" ? {} : { detail: part.detail };
+    return { type: "image_url", image_url: { url: part.image_url, ...detail } };
+  });
+}
