@@ -30,10 +30,11 @@ export interface ModelCall {
 /** What a model makes, in the order in which it began each. */
 export type ModelItem = MessageBody | ReasoningBody | ModelCall;
 
-/** The beginning of the item at `index` of the coming result, or more text of it. */
+/** The beginning of the item at `index` of the coming result, more text of it, or news for a person (a retry). */
 export type ModelEvent =
   | { type: "item"; index: number; item: ModelItem }
-  | { type: "delta"; index: number; channel: "text" | "reasoning" | "refusal" | "arguments"; delta: string };
+  | { type: "delta"; index: number; channel: "text" | "reasoning" | "refusal" | "arguments"; delta: string }
+  | { type: "status"; kind: "retry"; text: string };
 
 /** Takes what one network read brought, in order. Called synchronously; must not throw. */
 export type ModelSink = (events: ModelEvent[]) => void;
@@ -94,7 +95,7 @@ const RETRYABLE: ReadonlySet<ProviderErrorKind> = new Set([
 /**
  * A remote endpoint that speaks one protocol.
  *
- * `generate` asks the model once. It calls `sink` only while it streams, then resolves with the whole answer; a
+ * `generate` asks the model once. It tells `sink` what streams in, then resolves with the whole answer; a
  * stream that ends without a finish reason is an error of kind `truncated`, never a result.
  * @throws ProviderError for every upstream failure; the signal's reason when aborted (the upstream request is then
  * already closed).
@@ -104,7 +105,7 @@ export interface Provider {
   readonly name: string;
   /** The wire format, for example `chat-completions`; opaque reasoning goes back only to its own protocol and model. */
   readonly protocol: string;
-  generate(request: ModelRequest, sink: ModelSink | undefined, signal: AbortSignal): Promise<ModelResult>;
+  generate(request: ModelRequest, sink: ModelSink, signal: AbortSignal): Promise<ModelResult>;
   /** Closes its connections. */
   close(): Promise<void>;
 }

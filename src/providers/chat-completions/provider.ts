@@ -1,3 +1,4 @@
+import type { ToolSpec } from "../../domain/run.ts";
 import { createEndpoint, type EndpointOptions } from "../http.ts";
 import type { Provider } from "../provider.ts";
 import { readAnswer } from "./answer.ts";
@@ -15,12 +16,13 @@ export interface ChatCompletionsOptions extends EndpointOptions {
  */
 export function createChatCompletionsProvider(options: ChatCompletionsOptions): Provider {
   const endpoint = createEndpoint(options);
+  const toolTexts = new WeakMap<ToolSpec, string>();
   const openai = endpoint.url.hostname === "api.openai.com";
   return {
     name: options.name,
     protocol: PROTOCOL,
     async generate(request, sink, signal) {
-      const body = requestBody(request, { openai });
+      const body = requestBody(request, { openai, toolTexts });
       if (!request.stream)
         return readAnswer(await endpoint.post({ path: PATH, body, signal }), request.model);
       const reader = new StreamReader(request.model, sink);

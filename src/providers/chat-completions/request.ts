@@ -18,10 +18,21 @@ export const PROTOCOL = "chat-completions";
 /** Fields of the request by their names; the values come from validated settings. */
 type Params = { [Name in keyof ChatCompletionCreateParams]?: unknown };
 
-/** The JSON body of one call. `openai`: the upstream is OpenAI itself, which renamed a field. */
-export function requestBody(request: ModelRequest, options: { openai: boolean }): string {
+/** What a provider knows beyond one request. */
+export interface RequestOptions {
+  /** The upstream is OpenAI itself, which renamed a field. */
+  openai: boolean;
+  /** The wire form of tools that were sent before. */
+  toolTexts: WeakMap<ToolSpec, string>;
+}
+
+/** The JSON body of one call. */
+export function requestBody(request: ModelRequest, options: RequestOptions): string {
   const head = `{"model":${JSON.stringify(request.model)},"messages":[${messages(request)}]`;
-  const tools = request.tools.length === 0 ? "" : `,"tools":[${request.tools.map(toolJson).join(",")}]`;
+  const tools =
+    request.tools.length === 0
+      ? ""
+      : `,"tools":[${request.tools.map((tool) => toolJson(tool, options.toolTexts)).join(",")}]`;
   const rest = JSON.stringify(settings(request, options.openai)).slice(1);
   return rest === "}" ? `${head}${tools}}` : `${head}${tools},${rest}`;
 }
@@ -70,9 +81,7 @@ function responseFormat(format: OutputFormat): ChatCompletionCreateParams["respo
   return { type, json_schema: schema };
 }
 
-const toolTexts = new WeakMap<ToolSpec, string>();
-
-function toolJson(tool: ToolSpec): string {
+function toolJson(tool: ToolSpec, toolTexts: WeakMap<ToolSpec, string>): string {
   let text = toolTexts.get(tool);
   if (text === undefined) {
     text = JSON.stringify({ type: "function", function: tool });

@@ -26,7 +26,7 @@ interface OpenCall {
 /** Reads a chat completions stream: text in, events to the sink once per network read, the whole answer at the end. */
 export class StreamReader {
   readonly #model: string;
-  readonly #sink: ModelSink | undefined;
+  readonly #sink: ModelSink;
   readonly #parser: EventSourceParser;
   readonly #assembler = new Assembler();
   #reasoning: number | undefined;
@@ -39,7 +39,7 @@ export class StreamReader {
   #done = false;
   #ended = false;
 
-  constructor(model: string, sink: ModelSink | undefined) {
+  constructor(model: string, sink: ModelSink) {
     this.#model = model;
     this.#sink = sink;
     this.#parser = createParser({
@@ -55,7 +55,7 @@ export class StreamReader {
   feed(text: string): void {
     this.#parser.feed(text);
     const events = this.#assembler.drain();
-    if (events.length > 0) this.#sink?.(events);
+    if (events.length > 0) this.#sink(events);
   }
 
   /** @throws ProviderError of kind `truncated` when the stream ended without a finish reason. */

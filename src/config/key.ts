@@ -1,0 +1,68 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { type Config, ConfigError } from "./load.ts";
+
+/** The bearer key that clients must send, and whether it was made just now. */
+export interface ServerKey {
+  value: string;
+  created: boolean;
+}
+
+const MIN_KEY_LENGTH = 16;
+
+/** Sample keys that people leave in; the reference refuses the same. */
+const PLACEHOLDERS =
+  /^(\*{1,3}|changeme|your[-_]api[-_]key|your_api_key_here|placeholder|example|dummy|null|none)$/i;
+
+/** Whether only this machine can reach an address to listen on. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/**
+ * The configured key, or on loopback a new one, stored in the home's `.env` for this user only.
+ * @throws ConfigError when the server would be reachable from outside with no key or a weak one.
+ */
+export function ensureServerKey(config: Config): ServerKey {
+  const { host, key } = config.settings.server;
+  const cure = `Set API_SERVER_KEY in ${config.home.envFile}, for example to the output of: openssl rand -hex 32`;
+  if (isLoopback(host)) {
+    return key === undefined || key.trim() === "" ? createKey(config) : { value: key, created: false };
+  }
+  if (key === undefined || key.trim() === "") {
+    throw new ConfigError(`Listening on ${host} needs a key of its own, since others can reach it. ${cure}`);
+  }
+  if (key.length < MIN_KEY_LENGTH || PLACEHOLDERS.test(key)) {
+    const fault = PLACEHOLDERS.test(key) ? "a placeholder" : `shorter than ${MIN_KEY_LENGTH} characters`;
+    throw new ConfigError(`The API key is ${fault}, which is too weak to listen on ${host}. ${cure}`);
+  }
+  return { value: key, created: false };
+}
+
+function createKey(config: Config): ServerKey {
+  const value = `hermes-${randomBytes(24).toString("base64url")}`;
+  const file = config.home.envFile;
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
+    const kept = lines.filter((line) => !/^\s*(export\s+)?API_SERVER_KEY\s*=/.test(line));
+    while (kept.at(-1) === "") kept.pop();
+    const temporary = `${file}.${process.pid}.tmp`;
+    writeFileSync(temporary, [...kept, `API_SERVER_KEY=${value}`, ""].join("\n"), { mode: 0o600 });
+    chmodSync(temporary, 0o600);
+    renameSync(temporary, file);
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? "unknown error";
+    throw new ConfigError(
+      `No API key is set and a new one cannot be stored in ${file} (${reason}). Set API_SERVER_KEY.`,
+    );
+  }
+  return { value, created: true };
+}
+
+/** A reason to warn about a key that is accepted only because nobody else can reach the server. */
+export function keyWarning(key: string): string | undefined {
+  if (key.length >= MIN_KEY_LENGTH && !PLACEHOLDERS.test(key)) return undefined;
+  return "The API key is weak. It is accepted because the server listens on loopback only.";
+}

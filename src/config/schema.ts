@@ -1,0 +1,122 @@
+import { z } from "zod";
+
+/** One alias of `model_routes`. */
+export const ModelRoute = z.strictObject({
+  model: z.string().min(1),
+  provider: z.string().min(1).exactOptional(),
+  api_key: z.string().min(1).exactOptional(),
+  base_url: z.url({ protocol: /^https?$/ }).exactOptional(),
+});
+export type ModelRoute = z.infer<typeof ModelRoute>;
+
+/** A list, or a comma-separated text as environment variables have it. */
+const List = z.union([
+  z.array(z.string()),
+  z.string().transform((text) =>
+    text
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== ""),
+  ),
+]);
+
+/** A whole number, also as environment variables have it. */
+const Whole = z.union([z.int(), z.string().regex(/^\d+$/, "must be a whole number").transform(Number)]);
+const Seconds = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, "must be a number")
+    .transform(Number),
+]);
+const Flag = z.union([
+  z.boolean(),
+  z
+    .string()
+    .regex(/^(1|0|true|false|yes|no|on|off)$/i, "must be true or false")
+    .transform((text) => /^(1|true|yes|on)$/i.test(text)),
+]);
+const Port = Whole.pipe(z.int().min(0).max(65_535));
+
+/** `gateway.api_server`: the HTTP server. */
+export const ServerSection = z.strictObject({
+  /** The reference's switch; this process is the API server, so it changes nothing. */
+  enabled: Flag.default(true),
+  host: z.string().min(1).default("127.0.0.1"),
+  port: Port.default(8642),
+  key: z.string().exactOptional(),
+  cors_origins: List.default([]),
+  allowed_hosts: List.default([]),
+  model_name: z.string().min(1).max(128).exactOptional(),
+  max_concurrent_runs: Whole.default(64),
+  model_routes: z.record(z.string().min(1), ModelRoute).default({}),
+  direct_model_requests: Flag.default(false),
+  tool_progress_events: Flag.default(true),
+  history_tool_output_max_chars: Whole.default(0),
+  /** How server-run tools show in a chat stream of a client that is not recognised. */
+  tool_progress: z.enum(["fields", "events", "openwebui", "off"]).default("fields"),
+  client_tools: z.enum(["allow", "ignore"]).default("allow"),
+  /** What a client's disconnect before the end does. */
+  on_disconnect: z.enum(["cancel", "continue"]).default("cancel"),
+  disconnect_grace_ms: Whole.default(0),
+  /** Answer every request of at most 8 output tokens as a background call, without tools. */
+  small_requests_are_background: Flag.default(false),
+  drain_timeout_seconds: Seconds.default(20),
+  keepalive_seconds: Seconds.pipe(z.number().min(0.01).max(15)).default(10),
+  write_timeout_seconds: Seconds.default(60),
+});
+
+/** `llm`: the model behind the agent. */
+export const LlmSection = z.strictObject({
+  /** A preset (`openai`, `anthropic`, `openrouter`, `demo` …) or a protocol; `protocol` is another name for it. */
+  provider: z.string().min(1).exactOptional(),
+  protocol: z.string().min(1).exactOptional(),
+  base_url: z.url({ protocol: /^https?$/ }).exactOptional(),
+  api_key: z.string().min(1).exactOptional(),
+  model: z.string().min(1).exactOptional(),
+  context_length: Whole.exactOptional(),
+  timeout_seconds: Seconds.default(600),
+  idle_timeout_seconds: Seconds.default(120),
+  max_retries: Whole.default(2),
+  upstream_stream: z.enum(["auto", "always", "never"]).default("auto"),
+  autodetect: Flag.default(true),
+});
+
+/** `agent`: the limits of one run. */
+export const AgentSection = z.strictObject({
+  max_steps: Whole.pipe(z.int().min(1)).default(90),
+  /** The reference's name for `max_steps`. */
+  max_turns: Whole.pipe(z.int().min(1)).exactOptional(),
+  max_run_seconds: Seconds.default(3600),
+  /** Output tokens of one run in all; 0 for no limit. */
+  max_output_tokens: Whole.default(0),
+  /** Text that is added to every request's own system prompt. */
+  ephemeral_system_prompt: z.string().exactOptional(),
+});
+
+export const ApprovalsSection = z.strictObject({
+  /** `off` runs what would ask; the hardline list stays denied. */
+  mode: z.enum(["manual", "off"]).default("manual"),
+});
+
+export const StorageSection = z.strictObject({
+  /** `normal` survives a killed process; `full` also a power cut, at the price of one disk sync per commit. */
+  sync: z.enum(["normal", "full"]).default("normal"),
+});
+
+export const LogSection = z.strictObject({
+  level: z.enum(["silent", "error", "warn", "info", "debug", "trace"]).default("info"),
+});
+
+/** The sections of config.yaml that are ours. Sections of other names get one warning and are left alone. */
+export const Settings = z.object({
+  server: ServerSection,
+  llm: LlmSection,
+  agent: AgentSection,
+  approvals: ApprovalsSection,
+  storage: StorageSection,
+  log: LogSection,
+  /** The only directory that file tools may touch; default: where the server was started. */
+  workspace: z.string().min(1).exactOptional(),
+});
+export type Settings = z.infer<typeof Settings>;

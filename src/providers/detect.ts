@@ -1,0 +1,112 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { request } from "undici";
+import { isJsonObject } from "../lib/json.ts";
+
+/** A model server found on this machine. */
+export interface LocalModel {
+  /** The preset's name. */
+  preset: "ollama" | "lmstudio" | "llamacpp";
+  baseUrl: string;
+  model: string;
+}
+
+/** Which port belongs to whom; injected so that tests need not own the usual ports. */
+export interface DetectOptions {
+  candidates?: readonly { preset: LocalModel["preset"]; port: number }[];
+  timeoutMs?: number;
+}
+
+const CANDIDATES = [
+  { preset: "ollama", port: 11434 },
+  { preset: "lmstudio", port: 1234 },
+  { preset: "llamacpp", port: 8080 },
+] as const;
+
+const TIMEOUT_MS = 150;
+
+/**
+ * Looks for a local model server on its usual loopback port, in order of preference, and takes its first model.
+ * A port is asked only when this user or root listens on it: another user's process could pose as a model and make
+ * the agent run its commands. Ends within the timeout, whatever the ports do.
+ */
+export async function detectLocalModel(options: DetectOptions = {}): Promise<LocalModel | undefined> {
+  const candidates = options.candidates ?? CANDIDATES;
+  const signal = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+  const found = await Promise.all(
+    candidates.map(async ({ preset, port }) => {
+      const baseUrl = `http://127.0.0.1:${port}/v1`;
+      if (!(await isOwnPort(port, signal))) return undefined;
+      const model = await firstModel(baseUrl, { signal });
+      return model === undefined ? undefined : { preset, baseUrl, model };
+    }),
+  );
+  return found.find((local) => local !== undefined);
+}
+
+/** How to ask an upstream for its models. */
+export interface ListOptions {
+  signal: AbortSignal;
+  headers?: Record<string, string>;
+}
+
+/** Models that cannot answer a chat. */
+const NO_CHAT = /embed|rerank|whisper|tts|moderation|dall-e/i;
+const MAX_LIST_BYTES = 4 * 1024 * 1024;
+
+/** The first model that an upstream lists and that can chat, or undefined when it lists none or does not answer. */
+export async function firstModel(baseUrl: string, options: ListOptions): Promise<string | undefined> {
+  try {
+    const { signal, headers = {} } = options;
+    const response = await request(`${baseUrl}/models`, { signal, headers });
+    if (response.statusCode !== 200 || Number(response.headers["content-length"] ?? 0) > MAX_LIST_BYTES) {
+      response.body.destroy();
+      return undefined;
+    }
+    const body: unknown = await response.body.json();
+    const models: unknown[] = isJsonObject(body) && Array.isArray(body["data"]) ? body["data"] : [];
+    const ids = models.map((model) => (isJsonObject(model) ? model["id"] : undefined));
+    return ids.find((id): id is string => typeof id === "string" && !NO_CHAT.test(id));
+  } catch {
+    // Nobody there, too slow, or no model server: each means that nothing was found.
+    return undefined;
+  }
+}
+
+/** Whether all listeners on a loopback port belong to this user or root. Unknown counts as no. */
+export async function isOwnPort(port: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    if (process.platform === "linux") return ownListeners(await procTables(), port, process.getuid?.() ?? -1);
+    if (process.platform === "darwin") return await seenByLsof(port, signal);
+    return false;
+  } catch {
+    return false;
+  }
+}
+
+async function procTables(): Promise<string> {
+  const tables = ["/proc/net/tcp", "/proc/net/tcp6"].map((file) => readFile(file, "utf8").catch(() => ""));
+  return (await Promise.all(tables)).join("\n");
+}
+
+const LISTEN = "0A";
+
+/** Reads the kernel's socket tables: local address and port in hex, state, and the owner's uid. */
+export function ownListeners(tables: string, port: number, uid: number): boolean {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const owners = tables
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => fields[1]?.endsWith(suffix) && fields[3] === LISTEN)
+    .map((fields) => Number(fields[7]));
+  return owners.length > 0 && owners.every((owner) => owner === uid || owner === 0);
+}
+
+/** Without root, lsof sees this user's own sockets only, so what it lists is ours. */
+async function seenByLsof(port: number, signal: AbortSignal): Promise<boolean> {
+  const { stdout } = await promisify(execFile)("lsof", ["-nP", `-iTCP:${port}`, "-sTCP:LISTEN", "-t"], {
+    signal,
+  });
+  return stdout.trim() !== "";
+}

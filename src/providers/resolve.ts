@@ -1,0 +1,243 @@
+import { invalidRequest } from "../domain/error.ts";
+import { firstModel, type LocalModel } from "./detect.ts";
+import { type Provider, ProviderError } from "./provider.ts";
+import {
+  authHeaders,
+  type CallPolicy,
+  completeUpstream,
+  createProvider,
+  type Upstream,
+  type UpstreamSettings,
+  type WellKnownKeys,
+} from "./upstream.ts";
+
+/** Which models there are and how to reach them. */
+export interface ModelsOptions {
+  /** The advertised name, for example `hermes-agent`. */
+  name: string;
+  /** The configured upstream, or undefined to take the first that is found. */
+  primary: UpstreamSettings | undefined;
+  keys: WellKnownKeys;
+  routes: Readonly<Record<string, UpstreamSettings & { model: string }>>;
+  /** Whether a bare `model` that is no name of ours is passed on to the default upstream. */
+  direct: boolean;
+  policy: CallPolicy;
+  /** Looks for a model server on this machine; undefined when that is switched off. */
+  detect: (() => Promise<LocalModel | undefined>) | undefined;
+  /** Replaces the upstreams by one provider; for tests. */
+  provider?: Provider;
+}
+
+/** Where a request goes. */
+export interface Target {
+  provider: Provider;
+  model: string;
+  /** `plain`: the bare model, without tools, memory and core prompt. */
+  mode: "agent" | "plain";
+}
+
+/** A model as `/v1/models` lists it. */
+export interface ModelEntry {
+  id: string;
+  /** The model behind an alias, or the entry's own id. */
+  root: string;
+  parent: string | null;
+}
+
+/** What serves by default, and why that; for the log. */
+export interface DefaultModel {
+  upstream: Upstream;
+  reason: string;
+}
+
+/** What a request says about its model. */
+export interface ModelQuestion {
+  model: string | undefined;
+  provider: string | undefined;
+}
+
+/** The models of one server. */
+export interface Models {
+  /** Found once; takes as long as looking for a local server does, at most. */
+  default(): Promise<DefaultModel>;
+  /**
+   * Finds what serves a request.
+   * @throws ApiError 400 for a provider that is not configured or contradicts the model; ProviderError when the
+   * upstream must be asked for its models and does not answer.
+   * @see hermes-agent's API, per-request model choice
+   */
+  resolve(question: ModelQuestion): Promise<Target>;
+  list(): ModelEntry[];
+  close(): Promise<void>;
+}
+
+/** Environment variables that configure an upstream alone, in order of preference. */
+const PREFERENCE = ["openai", "anthropic", "openrouter"];
+
+const LIST_TIMEOUT_MS = 5_000;
+
+/** Opens the models; nothing is asked or connected before the first use. */
+export function createModels(options: ModelsOptions): Models {
+  return new ConfiguredModels(options);
+}
+
+interface Choice {
+  mode: Target["mode"];
+  /** Undefined: the upstream's own default. */
+  model: string | undefined;
+}
+
+class ConfiguredModels implements Models {
+  readonly #options: ModelsOptions;
+  #default: Promise<DefaultModel> | undefined;
+  /** Upstreams other than the default, by alias or provider name. */
+  readonly #upstreams = new Map<string, Upstream>();
+  readonly #providers = new Map<Upstream, Provider>();
+
+  constructor(options: ModelsOptions) {
+    this.#options = options;
+  }
+
+  default(): Promise<DefaultModel> {
+    this.#default ??= chooseDefault(this.#options);
+    return this.#default;
+  }
+
+  async resolve(question: ModelQuestion): Promise<Target> {
+    const { routes, keys, name, direct } = this.#options;
+    const { provider, model } = parseQuestion(question, routes);
+    const alias = model === undefined ? undefined : routes[model];
+    if (alias !== undefined) {
+      const upstream = this.#upstream(`route ${model}`, () => completeUpstream(alias, keys));
+      return this.#target(upstream, { mode: "agent", model: alias.model });
+    }
+    const plain = model === `${name}-lite`;
+    const byDefault = plain || model === undefined || model === name || model === "default";
+    const choice: Choice = { mode: plain ? "plain" : "agent", model: byDefault ? undefined : model };
+    const { upstream } = await this.default();
+    if (provider === undefined) {
+      return this.#target(upstream, direct ? choice : { ...choice, model: undefined });
+    }
+    if (provider === upstream.name) return this.#target(upstream, choice);
+    return this.#target(
+      this.#upstream(provider, () => namedUpstream(provider, this.#options)),
+      choice,
+    );
+  }
+
+  list(): ModelEntry[] {
+    const { name, routes } = this.#options;
+    return [
+      { id: name, root: name, parent: null },
+      { id: `${name}-lite`, root: name, parent: name },
+      ...Object.entries(routes).map(([id, { model }]) => ({ id, root: model, parent: name })),
+    ];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#providers.values()].map((provider) => provider.close()));
+  }
+
+  #upstream(key: string, complete: () => Upstream): Upstream {
+    const known = this.#upstreams.get(key) ?? complete();
+    this.#upstreams.set(key, known);
+    return known;
+  }
+
+  async #target(upstream: Upstream, choice: Choice): Promise<Target> {
+    if (choice.model === undefined && upstream.model === undefined)
+      upstream.model = await listedModel(upstream);
+    const model = choice.model ?? (upstream.model as string);
+    return { provider: this.#provider(upstream), model, mode: choice.mode };
+  }
+
+  #provider(upstream: Upstream): Provider {
+    const known = this.#providers.get(upstream);
+    if (known !== undefined) return known;
+    const provider = this.#options.provider ?? createProvider(upstream, this.#options.policy);
+    this.#providers.set(upstream, provider);
+    return provider;
+  }
+}
+
+/** Reads `model` with its prefixes `@provider:model` and `provider::model`; an alias belongs to its own provider. */
+function parseQuestion(question: ModelQuestion, routes: ModelsOptions["routes"]): ModelQuestion {
+  const { model, provider } = question;
+  if (model === undefined) return question;
+  const prefix = /^(?:@([^:]+):|([^:]+)::)(.+)$/.exec(model);
+  const owner = prefix?.[1] ?? prefix?.[2] ?? routes[model]?.provider;
+  if (provider !== undefined && owner !== undefined && provider !== owner) {
+    const message = `The model "${model}" belongs to the provider "${owner}", not to "${provider}".`;
+    throw invalidRequest("provider", message, "provider_conflict");
+  }
+  return { model: prefix?.[3] ?? model, provider: provider ?? owner };
+}
+
+function namedUpstream(provider: string, options: ModelsOptions): Upstream {
+  const configured = PREFERENCE.filter((name) => options.keys[name] !== undefined);
+  if (!configured.includes(provider)) {
+    const known = configured.length === 0 ? "" : ` Besides the default there are: ${configured.join(", ")}.`;
+    throw invalidRequest(
+      "provider",
+      `The provider "${provider}" is not configured here.${known}`,
+      "provider_not_found",
+    );
+  }
+  return completeUpstream({ provider }, options.keys);
+}
+
+async function chooseDefault(options: ModelsOptions): Promise<DefaultModel> {
+  const { primary, keys } = options;
+  const completed = primary === undefined ? undefined : completePrimary(primary, keys);
+  if (completed !== undefined) return { upstream: completed, reason: "configured" };
+  const preset = PREFERENCE.find((name) => keys[name] !== undefined);
+  if (preset !== undefined) {
+    return {
+      upstream: completeUpstream({ provider: preset }, keys),
+      reason: `${preset.toUpperCase()}_API_KEY is set`,
+    };
+  }
+  const local = await options.detect?.();
+  if (local !== undefined) {
+    const settings = { provider: local.preset, baseUrl: local.baseUrl, model: primary?.model ?? local.model };
+    return {
+      upstream: completeUpstream(settings, keys),
+      reason: `found on this machine at ${local.baseUrl}`,
+    };
+  }
+  return { upstream: completeUpstream({ provider: "demo" }, keys), reason: "no model is configured" };
+}
+
+/** Undefined when the settings name only a model, which is then looked for at whatever upstream is found. */
+function completePrimary(primary: UpstreamSettings, keys: WellKnownKeys): Upstream | undefined {
+  if (primary.provider !== undefined || primary.baseUrl !== undefined) return completeUpstream(primary, keys);
+  const found = PREFERENCE.find((name) => keys[name] !== undefined);
+  const provider = presetOfKey(primary.apiKey) ?? presetOfModel(primary.model, keys) ?? found;
+  return provider === undefined ? undefined : completeUpstream({ ...primary, provider }, keys);
+}
+
+function presetOfKey(apiKey: string | undefined): string | undefined {
+  if (apiKey === undefined) return undefined;
+  if (apiKey.startsWith("sk-ant-")) return "anthropic";
+  return apiKey.startsWith("sk-or-") ? "openrouter" : "openai";
+}
+
+function presetOfModel(model: string | undefined, keys: WellKnownKeys): string | undefined {
+  if (model?.startsWith("claude-") && keys["anthropic"] !== undefined) return "anthropic";
+  return model?.includes("/") && keys["openrouter"] !== undefined ? "openrouter" : undefined;
+}
+
+async function listedModel(upstream: Upstream): Promise<string> {
+  const signal = AbortSignal.timeout(LIST_TIMEOUT_MS);
+  const model = await firstModel(upstream.baseUrl, { signal, headers: authHeaders(upstream) });
+  if (model === undefined) {
+    throw new ProviderError(
+      "not_found",
+      "No model is configured and the upstream lists none. Set LLM_MODEL.",
+      {
+        retryable: false,
+      },
+    );
+  }
+  return model;
+}

@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ModelSink, type Provider, ProviderError } from "./provider.ts";
+
+/** How often and how patiently a failed call is repeated. */
+export interface RetryOptions {
+  /** Repeats after the first try. */
+  maxRetries: number;
+  /** A number in [0, 1) per call; injected so that tests know the jitter. */
+  random?: () => number;
+}
+
+const BASE_DELAY_MS = 500;
+const MAX_DELAY_MS = 8_000;
+/** An upstream that asks for more patience than this is given up: the client can wait better than we can. */
+const MAX_RETRY_AFTER_MS = 60_000;
+
+/** The same provider, repeating calls that failed before their first delta. */
+export function withRetry(provider: Provider, options: RetryOptions): Provider {
+  const random = options.random ?? Math.random;
+  return {
+    name: provider.name,
+    protocol: provider.protocol,
+    async generate(request, sink, signal) {
+      for (let attempt = 0; ; attempt++) {
+        let begun = false;
+        const watched: ModelSink = (events) => {
+          begun ||= events.some((event) => event.type !== "status");
+          sink(events);
+        };
+        try {
+          return await provider.generate(request, watched, signal);
+        } catch (error) {
+          if (begun || attempt >= options.maxRetries || !mayRepeat(error)) throw error;
+          const delayMs = delay(error, attempt, random());
+          sink([{ type: "status", kind: "retry", text: statusText(error, delayMs) }]);
+          await wait(delayMs, signal);
+        }
+      }
+    },
+    close: () => provider.close(),
+  };
+}
+
+function mayRepeat(error: unknown): error is ProviderError {
+  return error instanceof ProviderError && error.retryable && (error.retryAfterMs ?? 0) <= MAX_RETRY_AFTER_MS;
+}
+
+/** The upstream's own wish, else doubling with jitter, so that many clients do not come back at the same moment. */
+function delay(error: ProviderError, attempt: number, random: number): number {
+  if (error.retryAfterMs !== undefined) return error.retryAfterMs * (1 + random * 0.05);
+  return Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** attempt) * (0.5 + random * 0.5);
+}
+
+function statusText(error: ProviderError, delayMs: number): string {
+  return `${error.message} Trying again in ${(delayMs / 1000).toFixed(1)} s.`;
+}
+
+async function wait(delayMs: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(delayMs, undefined, { signal });
+  } catch {
+    // The timer's own AbortError says less than the reason that was given.
+    throw signal.reason;
+  }
+}
