@@ -1,5 +1,12 @@
+import { grow } from "./delta.ts";
 import type { Failure } from "./error.ts";
-import { type AgentEvent, type CompletionReason, isTerminal, type TerminalEvent } from "./event.ts";
+import {
+  type AgentEvent,
+  type Channel,
+  type CompletionReason,
+  isTerminal,
+  type TerminalEvent,
+} from "./event.ts";
 import { numberOfPart } from "./id.ts";
 import type { Item } from "./item.ts";
 import type { Run, RunStatus } from "./run.ts";
@@ -88,24 +95,6 @@ function end(state: RunState, event: TerminalEvent): void {
   }
 }
 
-function addDelta(item: Item | undefined, channel: string, delta: string): void {
-  if (item === undefined || item.status !== "in_progress") return;
-  if (item.type === "function_call" && channel === "arguments") item.arguments += delta;
-  if (item.type === "function_call_output" && channel === "output" && typeof item.output === "string") {
-    item.output += delta;
-  }
-  if (item.type === "message" && channel === "text") appendText(item.content, delta);
-  if (item.type === "reasoning" && channel === "reasoning") appendSummary(item.summary, delta);
-}
-
-function appendText(content: { type: string; text?: string }[], delta: string): void {
-  const last = content.at(-1);
-  if (last?.type === "output_text") last.text = (last.text ?? "") + delta;
-  else content.push({ type: "output_text", text: delta });
-}
-
-function appendSummary(summary: { type: "summary_text"; text: string }[], delta: string): void {
-  const last = summary.at(-1);
-  if (last !== undefined) last.text += delta;
-  else summary.push({ type: "summary_text", text: delta });
+function addDelta(item: Item | undefined, channel: Channel, delta: string): void {
+  if (item?.status === "in_progress") grow(item, channel, delta);
 }

@@ -80,23 +80,26 @@ export const Run = z.object({
 });
 export type Run = z.infer<typeof Run>;
 
-/** Everything that the agent needs to do a run; made by a surface's decoder. */
+/** What a surface's decoder makes of a request; with the stored history it is everything that a run needs. */
 export const RunInput = z.object({
-  run: Run,
-  /** `agent`: core prompt, tools, memory. `plain`: the bare model, for titles, tags and `-lite`. */
+  surface: Surface,
+  /** The principal that asks. */
+  owner: z.string(),
+  /** Which model the request names, if any. */
+  ask: z.object({ model: z.string().exactOptional(), provider: z.string().exactOptional() }),
+  /** `plain`: the bare model without core prompt, tools and memory, whatever the model's name says. */
   mode: z.enum(["agent", "plain"]),
-  /** What the client sent: for a stateless surface the whole conversation, else only what is new. */
+  /** The session that it goes on with. */
+  sessionId: z.string().exactOptional(),
+  /** What the client sent: without a session the whole conversation. */
   items: z.array(ItemBody),
   /** The frontend's own system text; a second block after the core prompt, for this run only. */
   instructions: z.string().exactOptional(),
+  /** Tools that the client runs. */
   tools: z.array(ToolSpec),
   toolChoice: ToolChoice,
   settings: ModelSettings,
   /** True when somebody reads deltas from the start, so that the upstream is worth streaming. */
   deltas: z.boolean(),
-  /** `output`: the run's input is not stored (a stateless chat); `all`: it is history for later runs. */
-  keep: z.enum(["output", "all"]),
-  /** Epoch ms after which the run may be swept, or undefined to keep it as long as its session. */
-  expiresAt: z.number().exactOptional(),
 });
 export type RunInput = z.infer<typeof RunInput>;

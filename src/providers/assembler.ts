@@ -1,3 +1,4 @@
+import { grow } from "../domain/delta.ts";
 import type { Channel } from "../domain/event.ts";
 import type { ModelEvent, ModelItem } from "./provider.ts";
 
@@ -21,7 +22,7 @@ export class Assembler {
   add(index: number, channel: ModelChannel, delta: string): void {
     const item = this.items[index];
     if (delta === "" || item === undefined) return;
-    append(item, channel, delta);
+    grow(item, channel, delta);
     this.#events.push({ type: "delta", index, channel, delta });
   }
 
@@ -31,23 +32,4 @@ export class Assembler {
     if (events.length > 0) this.#events = [];
     return events;
   }
-}
-
-function append(item: ModelItem, channel: ModelChannel, delta: string): void {
-  if (item.type === "function_call") {
-    item.arguments += delta;
-    return;
-  }
-  if (item.type === "reasoning") {
-    const last = item.summary.at(-1);
-    if (last === undefined) item.summary.push({ type: "summary_text", text: delta });
-    else last.text += delta;
-    return;
-  }
-  const last = item.content.at(-1);
-  if (channel === "refusal") {
-    if (last?.type === "refusal") last.refusal += delta;
-    else item.content.push({ type: "refusal", refusal: delta });
-  } else if (last?.type === "output_text") last.text += delta;
-  else item.content.push({ type: "output_text", text: delta });
 }

@@ -1,0 +1,93 @@
+import type { FunctionCallBody, FunctionCallOutputBody, ItemBody } from "../domain/item.ts";
+import type { RunInput, ToolChoice, ToolSpec } from "../domain/run.ts";
+import type { ModelRequest } from "../providers/provider.ts";
+
+/** What stands in for the result of a call that was cut off. */
+const MISSING_RESULT = "[The call was interrupted; its outcome is unknown.]";
+
+/**
+ * Makes a transcript that every provider accepts: each call followed by exactly one result, results without a call
+ * dropped, and nothing before the latest compaction. Compression hooks in here.
+ */
+export function repairTranscript(items: readonly ItemBody[]): ItemBody[] {
+  const start = items.findLastIndex((item) => item.type === "compaction");
+  const kept = start > 0 ? items.slice(start) : items;
+  const outputs = new Map<string, FunctionCallOutputBody>();
+  for (const item of kept) if (item.type === "function_call_output") outputs.set(item.call_id, item);
+  if (outputs.size === 0 && !kept.some((item) => item.type === "function_call")) return [...kept];
+  return withResults(kept, outputs);
+}
+
+function withResults(items: readonly ItemBody[], outputs: Map<string, FunctionCallOutputBody>): ItemBody[] {
+  const repaired: ItemBody[] = [];
+  let open: FunctionCallBody[] = [];
+  let answered = false;
+  const answer = () => {
+    for (const call of open) repaired.push(outputs.get(call.call_id) ?? missingResult(call));
+    open = [];
+    answered = false;
+  };
+  for (const item of items) {
+    if (item.type === "function_call_output") {
+      answered = true;
+      continue;
+    }
+    // The calls of one step stand together, before all of their results.
+    if (item.type !== "function_call" || answered) answer();
+    if (item.type === "function_call") open.push(item);
+    repaired.push(item);
+  }
+  answer();
+  return repaired;
+}
+
+function missingResult({ call_id, name, executor }: FunctionCallBody): FunctionCallOutputBody {
+  return { type: "function_call_output", call_id, name, executor, output: MISSING_RESULT, is_error: true };
+}
+
+/** Which tools a step offers. */
+export interface StepTools {
+  tools: readonly ToolSpec[];
+  choice: ToolChoice;
+}
+
+const AUTO: ToolChoice = { mode: "auto" };
+
+/**
+ * The tools of a step. A required or named choice speaks of the client's tools: the first step offers only those,
+ * later ones all. A client's tool hides the server's of the same name.
+ */
+export function stepTools(input: RunInput, own: readonly ToolSpec[], step: number): StepTools {
+  const { tools: clients, toolChoice } = input;
+  if (toolChoice.mode === "none") return { tools: [], choice: toolChoice };
+  const restricted = toolChoice.mode === "required" || toolChoice.names !== undefined;
+  if (step === 1 && restricted) {
+    const { names } = toolChoice;
+    return {
+      tools: names === undefined ? clients : clients.filter(({ name }) => names.includes(name)),
+      choice: toolChoice,
+    };
+  }
+  if (clients.length === 0) return { tools: own, choice: AUTO };
+  const taken = new Set(clients.map(({ name }) => name));
+  return { tools: [...own.filter(({ name }) => !taken.has(name)), ...clients], choice: AUTO };
+}
+
+/** What stays the same over the steps of a run. */
+export interface RequestBasis {
+  input: RunInput;
+  model: string;
+  core: string;
+  /** Whether the upstream should stream. */
+  stream: boolean;
+}
+
+/** The next model call. */
+export function modelRequest(
+  { input, model, core, stream }: RequestBasis,
+  items: readonly ItemBody[],
+  { tools, choice }: StepTools,
+): ModelRequest {
+  const { instructions, settings } = input;
+  return { model, core, instructions, items, tools, toolChoice: choice, settings, stream };
+}

@@ -1,0 +1,41 @@
+/** The limits of one run. */
+export interface Limits {
+  /** Model calls before the summary. */
+  maxSteps: number;
+  /** Wall time, ms. */
+  maxRunMs: number;
+  /** Output tokens in all; 0 for no limit. */
+  maxOutputTokens: number;
+}
+
+/** Identical calls with identical results in a row: when the model is told, and when the run ends. */
+const TELL_AT = 3;
+const END_AT = 5;
+
+/** Notices a model that repeats itself. */
+export class LoopDetector {
+  #last = "";
+  #times = 0;
+
+  /** Takes the next finished call and says what to do about it. */
+  observe(call: { name: string; arguments: string; output: string }): "go on" | "tell" | "end" {
+    const key = JSON.stringify([call.name, call.arguments, call.output]);
+    this.#times = key === this.#last ? this.#times + 1 : 1;
+    this.#last = key;
+    if (this.#times >= END_AT) return "end";
+    return this.#times === TELL_AT ? "tell" : "go on";
+  }
+
+  get times(): number {
+    return this.#times;
+  }
+}
+
+/** What the model reads when it repeated itself. */
+export function loopNotice(name: string): string {
+  return `[You have called ${name} ${TELL_AT} times in a row with the same arguments and got the same result. Do something different, or answer with what you know.]`;
+}
+
+/** What the model reads when it has no steps left. */
+export const SUMMARY_REQUEST =
+  "[The step limit is reached: no more tools can be called. Answer now: say what was done, what was found, and what is left to do.]";

@@ -1,0 +1,168 @@
+import { toolLoop } from "../domain/error.ts";
+import type { CompletionReason, EventBody } from "../domain/event.ts";
+import {
+  type FunctionCallItem,
+  type FunctionCallOutputItem,
+  type ItemBody,
+  textMessage,
+  textOf,
+} from "../domain/item.ts";
+import type { Run, RunInput } from "../domain/run.ts";
+import { addUsage, NO_USAGE, type Usage } from "../domain/usage.ts";
+import type { Provider } from "../providers/provider.ts";
+import type { ToolRegistry } from "../tools/registry.ts";
+import { modelRequest, repairTranscript, type StepTools, stepTools } from "./context.ts";
+import { failureOf } from "./failure.ts";
+import { type Limits, LoopDetector, loopNotice, SUMMARY_REQUEST } from "./limits.ts";
+import { modelStep, type StepResult } from "./step.ts";
+import { RunStop } from "./stop.ts";
+import { runToolCalls } from "./tool-calls.ts";
+import { Transcript } from "./transcript.ts";
+
+/** Everything a run needs; nothing else reaches the agent. */
+export interface AgentRun {
+  run: Run;
+  input: RunInput;
+  /** The whole transcript so far, this run's input included. */
+  items: readonly ItemBody[];
+  /** The number of the run's first own item: how many its stored input has. */
+  firstNumber: number;
+  /** The frozen core prompt, or "" for a plain run. */
+  core: string;
+  provider: Provider;
+  /** The server's tools that this run may use: none for a plain run. */
+  tools: ToolRegistry;
+  limits: Limits;
+  /** Whether to ask upstream for a stream. */
+  stream: boolean;
+  /** Aborted with a `RunStop` when the run must end. */
+  signal: AbortSignal;
+  /** Takes what happens, in order; must not throw. */
+  emit(event: EventBody): void;
+  /** Gets the cause of an unexpected failure, which no client is told. */
+  onFault(error: unknown): void;
+}
+
+/**
+ * Does a run: asks the model, runs the tools it calls, and repeats until it answers with text, within the limits.
+ * Never throws; the last thing it emits is exactly one terminal event, after an `item.done` for every item begun.
+ */
+export async function runAgent(run: AgentRun): Promise<void> {
+  const agent = new Agent(run);
+  run.emit({ type: "run.started" });
+  try {
+    const reason = await agent.steps();
+    run.emit({ type: "run.completed", reason, ...agent.totals });
+  } catch (error) {
+    agent.transcript.closeOpen();
+    run.emit(agent.ending(run.signal.aborted ? run.signal.reason : error));
+  }
+}
+
+class Agent {
+  readonly transcript: Transcript;
+  readonly #run: AgentRun;
+  readonly #items: ItemBody[];
+  readonly #clientTools: ReadonlySet<string>;
+  readonly #detector = new LoopDetector();
+  #steps = 0;
+  #usage: Usage = NO_USAGE;
+  /** Whether a call started that may have changed something. */
+  #effects = false;
+
+  constructor(run: AgentRun) {
+    this.#run = run;
+    this.#items = repairTranscript(run.items);
+    this.#clientTools = new Set(run.input.tools.map(({ name }) => name));
+    this.transcript = new Transcript(run.run.id, run.firstNumber, run.emit);
+  }
+
+  get totals(): { usage: Usage; steps: number } {
+    return { usage: this.#usage, steps: this.#steps };
+  }
+
+  async steps(): Promise<CompletionReason> {
+    const { input, tools, limits } = this.#run;
+    for (;;) {
+      const step = await this.#ask(stepTools(input, tools.specs, this.#steps + 1));
+      const calls = step.items.filter((item) => item.type === "function_call");
+      if (calls.length === 0) return step.finish === "tool_calls" ? "stop" : step.finish;
+      await this.#call(calls.filter((call) => call.executor === "server"));
+      if (calls.some((call) => call.executor === "client")) return "tool_calls";
+      if (this.#isTooLong()) return "length";
+      if (this.#steps >= limits.maxSteps) return this.#summarize();
+    }
+  }
+
+  #isTooLong(): boolean {
+    const { maxOutputTokens } = this.#run.limits;
+    return maxOutputTokens > 0 && this.#usage.outputTokens >= maxOutputTokens;
+  }
+
+  /** How the run ends when something was thrown or the run was told to stop. */
+  ending(error: unknown): EventBody {
+    if (error instanceof RunStop && error.failure === undefined) {
+      return { type: "run.cancelled", reason: error.message, ...this.totals };
+    }
+    const failure =
+      error instanceof RunStop && error.failure !== undefined ? error.failure : failureOf(error);
+    if (failure.code === "internal_error") this.#run.onFault(error);
+    // A repeated request would do again what the tools did.
+    const settled = this.#effects ? { ...failure, shouldRetry: false } : failure;
+    return { type: "run.failed", error: settled, ...this.totals };
+  }
+
+  async #ask(tools: StepTools): Promise<StepResult> {
+    const { run, input, core, provider, signal, emit, stream } = this.#run;
+    const number = ++this.#steps;
+    emit({ type: "step.started", step: number });
+    const basis = { input, core, model: run.model.served, stream };
+    const step = await modelStep(modelRequest(basis, this.#items, tools), {
+      provider,
+      transcript: this.transcript,
+      signal,
+      emit,
+      isClientTool: (name) => this.#clientTools.has(name),
+    });
+    this.#usage = addUsage(this.#usage, step.usage);
+    emit({ type: "step.done", step: number, usage: step.usage });
+    for (const item of step.items) if (item.place === "output") this.#items.push(item);
+    return step;
+  }
+
+  async #call(calls: readonly FunctionCallItem[]): Promise<void> {
+    if (calls.length === 0) return;
+    const { tools, signal } = this.#run;
+    const results = await runToolCalls(calls, {
+      tools,
+      transcript: this.transcript,
+      signal,
+      onEffect: () => {
+        this.#effects = true;
+      },
+    });
+    this.#items.push(...results);
+    for (const [i, call] of calls.entries()) this.#watch(call, results[i]);
+  }
+
+  #watch(call: FunctionCallItem, result: FunctionCallOutputItem | undefined): void {
+    const output = textOf(result?.output ?? "");
+    const verdict = this.#detector.observe({ name: call.name, arguments: call.arguments, output });
+    if (verdict === "end") throw RunStop.fail(toolLoop(call.name, this.#detector.times));
+    if (verdict === "tell") this.#tell(loopNotice(call.name));
+  }
+
+  /** Says something to the model that no surface shows and no later run reads. */
+  #tell(text: string): void {
+    const item = this.transcript.create(textMessage("user", text), () => false);
+    this.transcript.done({ ...item, status: "completed", place: "internal" });
+    this.#items.push(item);
+  }
+
+  async #summarize(): Promise<CompletionReason> {
+    this.#tell(SUMMARY_REQUEST);
+    // A model that calls tools even so is not obeyed.
+    await this.#ask({ tools: [], choice: { mode: "none" } });
+    return "max_steps";
+  }
+}

@@ -1,0 +1,93 @@
+import type { EventBody } from "../domain/event.ts";
+import type { FunctionCallItem, Item } from "../domain/item.ts";
+import { addUsage, type Usage } from "../domain/usage.ts";
+import { parseJsonObject } from "../lib/json.ts";
+import type { ModelEvent, ModelItem, ModelRequest, ModelResult, Provider } from "../providers/provider.ts";
+import type { Transcript } from "./transcript.ts";
+
+/** What a model step needs. */
+export interface StepContext {
+  provider: Provider;
+  transcript: Transcript;
+  signal: AbortSignal;
+  isClientTool(name: string): boolean;
+  emit(event: EventBody): void;
+}
+
+/** What came of a model step. */
+export interface StepResult {
+  items: Item[];
+  finish: ModelResult["finish"];
+  usage: Usage;
+}
+
+/**
+ * Asks the model once and tells the log what it says. An answer that the client's output limit cut inside a call's
+ * arguments is asked for once more without the limit: such a limit means the text that a person reads.
+ */
+export async function modelStep(request: ModelRequest, context: StepContext): Promise<StepResult> {
+  const first = await generate(request, context);
+  const { maxOutputTokens, ...unlimited } = request.settings;
+  if (maxOutputTokens === undefined || first.finish !== "length" || !hasCutCall(first.items)) {
+    return tell(first, context);
+  }
+  // What was said is said; only the calls are wanted again, whole.
+  const said = first.items.filter((item) => item.type !== "function_call");
+  for (const item of first.items) if (item.type === "function_call") context.transcript.done(discarded(item));
+  const again = await generate({ ...request, settings: unlimited, stream: false }, context);
+  const wanted =
+    said.length === 0 ? again.items : again.items.filter((item) => item.type === "function_call");
+  const usage = addUsage(first.usage, again.usage);
+  return tell({ items: [...said, ...wanted], finish: again.finish, usage }, context);
+}
+
+function hasCutCall(items: readonly Item[]): boolean {
+  return items.some((item) => item.type === "function_call" && parseJsonObject(item.arguments) === undefined);
+}
+
+/** A call that was cut and is asked for again: no surface shows it and no transcript keeps it. */
+function discarded(item: FunctionCallItem): FunctionCallItem {
+  return { ...item, status: "incomplete", place: "internal" };
+}
+
+function tell(result: StepResult, { transcript }: StepContext): StepResult {
+  for (const item of result.items) transcript.done(item);
+  return result;
+}
+
+/** One call of the provider; what it streams is told at once, its finished items are still to be told. */
+async function generate(request: ModelRequest, context: StepContext): Promise<StepResult> {
+  const { transcript, provider, signal, isClientTool } = context;
+  const begun: Item[] = [];
+  const result = await provider.generate(request, (events) => stream(events, begun, context), signal);
+  signal.throwIfAborted();
+  const items = result.items.map((body, index) => {
+    const cut = result.finish === "length" && index === result.items.length - 1;
+    return finished(begun[index] ?? transcript.create(body, isClientTool), body, cut);
+  });
+  return { items, finish: result.finish, usage: result.usage };
+}
+
+function stream(events: readonly ModelEvent[], begun: Item[], context: StepContext): void {
+  const { transcript, isClientTool, emit } = context;
+  for (const event of events) {
+    if (event.type === "status") emit({ type: "run.status", kind: event.kind, text: event.text });
+    else if (event.type === "item") {
+      const item = transcript.create(event.item, isClientTool);
+      begun[event.index] = item;
+      transcript.begin(item);
+    } else {
+      const item = begun[event.index];
+      if (item !== undefined) transcript.delta(item, event);
+    }
+  }
+}
+
+/** The item as the result has it: the deltas were only a preview of that. */
+function finished(item: Item, body: ModelItem, cut: boolean): Item {
+  if (item.type !== "function_call" || body.type !== "function_call") {
+    const status = cut && body.type === "message" ? "incomplete" : "completed";
+    return { ...item, ...body, status } as Item;
+  }
+  return { ...item, name: body.name, arguments: body.arguments, status: "completed" };
+}

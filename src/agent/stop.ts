@@ -1,0 +1,23 @@
+import type { Failure } from "../domain/error.ts";
+
+/** Why a run was told to stop: the reason that its signal is aborted with. */
+export class RunStop extends Error {
+  /** Set when the run failed; undefined when somebody cancelled it. */
+  readonly failure: Failure | undefined;
+
+  private constructor(message: string, failure?: Failure) {
+    super(message);
+    this.name = "RunStop";
+    this.failure = failure;
+  }
+
+  /** Somebody no longer wants the run; `reason` is for its record, for example `client_disconnected`. */
+  static cancel(reason: string): RunStop {
+    return new RunStop(reason);
+  }
+
+  /** The run must not go on: a limit, a shutdown, a loop. */
+  static fail(failure: Failure): RunStop {
+    return new RunStop(failure.message, failure);
+  }
+}

@@ -1,0 +1,97 @@
+import { grow } from "../domain/delta.ts";
+import type { EventBody } from "../domain/event.ts";
+import { callId, type ItemPrefix, itemId, type RunId } from "../domain/id.ts";
+import type { FunctionCallItem, FunctionCallOutputItem, Item, ItemBody } from "../domain/item.ts";
+import type { ModelEvent, ModelItem } from "../providers/provider.ts";
+
+const PREFIXES: Readonly<Record<ItemBody["type"], ItemPrefix>> = {
+  message: "msg",
+  function_call: "fc",
+  function_call_output: "fco",
+  reasoning: "rs",
+  compaction: "cmp",
+};
+
+/** Gives items their ids and tells the log about them; whatever is begun here gets its `item.done`. */
+export class Transcript {
+  readonly #runId: RunId;
+  readonly #emit: (event: EventBody) => void;
+  readonly #open = new Map<string, Item>();
+  #next: number;
+
+  /** `firstNumber`: the number of the run's first own item, after its input. */
+  constructor(runId: RunId, firstNumber: number, emit: (event: EventBody) => void) {
+    this.#runId = runId;
+    this.#next = firstNumber;
+    this.#emit = emit;
+  }
+
+  /** An item in progress with the next number; nothing is emitted. `isClient` tells whose tool a call is for. */
+  create(body: ModelItem | ItemBody, isClient: (name: string) => boolean): Item {
+    const n = this.#next++;
+    const identity = {
+      id: itemId(PREFIXES[body.type], this.#runId, n),
+      status: "in_progress",
+      place: "output",
+    } as const;
+    if (body.type !== "function_call") return { ...identity, ...body };
+    const executor = isClient(body.name) ? "client" : "server";
+    const { name, arguments: text } = body;
+    return {
+      ...identity,
+      type: "function_call",
+      call_id: callId(this.#runId, n),
+      name,
+      arguments: text,
+      executor,
+    };
+  }
+
+  /** The item exists. */
+  begin(item: Item): void {
+    this.#open.set(item.id, item);
+    // A copy: the open item grows with its deltas.
+    this.#emit({ type: "item.added", item: structuredClone(item) });
+  }
+
+  /** More of an open item. */
+  delta(item: Item, event: Extract<ModelEvent, { type: "delta" }>): void {
+    // Kept in case the item is cut.
+    grow(item, event.channel, event.delta);
+    this.#emit({ type: "item.delta", itemId: item.id, channel: event.channel, delta: event.delta });
+  }
+
+  /** Raw output of a running call, for watchers only. */
+  progress(item: FunctionCallOutputItem, delta: string): void {
+    if (this.#open.has(item.id))
+      this.#emit({ type: "item.delta", itemId: item.id, channel: "output", delta });
+  }
+
+  /** The item's final form. */
+  done(item: Item): void {
+    this.#open.delete(item.id);
+    this.#emit({ type: "item.done", item });
+  }
+
+  /** Ends what is still open, as far as it came: the run stops here. */
+  closeOpen(): void {
+    for (const item of this.#open.values())
+      this.#emit({ type: "item.done", item: { ...item, status: "incomplete" } });
+    this.#open.clear();
+  }
+
+  /** The start of a server-run call's result. */
+  resultOf(call: FunctionCallItem, display: { label: string; emoji: string }): FunctionCallOutputItem {
+    return {
+      id: itemId("fco", this.#runId, this.#next++),
+      status: "in_progress",
+      place: "output",
+      type: "function_call_output",
+      call_id: call.call_id,
+      name: call.name,
+      executor: "server",
+      output: "",
+      display,
+    };
+  }
+}

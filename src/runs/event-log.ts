@@ -1,0 +1,122 @@
+import type { RunId } from "../domain/id.ts";
+import type { Run } from "../domain/run.ts";
+import { TickBatch } from "../lib/batch.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { RunWrite, Store } from "../storage/store.ts";
+import { follow, type Reader } from "./follow.ts";
+import { type LogHost, type LogTerms, RunLog } from "./run-log.ts";
+
+/** What the event log runs on. */
+export interface EventLogOptions {
+  store: Store;
+  clock: Clock;
+  /** Gets what went wrong where nobody waits for an answer. */
+  onFault(error: unknown): void;
+}
+
+/** How long events that need not be stored at once may wait for company, ms. */
+const SOON_MS = 100;
+
+/** All live runs' logs: stores what they emit, in one commit for everything that a tick brought. */
+export class EventLog implements LogHost {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #onFault: (error: unknown) => void;
+  readonly #live = new Map<string, RunLog>();
+  readonly #urgent = new TickBatch<RunLog>((logs) => this.#commit(logs));
+  readonly #soon = new Set<RunLog>();
+  #soonScheduled = false;
+  readonly #dirty = new Set<RunLog>();
+  #committing: Promise<void> | undefined;
+
+  constructor({ store, clock, onFault }: EventLogOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#onFault = onFault;
+  }
+
+  /** Begins the log of a new run. */
+  open(run: Run, terms: LogTerms): RunLog {
+    const log = new RunLog(run, terms, this);
+    this.#live.set(run.id, log);
+    return log;
+  }
+
+  /** The log of a run that has not ended. */
+  live(id: RunId): RunLog | undefined {
+    return this.#live.get(id);
+  }
+
+  /** Gives a reader a run's events from a cursor on; see `follow`. */
+  follow(id: RunId, cursor: { afterSeq: number; reader: Reader }): Promise<void> {
+    return follow({ store: this.#store, live: (run) => this.live(run) }, id, cursor);
+  }
+
+  /** Stores everything emitted so far; for shutdown. */
+  async flush(): Promise<void> {
+    this.#commit([...this.#live.values()]);
+    await this.#committing;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  schedule(log: RunLog, when: "now" | "soon"): void {
+    if (when === "now") {
+      this.#urgent.add(log);
+      return;
+    }
+    this.#soon.add(log);
+    if (this.#soonScheduled) return;
+    this.#soonScheduled = true;
+    setTimeout(this.#commitSoon, SOON_MS);
+  }
+
+  readonly #commitSoon = (): void => {
+    this.#soonScheduled = false;
+    const logs = [...this.#soon];
+    this.#soon.clear();
+    this.#commit(logs);
+  };
+
+  closed(log: RunLog): void {
+    this.#live.delete(log.run.id);
+    this.#soon.delete(log);
+  }
+
+  fault(error: unknown): void {
+    this.#onFault(error);
+  }
+
+  #commit(logs: readonly RunLog[]): void {
+    for (const log of logs) this.#dirty.add(log);
+    this.#committing ??= this.#drain().finally(() => {
+      this.#committing = undefined;
+    });
+  }
+
+  /** One commit after the other; what becomes dirty meanwhile goes together into the next. */
+  async #drain(): Promise<void> {
+    while (this.#dirty.size > 0) {
+      const batch: [RunLog, RunWrite][] = [];
+      for (const log of this.#dirty) {
+        const write = log.take();
+        if (write !== undefined) batch.push([log, write]);
+      }
+      this.#dirty.clear();
+      if (batch.length > 0) await this.#write(batch);
+    }
+  }
+
+  async #write(batch: readonly [RunLog, RunWrite][]): Promise<void> {
+    try {
+      await this.#store.append(batch.map(([, write]) => write));
+    } catch (error) {
+      this.#onFault(error);
+      for (const [log] of batch) log.failed(error);
+      return;
+    }
+    for (const [log, write] of batch) log.stored(write);
+  }
+}

@@ -1,0 +1,190 @@
+import { type Failure, storageFailed } from "../domain/error.ts";
+import { type AgentEvent, type EventBody, isTerminal } from "../domain/event.ts";
+import type { Run, RunStatus } from "../domain/run.ts";
+import { NO_USAGE } from "../domain/usage.ts";
+import { type RunWrite, StorageError } from "../storage/store.ts";
+
+/** Gets a run's events in order; must not throw. */
+export type Listener = (event: AgentEvent) => void;
+
+/** What a run's log may keep back and for how long it is kept itself. */
+export interface LogTerms {
+  /** Every finished item must be stored before anybody hears of it: the run outlives its request. */
+  durable: boolean;
+  /** Epoch ms after which the run may be swept. */
+  expiresAt: number | undefined;
+}
+
+/** What a log needs from the event log that it belongs to. */
+export interface LogHost {
+  now(): number;
+  /** Asks for a commit: `now` at the end of this tick, `soon` with whatever else comes within a moment. */
+  schedule(log: RunLog, when: "now" | "soon"): void;
+  /** The log has published its last event. */
+  closed(log: RunLog): void;
+  fault(error: unknown): void;
+}
+
+/** Numbers given out ahead, so that after a crash none is used twice. */
+const SEQ_BLOCK = 1_000;
+
+/**
+ * The log of one live run: numbers each event, keeps it until it is stored, and publishes it, at once or, where the
+ * contract asks for it, not before it is stored.
+ */
+export class RunLog {
+  readonly run: Run;
+  readonly #host: LogHost;
+  readonly #terms: LogTerms;
+  #listeners: Listener[] = [];
+  #seq = 0;
+  /** In order of `seq`: numbered, not yet given to the store. */
+  #pending: AgentEvent[] = [];
+  /** Given to the store, which has not answered. */
+  #writing: AgentEvent[] = [];
+  /** Kept back: an event that must be stored first, and all after it. */
+  #held: AgentEvent[] = [];
+  #storedSeq = 0;
+  /** Numbers up to here may be published; no limit as long as there is no row that a crash could leave. */
+  #reservedSeq = Number.POSITIVE_INFINITY;
+  #created = false;
+  #status: RunStatus = "queued";
+  #broken = false;
+  #stopRun: (failure: Failure) => void = () => {};
+
+  constructor(run: Run, terms: LogTerms, host: LogHost) {
+    this.run = run;
+    this.#terms = terms;
+    this.#host = host;
+  }
+
+  /** Called when the log can no longer be stored, so that the run stops. */
+  onBroken(stop: (failure: Failure) => void): void {
+    this.#stopRun = stop;
+  }
+
+  /** Appends an event. Nothing may follow a terminal one. */
+  readonly emit = (body: EventBody): void => {
+    const event = body as AgentEvent;
+    event.runId = this.run.id;
+    event.seq = ++this.#seq;
+    event.at = this.#host.now();
+    if (event.type === "run.started") this.#status = "running";
+    if (this.#broken) {
+      this.#publish(isTerminal(event) ? this.#failed(event) : event);
+      return;
+    }
+    this.#pending.push(event);
+    const gated = this.#mustBeStored(event);
+    this.#host.schedule(this, gated ? "now" : "soon");
+    if (gated || this.#held.length > 0) this.#held.push(event);
+    else this.#publish(event);
+  };
+
+  /** Hears every event published from now on. Returns how to stop that. */
+  listen(listener: Listener): () => void {
+    this.#listeners = [...this.#listeners, listener];
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== listener);
+    };
+  }
+
+  /** The last event that the store has. */
+  get storedSeq(): number {
+    return this.#storedSeq;
+  }
+
+  /** Published events after a cursor that the store does not have yet. */
+  unstored(afterSeq: number): AgentEvent[] {
+    const firstHeld = this.#held[0]?.seq ?? Number.POSITIVE_INFINITY;
+    return [...this.#writing, ...this.#pending].filter(({ seq }) => seq > afterSeq && seq < firstHeld);
+  }
+
+  /** What is to be stored now; the answer is told by `stored` or `failed`. */
+  take(): RunWrite | undefined {
+    if (this.#pending.length === 0) return undefined;
+    const events = this.#pending;
+    this.#pending = [];
+    this.#writing = events;
+    const last = events.at(-1) as AgentEvent;
+    const write: RunWrite = {
+      run: this.run,
+      created: !this.#created,
+      status: this.#status,
+      events,
+      reservedSeq: last.seq + SEQ_BLOCK,
+    };
+    const { expiresAt } = this.#terms;
+    if (expiresAt !== undefined) write.expiresAt = expiresAt;
+    if (!isTerminal(last)) return write;
+    return { ...write, status: statusAfter(last), endedAt: last.at, usage: last.usage };
+  }
+
+  /** A write is durable. */
+  stored(write: RunWrite): void {
+    this.#created = true;
+    this.#writing = [];
+    this.#storedSeq = write.events.at(-1)?.seq ?? this.#storedSeq;
+    this.#reservedSeq = write.reservedSeq;
+    const ready = this.#held.findIndex((event) => event.seq > this.#storedSeq && this.#mustBeStored(event));
+    const released = ready === -1 ? this.#held : this.#held.slice(0, ready);
+    this.#held = ready === -1 ? [] : this.#held.slice(ready);
+    for (const event of released) this.#publish(event);
+  }
+
+  /** A write failed: the run cannot end well any more, and must not look as if it did. */
+  failed(error: unknown): void {
+    this.#broken = true;
+    const full = error instanceof StorageError && error.kind === "full";
+    const held = this.#held;
+    this.#held = [];
+    this.#writing = [];
+    this.#pending = [];
+    this.#failure = storageFailed(full);
+    this.#stopRun(this.#failure);
+    for (const event of held) this.#publish(isTerminal(event) ? this.#failed(event) : event);
+  }
+
+  #failure: Failure = storageFailed(false);
+
+  #failed(event: AgentEvent): AgentEvent {
+    const { runId, seq, at } = event;
+    const { usage, steps } = isTerminal(event) ? event : { usage: NO_USAGE, steps: 0 };
+    return { runId, seq, at, type: "run.failed", error: this.#failure, usage, steps };
+  }
+
+  #mustBeStored(event: AgentEvent): boolean {
+    if (event.seq > this.#reservedSeq) return true;
+    switch (event.type) {
+      case "run.completed":
+      case "run.failed":
+      case "run.cancelled":
+      case "approval.requested":
+      case "approval.resolved":
+        return true;
+      case "run.created":
+      case "item.done":
+        return this.#terms.durable;
+      case "item.added":
+        return this.#terms.durable && event.item.type === "function_call_output";
+      default:
+        return false;
+    }
+  }
+
+  #publish(event: AgentEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#host.fault(error);
+      }
+    }
+    if (isTerminal(event)) this.#host.closed(this);
+  }
+}
+
+function statusAfter(event: AgentEvent): RunStatus {
+  if (event.type === "run.completed") return "completed";
+  return event.type === "run.failed" ? "failed" : "cancelled";
+}

@@ -1,0 +1,103 @@
+import type { RunId } from "../../domain/id.ts";
+import type { Run, RunStatus } from "../../domain/run.ts";
+import type { Usage } from "../../domain/usage.ts";
+import type { RunWrite, StoredRun } from "../store.ts";
+import type { Db } from "./db.ts";
+
+interface RunRow {
+  status: RunStatus;
+  ended_at: number | null;
+  reserved_seq: number;
+  usage: string | null;
+  data: string;
+}
+
+const COLUMNS = "status, ended_at, reserved_seq, usage, data";
+
+/** One row per run: what lists, look-ups and sweeps need to know without reading its events. */
+export class RunTable {
+  readonly #insert;
+  readonly #update;
+  readonly #find;
+  readonly #unfinished;
+  readonly #expired;
+  readonly #deleteRun;
+  readonly #deleteEvents;
+
+  constructor(db: Db) {
+    this.#insert = db.prepare<unknown[]>(
+      `INSERT INTO runs (id, owner, surface, status, session_id, parent_run, created_at, ended_at, expires_at, reserved_seq, usage, data)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#update = db.prepare<unknown[]>(
+      `UPDATE runs SET status = ?, ended_at = ?, expires_at = coalesce(?, expires_at), reserved_seq = ?, usage = ? WHERE id = ?`,
+    );
+    this.#find = db.prepare<[string, string], RunRow>(
+      `SELECT ${COLUMNS} FROM runs WHERE id = ? AND owner = ?`,
+    );
+    this.#unfinished = db.prepare<[], RunRow>(
+      `SELECT ${COLUMNS} FROM runs WHERE status IN ('queued', 'running') ORDER BY id`,
+    );
+    // What a kept run continues from must stay as long as that run.
+    this.#expired = db.prepare<[number, number], { id: string }>(
+      `SELECT id FROM runs WHERE expires_at <= ? AND status NOT IN ('queued', 'running') LIMIT ?`,
+    );
+    this.#deleteRun = db.prepare<[string]>("DELETE FROM runs WHERE id = ?");
+    this.#deleteEvents = db.prepare<[string]>("DELETE FROM events WHERE run_id = ?");
+  }
+
+  write({ run, created, status, reservedSeq, endedAt, usage, expiresAt }: RunWrite): void {
+    const usageText = usage === undefined ? null : JSON.stringify(usage);
+    const ended = endedAt ?? null;
+    const expires = expiresAt ?? null;
+    if (!created) {
+      this.#update.run(status, ended, expires, reservedSeq, usageText, run.id);
+      return;
+    }
+    const { id, owner, surface, sessionId = null, parent, createdAt } = run;
+    const parentRun = parent?.runId ?? null;
+    const data = JSON.stringify(run);
+    this.#insert.run(
+      id,
+      owner,
+      surface,
+      status,
+      sessionId,
+      parentRun,
+      createdAt,
+      ended,
+      expires,
+      reservedSeq,
+      usageText,
+      data,
+    );
+  }
+
+  find(id: RunId, owner: string): StoredRun | undefined {
+    const row = this.#find.get(id, owner);
+    return row && storedRun(row);
+  }
+
+  unfinished(): StoredRun[] {
+    return this.#unfinished.all().map(storedRun);
+  }
+
+  sweep(now: number, limit: number): number {
+    const rows = this.#expired.all(now, limit);
+    for (const { id } of rows) {
+      this.#deleteEvents.run(id);
+      this.#deleteRun.run(id);
+    }
+    return rows.length;
+  }
+}
+
+function storedRun(row: RunRow): StoredRun {
+  return {
+    run: JSON.parse(row.data) as Run,
+    status: row.status,
+    endedAt: row.ended_at ?? undefined,
+    usage: row.usage === null ? undefined : (JSON.parse(row.usage) as Usage),
+    reservedSeq: row.reserved_seq,
+  };
+}

@@ -1,0 +1,109 @@
+import { fold } from "../../domain/fold.ts";
+import type { RunId } from "../../domain/id.ts";
+import type { Item } from "../../domain/item.ts";
+import type { RunWrite, Store } from "../store.ts";
+import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
+import { EventTable } from "./events.ts";
+import { RunTable } from "./runs.ts";
+import { SessionTable } from "./sessions.ts";
+
+/**
+ * The store on one SQLite file. The driver is synchronous: each method is done when it returns, and the promise only
+ * keeps the interface the same for engines that are not.
+ * @throws StorageError as `openDatabase`.
+ */
+export function openSqliteStore(options: OpenOptions): Store {
+  return new SqliteStore(openDatabase(options), options.file);
+}
+
+class SqliteStore implements Store {
+  readonly #db: Db;
+  readonly #file: string;
+  readonly #runs: RunTable;
+  readonly #events: EventTable;
+  readonly #sessions: SessionTable;
+  readonly #ancestors;
+  readonly #append;
+  readonly #sweep;
+
+  constructor(db: Db, file: string) {
+    this.#db = db;
+    this.#file = file;
+    this.#runs = new RunTable(db);
+    this.#events = new EventTable(db);
+    this.#sessions = new SessionTable(db);
+    this.#ancestors = db.prepare<[string], { id: string }>(
+      `WITH RECURSIVE chain (id, depth) AS (
+         VALUES (?, 0)
+         UNION ALL
+         SELECT runs.parent_run, depth + 1 FROM chain JOIN runs ON runs.id = chain.id WHERE runs.parent_run IS NOT NULL
+       ) SELECT id FROM chain ORDER BY depth DESC`,
+    );
+    this.#append = db.transaction((writes: readonly RunWrite[]) => {
+      for (const write of writes) this.#write(write);
+    });
+    this.#sweep = db.transaction((now: number, limit: number) => this.#runs.sweep(now, limit));
+  }
+
+  append(writes: readonly RunWrite[]): Promise<void> {
+    return this.#do(() => this.#append.immediate(writes));
+  }
+
+  findRun(id: RunId, owner: string) {
+    return this.#do(() => this.#runs.find(id, owner));
+  }
+
+  readEvents(id: RunId, range: { afterSeq: number; limit: number }) {
+    return this.#do(() => this.#events.read(id, range));
+  }
+
+  readTranscript(id: RunId) {
+    return this.#do(() => this.#ancestors.all(id).flatMap((run) => this.#items(run.id)));
+  }
+
+  readOutput(id: RunId) {
+    return this.#do(() => fold(this.#events.facts(id)).items);
+  }
+
+  findSession(id: string, owner: string) {
+    return this.#do(() => this.#sessions.find(id, owner));
+  }
+
+  createSession(session: Parameters<SessionTable["create"]>[0]) {
+    return this.#do(() => this.#sessions.create(session));
+  }
+
+  unfinishedRuns() {
+    return this.#do(() => this.#runs.unfinished());
+  }
+
+  sweep(now: number, limit: number) {
+    return this.#do(() => this.#sweep.immediate(now, limit));
+  }
+
+  close(): Promise<void> {
+    return this.#do(() => {
+      this.#db.close();
+    });
+  }
+
+  #write(write: RunWrite): void {
+    this.#runs.write(write);
+    this.#events.write(write.run.id, write.events);
+    const { sessionId } = write.run;
+    if (write.created && sessionId !== undefined) this.#sessions.advance(sessionId, write.run);
+  }
+
+  #items(runId: string): Item[] {
+    const { input, items } = fold(this.#events.facts(runId));
+    return [...input, ...items.filter((item) => item.place !== "internal")];
+  }
+
+  async #do<Result>(work: () => Result): Promise<Result> {
+    try {
+      return work();
+    } catch (error) {
+      throw storageError(error, this.#file);
+    }
+  }
+}
