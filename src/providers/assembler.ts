@@ -1,10 +1,10 @@
 import { grow } from "../domain/delta.ts";
 import type { Channel } from "../domain/event.ts";
-import type { ModelEvent, ModelItem } from "./provider.ts";
+import type { ModelEvent, ModelItem, ModelSink } from "./provider.ts";
 
 type ModelChannel = Exclude<Channel, "output">;
 
-/** Puts a streamed answer together: the items so far, and the events that the last network read brought. */
+/** Puts an answer together: the items so far, and the events that the last network read brought. */
 export class Assembler {
   readonly items: ModelItem[] = [];
   #events: ModelEvent[] = [];
@@ -13,8 +13,7 @@ export class Assembler {
   start(item: ModelItem): number {
     const index = this.items.length;
     this.items.push(item);
-    // A copy of its own: the item grows, the event must not.
-    this.#events.push({ type: "item", index, item: structuredClone(item) });
+    this.#events.push({ type: "item", index, item: copyOf(item) });
     return index;
   }
 
@@ -26,10 +25,43 @@ export class Assembler {
     this.#events.push({ type: "delta", index, channel, delta });
   }
 
-  /** What is new since the last call. */
-  drain(): ModelEvent[] {
+  /** Names a call whose name came late; the finished item has it, the item that was told at first has not. */
+  name(index: number, name: string): void {
+    const item = this.items[index];
+    if (item?.type === "function_call" && item.name === "") item.name = name;
+  }
+
+  /** Adds to the signature of a reasoning item, which only its maker reads and no event carries. */
+  sign(index: number, signature: string): void {
+    const item = this.items[index];
+    if (item?.type !== "reasoning" || item.maker === undefined) return;
+    item.maker = { ...item.maker, signature: (item.maker.signature ?? "") + signature };
+  }
+
+  /** Gives calls without any arguments the empty object that they mean. Not for an answer that was cut. */
+  completeCalls(): void {
+    for (const [index, item] of this.items.entries()) {
+      if (item.type === "function_call" && item.arguments.trim() === "") this.add(index, "arguments", "{}");
+    }
+  }
+
+  /** Tells what is new since the last time, if anything. */
+  flush(sink: ModelSink): void {
+    if (this.#events.length === 0) return;
     const events = this.#events;
-    if (events.length > 0) this.#events = [];
-    return events;
+    this.#events = [];
+    sink(events);
+  }
+}
+
+/** The item grows, the event that begins it must not; made by hand, since structuredClone costs a microsecond. */
+function copyOf(item: ModelItem): ModelItem {
+  switch (item.type) {
+    case "message":
+      return { ...item, content: item.content.map((part) => ({ ...part })) };
+    case "reasoning":
+      return { ...item, summary: item.summary.map((part) => ({ ...part })) };
+    case "function_call":
+      return { ...item };
   }
 }

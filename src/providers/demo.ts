@@ -21,12 +21,15 @@ interface Rule {
 
 const RULES: readonly Rule[] = [
   {
-    pattern: /\b(?:run|execute)\s+(?:the command\s+)?(?:`([^`]+)`|"([^"]+)"|([^\n]+))/i,
+    // Without quotes only as the whole message: "I like to run" names no command.
+    pattern:
+      /\b(?:run|execute)\s+(?:the command\s+)?(?:`([^`]+)`|"([^"]+)")|^\s*(?:please\s+)?(?:run|execute)\s+(?:the command\s+)?([^\n]+?)\s*$/i,
     tool: "terminal",
     arguments: (match) => ({ command: (match[1] ?? match[2] ?? match[3] ?? "").trim() }),
   },
   {
-    pattern: /\b(?:read|show|open|cat)\s+(?:me\s+)?(?:the file\s+)?[`"']?([\w./-]*\w\.\w+|[A-Z]{4,})[`"']?/,
+    pattern:
+      /\b(?:[Rr]ead|[Ss]how|[Oo]pen|[Cc]at)\s+(?:me\s+)?(?:the file\s+)?[`"']?([\w./-]*\w\.\w+|[A-Z]{4,})[`"']?/,
     tool: "read_file",
     arguments: (match) => ({ path: match[1] ?? "" }),
   },
@@ -54,6 +57,7 @@ export function createDemoProvider(delayMs: number = WORD_DELAY_MS): Provider {
     name: "demo",
     protocol: "demo",
     async generate(request, sink, signal) {
+      signal.throwIfAborted();
       const answer = answerTo(request);
       const items = request.stream ? await speak(answer, { sink, signal, delayMs }) : [answer];
       const finish = answer.type === "function_call" ? "tool_calls" : "stop";
@@ -121,16 +125,16 @@ async function speak(answer: ModelItem, { sink, signal, delayMs }: Speech): Prom
   const assembler = new Assembler();
   if (answer.type === "function_call") {
     assembler.add(assembler.start({ ...answer, arguments: "" }), "arguments", answer.arguments);
-    sink(assembler.drain());
+    assembler.flush(sink);
     return assembler.items;
   }
   const index = assembler.start({ type: "message", role: "assistant", content: [] });
   const text = answer.type === "message" ? textOf(answer.content) : "";
-  for (const word of text.match(/\S*\s*/g) ?? []) {
-    signal.throwIfAborted();
+  for (const word of text.match(/\s*\S+|\s+$/g) ?? []) {
     assembler.add(index, "text", word);
-    sink(assembler.drain());
+    assembler.flush(sink);
     await new Promise((resolve) => setTimeout(resolve, delayMs));
+    signal.throwIfAborted();
   }
   return assembler.items;
 }

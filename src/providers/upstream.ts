@@ -100,6 +100,7 @@ export function createProvider(upstream: Upstream, policy: CallPolicy): Provider
     name: upstream.name,
     baseUrl: upstream.baseUrl,
     headers: authHeaders(upstream),
+    secret: upstream.apiKey,
   };
   switch (upstream.protocol) {
     case "demo":

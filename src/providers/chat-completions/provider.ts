@@ -1,38 +1,45 @@
 import type { ToolSpec } from "../../domain/run.ts";
+import { callModel } from "../call.ts";
 import { createEndpoint, type EndpointOptions } from "../http.ts";
+import { createJsonTexts } from "../json-texts.ts";
 import type { Provider } from "../provider.ts";
-import { readAnswer } from "./answer.ts";
+import { answerStream, readAnswer } from "./answer.ts";
 import { PROTOCOL, requestBody } from "./request.ts";
-import { StreamReader } from "./stream.ts";
 
 /** Settings of a chat completions upstream. */
 export interface ChatCompletionsOptions extends EndpointOptions {
   name: string;
+  /** The upstream's key, which no error may repeat. */
+  secret: string | undefined;
 }
+
+const PATH = "/chat/completions";
 
 /**
  * OpenAI's chat completions protocol, which most servers speak.
  * @see https://platform.openai.com/docs/api-reference/chat/create
  */
 export function createChatCompletionsProvider(options: ChatCompletionsOptions): Provider {
+  const { name, secret } = options;
   const endpoint = createEndpoint(options);
-  const toolTexts = new WeakMap<ToolSpec, string>();
-  const openai = endpoint.url.hostname === "api.openai.com";
+  const wire = {
+    openai: endpoint.url.hostname === "api.openai.com",
+    toolTexts: new WeakMap<ToolSpec, string>(),
+    jsonText: createJsonTexts(),
+  };
   return {
-    name: options.name,
+    name,
     protocol: PROTOCOL,
-    async generate(request, sink, signal) {
-      const body = requestBody(request, { openai, toolTexts });
-      if (!request.stream)
-        return readAnswer(await endpoint.post({ path: PATH, body, signal }), request.model);
-      const reader = new StreamReader(request.model, sink);
-      const onText = (text: string) => reader.feed(text);
-      const answer = await endpoint.post({ path: PATH, body, signal, onText });
-      // Some servers answer in one piece even when asked for a stream.
-      return answer.streamed ? reader.finish() : readAnswer(answer, request.model);
+    generate(request, sink, signal) {
+      return callModel(endpoint, {
+        path: PATH,
+        body: requestBody(request, wire),
+        signal,
+        stream: request.stream ? answerStream(request.model, sink) : undefined,
+        read: (answer) => readAnswer(answer, request.model),
+        secret,
+      });
     },
     close: () => endpoint.close(),
   };
 }
-
-const PATH = "/chat/completions";

@@ -1,9 +1,12 @@
 import type {
+  ChatCompletionContentPartImage,
   ChatCompletionCreateParams,
   ChatCompletionMessageParam,
 } from "openai/resources/chat/completions";
 import {
   type FunctionCallBody,
+  type FunctionCallOutputBody,
+  type InputImage,
   type ItemBody,
   type Part,
   type ReasoningBody,
@@ -11,6 +14,7 @@ import {
 } from "../../domain/item.ts";
 import type { ModelSettings, OutputFormat, ToolChoice, ToolSpec } from "../../domain/run.ts";
 import type { ModelRequest } from "../provider.ts";
+import { compactionText } from "../transcript-text.ts";
 
 /** The wire format's name; reasoning is sent back only to the protocol and model that made it. */
 export const PROTOCOL = "chat-completions";
@@ -24,11 +28,13 @@ export interface RequestOptions {
   openai: boolean;
   /** The wire form of tools that were sent before. */
   toolTexts: WeakMap<ToolSpec, string>;
+  /** Makes JSON of long texts, and remembers it. */
+  jsonText(text: string): string;
 }
 
 /** The JSON body of one call. */
 export function requestBody(request: ModelRequest, options: RequestOptions): string {
-  const head = `{"model":${JSON.stringify(request.model)},"messages":[${messages(request)}]`;
+  const head = `{"model":${JSON.stringify(request.model)},"messages":[${messages(request, options)}]`;
   const tools =
     request.tools.length === 0
       ? ""
@@ -90,34 +96,42 @@ function toolJson(tool: ToolSpec, toolTexts: WeakMap<ToolSpec, string>): string 
   return text;
 }
 
+function messages(request: ModelRequest, options: RequestOptions): string {
+  const texts = systemMessage(request, options);
+  const items = request.items;
+  const turn = lastUserMessage(items);
+  for (let i = 0; i < items.length; ) {
+    const end = endOfRun(items, i, isAssistant);
+    const results = endOfRun(items, i, isResult);
+    if (end > i) texts.push(...assistantMessages(items.slice(i, end), request.model, i > turn).map(toJson));
+    else if (results > i) texts.push(...resultMessages(items.slice(i, results).filter(isResult)).map(toJson));
+    else texts.push(toJson(otherMessage(items[i] as ItemBody)));
+    i = Math.max(end, results, i + 1);
+  }
+  return texts.join(",");
+}
+
+const toJson = (message: ChatCompletionMessageParam): string => JSON.stringify(message);
+
 /**
  * One system message, the core prompt first: many chat templates refuse a second one, and the joined text still
  * begins with the same bytes for the upstream's prompt cache.
  */
-function messages(request: ModelRequest): string {
-  const system = [request.core, request.instructions ?? ""].filter((text) => text !== "").join("\n\n");
-  const texts = system === "" ? [] : [`{"role":"system","content":${JSON.stringify(system)}}`];
-  const items = request.items;
-  const turn = lastUserMessage(items);
-  for (let i = 0; i < items.length; ) {
-    const end = endOfAssistant(items, i);
-    if (end > i) texts.push(JSON.stringify(assistantMessage(items.slice(i, end), request.model, i > turn)));
-    else texts.push(JSON.stringify(otherMessage(items[i] as ItemBody)));
-    i = Math.max(end, i + 1);
-  }
-  return texts.join(",");
+function systemMessage({ core, instructions = "" }: ModelRequest, { jsonText }: RequestOptions): string[] {
+  const bare = [core === "" ? "" : jsonText(core), instructions === "" ? "" : JSON.stringify(instructions)]
+    .filter((json) => json !== "")
+    .map((json) => json.slice(1, -1));
+  return bare.length === 0 ? [] : [`{"role":"system","content":"${bare.join("\\n\\n")}"}`];
 }
 
 function lastUserMessage(items: readonly ItemBody[]): number {
   return items.findLastIndex((item) => item.type === "message" && item.role === "user");
 }
 
-/** Reasoning, text and calls of one model step are one message on the wire. */
-function endOfAssistant(items: readonly ItemBody[], from: number): number {
+/** Reasoning, text and calls of one model step are one message on the wire, and its results stand together. */
+function endOfRun(items: readonly ItemBody[], from: number, belongs: (item: ItemBody) => boolean): number {
   let end = from;
-  for (let item = items[end]; item !== undefined && isAssistant(item); item = items[end]) {
-    end++;
-  }
+  for (let item = items[end]; item !== undefined && belongs(item); item = items[end]) end++;
   return end;
 }
 
@@ -128,11 +142,16 @@ function isAssistant(item: ItemBody): boolean {
   );
 }
 
-function assistantMessage(
+function isResult(item: ItemBody): item is FunctionCallOutputBody {
+  return item.type === "function_call_output";
+}
+
+/** None when there is nothing but reasoning, which is no message. */
+function assistantMessages(
   items: readonly ItemBody[],
   model: string,
   current: boolean,
-): ChatCompletionMessageParam {
+): ChatCompletionMessageParam[] {
   const text = items
     .map((item) => (item.type === "message" ? assistantText(item.content) : ""))
     .filter(Boolean);
@@ -141,7 +160,7 @@ function assistantMessage(
     role: "assistant",
     content: text.length === 0 && calls.length > 0 ? null : text.join("\n\n"),
   };
-  if (calls.length === 0) return message;
+  if (calls.length === 0) return items.some(({ type }) => type === "message") ? [message] : [];
   message.tool_calls = calls.map((call) => ({
     id: call.call_id,
     type: "function",
@@ -150,7 +169,7 @@ function assistantMessage(
   // Thinking models want it back while their own tool calls are being answered, and refuse it later.
   const reasoning = current ? ownReasoning(items, model) : "";
   if (reasoning !== "") message.reasoning_content = reasoning;
-  return message;
+  return [message];
 }
 
 function ownReasoning(items: readonly ItemBody[], model: string): string {
@@ -165,17 +184,27 @@ function assistantText(content: readonly Part[]): string {
   return content.map((part) => (part.type === "refusal" ? part.refusal : textOf([part]))).join("");
 }
 
+/** A result is text here; the images of all results of a step follow in a message of their own. */
+function resultMessages(results: readonly FunctionCallOutputBody[]): ChatCompletionMessageParam[] {
+  const messages: ChatCompletionMessageParam[] = results.map((result) => ({
+    role: "tool",
+    tool_call_id: result.call_id,
+    content: textOf(result.output),
+  }));
+  const images = results.flatMap(({ output }) =>
+    typeof output === "string" ? [] : output.filter((part) => part.type === "input_image"),
+  );
+  if (images.length === 0) return messages;
+  const note = { type: "text" as const, text: "Images from the tool results above:" };
+  return [...messages, { role: "user", content: [note, ...images.map(imagePart)] }];
+}
+
 function otherMessage(item: ItemBody): ChatCompletionMessageParam {
-  if (item.type === "function_call_output") {
-    return { role: "tool", tool_call_id: item.call_id, content: textOf(item.output) };
-  }
   if (item.type === "message") {
     if (item.role !== "user") return { role: "system", content: textOf(item.content) };
     return { role: "user", content: userContent(item.content) };
   }
-  // A compaction stands in for what came before it.
-  const summary = item.type === "compaction" ? item.encrypted_content : "";
-  return { role: "user", content: `Summary of the conversation so far:\n${summary}` };
+  return { role: "user", content: item.type === "compaction" ? compactionText(item) : "" };
 }
 
 type UserContent = Extract<ChatCompletionMessageParam, { role: "user" }>["content"];
@@ -183,9 +212,13 @@ type UserContent = Extract<ChatCompletionMessageParam, { role: "user" }>["conten
 /** Text alone goes as a string, which every server takes; parts only where there are images. */
 function userContent(content: readonly Part[]): UserContent {
   if (!content.some((part) => part.type === "input_image")) return textOf(content);
-  return content.map((part) => {
-    if (part.type !== "input_image") return { type: "text", text: textOf([part]) };
-    const detail = part.detail === undefined || part.detail === "original" ? {} : { detail: part.detail };
-    return { type: "image_url", image_url: { url: part.image_url, ...detail } };
-  });
+  return content.map((part) =>
+    part.type === "input_image" ? imagePart(part) : { type: "text", text: textOf([part]) },
+  );
+}
+
+function imagePart(image: InputImage): ChatCompletionContentPartImage {
+  const { image_url: url, detail } = image;
+  const known = detail === undefined || detail === "original" ? {} : { detail };
+  return { type: "image_url", image_url: { url, ...known } };
 }

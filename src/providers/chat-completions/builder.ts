@@ -1,0 +1,184 @@
+import type { ChatCompletionChunk } from "openai/resources/chat/completions";
+import { NO_USAGE, type Usage } from "../../domain/usage.ts";
+import { isJsonObject, type JsonObject, parseJsonObject } from "../../lib/json.ts";
+import { Assembler } from "../assembler.ts";
+import { errorFromObject } from "../errors.ts";
+import { type ModelResult, ProviderError } from "../provider.ts";
+import { tokenCount } from "../token-count.ts";
+import { PROTOCOL } from "./request.ts";
+
+/** A delta or a whole message as servers really send them: any field may be missing or of another kind. */
+type Received = { [Field in keyof ChatCompletionChunk["choices"][number]["delta"]]?: unknown } & {
+  reasoning_content?: unknown;
+  reasoning?: unknown;
+};
+
+/** What a delta says of its call. */
+interface CallDelta {
+  /** The upstream's number for the call. */
+  place: number | undefined;
+  id: string | undefined;
+  name: string | undefined;
+  arguments: string;
+}
+
+/** A tool call in the making: its item, and the id that the upstream gave it. */
+interface OpenCall {
+  index: number;
+  id: string | undefined;
+}
+
+/** Makes an answer from deltas; a whole message is one delta, so that the two ways cannot drift apart. */
+export class AnswerBuilder {
+  readonly assembler = new Assembler();
+  readonly #model: string;
+  #reasoning: number | undefined;
+  #message: number | undefined;
+  readonly #callsByPlace = new Map<number, OpenCall>();
+  readonly #callsById = new Map<string, OpenCall>();
+  #lastCall: OpenCall | undefined;
+  #finish: string | undefined;
+  #usage: Usage = NO_USAGE;
+
+  constructor(model: string) {
+    this.#model = model;
+  }
+
+  /** Whether the finish reason has come. */
+  get complete(): boolean {
+    return this.#finish !== undefined;
+  }
+
+  usage(value: unknown): void {
+    if (isJsonObject(value)) this.#usage = usageOf(value);
+  }
+
+  /** Takes one choice; `content` is its delta or its message. @throws ProviderError when it reports a failure. */
+  choice(choice: JsonObject, content: unknown): void {
+    if (isJsonObject(content)) this.#add(content as Received);
+    const reason = choice["finish_reason"];
+    if (!isText(reason)) return;
+    // OpenRouter says here what went wrong at the model's own server.
+    if (reason === "error" && isJsonObject(choice["error"])) throw errorFromObject(choice["error"]);
+    if (reason === "error") throw new ProviderError("server", "The upstream stopped with an error.");
+    this.#finish = reason;
+  }
+
+  /** The whole answer; one without a finish reason counts as stopped. */
+  result(): ModelResult {
+    const items = this.assembler.items;
+    const finish = finishOf(this.#finish, this.#lastCall !== undefined);
+    if (finish !== "length") this.assembler.completeCalls();
+    return { items, finish, usage: this.#usage };
+  }
+
+  #add(delta: Received): void {
+    const { reasoning, text } = splitContent(delta);
+    if (reasoning !== "") this.#addReasoning(reasoning);
+    if (text !== "") this.#addText("text", text);
+    if (isText(delta.refusal)) this.#addText("refusal", delta.refusal);
+    if (Array.isArray(delta.tool_calls)) for (const call of delta.tool_calls) this.#addCall(call);
+  }
+
+  #addReasoning(text: string): void {
+    const maker = { protocol: PROTOCOL, model: this.#model };
+    this.#reasoning ??= this.assembler.start({ type: "reasoning", summary: [], maker });
+    this.assembler.add(this.#reasoning, "reasoning", text);
+  }
+
+  #addText(channel: "text" | "refusal", text: string): void {
+    this.#message ??= this.assembler.start({ type: "message", role: "assistant", content: [] });
+    this.assembler.add(this.#message, channel, text);
+  }
+
+  #addCall(received: unknown): void {
+    if (!isJsonObject(received)) return;
+    const delta = callDelta(received);
+    const call = this.#openCall(delta) ?? this.#startCall(delta);
+    this.#lastCall = call;
+    if (delta.name !== undefined) this.assembler.name(call.index, delta.name);
+    this.assembler.add(call.index, "arguments", delta.arguments);
+  }
+
+  /**
+   * The call that a delta continues: by its place, without one by its id, else the latest. Some servers give every
+   * parallel call place 0; a new id together with a name, or a name after complete arguments, then begins another.
+   */
+  #openCall({ place, id, name, arguments: more }: CallDelta): OpenCall | undefined {
+    if (place === undefined) return id === undefined ? this.#lastCall : this.#callsById.get(id);
+    const open = this.#callsByPlace.get(place);
+    if (open === undefined || name === undefined) return open;
+    const another = id === undefined ? more !== "" && this.#isWhole(open) : id !== open.id;
+    return another ? undefined : open;
+  }
+
+  #isWhole({ index }: OpenCall): boolean {
+    const item = this.assembler.items[index];
+    return item?.type === "function_call" && parseJsonObject(item.arguments) !== undefined;
+  }
+
+  #startCall({ place, id, name }: CallDelta): OpenCall {
+    const index = this.assembler.start({ type: "function_call", name: name ?? "", arguments: "" });
+    const call = { index, id };
+    if (place !== undefined) this.#callsByPlace.set(place, call);
+    if (id !== undefined) this.#callsById.set(id, call);
+    return call;
+  }
+}
+
+function callDelta(received: JsonObject): CallDelta {
+  const fn = isJsonObject(received["function"]) ? received["function"] : {};
+  return {
+    place: typeof received["index"] === "number" ? received["index"] : undefined,
+    id: isText(received["id"]) ? received["id"] : undefined,
+    name: isText(fn["name"]) ? fn["name"] : undefined,
+    arguments: argumentsText(fn["arguments"]),
+  };
+}
+
+/** Call arguments as JSON text; some servers send an object instead, some null while there are none yet. */
+function argumentsText(value: unknown): string {
+  if (typeof value === "string") return value;
+  return isJsonObject(value) ? JSON.stringify(value) : "";
+}
+
+/** Mistral sends reasoning as part of the content; others have one of two fields for it, some both with one empty. */
+function splitContent(delta: Received): { reasoning: string; text: string } {
+  const own = [delta.reasoning_content, delta.reasoning].find(isText) ?? "";
+  const { content } = delta;
+  if (!Array.isArray(content)) return { reasoning: own, text: isText(content) ? content : "" };
+  const of = (type: string, field: string) =>
+    content
+      .map((part) => (isJsonObject(part) && part["type"] === type ? textOfPart(part[field]) : ""))
+      .join("");
+  return { reasoning: own + of("thinking", "thinking"), text: of("text", "text") };
+}
+
+function textOfPart(value: unknown): string {
+  if (typeof value === "string") return value;
+  return Array.isArray(value) ? splitContent({ content: value }).text : "";
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+/** An unknown reason is taken for a normal stop, since the answer is complete. */
+function finishOf(reason: string | undefined, hasCalls: boolean): ModelResult["finish"] {
+  if (reason === "length" || reason === "max_tokens") return "length";
+  if (reason === "content_filter") return "content_filter";
+  return hasCalls ? "tool_calls" : "stop";
+}
+
+function usageOf(usage: JsonObject): Usage {
+  const detail = (group: string, key: string) => {
+    const details = usage[group];
+    return isJsonObject(details) ? details[key] : undefined;
+  };
+  return {
+    inputTokens: tokenCount(usage["prompt_tokens"]),
+    outputTokens: tokenCount(usage["completion_tokens"]),
+    cachedTokens: tokenCount(detail("prompt_tokens_details", "cached_tokens")),
+    reasoningTokens: tokenCount(detail("completion_tokens_details", "reasoning_tokens")),
+  };
+}
