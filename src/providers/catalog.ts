@@ -35,36 +35,50 @@ const PROTOCOLS: Readonly<Record<string, Protocol>> = {
   anthropic_messages: "anthropic-messages",
 };
 
-/** The protocol that a configured name means: a protocol's own name, or a preset's. */
-export function protocolOf(name: string): Protocol | undefined {
-  return PROTOCOLS[name] ?? PRESETS[name]?.protocol;
+/** The preset of that name, if there is one; names come from outside, so what objects inherit does not count. */
+export function presetOf(name: string | undefined): Preset | undefined {
+  return name !== undefined && Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
 }
 
-/** The preset whose host a URL has: keys of a known upstream are sent to its own host only. */
+/** The protocol that a configured name means: a protocol's own name, or a preset's. */
+export function protocolOf(name: string): Protocol | undefined {
+  return Object.hasOwn(PROTOCOLS, name) ? PROTOCOLS[name] : presetOf(name)?.protocol;
+}
+
+/**
+ * The preset that a URL leads to: keys of a known upstream are sent there only, and never over plain HTTP to a host
+ * that has HTTPS.
+ */
 export function presetOfHost(url: URL): string | undefined {
   return Object.entries(PRESETS).find(
-    ([, preset]) => preset.baseUrl !== "" && new URL(preset.baseUrl).host === url.host,
+    ([, preset]) => preset.baseUrl !== "" && new URL(preset.baseUrl).origin === url.origin,
   )?.[0];
 }
 
 /** The protocol of an upstream that is known only by its address and model: host, then path, then the model's name. */
 export function guessProtocol(baseUrl: string, model: string | undefined): Protocol {
   const url = new URL(baseUrl);
-  const known = presetOfHost(url);
-  if (known !== undefined) return (PRESETS[known] as Preset).protocol;
+  const known = presetOf(presetOfHost(url));
+  if (known !== undefined) return known.protocol;
   if (/\/anthropic(\/v1)?(\/messages)?\/?$/.test(url.pathname)) return "anthropic-messages";
   if (/\/(chat\/completions|openai)\/?$/.test(url.pathname)) return "chat-completions";
   return model?.startsWith("claude-") ? "anthropic-messages" : "chat-completions";
 }
 
-/** A version segment (`/v1`, `/v1beta`, `/paas/v4`) or a path that needs none. */
-const COMPLETE_PATH = /\/(v\d+[a-z]*|openai)(\/|$)/;
+/** A version segment: `/v1`, `/v1beta`, `/paas/v4`. */
+const VERSION = /\/v\d+[a-z]*(\/|$)/;
+/** Anthropic's paths stand right below the version. */
+const VERSION_AT_END = /\/v\d+$/;
+const FULL_PATH = /\/(chat\/completions|messages)$/;
 
-/** The address below which a protocol's paths stand, for a base URL given with or without `/v1` or the full path. */
+/**
+ * The address below which a protocol's paths stand, for a base URL given with or without `/v1`. One with the full
+ * path is taken at its word: some servers have no version segment at all.
+ */
 export function endpointUrl(baseUrl: string, protocol: Protocol): string {
   const url = new URL(baseUrl);
-  let path = url.pathname.replace(/\/+$/, "").replace(/\/(chat\/completions|messages)$/, "");
-  if (!COMPLETE_PATH.test(path) || (protocol === "anthropic-messages" && !/\/v\d+$/.test(path)))
-    path += "/v1";
-  return url.origin + path;
+  const path = url.pathname.replace(/\/+$/, "");
+  if (FULL_PATH.test(path)) return url.origin + path.replace(FULL_PATH, "");
+  const complete = (protocol === "anthropic-messages" ? VERSION_AT_END : VERSION).test(path);
+  return `${url.origin}${path}${complete ? "" : "/v1"}`;
 }

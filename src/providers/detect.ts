@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { request } from "undici";
-import { isJsonObject } from "../lib/json.ts";
+import { isJsonObject, parseJsonObject } from "../lib/json.ts";
 
 /** A model server found on this machine. */
 export interface LocalModel {
@@ -60,18 +60,27 @@ export async function firstModel(baseUrl: string, options: ListOptions): Promise
   try {
     const { signal, headers = {} } = options;
     const response = await request(`${baseUrl}/models`, { signal, headers });
-    if (response.statusCode !== 200 || Number(response.headers["content-length"] ?? 0) > MAX_LIST_BYTES) {
-      response.body.destroy();
-      return undefined;
-    }
-    const body: unknown = await response.body.json();
-    const models: unknown[] = isJsonObject(body) && Array.isArray(body["data"]) ? body["data"] : [];
+    const text = await limitedText(response.body);
+    const body = response.statusCode === 200 ? parseJsonObject(text) : undefined;
+    const models: unknown[] = Array.isArray(body?.["data"]) ? body["data"] : [];
     const ids = models.map((model) => (isJsonObject(model) ? model["id"] : undefined));
     return ids.find((id): id is string => typeof id === "string" && !NO_CHAT.test(id));
   } catch {
     // Nobody there, too slow, or no model server: each means that nothing was found.
     return undefined;
   }
+}
+
+/** @throws Error when there is more than a list of models can have. */
+async function limitedText(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > MAX_LIST_BYTES) throw new Error("The list of models is too long.");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 /** Whether all listeners on a loopback port belong to this user or root. Unknown counts as no. */

@@ -3,9 +3,15 @@ import { isJsonObject, type JsonObject, parseJsonObject } from "../lib/json.ts";
 import { firstLine } from "../lib/text.ts";
 import { ProviderError, type ProviderErrorKind } from "./provider.ts";
 
-/** How different servers say that the conversation no longer fits: OpenAI, Anthropic, vLLM, llama.cpp, Ollama, LM Studio. */
+/**
+ * How different servers say that the conversation no longer fits: OpenAI, Anthropic, Bedrock, Gemini, xAI, vLLM,
+ * llama.cpp, Ollama, LM Studio.
+ */
 const CONTEXT_OVERFLOW =
-  /context[ _-]?(length|window|size)|maximum context|prompt is too long|too many tokens|exceeds? the (available )?context|input (is )?too long|exceed_context_size/i;
+  /context[ _-]?(length|window|size|limit)|maximum (context|prompt length)|prompt (is )?too long|prompt exceeds|too many tokens|exceeds? the (available )?context|input (is )?too long|token count \S* ?exceeds|exceed_context_size/i;
+
+/** An account without credit: waiting does not cure it. */
+const OUT_OF_CREDIT = /insufficient_quota|billing|credit/i;
 
 const MAX_MESSAGE_CHARS = 500;
 
@@ -15,7 +21,11 @@ export function errorFromAnswer(status: number, headers: IncomingHttpHeaders, bo
   const kind = kindOfStatus(status, detail);
   const text = detail.message === "" ? `HTTP ${status}` : detail.message;
   const retryAfterMs = retryAfter(headers);
-  return new ProviderError(kind, text, retryAfterMs === undefined ? {} : { retryAfterMs });
+  const hopeless = headers["x-should-retry"] === "false" || isOutOfCredit(kind, detail);
+  return new ProviderError(kind, text, {
+    ...(hopeless && { retryable: false }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
 }
 
 /** The error that an error object inside a stream stands for; such objects carry no HTTP status of their own. */
@@ -23,11 +33,18 @@ export function errorFromObject(error: unknown): ProviderError {
   const detail = errorDetail({ error });
   const status = Number(detail.code);
   const kind = status >= 400 && status < 600 ? kindOfStatus(status, detail) : kindOfWords(detail);
-  return new ProviderError(kind, detail.message === "" ? "The upstream reported an error." : detail.message);
+  const text = detail.message === "" ? "The upstream reported an error." : detail.message;
+  return new ProviderError(kind, text, isOutOfCredit(kind, detail) ? { retryable: false } : {});
+}
+
+function isOutOfCredit(kind: ProviderErrorKind, { code, type }: ErrorDetail): boolean {
+  return kind === "rate_limit" && OUT_OF_CREDIT.test(`${code} ${type}`);
 }
 
 const KIND_OF_STATUS: ReadonlyMap<number, ProviderErrorKind> = new Map([
   [401, "auth"],
+  // The account cannot pay: as with a wrong key, only the operator can mend it.
+  [402, "auth"],
   [403, "auth"],
   [404, "not_found"],
   [408, "timeout"],
@@ -48,16 +65,21 @@ function kindOfStatus(status: number, detail: ErrorDetail): ProviderErrorKind {
   return status >= 400 ? "bad_request" : "malformed";
 }
 
+/** Names of errors, in Anthropic's and OpenAI's words; an overflow is often called an invalid request, so that comes last. */
 const KIND_OF_WORDS: readonly [RegExp, ProviderErrorKind][] = [
   [/overloaded/i, "overloaded"],
-  [/rate_?limit/i, "rate_limit"],
+  [/rate_?limit|insufficient_quota/i, "rate_limit"],
   [/timeout/i, "timeout"],
-  [/invalid_request/i, "bad_request"],
+  [/authentication|permission|api_key|billing/i, "auth"],
+  [/not_found/i, "not_found"],
 ];
 
 function kindOfWords(detail: ErrorDetail): ProviderErrorKind {
+  const words = `${detail.code} ${detail.type}`;
+  const named = KIND_OF_WORDS.find(([pattern]) => pattern.test(words))?.[1];
+  if (named !== undefined) return named;
   if (saysOverflow(detail)) return "context_length";
-  return KIND_OF_WORDS.find(([words]) => words.test(`${detail.code} ${detail.type}`))?.[1] ?? "server";
+  return /invalid_request|bad_?request|too_large/i.test(words) ? "bad_request" : "server";
 }
 
 function saysOverflow(detail: ErrorDetail): boolean {
@@ -88,12 +110,18 @@ function errorDetail(body: JsonObject | undefined): ErrorDetail {
  * @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
  */
 export function retryAfter(headers: IncomingHttpHeaders, now: number = Date.now()): number | undefined {
-  const exact = Number(headers["retry-after-ms"] ?? Number.NaN);
-  if (exact >= 0) return exact;
+  const exact = headers["retry-after-ms"];
+  const exactMs = exact === undefined ? undefined : duration(String(exact));
+  if (exactMs !== undefined) return exactMs;
   const value = headers["retry-after"];
-  if (value === undefined || value === "") return undefined;
-  const seconds = Number(value);
-  if (seconds >= 0) return seconds * 1000;
-  const date = Date.parse(value);
+  if (value === undefined) return undefined;
+  const seconds = duration(value);
+  if (seconds !== undefined) return seconds * 1000;
+  // Date.parse takes almost anything ("5 minutes" is a date to it): a weekday must come first.
+  const date = /^[A-Z][a-z]{2,8},? /.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+function duration(value: string): number | undefined {
+  return /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : undefined;
 }

@@ -1,4 +1,4 @@
-import { invalidRequest } from "../domain/error.ts";
+import { type ApiError, invalidRequest } from "../domain/error.ts";
 import { firstModel, type LocalModel } from "./detect.ts";
 import { type Provider, ProviderError } from "./provider.ts";
 import {
@@ -105,24 +105,26 @@ class ConfiguredModels implements Models {
 
   async resolve(question: ModelQuestion): Promise<Target> {
     const { routes, keys, name, direct } = this.#options;
-    const { provider, model } = parseQuestion(question, routes);
-    const alias = model === undefined ? undefined : routes[model];
+    const { provider, model } = parseQuestion(question);
+    const alias = model !== undefined && Object.hasOwn(routes, model) ? routes[model] : undefined;
     if (alias !== undefined) {
       const upstream = this.#upstream(`route ${model}`, () => completeUpstream(alias, keys));
+      if (provider !== undefined && provider !== upstream.name)
+        throw conflict(model, upstream.name, provider);
       return this.#target(upstream, { mode: "agent", model: alias.model });
     }
     const plain = model === `${name}-lite`;
     const byDefault = plain || model === undefined || model === name || model === "default";
     const choice: Choice = { mode: plain ? "plain" : "agent", model: byDefault ? undefined : model };
+    if (provider === undefined && !direct) choice.model = undefined;
+    return this.#target(await this.#named(provider), choice);
+  }
+
+  /** The upstream of that name; the default one when there is none. */
+  async #named(provider: string | undefined): Promise<Upstream> {
     const { upstream } = await this.default();
-    if (provider === undefined) {
-      return this.#target(upstream, direct ? choice : { ...choice, model: undefined });
-    }
-    if (provider === upstream.name) return this.#target(upstream, choice);
-    return this.#target(
-      this.#upstream(provider, () => namedUpstream(provider, this.#options)),
-      choice,
-    );
+    if (provider === undefined || provider === upstream.name) return upstream;
+    return this.#upstream(provider, () => namedUpstream(provider, this.#options));
   }
 
   list(): ModelEntry[] {
@@ -160,17 +162,19 @@ class ConfiguredModels implements Models {
   }
 }
 
-/** Reads `model` with its prefixes `@provider:model` and `provider::model`; an alias belongs to its own provider. */
-function parseQuestion(question: ModelQuestion, routes: ModelsOptions["routes"]): ModelQuestion {
-  const { model, provider } = question;
-  if (model === undefined) return question;
-  const prefix = /^(?:@([^:]+):|([^:]+)::)(.+)$/.exec(model);
-  const owner = prefix?.[1] ?? prefix?.[2] ?? routes[model]?.provider;
-  if (provider !== undefined && owner !== undefined && provider !== owner) {
-    const message = `The model "${model}" belongs to the provider "${owner}", not to "${provider}".`;
-    throw invalidRequest("provider", message, "provider_conflict");
-  }
-  return { model: prefix?.[3] ?? model, provider: provider ?? owner };
+/** Reads `model` with its prefixes `@provider:model` and `provider::model`. */
+function parseQuestion({ model, provider }: ModelQuestion): ModelQuestion {
+  const asked = provider?.toLowerCase();
+  const prefix = model === undefined ? null : /^(?:@([^:]+):|([^:]+)::)(.+)$/.exec(model);
+  if (prefix === null) return { model, provider: asked };
+  const owner = (prefix[1] ?? prefix[2] ?? "").toLowerCase();
+  if (asked !== undefined && asked !== owner) throw conflict(model, owner, asked);
+  return { model: prefix[3], provider: owner };
+}
+
+function conflict(model: string | undefined, owner: string, asked: string): ApiError {
+  const message = `The model "${model}" belongs to the provider "${owner}", not to "${asked}".`;
+  return invalidRequest("provider", message, "provider_conflict");
 }
 
 function namedUpstream(provider: string, options: ModelsOptions): Upstream {

@@ -4,6 +4,7 @@ import {
   PRESETS,
   type Preset,
   type Protocol,
+  presetOf,
   presetOfHost,
   protocolOf,
 } from "./catalog.ts";
@@ -50,8 +51,8 @@ export function completeUpstream(settings: UpstreamSettings, keys: WellKnownKeys
   const named = provider === undefined ? undefined : protocolOf(provider);
   if (named === "demo")
     return { name: "demo", protocol: "demo", baseUrl: "", apiKey: undefined, model: "demo" };
-  const preset = PRESETS[provider ?? ""] ?? usualPreset(named);
-  const baseUrl = settings.baseUrl ?? keys[provider ?? ""]?.baseUrl ?? preset?.baseUrl;
+  const preset = presetOf(provider) ?? usualPreset(named);
+  const baseUrl = settings.baseUrl ?? keyOf(provider, keys)?.baseUrl ?? preset?.baseUrl;
   if (baseUrl === undefined) throw new Error(unknownProvider(settings.provider));
   const protocol = named ?? guessProtocol(baseUrl, settings.model);
   const host = presetOfHost(new URL(baseUrl));
@@ -60,7 +61,7 @@ export function completeUpstream(settings: UpstreamSettings, keys: WellKnownKeys
     protocol,
     baseUrl: endpointUrl(baseUrl, protocol),
     apiKey: settings.apiKey ?? keyForAddress(baseUrl, provider, keys),
-    model: settings.model ?? PRESETS[host ?? ""]?.model,
+    model: settings.model ?? presetOf(host)?.model,
   };
 }
 
@@ -75,10 +76,14 @@ function keyForAddress(
   provider: string | undefined,
   keys: WellKnownKeys,
 ): string | undefined {
-  const host = presetOfHost(new URL(baseUrl));
-  if (host !== undefined && keys[host] !== undefined) return keys[host].apiKey;
-  const key = keys[provider ?? ""];
+  const own = keyOf(presetOfHost(new URL(baseUrl)), keys);
+  if (own !== undefined) return own.apiKey;
+  const key = keyOf(provider, keys);
   return key?.baseUrl === baseUrl ? key.apiKey : undefined;
+}
+
+function keyOf(name: string | undefined, keys: WellKnownKeys): WellKnownKey | undefined {
+  return name !== undefined && Object.hasOwn(keys, name) ? keys[name] : undefined;
 }
 
 function unknownProvider(provider: string | undefined): string {
@@ -111,10 +116,17 @@ export function createProvider(upstream: Upstream, policy: CallPolicy): Provider
   }
 }
 
-/** The credential as the protocol carries it. */
-export function authHeaders({ protocol, apiKey }: Upstream): Record<string, string> {
-  if (protocol === "anthropic-messages") {
-    return { "anthropic-version": "2023-06-01", ...(apiKey === undefined ? {} : { "x-api-key": apiKey }) };
-  }
-  return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+const ANTHROPIC_VERSION = { "anthropic-version": "2023-06-01" };
+
+/**
+ * The credential as the protocol carries it. Others than Anthropic that speak its protocol want the key in one of the
+ * two usual headers, so they get both.
+ */
+export function authHeaders({ protocol, apiKey, baseUrl }: Upstream): Record<string, string> {
+  const version = protocol === "anthropic-messages" ? ANTHROPIC_VERSION : {};
+  if (apiKey === undefined) return version;
+  const bearer = { authorization: `Bearer ${apiKey}` };
+  if (protocol !== "anthropic-messages") return bearer;
+  const foreign = presetOfHost(new URL(baseUrl)) !== "anthropic";
+  return { ...version, "x-api-key": apiKey, ...(foreign ? bearer : {}) };
 }
