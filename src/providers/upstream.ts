@@ -1,3 +1,4 @@
+import { createAnthropicMessagesProvider } from "./anthropic-messages/provider.ts";
 import {
   endpointUrl,
   guessProtocol,
@@ -111,8 +112,9 @@ export function createProvider(upstream: Upstream, policy: CallPolicy): Provider
     case "demo":
       return createDemoProvider();
     case "chat-completions":
-    case "anthropic-messages":
       return withRetry(createChatCompletionsProvider(options), policy);
+    case "anthropic-messages":
+      return withRetry(createAnthropicMessagesProvider(options), policy);
   }
 }
 
