@@ -24,11 +24,6 @@ export class AnswerStream {
     this.#events = new EventStream(onEvent);
   }
 
-  /** Whether the finish reason has come. */
-  get complete(): boolean {
-    return this.#builder.complete;
-  }
-
   /**
    * Takes what one network read brought; true when the upstream has said its last.
    * @throws ProviderError for malformed events and for errors that the upstream reports in the stream.
@@ -39,13 +34,18 @@ export class AnswerStream {
     return this.#events.done;
   }
 
+  /** Reads what is left after the last read, and tells whether the finish reason had come. */
+  end(): boolean {
+    this.#events.end();
+    return this.#builder.complete;
+  }
+
   /**
    * The answer, after the last read.
    * @throws ProviderError of kind `truncated` when no finish reason came.
    */
   finish(): ModelResult {
-    this.#events.end();
-    if (!this.complete) throw new ProviderError("truncated", "The upstream's stream ended early.");
+    if (!this.end()) throw new ProviderError("truncated", "The upstream's stream ended early.");
     const result = this.#builder.result();
     this.#builder.assembler.flush(this.#sink);
     return result;

@@ -57,7 +57,7 @@ async function postStream(
     return await endpoint.post({ path, body, signal, onText });
   } catch (error) {
     // `refused`: the stream itself is at fault, not the connection.
-    if (refused || signal.aborted || !stream.complete) throw error;
+    if (refused || signal.aborted || !stream.end()) throw error;
     return undefined;
   }
 }

@@ -6,7 +6,12 @@ import { ProviderError } from "./provider.ts";
 
 /** An answer that is not streamed may be this long at most; a model never comes near it. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
-/** How long an upstream may take to close a stream that is complete, before we close the connection. */
+/**
+ * How long a stream that has said its last is given to end as an answer too: nearly all do so at once, and a caller
+ * who goes on before that would need a new connection.
+ */
+const GRACE_MS = 20;
+/** How much longer the upstream may take before we close the connection. */
 const LINGER_MS = 1_000;
 
 /** What an exchange reports to and needs from its endpoint. */
@@ -62,8 +67,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #whole = false;
   #chunks: Buffer[] = [];
   #bytes = 0;
-  #settled = false;
+  /** The stream has said its last. */
+  #said = false;
+  /** The answer has ended, or the connection. */
   #ended = false;
+  #settled = false;
 
   constructor(request: UpstreamPost, options: EndpointOptions, outcome: Outcome) {
     this.#request = request;
@@ -96,7 +104,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#settled) return;
+    if (this.#settled || this.#said) return;
     if (this.#idle) this.#timer.refresh();
     if (this.#decoder !== undefined) this.#deliver(this.#decoder.write(chunk));
     else this.#collect(chunk);
@@ -104,17 +112,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#ended = true;
-    if (this.#settled) {
-      clearTimeout(this.#timer);
-      return;
+    if (this.#settled) clearTimeout(this.#timer);
+    else if (this.#said) this.#answer(true);
+    else {
+      this.#deliver(this.#decoder?.end() ?? "");
+      this.#answer(this.#idle && !this.#whole);
     }
-    this.#deliver(this.#decoder?.end() ?? "");
-    this.#answer(this.#idle && !this.#whole);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#ended = true;
     if (this.#settled) clearTimeout(this.#timer);
+    else if (this.#said) this.#answer(true);
     else if (this.#isStale(error)) this.#repeat();
     else this.#settle(() => this.#outcome.reject(connectionError(error, this.#status !== 0)));
   }
@@ -129,12 +138,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (!this.#whole) this.#recognize();
   }
 
-  /** Servers mislabel streams and errors alike, so the first byte that says something decides, not the content type. */
+  /** Servers mislabel streams and errors alike: the first byte that says something decides, not the type alone. */
   #recognize(): void {
     const start = Buffer.concat(this.#chunks);
     const first = start.find((byte) => !SILENT_BYTES.has(byte));
     if (first === undefined) return;
-    this.#whole = DOCUMENT_BYTES.has(first);
+    this.#whole = this.#idle ? DOCUMENT_BYTES.has(first) : !FIELD_BYTES.has(first);
     if (this.#whole) return;
     this.#watchSilence();
     this.#chunks = [];
@@ -158,12 +167,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
-  /** The stream has said its last; the connection serves again if the upstream ends the answer soon. */
   #complete(): void {
-    this.#answer(true);
+    this.#said = true;
     if (this.#ended) return;
-    this.#timer = setTimeout(() => this.#controller?.abort(new Error("lingering")), LINGER_MS).unref();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#onGraceOver, GRACE_MS);
   }
+
+  /** The caller waits no longer; the connection serves again if the upstream ends the answer soon. */
+  readonly #onGraceOver = (): void => {
+    this.#answer(true);
+    this.#timer = setTimeout(() => this.#controller?.abort(new Error("lingering")), LINGER_MS).unref();
+  };
 
   #answer(streamed: boolean): void {
     this.#settle(() => {
@@ -210,6 +225,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 const SILENT_BYTES: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
 /** What JSON and HTML begin with: `{`, `[`, `<`. */
 const DOCUMENT_BYTES: ReadonlySet<number> = new Set([0x7b, 0x5b, 0x3c]);
+/** What a line of an event stream begins with: `data`, `event`, `id`, `retry` or a comment's colon. */
+const FIELD_BYTES: ReadonlySet<number> = new Set([0x64, 0x65, 0x69, 0x72, 0x3a]);
 /** How a connection that the other side has closed shows. */
 const RESET_CODES: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 
@@ -218,8 +235,9 @@ function connectionError(error: Error, begun: boolean): ProviderError {
   const code = codeOf(error);
   if (code === "UND_ERR_CONNECT_TIMEOUT")
     return new ProviderError("timeout", "The upstream could not be reached in time.");
-  if (code.startsWith("HPE_") && code !== "HPE_INVALID_EOF_STATE")
-    return new ProviderError("malformed", `The upstream's answer is not valid HTTP (${code}).`);
+  // An end that comes too soon is a parser's error where the answer was to close the connection.
+  if (error.name === "HTTPParserError" && !error.message.includes("EOF"))
+    return new ProviderError("malformed", "The upstream's answer is not valid HTTP.");
   if (begun)
     return new ProviderError(
       "truncated",

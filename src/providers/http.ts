@@ -29,7 +29,7 @@ export interface UpstreamPost {
   signal: AbortSignal;
   /**
    * Gets the text of a successful event stream, per network read; without it the body is collected. True means that
-   * the stream has said its last: the post resolves at once, whether or not the upstream ends the answer.
+   * the stream has said its last: the post resolves then, whether or not the upstream ever ends the answer.
    */
   onText?: (text: string) => boolean;
 }

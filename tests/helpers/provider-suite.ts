@@ -49,9 +49,17 @@ export async function setUp(kind: Kind, script: Script, policy: Partial<CallPoli
   };
 }
 
+/** The key that the upstream gets; no error may repeat it. */
+export const KEY = "sk-canary-0123456789";
+
 /** A provider for an address, wired as the server wires it. */
-export function connect(kind: Kind, baseUrl: string, policy: Partial<CallPolicy> = {}): Provider {
-  const settings = { provider: kind.protocol, baseUrl, apiKey: "sk-canary-0123456789", model: MODEL };
+export function connect(
+  kind: Kind,
+  baseUrl: string,
+  policy: Partial<CallPolicy> = {},
+  apiKey = KEY,
+): Provider {
+  const settings = { provider: kind.protocol, baseUrl, apiKey, model: MODEL };
   return createProvider(completeUpstream(settings, {}), { ...POLICY, ...policy });
 }
 

@@ -1,0 +1,262 @@
+import { getEventListeners } from "node:events";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { bodyBytes } from "../helpers/fake-upstream/plan.ts";
+import type { Answer, Reply } from "../helpers/fake-upstream/script.ts";
+import { ask, connect, failure, generate, KEY, KINDS, setUp, textIn } from "../helpers/provider-suite.ts";
+
+/** How soon an upstream must see that nobody wants its answer any more. */
+const FREE_MS = 250;
+/** A connection serves again only after a turn of the event loop. */
+async function connectionFree(): Promise<void> {
+  await nextTurn();
+  await nextTurn();
+}
+
+const PATHS = { chat: "/chat/completions", messages: "/messages" };
+
+describe.each(KINDS)("the connection of $protocol", (kind) => {
+  test.each([
+    ["", "/v1"],
+    ["/", "/v1"],
+    ["/v1", "/v1"],
+    ["/v1/", "/v1"],
+    [`/v1${PATHS[kind.wire]}`, "/v1"],
+    [PATHS[kind.wire], ""],
+  ])("base URL …%s", async (suffix, prefix) => {
+    await using all = await setUp(kind, [{ text: "here" }]);
+    const provider = connect(kind, all.upstream.origin + suffix);
+    expect(textIn((await generate(provider)).result.items)).toBe("here");
+    expect(all.upstream.requests[0]?.path).toBe(prefix + PATHS[kind.wire]);
+    await provider.close();
+  });
+
+  test("the key travels in the protocol's own header", async () => {
+    await using all = await setUp(kind, [{ text: "x" }]);
+    await generate(all.provider);
+    const { headers } = all.upstream.requests[0]!;
+    expect(headers.authorization).toBe(`Bearer ${KEY}`);
+    expect(headers["x-api-key"]).toBe(kind.wire === "messages" ? KEY : undefined);
+    expect(headers["content-type"]).toBe("application/json");
+  });
+
+  describe.each([true, false])("abort (stream: %s)", (stream) => {
+    const reason = new Error("nobody waits");
+
+    test("before it is sent, nothing is sent", async () => {
+      await using all = await setUp(kind, []);
+      await expect(generate(all.provider, ask({ stream }), AbortSignal.abort(reason))).rejects.toBe(reason);
+      expect(all.upstream.requests).toEqual([]);
+    });
+
+    test("before the headers it frees the upstream and rejects with the signal's reason", async () => {
+      await using all = await setUp(kind, [{ text: "late", gate: createGate() }]);
+      const controller = new AbortController();
+      const call = generate(all.provider, ask({ stream }), controller.signal);
+      await all.upstream.requestArrived();
+      controller.abort(reason);
+      await expect(call).rejects.toBe(reason);
+      await all.upstream.streamAborted(1, FREE_MS);
+      expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+    });
+
+    test("in the middle of the body it frees the upstream and rejects with the signal's reason", async () => {
+      const gate = createGate();
+      const answer: Answer = { text: ["one", gate, "two"], mode: "stream" };
+      await using all = await setUp(kind, [answer]);
+      const controller = new AbortController();
+      const call = generate(all.provider, ask({ stream }), controller.signal);
+      await gate.reached();
+      controller.abort(reason);
+      await expect(call).rejects.toBe(reason);
+      await all.upstream.streamAborted(1, FREE_MS);
+      expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+    });
+  });
+
+  test("an abort from within the sink ends the call", async () => {
+    await using all = await setUp(kind, [{ text: "one two three" }]);
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const call = all.provider.generate(ask(), () => controller.abort(reason), controller.signal);
+    await expect(call).rejects.toBe(reason);
+    await all.upstream.streamAborted(1, FREE_MS);
+  });
+
+  test("what the sink throws, the call throws, and the upstream is freed", async () => {
+    await using all = await setUp(kind, [{ text: "one two three" }]);
+    const bug = new TypeError("bug in the sink");
+    const sink = () => {
+      throw bug;
+    };
+    await expect(all.provider.generate(ask(), sink, new AbortController().signal)).rejects.toBe(bug);
+    await all.upstream.streamAborted(1, FREE_MS);
+  });
+
+  test("a finished call leaves no listener behind", async () => {
+    await using all = await setUp(kind, [{ text: "x" }]);
+    const controller = new AbortController();
+    await generate(all.provider, ask(), controller.signal);
+    expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+  });
+
+  describe("limits of patience", () => {
+    test.each([true, false])("no answer within the timeout (stream: %s)", async (stream) => {
+      await using all = await setUp(kind, [{ text: "late", gate: createGate() }], { timeoutMs: 80 });
+      const since = performance.now();
+      const error = await failure(all.provider, ask({ stream }));
+      expect(error).toMatchObject({ kind: "timeout", message: "The upstream did not answer within 0.08 s." });
+      expect(performance.now() - since).toBeGreaterThan(75);
+      await all.upstream.streamAborted(1, FREE_MS);
+    });
+
+    test("the timeout covers the whole of an answer in one piece", async () => {
+      await using all = await setUp(kind, [{ text: "stuck", stall: 10 }], { timeoutMs: 80 });
+      expect((await failure(all.provider, ask({ stream: false }))).kind).toBe("timeout");
+      await all.upstream.streamAborted(1, FREE_MS);
+    });
+
+    test("a silent stream is given up at the idle timeout, however long the timeout is", async () => {
+      await using all = await setUp(kind, [{ text: "one two", stall: { events: 2 } }], { idleTimeoutMs: 80 });
+      const error = await failure(all.provider);
+      expect(error).toMatchObject({ kind: "timeout", message: "The upstream sent nothing for 0.08 s." });
+      await all.upstream.streamAborted(1, FREE_MS);
+    });
+
+    test("a stream that began and says nothing at all is silent too", async () => {
+      await using all = await setUp(kind, [{ text: "one", stall: 0 }], { idleTimeoutMs: 80 });
+      expect((await failure(all.provider)).message).toBe("The upstream sent nothing for 0.08 s.");
+    });
+
+    test("a slow stream that goes on is let go on", async () => {
+      const answer: Reply = { text: "a b c d e f g h", drip: { everyMs: 25 }, split: "events" };
+      await using all = await setUp(kind, [answer], { timeoutMs: 150, idleTimeoutMs: 150 });
+      expect(textIn((await generate(all.provider)).result.items)).toBe("a b c d e f g h");
+    });
+  });
+
+  describe("faults of the network", () => {
+    test.each([
+      "cut",
+      "reset",
+    ] as const)("%s before the headers: the upstream was not reached", async (how) => {
+      await using all = await setUp(kind, [{ text: "x", [how]: "before-headers" }]);
+      expect(await failure(all.provider)).toMatchObject({ kind: "network", retryable: true });
+      expect(all.upstream.counts.requests).toBe(1);
+    });
+
+    test.each([true, false])("cut inside the answer: truncated (stream: %s)", async (stream) => {
+      await using all = await setUp(kind, [{ text: "one two", cut: 40 }]);
+      expect(await failure(all.provider, ask({ stream }))).toMatchObject({ kind: "truncated" });
+    });
+
+    test("reset inside a stream: truncated", async () => {
+      await using all = await setUp(kind, [{ text: "one two", reset: { events: 3 } }]);
+      expect((await failure(all.provider)).kind).toBe("truncated");
+    });
+
+    test("a refused connection", async () => {
+      await using all = await setUp(kind, []);
+      await all.upstream.close();
+      const error = await failure(all.provider);
+      expect(error).toMatchObject({ kind: "network", retryable: true });
+      expect(error.message).toContain("ECONNREFUSED");
+    });
+
+    test("TLS where there is none", async () => {
+      await using all = await setUp(kind, []);
+      const provider = connect(kind, all.upstream.origin.replace("http:", "https:"));
+      expect(await failure(provider)).toMatchObject({ kind: "network", retryable: true });
+      await provider.close();
+    });
+
+    test("a key that no header can carry is not tried again", async () => {
+      await using all = await setUp(kind, []);
+      const provider = connect(kind, all.upstream.origin, {}, "sk-line\nbreak");
+      expect(await failure(provider)).toMatchObject({ kind: "network", retryable: false });
+      await provider.close();
+    });
+  });
+
+  describe("kept-alive connections", () => {
+    test("calls one after another share one", async () => {
+      await using all = await setUp(kind, [{ text: "1" }, { text: "2" }, { text: "3" }]);
+      for (const stream of [true, false, true]) {
+        await generate(all.provider, ask({ stream }));
+        await connectionFree();
+      }
+      expect(all.upstream.counts.openSockets).toBe(1);
+    });
+
+    test.each(["cut", "reset"] as const)("one that died (%s) is replaced without a word", async (how) => {
+      await using all = await setUp(kind, [{ text: "1" }, { [how]: "before-headers" }, { text: "2" }]);
+      await generate(all.provider);
+      await connectionFree();
+      const second = await generate(all.provider);
+      expect(textIn(second.result.items)).toBe("2");
+      expect(second.events.filter((event) => event.type === "status")).toEqual([]);
+      expect(all.upstream.counts.requests).toBe(3);
+    });
+
+    test("one that breaks during an answer is not: the answer may have been acted on", async () => {
+      await using all = await setUp(kind, [{ text: "1" }, { text: "2", cut: { events: 1 } }]);
+      await generate(all.provider);
+      await connectionFree();
+      expect((await failure(all.provider)).kind).toBe("truncated");
+      expect(all.upstream.counts.requests).toBe(2);
+    });
+
+    test("an abort while it is being replaced counts", async () => {
+      const gate = createGate();
+      await using all = await setUp(kind, [{ text: "1" }, { cut: "before-headers" }, { text: "2", gate }]);
+      await generate(all.provider);
+      await connectionFree();
+      const controller = new AbortController();
+      const call = generate(all.provider, ask(), controller.signal);
+      await all.upstream.requestArrived(3);
+      const reason = new Error("nobody waits");
+      controller.abort(reason);
+      await expect(call).rejects.toBe(reason);
+      await all.upstream.streamAborted(1, FREE_MS);
+    });
+  });
+
+  describe("the end of a stream", () => {
+    const answer: Answer = { text: "all of it", usage: { outputTokens: 3 } };
+    const events = bodyBytes(answer, { protocol: kind.wire }).toString().split("\n\n").length - 1;
+
+    test("at its end mark it is over, even when the upstream never ends the answer", async () => {
+      await using all = await setUp(kind, (request) => ({
+        ...answer,
+        // Whatever this request makes of it: everything is sent, and then nothing more happens.
+        stall: bodyBytes(answer, request).length,
+      }));
+      const since = performance.now();
+      expect(textIn((await generate(all.provider)).result.items)).toBe("all of it");
+      expect(performance.now() - since).toBeLessThan(500);
+      // After a second the connection is closed; that is the same for both.
+      if (kind.wire === "chat") await all.upstream.streamAborted(1, 2_000);
+    });
+
+    test("an end without the end mark is an end", async () => {
+      await using all = await setUp(kind, [{ ...answer, done: false }]);
+      expect(textIn((await generate(all.provider)).result.items)).toBe("all of it");
+    });
+
+    test.each(["cut", "reset", "stall"] as const)("%s after the finish reason loses nothing", async (how) => {
+      await using all = await setUp(kind, [{ ...answer, done: false, [how]: { events: events - 1 } }], {
+        idleTimeoutMs: 80,
+      });
+      const { result } = await generate(all.provider);
+      expect(textIn(result.items)).toBe("all of it");
+      expect(result.finish).toBe("stop");
+    });
+
+    test("what comes after the end mark is not read", async () => {
+      const stray = (items: readonly unknown[]) => [...items, { data: "not JSON at all" }];
+      await using all = await setUp(kind, [{ ...answer, edits: [(items) => stray(items) as typeof items] }]);
+      expect(textIn((await generate(all.provider)).result.items)).toBe("all of it");
+    });
+  });
+});
