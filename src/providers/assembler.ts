@@ -25,12 +25,6 @@ export class Assembler {
     this.#events.push({ type: "delta", index, channel, delta });
   }
 
-  /** Names a call whose name came late; the finished item has it, the item that was told at first has not. */
-  name(index: number, name: string): void {
-    const item = this.items[index];
-    if (item?.type === "function_call" && item.name === "") item.name = name;
-  }
-
   /** Adds to the signature of a reasoning item, which only its maker reads and no event carries. */
   sign(index: number, signature: string): void {
     const item = this.items[index];

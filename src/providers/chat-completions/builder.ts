@@ -22,10 +22,13 @@ interface CallDelta {
   arguments: string;
 }
 
-/** A tool call in the making: its item, and the id that the upstream gave it. */
+/** A tool call in the making, under the id that the upstream gave it. */
 interface OpenCall {
-  index: number;
   id: string | undefined;
+  /** Its item; undefined until its name is known, since the name tells who runs it. */
+  index: number | undefined;
+  /** Arguments that came before the name. */
+  held: string;
 }
 
 /** Makes an answer from deltas; a whole message is one delta, so that the two ways cannot drift apart. */
@@ -36,6 +39,7 @@ export class AnswerBuilder {
   #message: number | undefined;
   readonly #callsByPlace = new Map<number, OpenCall>();
   readonly #callsById = new Map<string, OpenCall>();
+  readonly #calls: OpenCall[] = [];
   #lastCall: OpenCall | undefined;
   #finish: string | undefined;
   #usage: Usage = NO_USAGE;
@@ -67,7 +71,8 @@ export class AnswerBuilder {
   /** The whole answer; one without a finish reason counts as stopped. */
   result(): ModelResult {
     const items = this.assembler.items;
-    const finish = finishOf(this.#finish, this.#lastCall !== undefined);
+    const finish = finishOf(this.#finish, this.#calls.length > 0);
+    for (const call of this.#calls) this.#begin(call, "");
     if (finish !== "length") this.assembler.completeCalls();
     return { items, finish, usage: this.#usage };
   }
@@ -94,10 +99,17 @@ export class AnswerBuilder {
   #addCall(received: unknown): void {
     if (!isJsonObject(received)) return;
     const delta = callDelta(received);
-    const call = this.#openCall(delta) ?? this.#startCall(delta);
+    const call = this.#openCall(delta) ?? this.#newCall(delta);
     this.#lastCall = call;
-    if (delta.name !== undefined) this.assembler.name(call.index, delta.name);
-    this.assembler.add(call.index, "arguments", delta.arguments);
+    if (delta.name !== undefined) this.#begin(call, delta.name);
+    if (call.index === undefined) call.held += delta.arguments;
+    else this.assembler.add(call.index, "arguments", delta.arguments);
+  }
+
+  #begin(call: OpenCall, name: string): void {
+    if (call.index !== undefined) return;
+    call.index = this.assembler.start({ type: "function_call", name, arguments: "" });
+    this.assembler.add(call.index, "arguments", call.held);
   }
 
   /**
@@ -113,13 +125,13 @@ export class AnswerBuilder {
   }
 
   #isWhole({ index }: OpenCall): boolean {
-    const item = this.assembler.items[index];
+    const item = index === undefined ? undefined : this.assembler.items[index];
     return item?.type === "function_call" && parseJsonObject(item.arguments) !== undefined;
   }
 
-  #startCall({ place, id, name }: CallDelta): OpenCall {
-    const index = this.assembler.start({ type: "function_call", name: name ?? "", arguments: "" });
-    const call = { index, id };
+  #newCall({ place, id }: CallDelta): OpenCall {
+    const call: OpenCall = { id, index: undefined, held: "" };
+    this.#calls.push(call);
     if (place !== undefined) this.#callsByPlace.set(place, call);
     if (id !== undefined) this.#callsById.set(id, call);
     return call;

@@ -42,13 +42,18 @@ describe("calls as servers really send them", () => {
     ]);
   });
 
-  test("a name may come after the call began", () => {
-    const told: ModelEvent[] = [];
-    const stream = answerStream(MODEL, (some) => told.push(...some));
-    stream.feed('data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a"}]}}]}\n\n');
-    stream.feed('data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"now"}}]}}]}\n\n');
-    stream.feed('data: {"choices":[{"delta":{},"finish_reason":"tool_calls"}]}\n\n');
-    expect(callsIn(stream.finish().items)).toEqual([{ name: "now", arguments: "{}" }]);
+  test("a name may come late; the call is told when it has come, since the name says who runs it", () => {
+    const { items } = streamed(
+      piece({ index: 0, id: "a" }, { arguments: '{"a"' }),
+      piece({ index: 0 }, { name: "add" }),
+      piece({ index: 0 }, { arguments: ":1}" }),
+    );
+    expect(callsIn(items)).toEqual([{ name: "add", arguments: '{"a":1}' }]);
+  });
+
+  test("a call that never gets a name is told at the end", () => {
+    const { items } = streamed(piece({ index: 0, id: "a" }, { arguments: "{}" }));
+    expect(callsIn(items)).toEqual([{ name: "", arguments: "{}" }]);
   });
 
   test("parallel calls that all have index 0 are told apart by their ids", () => {
