@@ -89,10 +89,15 @@ export function failureOf(error: unknown): Failure {
     ...mapping,
     message: detail === "" ? `${message}.` : `${message}: ${detail}`,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
+    // A wrong key does not mend itself; SDKs would send the request twice more all the same.
+    ...(!error.retryable && mapping.status >= 429 && { shouldRetry: false }),
   };
 }
 
-/** Upstreams repeat parts of a refused key in their messages. */
+/** What looks like a key, whole or with stars in it: upstreams repeat parts of a refused one in their messages. */
+const KEY =
+  /\b(?:[a-z]{2,8}[-_])+[\w.-]*\*{2,}[\w*.-]*|\b(?:sk|rk|pk|gsk|xai|key|hermes)[-_][\w*.-]{6,}|\bBearer [\w*.~+/=-]{12,}/gi;
+
 function redact(text: string): string {
-  return text.replace(/\b(sk|key|hermes|Bearer)[-_ ][\w*.-]{6,}/gi, "[redacted]");
+  return text.replace(KEY, "[redacted]");
 }
