@@ -23,7 +23,7 @@ const RULES: readonly Rule[] = [
   {
     // Without quotes only as the whole message: "I like to run" names no command.
     pattern:
-      /\b(?:run|execute)\s+(?:the command\s+)?(?:`([^`]+)`|"([^"]+)")|^\s*(?:please\s+)?(?:run|execute)\s+(?:the command\s+)?([^\n]+?)\s*$/i,
+      /\b(?:run|execute)\s+(?:the command\s+)?(?:`([^`]+)`|"([^"]+)")|^\s*(?:please\s+)?(?:run|execute)\s+(?:the command\s+)?([^\s`"][^\n]*?)\s*$/i,
     tool: "terminal",
     arguments: (match) => ({ command: (match[1] ?? match[2] ?? match[3] ?? "").trim() }),
   },

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { type ModelSink, type Provider, ProviderError } from "./provider.ts";
 
 /** How often and how patiently a failed call is repeated. */
@@ -7,6 +7,8 @@ export interface RetryOptions {
   maxRetries: number;
   /** A number in [0, 1) per call; injected so that tests know the jitter. */
   random?: () => number;
+  /** Waits that many ms, or rejects with the signal's reason; injected so that tests need not wait. */
+  sleep?: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
 
 const BASE_DELAY_MS = 500;
@@ -16,7 +18,7 @@ const MAX_RETRY_AFTER_MS = 60_000;
 
 /** The same provider, repeating calls that failed before their first delta. */
 export function withRetry(provider: Provider, options: RetryOptions): Provider {
-  const random = options.random ?? Math.random;
+  const { random = Math.random, sleep = wait } = options;
   return {
     name: provider.name,
     protocol: provider.protocol,
@@ -33,7 +35,7 @@ export function withRetry(provider: Provider, options: RetryOptions): Provider {
           if (begun || attempt >= options.maxRetries || !mayRepeat(error)) throw error;
           const delayMs = delay(error, attempt, random());
           sink([{ type: "status", kind: "retry", text: statusText(error, delayMs) }]);
-          await wait(delayMs, signal);
+          await sleep(delayMs, signal);
         }
       }
     },
@@ -57,7 +59,7 @@ function statusText(error: ProviderError, delayMs: number): string {
 
 async function wait(delayMs: number, signal: AbortSignal): Promise<void> {
   try {
-    await sleep(delayMs, undefined, { signal });
+    await pause(delayMs, undefined, { signal });
   } catch {
     // The timer's own AbortError says less than the reason that was given.
     throw signal.reason;

@@ -1,0 +1,140 @@
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { describe, expect, test } from "vitest";
+import { detectLocalModel, firstModel, isOwnPort, ownListeners } from "../../../src/providers/detect.ts";
+import { FakeUpstream } from "../../helpers/fake-upstream/fake-upstream.ts";
+import type { Reply } from "../../helpers/fake-upstream/script.ts";
+
+const PATIENT_MS = 5_000;
+const HURRIED_MS = 120;
+
+function portOf(upstream: FakeUpstream): number {
+  return Number(new URL(upstream.origin).port);
+}
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const upstream = await FakeUpstream.start();
+  await upstream.close();
+  return portOf(upstream);
+}
+
+describe("a model server on this machine", () => {
+  test("is found with its first model that can chat", async () => {
+    await using upstream = await FakeUpstream.start([], {
+      models: ["nomic-embed-text", "whisper-1", "qwen3:8b"],
+    });
+    const candidates = [{ preset: "ollama", port: portOf(upstream) }] as const;
+    expect(await detectLocalModel({ candidates, timeoutMs: PATIENT_MS })).toEqual({
+      preset: "ollama",
+      baseUrl: `http://127.0.0.1:${portOf(upstream)}/v1`,
+      model: "qwen3:8b",
+    });
+  });
+
+  test("is taken by preference, not by speed", async () => {
+    await using first = await FakeUpstream.start([], { models: ["a"] });
+    await using second = await FakeUpstream.start([], { models: ["b"] });
+    const candidates = [
+      { preset: "ollama", port: await freePort() },
+      { preset: "lmstudio", port: portOf(second) },
+      { preset: "llamacpp", port: portOf(first) },
+    ] as const;
+    expect((await detectLocalModel({ candidates, timeoutMs: PATIENT_MS }))?.model).toBe("b");
+  });
+
+  test.each<[string, Reply]>([
+    ["lists no models", { status: 200, body: { data: [] } }],
+    [
+      "lists no model that can chat",
+      { status: 200, body: { data: [{ id: "bge-rerank" }, { id: 7 }, null] } },
+    ],
+    ["answers with an error", { status: 500, body: { data: [{ id: "m" }] } }],
+    ["answers with something else", { status: 200, body: "<html>" }],
+    ["answers with a list of another form", { status: 200, body: { models: ["m"] } }],
+    ["wants a login", { status: 401 }],
+    ["breaks off", { status: 200, body: { data: [{ id: "m" }] }, cut: 5 }],
+    ["floods", { status: 200, body: ["x".repeat(3_000_000), "y".repeat(3_000_000)], headers: {} }],
+  ])("that %s is none", async (_, reply) => {
+    await using upstream = await FakeUpstream.start(() => reply);
+    const candidates = [{ preset: "ollama", port: portOf(upstream) }] as const;
+    expect(await detectLocalModel({ candidates, timeoutMs: PATIENT_MS })).toBeUndefined();
+  });
+
+  test("that does not answer is not waited for", async () => {
+    await using silent = await FakeUpstream.start(() => ({ status: 200, stall: "before-headers" }));
+    const candidates = [{ preset: "ollama", port: portOf(silent) }] as const;
+    const since = performance.now();
+    expect(await detectLocalModel({ candidates, timeoutMs: HURRIED_MS })).toBeUndefined();
+    expect(performance.now() - since).toBeLessThan(HURRIED_MS + 400);
+    await silent.disconnected();
+  });
+
+  test("that is slow in the middle of its list is not waited for", async () => {
+    await using slow = await FakeUpstream.start(() => ({
+      status: 200,
+      body: { data: [{ id: "m" }] },
+      stall: 4,
+    }));
+    const candidates = [{ preset: "ollama", port: portOf(slow) }] as const;
+    expect(await detectLocalModel({ candidates, timeoutMs: HURRIED_MS })).toBeUndefined();
+  });
+
+  test("that is no HTTP server is none", async () => {
+    const server = createServer((socket) => socket.on("error", () => {}).end("220 mail ready\r\n"));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    server.listen(0, "127.0.0.1", resolve);
+    await promise;
+    const candidates = [{ preset: "ollama", port: (server.address() as AddressInfo).port }] as const;
+    expect(await detectLocalModel({ candidates, timeoutMs: PATIENT_MS })).toBeUndefined();
+    server.close();
+  });
+});
+
+test("the list of an upstream is asked for with its credential", async () => {
+  await using upstream = await FakeUpstream.start([], { models: ["claude-opus-5"] });
+  const headers = { "x-api-key": "k", "anthropic-version": "2023-06-01" };
+  const signal = AbortSignal.timeout(PATIENT_MS);
+  expect(await firstModel(`${upstream.origin}/v1`, { signal, headers })).toBe("claude-opus-5");
+  expect(upstream.requests[0]).toMatchObject({ path: "/v1/models", headers: { "x-api-key": "k" } });
+});
+
+describe("whose port it is", () => {
+  /** A line of the kernel's table: 0100007F is 127.0.0.1, 2CAA is port 11434, 0A is LISTEN. */
+  function line(address: string, state: string, uid: number): string {
+    return `   0: ${address} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000  ${uid}        0 12345 1 0 100 0 0 10 0`;
+  }
+  const HEADER =
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
+  const table = (...lines: string[]) => [HEADER, ...lines].join("\n");
+
+  test.each<[string, string, boolean]>([
+    ["this user listens", table(line("0100007F:2CAA", "0A", 1000)), true],
+    ["root listens", table(line("00000000:2CAA", "0A", 0)), true],
+    ["another user listens", table(line("0100007F:2CAA", "0A", 1001)), false],
+    [
+      "another user listens as well",
+      table(line("0100007F:2CAA", "0A", 1000), line("00000000:2CAA", "0A", 1001)),
+      false,
+    ],
+    [
+      "another user listens over IPv6",
+      table(line("0100007F:2CAA", "0A", 1000), line("00000000000000000000000001000000:2CAA", "0A", 33)),
+      false,
+    ],
+    ["nobody listens", table(), false],
+    ["nobody listens, one is connected", table(line("0100007F:2CAA", "01", 1000)), false],
+    ["this user listens elsewhere", table(line("0100007F:2CAB", "0A", 1000)), false],
+    ["there is no table", "", false],
+    ["the table is in another form", "LISTEN 0 128 127.0.0.1:11434", false],
+  ])("%s: ours %s", (_, tables, expected) => {
+    expect(ownListeners(tables, 11_434, 1000)).toBe(expected);
+  });
+
+  test("a server of this process is ours, a free port is nobody's", async () => {
+    await using upstream = await FakeUpstream.start();
+    const signal = AbortSignal.timeout(PATIENT_MS);
+    expect(await isOwnPort(portOf(upstream), signal)).toBe(true);
+    expect(await isOwnPort(await freePort(), signal)).toBe(false);
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import { errorFromAnswer, errorFromObject, retryAfter } from "../../../src/providers/errors.ts";
+import type { ProviderErrorKind } from "../../../src/providers/provider.ts";
+
+describe("what an error says", () => {
+  test.each([
+    ['{"error":{"message":"a"}}', "a"],
+    ['{"error":"b"}', "b"],
+    ['{"message":"c"}', "c"],
+    ['{"detail":"d"}', "d"],
+    ['{"type":"error","error":{"type":"x","message":"e"}}', "e"],
+    ['{"error":{"message":"first line\\nsecond line"}}', "first line"],
+    ["<html>", "HTTP 400"],
+    ["", "HTTP 400"],
+    ["null", "HTTP 400"],
+    ['{"error":{"message":17}}', "HTTP 400"],
+  ])("%s", (body, message) => {
+    expect(errorFromAnswer(400, {}, body).message).toBe(message);
+  });
+
+  test("is cut to a length", () => {
+    expect(errorFromAnswer(400, {}, JSON.stringify({ error: "x".repeat(9_999) })).message).toHaveLength(500);
+  });
+
+  test.each([undefined, null, 7, "text", [], {}])("of %j, in a stream, is something", (error) => {
+    expect(errorFromObject(error).message).not.toBe("");
+  });
+});
+
+describe("the conversation is too long", () => {
+  test.each<[number, string]>([
+    [400, "This model's maximum context length is 8192 tokens."],
+    [400, "input length and `max_tokens` exceed context limit: 190000 + 32000 > 200000"],
+    [400, "prompt is too long: 208656 tokens > 200000 maximum"],
+    [400, "Input is too long for requested model."],
+    [400, "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."],
+    [400, "This model's maximum prompt length is 131072 but the request contains 537812 tokens."],
+    [400, "Prompt exceeds max length"],
+    [500, "Context size has been exceeded."],
+    [413, "Request too large: context window"],
+  ])("%i %s", (status, message) => {
+    expect(errorFromAnswer(status, {}, JSON.stringify({ error: { message } })).kind).toBe("context_length");
+  });
+
+  test.each<[number, string, ProviderErrorKind]>([
+    [429, "Rate limit: too many tokens per minute", "rate_limit"],
+    [400, "max_tokens: 100000 > 64000, which is the maximum allowed number of output tokens", "bad_request"],
+    [400, "temperature is deprecated for this model", "bad_request"],
+    [500, "Internal server error", "server"],
+  ])("but not: %i %s", (status, message, kind) => {
+    expect(errorFromAnswer(status, {}, JSON.stringify({ error: { message } })).kind).toBe(kind);
+  });
+});
+
+describe("whether it is worth another try", () => {
+  test("not when the upstream says so", () => {
+    expect(errorFromAnswer(500, { "x-should-retry": "false" }, "").retryable).toBe(false);
+    expect(errorFromAnswer(500, { "x-should-retry": "true" }, "").retryable).toBe(true);
+  });
+
+  test("not without credit", () => {
+    expect(errorFromAnswer(429, {}, '{"error":{"code":"insufficient_quota"}}').retryable).toBe(false);
+    expect(errorFromAnswer(429, {}, '{"error":{"type":"requests"}}').retryable).toBe(true);
+  });
+});
+
+describe("how long the upstream asks to wait", () => {
+  const now = Date.parse("Wed, 21 Oct 2026 07:28:00 GMT");
+
+  test.each<[Record<string, string | string[]>, number | undefined]>([
+    [{}, undefined],
+    [{ "retry-after": "0" }, 0],
+    [{ "retry-after": "7" }, 7_000],
+    [{ "retry-after": " 1.5 " }, 1_500],
+    [{ "retry-after-ms": "250" }, 250],
+    [{ "retry-after-ms": ["250"] }, 250],
+    [{ "retry-after-ms": "250", "retry-after": "9" }, 250],
+    [{ "retry-after-ms": "", "retry-after": "9" }, 9_000],
+    [{ "retry-after-ms": "soon", "retry-after": "9" }, 9_000],
+    [{ "retry-after": "Wed, 21 Oct 2026 07:28:05 GMT" }, 5_000],
+    [{ "retry-after": "Wednesday, 21-Oct-26 07:28:05 GMT" }, 5_000],
+    [{ "retry-after": "Wed, 21 Oct 2015 07:28:00 GMT" }, 0],
+    [{ "retry-after": "" }, undefined],
+    [{ "retry-after": "-3" }, undefined],
+    [{ "retry-after": "Infinity" }, undefined],
+    [{ "retry-after": "0x10" }, undefined],
+    [{ "retry-after": "5 minutes" }, undefined],
+    [{ "retry-after": "later" }, undefined],
+  ])("%j: %s ms", (headers, expected) => {
+    expect(retryAfter(headers, now)).toBe(expected);
+  });
+});

@@ -1,0 +1,192 @@
+import { describe, expect, test } from "vitest";
+import { ApiError } from "../../../src/domain/error.ts";
+import {
+  createModels,
+  type ModelQuestion,
+  type Models,
+  type ModelsOptions,
+} from "../../../src/providers/resolve.ts";
+import { FakeUpstream } from "../../helpers/fake-upstream/fake-upstream.ts";
+
+const OPTIONS: ModelsOptions = {
+  name: "hermes-agent",
+  primary: { provider: "openai", apiKey: "sk-x", model: "gpt-default" },
+  keys: {
+    anthropic: { apiKey: "sk-ant-1", baseUrl: undefined },
+    openrouter: { apiKey: "sk-or-1", baseUrl: undefined },
+  },
+  routes: {
+    fast: { provider: "openrouter", model: "tiny/model" },
+    local: { baseUrl: "http://127.0.0.1:9/v1", model: "qwen" },
+  },
+  direct: true,
+  policy: { timeoutMs: 1_000, idleTimeoutMs: 1_000, maxRetries: 0 },
+  detect: undefined,
+};
+
+function models(overrides: Partial<ModelsOptions> = {}): Models {
+  return createModels({ ...OPTIONS, ...overrides });
+}
+
+/** Where a question leads: provider, model, mode. */
+async function leads(
+  question: Partial<ModelQuestion>,
+  overrides: Partial<ModelsOptions> = {},
+): Promise<string> {
+  const { provider, model, mode } = await models(overrides).resolve({
+    model: undefined,
+    provider: undefined,
+    ...question,
+  });
+  return `${provider.name} ${model} ${mode}`;
+}
+
+describe("what serves a request", () => {
+  test.each<[Partial<ModelQuestion>, string]>([
+    [{}, "openai gpt-default agent"],
+    [{ model: "hermes-agent" }, "openai gpt-default agent"],
+    [{ model: "default" }, "openai gpt-default agent"],
+    [{ model: "hermes-agent-lite" }, "openai gpt-default plain"],
+    [{ model: "gpt-other" }, "openai gpt-other agent"],
+    [{ model: "llama3:8b" }, "openai llama3:8b agent"],
+    [{ provider: "openai" }, "openai gpt-default agent"],
+    [{ provider: "OpenAI", model: "gpt-other" }, "openai gpt-other agent"],
+    [{ provider: "anthropic" }, "anthropic claude-sonnet-5 agent"],
+    [{ provider: "anthropic", model: "claude-opus-5" }, "anthropic claude-opus-5 agent"],
+    [{ provider: "anthropic", model: "hermes-agent-lite" }, "anthropic claude-sonnet-5 plain"],
+    [{ model: "@anthropic:claude-opus-5" }, "anthropic claude-opus-5 agent"],
+    [{ model: "Anthropic::claude-opus-5" }, "anthropic claude-opus-5 agent"],
+    [{ model: "@openrouter:x/y:free" }, "openrouter x/y:free agent"],
+    [{ model: "openrouter::hermes-agent" }, "openrouter openrouter/auto agent"],
+    [{ model: "@anthropic:claude-opus-5", provider: "anthropic" }, "anthropic claude-opus-5 agent"],
+    [{ model: "fast" }, "openrouter tiny/model agent"],
+    [{ model: "fast", provider: "openrouter" }, "openrouter tiny/model agent"],
+    [{ model: "@openrouter:fast" }, "openrouter tiny/model agent"],
+    [{ model: "local" }, "127.0.0.1 qwen agent"],
+    [{ model: "constructor" }, "openai constructor agent"],
+    [{ model: "__proto__" }, "openai __proto__ agent"],
+  ])("%j: %s", async (question, expected) => {
+    expect(await leads(question)).toBe(expected);
+  });
+
+  test.each<[Partial<ModelQuestion>, string]>([
+    [{ model: "gpt-other" }, "openai gpt-default agent"],
+    [{ model: "hermes-agent-lite" }, "openai gpt-default plain"],
+    [{ model: "fast" }, "openrouter tiny/model agent"],
+    [{ model: "gpt-other", provider: "openai" }, "openai gpt-other agent"],
+    [{ model: "@anthropic:claude-opus-5" }, "anthropic claude-opus-5 agent"],
+  ])("%j when bare names are not passed on: %s", async (question, expected) => {
+    expect(await leads(question, { direct: false })).toBe(expected);
+  });
+
+  test.each<[Partial<ModelQuestion>, string]>([
+    [{ provider: "openai", model: "@anthropic:claude-opus-5" }, "provider_conflict"],
+    [{ provider: "anthropic", model: "fast" }, "provider_conflict"],
+    [{ model: "@anthropic:fast" }, "provider_conflict"],
+    [{ provider: "anthropic", model: "local" }, "provider_conflict"],
+    [{ provider: "ollama" }, "provider_not_found"],
+    [{ provider: "constructor" }, "provider_not_found"],
+    [{ provider: "" }, "provider_not_found"],
+    [{ model: "@nobody:x" }, "provider_not_found"],
+  ])("%j: 400 %s", async (question, code) => {
+    const error = await leads(question).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ApiError);
+    expect((error as ApiError).failure).toMatchObject({ status: 400, param: "provider", code });
+  });
+
+  test("an upstream's provider is opened once", async () => {
+    const all = models();
+    const ask = (question: Partial<ModelQuestion>) =>
+      all.resolve({ model: undefined, provider: undefined, ...question });
+    const [a, b] = [await ask({}), await ask({ model: "gpt-other" })];
+    expect(a.provider).toBe(b.provider);
+    expect((await ask({ provider: "anthropic" })).provider).toBe(
+      (await ask({ model: "@anthropic:x" })).provider,
+    );
+    await all.close();
+  });
+});
+
+describe("what serves by default", () => {
+  async function byDefault(overrides: Partial<ModelsOptions>): Promise<string> {
+    const { upstream, reason } = await models({ primary: undefined, keys: {}, ...overrides }).default();
+    return `${upstream.name} ${upstream.model} (${reason})`;
+  }
+  const detect = async () =>
+    ({ preset: "ollama", baseUrl: "http://127.0.0.1:11434/v1", model: "qwen" }) as const;
+  const openai = { apiKey: "sk-1", baseUrl: undefined };
+
+  test.each<[string, Partial<ModelsOptions>, string]>([
+    [
+      "what is configured",
+      { primary: { provider: "anthropic", apiKey: "k" } },
+      "anthropic claude-sonnet-5 (configured)",
+    ],
+    ["a key's own provider", { primary: { apiKey: "sk-ant-x" } }, "anthropic claude-sonnet-5 (configured)"],
+    ["a key of OpenRouter", { primary: { apiKey: "sk-or-x" } }, "openrouter openrouter/auto (configured)"],
+    ["any other key", { primary: { apiKey: "sk-x" } }, "openai gpt-5.5 (configured)"],
+    [
+      "a model alone, by the keys",
+      { primary: { model: "claude-opus-5" }, keys: OPTIONS.keys },
+      "anthropic claude-opus-5 (configured)",
+    ],
+    ["the first key", { keys: { ...OPTIONS.keys, openai } }, "openai gpt-5.5 (OPENAI_API_KEY is set)"],
+    ["the next key", { keys: OPTIONS.keys }, "anthropic claude-sonnet-5 (ANTHROPIC_API_KEY is set)"],
+    ["what is found here", { detect }, "ollama qwen (found on this machine at http://127.0.0.1:11434/v1)"],
+    [
+      "a model alone, at what is found here",
+      { primary: { model: "phi" }, detect },
+      "ollama phi (found on this machine at http://127.0.0.1:11434/v1)",
+    ],
+    ["the demo", { detect: async () => undefined }, "demo demo (no model is configured)"],
+    ["the demo, when nobody looks", {}, "demo demo (no model is configured)"],
+  ])("%s", async (_, overrides, expected) => {
+    expect(await byDefault(overrides)).toBe(expected);
+  });
+
+  test("is looked for once", async () => {
+    let looked = 0;
+    const all = models({
+      primary: undefined,
+      keys: {},
+      detect: async () => {
+        looked++;
+        return undefined;
+      },
+    });
+    await Promise.all([all.default(), all.default(), all.resolve({ model: undefined, provider: undefined })]);
+    expect(looked).toBe(1);
+  });
+});
+
+describe("an upstream without a configured model", () => {
+  test("is asked for its list once, and the first that can chat is taken", async () => {
+    await using upstream = await FakeUpstream.start([], { models: ["text-embedding-3", "qwen", "phi"] });
+    const all = models({ primary: { baseUrl: upstream.origin, apiKey: "sk-mine" } });
+    const ask = () => all.resolve({ model: undefined, provider: undefined });
+    expect((await ask()).model).toBe("qwen");
+    expect((await ask()).model).toBe("qwen");
+    expect(upstream.counts.requests).toBe(1);
+    expect(upstream.requests[0]?.headers.authorization).toBe("Bearer sk-mine");
+    await all.close();
+  });
+
+  test("that lists none is an error that says the cure", async () => {
+    await using upstream = await FakeUpstream.start([], { models: [] });
+    const all = models({ primary: { baseUrl: upstream.origin } });
+    await expect(all.resolve({ model: undefined, provider: undefined })).rejects.toMatchObject({
+      kind: "not_found",
+      message: expect.stringContaining("LLM_MODEL"),
+    });
+    await all.close();
+  });
+});
+
+test("the list has the agent, its plain form and the routes", () => {
+  expect(models().list()).toEqual([
+    { id: "hermes-agent", root: "hermes-agent", parent: null },
+    { id: "hermes-agent-lite", root: "hermes-agent", parent: "hermes-agent" },
+    { id: "fast", root: "tiny/model", parent: "hermes-agent" },
+    { id: "local", root: "qwen", parent: "hermes-agent" },
+  ]);
+});
