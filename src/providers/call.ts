@@ -1,7 +1,7 @@
 import { type JsonObject, parseJsonObject } from "../lib/json.ts";
 import type { AnswerStream } from "./answer-stream.ts";
 import { errorFromAnswer, errorFromObject } from "./errors.ts";
-import type { Endpoint, UpstreamAnswer } from "./http.ts";
+import type { Endpoint, UpstreamAnswer, UpstreamPost } from "./http.ts";
 import { type ModelResult, ProviderError } from "./provider.ts";
 
 /** One model call as it goes over the wire. */
@@ -18,18 +18,21 @@ export interface ModelPost {
 }
 
 /**
- * Sends a model call and reads its answer.
+ * Sends a model call and reads its answer. Not an async function: its frame would keep the request's body, which may
+ * be long, for as long as the answer streams.
  * @throws ProviderError; the signal's reason when aborted.
  */
-export async function callModel(endpoint: Endpoint, post: ModelPost): Promise<ModelResult> {
-  const { path, body, signal, stream, read } = post;
-  try {
-    if (stream === undefined) return read(bodyOf(await endpoint.post({ path, body, signal })));
-    const answer = await postStream(endpoint, post, stream);
-    return answer?.streamed === false ? read(bodyOf(answer)) : stream.finish();
-  } catch (error) {
-    throw hideSecret(error, post.secret);
-  }
+export function callModel(endpoint: Endpoint, post: ModelPost): Promise<ModelResult> {
+  const { path, body, signal, stream, read, secret } = post;
+  const answer =
+    stream === undefined
+      ? endpoint.post({ path, body, signal }).then((whole) => read(bodyOf(whole)))
+      : postStream(endpoint, { path, body, signal }, stream).then((whole) =>
+          whole?.streamed === false ? read(bodyOf(whole)) : stream.finish(),
+        );
+  return answer.catch((error: unknown) => {
+    throw hideSecret(error, secret);
+  });
 }
 
 function bodyOf({ status, headers, body }: UpstreamAnswer): JsonObject {
@@ -41,9 +44,9 @@ function bodyOf({ status, headers, body }: UpstreamAnswer): JsonObject {
 }
 
 /** Undefined when the connection failed only after the finish reason: that answer is complete. */
-async function postStream(
+function postStream(
   endpoint: Endpoint,
-  { path, body, signal }: ModelPost,
+  { path, body, signal }: UpstreamPost,
   stream: AnswerStream,
 ): Promise<UpstreamAnswer | undefined> {
   let refused = false;
@@ -53,13 +56,11 @@ async function postStream(
     refused = false;
     return done;
   };
-  try {
-    return await endpoint.post({ path, body, signal, onText });
-  } catch (error) {
+  return endpoint.post({ path, body, signal, onText }).catch((error: unknown) => {
     // `refused`: the stream itself is at fault, not the connection.
     if (refused || signal.aborted || !stream.end()) throw error;
     return undefined;
-  }
+  });
 }
 
 /** Shorter ones are placeholders ("none", "ollama") that may stand in any message. */

@@ -18,8 +18,14 @@ const LINGER_MS = 1_000;
 export interface Outcome {
   resolve(answer: UpstreamAnswer): void;
   reject(reason: unknown): void;
+}
+
+/** What an exchange needs to know of its request; not the body, which may be long and is sent when the answer comes. */
+export interface ExchangeRequest {
+  signal: AbortSignal;
+  onText: UpstreamPost["onText"] | undefined;
   /** Sends the same request once more. */
-  again(): void;
+  again: () => void;
 }
 
 /** A connection that knows whether a request is its first: only a used one can turn out to be dead already. */
@@ -50,9 +56,12 @@ export class Connection extends Client {
 export class Exchange implements Dispatcher.DispatchHandler {
   /** Where it was sent. */
   connection: Connection | undefined;
-  readonly #request: UpstreamPost;
+  readonly #signal: AbortSignal;
+  readonly #onText: ExchangeRequest["onText"];
   readonly #options: EndpointOptions;
   readonly #outcome: Outcome;
+  /** Undefined once the answer has begun; it holds the request's body. */
+  #again: (() => void) | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #timer: NodeJS.Timeout;
   /** The timer measures silence, not the whole answer. */
@@ -73,8 +82,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #ended = false;
   #settled = false;
 
-  constructor(request: UpstreamPost, options: EndpointOptions, outcome: Outcome) {
-    this.#request = request;
+  constructor(request: ExchangeRequest, options: EndpointOptions, outcome: Outcome) {
+    this.#signal = request.signal;
+    this.#onText = request.onText;
+    this.#again = request.again;
     this.#options = options;
     this.#outcome = outcome;
     this.#timer = setTimeout(this.#onTimeout, options.timeoutMs);
@@ -95,9 +106,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     // An interim answer (103) comes before the real one.
     if (status < 200) return;
+    this.#again = undefined;
     this.#status = status;
     this.#headers = headers;
-    this.#whole = this.#request.onText === undefined || status >= 300;
+    this.#whole = this.#onText === undefined || status >= 300;
     // A header that came twice is a list.
     const type = String(headers["content-type"] ?? "");
     if (!this.#whole && type.startsWith("text/event-stream")) this.#watchSilence();
@@ -161,7 +173,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #deliver(text: string): void {
     if (text === "") return;
     try {
-      if (this.#request.onText?.(text) === true) this.#complete();
+      if (this.#onText?.(text) === true) this.#complete();
     } catch (error) {
       this.#fail(error);
     }
@@ -195,10 +207,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #repeat(): void {
     this.#ended = false;
     // Not from within the dying connection's own callback.
-    queueMicrotask(() => this.#settled || this.#outcome.again());
+    queueMicrotask(() => this.#settled || this.#again?.());
   }
 
-  readonly #onAbort = (): void => this.#fail(this.#request.signal.reason);
+  readonly #onAbort = (): void => this.#fail(this.#signal.reason);
 
   readonly #onTimeout = (): void => {
     const seconds = (this.#idle ? this.#options.idleTimeoutMs : this.#options.timeoutMs) / 1000;
@@ -216,7 +228,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#settled) return;
     this.#settled = true;
     clearTimeout(this.#timer);
-    this.#request.signal.removeEventListener("abort", this.#onAbort);
+    this.#signal.removeEventListener("abort", this.#onAbort);
     report();
   }
 }

@@ -86,7 +86,8 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
         const again = () => {
           pool.dispatch(dispatch, exchange);
         };
-        const exchange = new Exchange(request, options, { resolve, reject, again });
+        const { signal, onText } = request;
+        const exchange = new Exchange({ signal, onText, again }, options, { resolve, reject });
         again();
       }),
     close: () => pool.destroy(),
