@@ -12,18 +12,32 @@ const MISSING_RESULT = "[The call was interrupted; its outcome is unknown.]";
 export function repairTranscript(items: readonly ItemBody[]): ItemBody[] {
   const start = items.findLastIndex((item) => item.type === "compaction");
   const kept = start > 0 ? items.slice(start) : items;
-  const outputs = new Map<string, FunctionCallOutputBody>();
-  for (const item of kept) if (item.type === "function_call_output") outputs.set(item.call_id, item);
-  if (outputs.size === 0 && !kept.some((item) => item.type === "function_call")) return [...kept];
-  return withResults(kept, outputs);
+  const touched = kept.some(({ type }) => type === "function_call" || type === "function_call_output");
+  return touched ? withResults(kept, resultsOf(kept)) : [...kept];
 }
 
-function withResults(items: readonly ItemBody[], outputs: Map<string, FunctionCallOutputBody>): ItemBody[] {
+/** Results by call: some clients use one id again in each turn, so a result belongs to the latest call before it. */
+function resultsOf(items: readonly ItemBody[]): Map<FunctionCallBody, FunctionCallOutputBody> {
+  const latest = new Map<string, FunctionCallBody>();
+  const results = new Map<FunctionCallBody, FunctionCallOutputBody>();
+  for (const item of items) {
+    if (item.type === "function_call") latest.set(item.call_id, item);
+    if (item.type !== "function_call_output") continue;
+    const call = latest.get(item.call_id);
+    if (call !== undefined) results.set(call, item);
+  }
+  return results;
+}
+
+function withResults(
+  items: readonly ItemBody[],
+  results: ReadonlyMap<FunctionCallBody, FunctionCallOutputBody>,
+): ItemBody[] {
   const repaired: ItemBody[] = [];
   let open: FunctionCallBody[] = [];
   let answered = false;
   const answer = () => {
-    for (const call of open) repaired.push(outputs.get(call.call_id) ?? missingResult(call));
+    for (const call of open) repaired.push(results.get(call) ?? missingResult(call));
     open = [];
     answered = false;
   };
@@ -32,13 +46,21 @@ function withResults(items: readonly ItemBody[], outputs: Map<string, FunctionCa
       answered = true;
       continue;
     }
-    // The calls of one step stand together, before all of their results.
-    if (item.type !== "function_call" || answered) answer();
+    // What a model said in one step stands together, thinking between its calls too, before all of their results.
+    if (answered || !isSaid(item)) answer();
     if (item.type === "function_call") open.push(item);
     repaired.push(item);
   }
   answer();
   return repaired;
+}
+
+/** Whether a model said it. */
+function isSaid(item: ItemBody): boolean {
+  const { type } = item;
+  return (
+    type === "function_call" || type === "reasoning" || (type === "message" && item.role === "assistant")
+  );
 }
 
 function missingResult({ call_id, name, executor }: FunctionCallBody): FunctionCallOutputBody {
