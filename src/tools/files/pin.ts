@@ -1,0 +1,105 @@
+import { type BigIntStats, constants, existsSync } from "node:fs";
+import { type FileHandle, lstat, open, readlink, realpath } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+/** Linux's `O_PATH` (not in node's constants): refers to a file without opening it, so no device or FIFO notices. */
+const O_PATH = 0x20_0000;
+/** The Mac's flag that refuses a symbolic link anywhere in a path; elsewhere only its end can be guarded. */
+const NO_LINKS = process.platform === "darwin" ? 0x2000_0000 : constants.O_NOFOLLOW;
+
+/** A file or directory held by what it is, so that what is checked is what is used, whatever happens to its name. */
+export interface Pinned {
+  /** The absolute path without symbolic links that it had when it was pinned. */
+  readonly real: string;
+  readonly stats: BigIntStats;
+  /** A path to an entry of the pinned directory. */
+  at(name: string): string;
+  /**
+   * Opens it; a FIFO or a device never blocks.
+   * @throws NodeJS.ErrnoException, with code `ESTALE` when it is no longer what was pinned.
+   */
+  open(flags: number): Promise<FileHandle>;
+  /** @throws NodeJS.ErrnoException with code `ESTALE` when its name leads elsewhere by now and `at` would follow. */
+  verify(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Pins what a path names. With `follow`, a symbolic link at its end is followed; else the link itself is pinned.
+ * @throws NodeJS.ErrnoException when there is nothing by that name.
+ */
+export type Pin = (path: string, follow: boolean) => Promise<Pinned>;
+
+/** The identity of a file on this machine, the same through every name that it has. */
+export function identityOf(stats: BigIntStats): string {
+  return `${stats.dev}:${stats.ino}`;
+}
+
+/** Pins by an open descriptor and reaches it through /proc, which names cannot redirect (Linux). */
+export const pinByDescriptor: Pin = async (path, follow) => {
+  const handle = await open(path, O_PATH | (follow ? 0 : constants.O_NOFOLLOW));
+  try {
+    const link = `/proc/self/fd/${handle.fd}`;
+    const [real, stats] = await Promise.all([readlink(link), handle.stat({ bigint: true })]);
+    return {
+      real,
+      stats,
+      at: (name) => `${link}/${name}`,
+      open: (flags) => open(link, flags | constants.O_NONBLOCK),
+      verify: () => Promise.resolve(),
+      close: () => handle.close(),
+    };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+};
+
+/**
+ * Pins by path, for systems without /proc: resolves it before the use and again after. Whoever can swap directories
+ * of the workspace several times within those microseconds, at the right moments, can still lead it out.
+ */
+export const pinByPath: Pin = async (path, follow) => {
+  const real = follow ? await realpath(path) : join(await realpath(dirname(path)), basename(path));
+  const stats = await lstat(real, { bigint: true });
+  const verify = async (): Promise<void> => {
+    const before = await realpath(dirname(real));
+    const now = await lstat(real, { bigint: true });
+    const after = await realpath(dirname(real));
+    const isSame = identityOf(now) === identityOf(stats);
+    if (!isSame || before !== dirname(real) || after !== before) throw stale(path);
+  };
+  return {
+    real,
+    stats,
+    at: (name) => join(real, name),
+    open: (flags) => openUnchanged({ real, stats, verify }, flags),
+    verify,
+    close: () => Promise.resolve(),
+  };
+};
+
+async function openUnchanged(
+  pinned: Pick<Pinned, "real" | "stats" | "verify">,
+  flags: number,
+): Promise<FileHandle> {
+  const handle = await open(pinned.real, flags | constants.O_NONBLOCK | NO_LINKS);
+  try {
+    const opened = await handle.stat({ bigint: true });
+    if (identityOf(opened) !== identityOf(pinned.stats)) throw stale(pinned.real);
+    await pinned.verify();
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+function stale(path: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${path} changed while it was used`), { code: "ESTALE" });
+}
+
+/** The safest way of pinning that this machine has. */
+export function platformPin(): Pin {
+  return process.platform === "linux" && existsSync("/proc/self/fd") ? pinByDescriptor : pinByPath;
+}

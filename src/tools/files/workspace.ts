@@ -1,0 +1,90 @@
+import { constants } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { resolve } from "node:path";
+import { ToolError } from "../define.ts";
+import type { LineOptions, WalkOptions, Workspace } from "../workspace.ts";
+import { explain, explained, type Limits, openInside, pinInside } from "./confinement.ts";
+import { readLines } from "./lines.ts";
+import { type Pin, type Pinned, platformPin } from "./pin.ts";
+import { type Place, replaceFile, targetOf, withPlace } from "./replace.ts";
+import { Turns } from "./turns.ts";
+import { walkFiles } from "./walk.ts";
+
+const MAX_EDIT_BYTES = 10 * 1024 * 1024;
+
+/** What a workspace is made of. */
+export interface WorkspaceOptions {
+  /** An existing directory. */
+  root: string;
+  /** Absolute paths of files and directories that are the server's own; the last segment may be a glob. */
+  protectedPaths: readonly string[];
+  /** How files are held while they are checked; the platform's safest way when left out. */
+  pin?: Pin;
+}
+
+/**
+ * The workspace on this machine's disk.
+ * @throws NodeJS.ErrnoException when the root does not exist.
+ */
+export async function createWorkspace(options: WorkspaceOptions): Promise<Workspace> {
+  const root = await realpath(options.root);
+  const { protectedPaths, pin = platformPin() } = options;
+  const limits: Limits = { root, alias: resolve(options.root), protectedPaths, pin };
+  const turns = new Turns();
+
+  const change = (path: string, use: (place: Place) => Promise<string>) =>
+    explained(path, async () => {
+      const target = await targetOf(limits, path);
+      return turns.take(target, () =>
+        withPlace(limits, target, async (place) => replaceFile(place, await use(place))),
+      );
+    });
+
+  return {
+    root,
+    directory: (path) => explained(path, () => realDirectory(limits, path)),
+    open: (path) => explained(path, () => openInside(limits, path)),
+    lines: (path, lineOptions) => linesOf(limits, path, lineOptions),
+    write: (path, content) => change(path, () => Promise.resolve(content)),
+    edit: (path, edit) => change(path, async ({ existing }) => edit(await textOf(existing))),
+    walk: (walkOptions) => walkFrom(limits, walkOptions),
+  };
+}
+
+async function realDirectory(limits: Limits, path: string): Promise<string> {
+  const pinned = await pinInside(limits, path, "a directory");
+  await pinned.close();
+  return pinned.real;
+}
+
+async function* linesOf(limits: Limits, path: string, options: LineOptions): AsyncGenerator<string[]> {
+  const handle = await explained(path, () => openInside(limits, path));
+  try {
+    yield* readLines(handle, options);
+  } catch (error) {
+    throw explain(path, error);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* walkFrom(limits: Limits, options: WalkOptions) {
+  const start = await explained(options.path, () => pinInside(limits, options.path, "a directory"));
+  yield* walkFiles(limits, start, options);
+}
+
+/** The text of an existing file, complete and unchanged, a byte order mark included. */
+async function textOf(existing: Pinned | undefined): Promise<string> {
+  if (existing === undefined) throw new ToolError("there is no such file.");
+  if (existing.stats.size > MAX_EDIT_BYTES) throw new ToolError("it is too big to edit (over 10 MB).");
+  const handle = await existing.open(constants.O_RDONLY);
+  try {
+    const bytes = await handle.readFile();
+    if (bytes.includes(0)) throw new ToolError("it is a binary file, not text.");
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    throw error instanceof TypeError ? new ToolError("it is not UTF-8 text.") : error;
+  } finally {
+    await handle.close();
+  }
+}
