@@ -54,7 +54,7 @@ function expandWord(word: Word, variables: Variables): Field[] {
 function valueOfPiece(piece: Piece, variables: Variables): Field {
   if (piece.kind === "text") return { text: piece.text, computed: false };
   if (piece.kind === "substitution") {
-    if (piece.process) return { text: "/dev/fd/63", computed: true };
+    if (piece.pipe !== undefined) return { text: "/dev/fd/63", computed: true };
     const text = printedBy(piece.script, variables);
     return { text: text ?? "", computed: text === undefined };
   }
