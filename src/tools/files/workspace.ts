@@ -16,7 +16,10 @@ const MAX_EDIT_BYTES = 10 * 1024 * 1024;
 export interface WorkspaceOptions {
   /** An existing directory. */
   root: string;
-  /** Absolute paths of files and directories that are the server's own; the last segment may be a glob. */
+  /**
+   * Absolute paths of files and directories that are the server's own; the last segment may be a glob. They are
+   * looked up at each use, directories with all in them, so these should be small.
+   */
   protectedPaths: readonly string[];
   /** How files are held while they are checked; the platform's safest way when left out. */
   pin?: Pin;

@@ -19,6 +19,8 @@ const MAX_DEPTH = 8;
 const MAX_VARIABLES = 100;
 const MAX_VALUE_CHARS = 256;
 
+/** `tar -C dir`, `git -C dir`: the other paths begin there. */
+const CHANGES_DIRECTORY = /^(-\w*C|--directory)$/;
 const CONTROL_WORD = /^(if|then|else|elif|do|while|until|!|\{|\})$/;
 const DECLARATION = /^(export|declare|local|readonly|typeset)$/;
 const ASSIGNMENT = /^([A-Za-z_]\w*)(\+?)=(.*)$/s;
@@ -45,9 +47,11 @@ interface Files {
   writes: string[];
 }
 
+type Substitution = Extract<Word[number], { kind: "substitution" }>;
 type Pipe = Pick<Invocation, "isPiped" | "input">;
 
 const NO_PIPE: Pipe = { isPiped: false, input: undefined };
+const UNKNOWN_PIPE: Pipe = { isPiped: true, input: undefined };
 const NO_FILES: Files = { reads: [], writes: [] };
 const NOTHING: Invocation = { program: "", args: [], isComputed: false, hasComputedArgs: false, ...NO_PIPE };
 
@@ -70,7 +74,7 @@ class Inspection {
     this.#at = at;
   }
 
-  script(text: string): void {
+  script(text: string, input: Pipe = NO_PIPE): void {
     const { found, places } = this.#guide;
     if (this.#at.depth > MAX_DEPTH) {
       found.add("nested");
@@ -78,10 +82,10 @@ class Inspection {
     }
     for (const { id, pattern } of TEXT_RULES) if (pattern.test(text)) found.add(id);
     if (places.mentionsProtected(text)) found.add("protected");
-    let pipe = NO_PIPE;
+    let pipe = input;
     for (const command of parseShell(text)) {
-      const input = this.#command(command, pipe);
-      pipe = command.end === "|" || command.end === "|&" ? { isPiped: true, input } : NO_PIPE;
+      const output = this.#command(command, pipe);
+      pipe = command.end === "|" || command.end === "|&" ? { isPiped: true, input: output } : NO_PIPE;
     }
   }
 
@@ -103,12 +107,13 @@ class Inspection {
     const { variables } = this.#at;
     const { words, redirects, input } = command;
     const targets = redirects.map(({ target }) => target);
-    for (const script of scriptsIn([...words, ...targets, ...input].flat())) {
-      this.#inner(this.#guide).script(script);
+    for (const { script, pipe: end } of substitutionsIn([...words, ...targets, ...input].flat())) {
+      this.#inner(this.#guide).script(script, end === "to" ? UNKNOWN_PIPE : NO_PIPE);
     }
     const fields = this.#assign(withoutControlWords(expandWords(words, variables)));
     const text = input.map((word) => textOfWord(word, variables)).join("\n");
-    const invocation = invocationOf(fields, input.length > 0 ? { ...pipe, input: text } : pipe);
+    const source = redirects.some(isFromPipe) ? UNKNOWN_PIPE : pipe;
+    const invocation = invocationOf(fields, input.length > 0 ? { ...pipe, input: text } : source);
     this.judge(invocation, filesOf(redirects, variables));
     this.#changeDirectory(invocation);
     return outputOf(invocation);
@@ -131,21 +136,28 @@ class Inspection {
   }
 
   #subject(invocation: Invocation, files: Files): Subject {
-    const { program, args } = invocation;
-    const named = (paths: string[]): string[] => paths.flatMap((path) => this.#nameOf(path) ?? []);
+    const { args } = invocation;
+    const { places } = this.#guide;
+    const { cwd } = this.#at;
+    const changed = args.flatMap((arg, index) =>
+      CHANGES_DIRECTORY.test(arg) ? (args[index + 1] ?? []) : [],
+    );
+    const bases = [cwd, ...changed.slice(0, 1).map((directory) => places.resolve(directory, cwd))];
+    const named = (paths: string[]): string[] =>
+      paths.flatMap((path) => bases.flatMap((base) => places.nameOf(path, base) ?? []));
+    const written = writtenBy(invocation);
+    const known = new Set([...written, ...changed]);
+    const read = args.filter((arg) => !arg.startsWith("-") && !known.has(arg));
     return {
       ...invocation,
       options: leadingOptions(args),
-      paths: named([...args.flatMap(pathsIn), ...files.reads, ...(program.includes("/") ? [program] : [])]),
-      writes: named([...writtenBy(invocation), ...files.writes]),
+      paths: named([...args.flatMap(pathsIn), ...files.reads]),
+      writes: named([...written, ...files.writes]),
+      holdsProtected: read.some((path) => bases.some((base) => places.holdsProtected(path, base))),
       input: invocation.input ?? "",
       runsInput: runsInput(invocation),
       pid: this.#guide.context.pid,
     };
-  }
-
-  #nameOf(path: string): string | undefined {
-    return this.#guide.places.nameOf(path, this.#at.cwd);
   }
 
   /** Takes note of the assignments in front of a command, of declarations and loops; returns the command. */
@@ -220,12 +232,17 @@ function filesOf(redirects: readonly Redirect[], variables: Variables): Files {
   return { reads: files.map(({ path }) => path), writes: written.map(({ path }) => path) };
 }
 
-/** The scripts of all substitutions in a word, also of those in its `${…}`. */
-function scriptsIn(word: Word): string[] {
+/** All substitutions in a word, also those in its `${…}`. */
+function substitutionsIn(word: Word): Substitution[] {
   return word.flatMap((piece) => {
-    if (piece.kind === "substitution") return [piece.script];
-    return piece.kind === "variable" ? scriptsIn(piece.fallback) : [];
+    if (piece.kind === "substitution") return [piece];
+    return piece.kind === "variable" ? substitutionsIn(piece.fallback) : [];
   });
+}
+
+/** `< <(…)` */
+function isFromPipe({ operator, target }: Redirect): boolean {
+  return operator === "<" && substitutionsIn(target).some(({ pipe }) => pipe === "from");
 }
 
 /** What may be a path in an argument: `a`, `if=a`, `--file=a`, `@a`, `-Ia`. */

@@ -45,13 +45,15 @@ const WRAPPERS: Record<string, Wrapper> = {
   nsenter: { valued: "tSG", operands: 0 },
   flock: { valued: "Ew", operands: 1 },
   watch: { valued: "nq", operands: 0 },
+  setpriv: { valued: "", operands: 0 },
+  "systemd-run": { valued: "EHMptu", operands: 0 },
   strace: { valued: "aeEoPpsSuX", operands: 0 },
   taskset: { valued: "", operands: 1 },
   coproc: { valued: "", operands: 0 },
   unbuffer: { valued: "", operands: 0 },
 };
 const LONG_WITH_VALUE =
-  /^--(user|group|host|prompt|chdir|unset|signal|kill-after|adjustment|class|arg-file|delimiter|max-\w+|replace|interval)$/;
+  /^--(user|group|host|prompt|chdir|unset|signal|kill-after|adjustment|class|arg-file|reuid|regid|groups|uid|gid|unit|property|delimiter|max-\w+|replace|interval)$/;
 const ASSIGNMENT = /^[A-Za-z_]\w*\+?=/;
 
 const SHELL = /^r?(ba|da|z|k|mk|a|fi|c|tc)?sh$/;
@@ -63,7 +65,7 @@ export function isShell(program: string): boolean {
 
 /** The options before the first argument that is none; the value of an option counts as one. */
 export function leadingOptions(args: readonly string[]): string[] {
-  const isOption = (arg: string | undefined): boolean => arg?.startsWith("-") === true && arg !== "-";
+  const isOption = (arg: string | undefined): boolean => arg !== undefined && /^(-.|\+[a-zA-Z])/.test(arg);
   const end = args.findIndex((arg, index) => !isOption(arg) && !isOption(args[index - 1]));
   return args.slice(0, end < 0 ? args.length : end);
 }
@@ -108,6 +110,8 @@ const TAKES_SCRIPT: Record<string, (args: readonly string[]) => string[]> = {
   alias: (args) => args.map((arg) => arg.slice(arg.indexOf("=") + 1)),
   env: (args) => args.flatMap(splitString),
   su: commandOption,
+  npx: commandOption,
+  npm: commandOption,
   runuser: commandOption,
   script: commandOption,
   flock: commandOption,

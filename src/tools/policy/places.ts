@@ -27,6 +27,8 @@ export interface Places {
   nameOf(path: string, cwd: string): string | undefined;
   /** The absolute path, with `~` expanded. */
   resolve(path: string, cwd: string): string;
+  /** Whether a directory has something protected in it, at whatever depth. */
+  holdsProtected(path: string, cwd: string): boolean;
   /** Whether a text of any kind names something protected. */
   mentionsProtected(text: string): boolean;
 }
@@ -34,6 +36,8 @@ export interface Places {
 interface Secret {
   /** Whether a path in lower case, which may be a glob, stands for it or for something in it. */
   matches(path: string): boolean;
+  /** Whether it lies below a directory, given in lower case. */
+  isBelow(directory: string): boolean;
   /** Whether a text in lower case names it. */
   isIn(text: string): boolean;
 }
@@ -53,6 +57,10 @@ export function createPlaces(context: PolicyContext): Places {
         ({ directory }) => absolute === directory || absolute.startsWith(`${directory}/`),
       );
       return base === undefined ? absolute : base.name + absolute.slice(base.directory.length);
+    },
+    holdsProtected: (path, cwd) => {
+      const directory = path.length > MAX_PATH_CHARS ? "" : resolve(path, cwd).toLowerCase();
+      return secrets.some((secret) => secret.isBelow(directory));
     },
     mentionsProtected: (text) => {
       const folded = text.toLowerCase();
@@ -98,6 +106,7 @@ function secretOf(path: string, { home }: PolicyContext): Secret {
       const head = candidate.split("/").slice(0, depth).join("/");
       return isName(head) || (isGlob && compileGlob(head)(example));
     },
+    isBelow: (directory) => fixed.startsWith(directory.endsWith("/") ? directory : `${directory}/`),
     isIn: (text) => spellings.some((spelling) => hasName(text, spelling, isOpen)),
   };
 }

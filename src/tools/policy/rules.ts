@@ -12,6 +12,8 @@ export interface Subject {
   writes: readonly string[];
   /** What its standard input brings, where the text tells. */
   input: string;
+  /** It is given a directory to read that has something protected in it. */
+  holdsProtected: boolean;
   isComputed: boolean;
   hasComputedArgs: boolean;
   runsInput: boolean;
@@ -81,10 +83,14 @@ const SYSTEM_DIRECTORIES =
   "bin|boot|dev|etc|home|lib\\d*|opt|proc|root|run|sbin|srv|sys|usr(/(s?bin|lib\\d*|share|local|include))?" +
   "|var(/(lib|log|spool|mail|cache))?|Applications|Library|System|Users|Volumes";
 /** The root, a system directory, a home, the server's directory: itself or all that is in it. */
-const VITAL = new RegExp(`^(~|@hermes|/(${SYSTEM_DIRECTORIES})?|/(home|Users)/[^/]+)(/?[*.?]+)*/?$`);
+const VITAL = new RegExp(
+  `^(~|@hermes|/(${SYSTEM_DIRECTORIES})?|/(home|Users)/[^/]+|/[^/]*[*?[][^/]*)(/?[*.?]+)*/?$`,
+);
 const DEVICE = /^\/dev\/(sd|hd|vd|xvd|nvme|mmcblk|md\d|dm-|loop|mapper\/|disk|rdisk|mem$|kmem$|port$)/;
 const FOREIGN_PROCESS =
-  /^\/proc\/(?!(thread-)?self(\/|$))[^/]+(\/task\/[^/]+)?\/(environ|mem|fd|root|cwd|maps|map_files)(\/|$)/;
+  /^\/proc\/(?!(thread-)?self(\/|$))([^/]+\/)?(task\/[^/]+\/)?(environ|mem|fd|root|cwd|maps|map_files)(\/|$)/;
+/** The same behind a glob, or reached from `/dev/fd/..`, which is in /proc. */
+const HIDDEN_PROCESS = /^\/([^/]*[*?[][^/]*\/[^/]+|\d+)\/(task\/[^/]+\/)?(environ|mem|map_files)$/;
 const SYSTEM_FILES = /^\/(bin|boot|lib\d*|sbin|usr|sys|proc\/sys|var\/spool\/cron)(\/|$)/;
 const STARTUP_FILES =
   /^~\/(\.(bashrc|bash_profile|bash_login|profile|zshrc|zshenv|zprofile|gitconfig)|\.config\/(autostart|fish|systemd)(\/.*)?)$/;
@@ -94,24 +100,29 @@ const RECURSIVE = /^(-[a-zA-Z]*[rR]|--r)/;
 const DELETER = /^(\S*\/)?(rm|shred|unlink|rmdir)$/;
 const EXECUTES = /^(-exec|-execdir|-ok|-okdir|-x|-X|--exec.*)$/;
 const POWER = /^(poweroff|reboot|halt|kexec|rescue|emergency|suspend|hibernate)$/;
-const STOPS = /^(stop|restart|disable|mask|kill|unload|bootout|remove|drain|uninstall)$/;
+const SERVICES = /^(systemctl|service|launchctl|rc-service)$/;
+const STOPS = /^(stop|disable|mask|kill|unload|bootout|remove)$/;
+const OURS = /^hermes/i;
 const WORLD_WRITABLE = /^([0-7]{2,4}[2367]|[ugo]*[ao][ugoa]*[+=][rxXst]*w.*)$/;
 const ROOT_OWNER = /^((root|0)(:.*)?|:(root|0))$/;
 const SQL_CLIENT = /^(psql|mysql|mariadb|sqlite3?|sqlcmd|clickhouse(-client)?|duckdb|cockroach|isql|usql)$/;
 const SQL_LOSS =
   /\b(drop\s+(table|database|schema|index|view|user|role)|truncate\s+(table\s+)?\w|delete\s+from\s+[^\s;]+\s*(;|$))/i;
 const DEBUGGER = /^(gdb|lldb|strace|ltrace|gcore|reptyr|perf|bpftrace|py-spy)$/;
+const COPIES_ALL = /^(-[a-zA-Z]*[rRa]|--recursive|--archive|--dereference-recursive)/;
 const LOOKS_ONLY = /^(|ls|cd|pushd|stat|du|df|test|\[|echo|printf|mkdir|realpath|readlink|file|export)$/;
+const GIT_CODE = /^(alias\.[\w-]+=!|core\.(pager|editor|sshcommand|fsmonitor|hookspath)=|ext::)/i;
 const FORCED_PUSH = /^(-[a-z]*[fd][a-z]*|--force.*|--mirror|--delete|\+.+|:.+)$/;
 
 /**
- * All rules about programs and files. One rule is one line: its name, and what it matches.
- * @see docs of the reference: the hardline list (denied) and the dangerous patterns (asked)
+ * All rules about programs and files, first what is denied, then what is asked. One rule is one line: its name,
+ * whose reason stands above, and what it matches. Patterns meet text of any length, so they must match in linear time.
  */
 export const RULES: readonly Rule[] = [
   { id: "protected", match: { path: /^@protected/ } },
   { id: "protected", match: { write: /^@protected/ } },
   { id: "foreign-process", match: { path: FOREIGN_PROCESS } },
+  { id: "foreign-process", match: { path: HIDDEN_PROCESS } },
   { id: "foreign-process", match: { program: /^ps$/, when: showsEnvironments } },
   { id: "foreign-process", match: { program: DEBUGGER, when: namesServer } },
   { id: "delete-system", match: { program: /^rm$/, args: [RECURSIVE], path: VITAL } },
@@ -148,9 +159,13 @@ export const RULES: readonly Rule[] = [
     match: { path: /^@hermes(\/[*.?]+)?$/, when: ({ program }) => !LOOKS_ONLY.test(program) },
   },
   {
-    id: "stop-service",
-    match: { program: /^(systemctl|service|launchctl|rc-service|hermes.*)$/, args: [STOPS] },
+    id: "read-hermes",
+    match: { program: /^(cp|scp|zip)$/, args: [COPIES_ALL], when: holdsProtected },
   },
+  { id: "read-hermes", match: { program: /^(tar|rsync|7z|restic|borg)$/, when: holdsProtected } },
+  { id: "stop-service", match: { program: SERVICES, args: [STOPS] } },
+  { id: "stop-service", match: { program: SERVICES, args: [/^restart$/, OURS] } },
+  { id: "stop-service", match: { program: OURS, args: [/^(stop|restart|kill|drain|uninstall)$/] } },
   { id: "kill-many", match: { program: /^killall5?$/ } },
   { id: "kill-many", match: { program: /^pkill$/, args: [/^-(9|kill|sigkill|s)$/i] } },
   { id: "kill-many", match: { program: /^kill$/, when: ({ hasComputedArgs }) => hasComputedArgs } },
@@ -167,6 +182,7 @@ export const RULES: readonly Rule[] = [
   },
   { id: "inline-code", match: { program: /^(php[\d.]*|osascript)$/, option: /^-[re]/ } },
   { id: "inline-code", match: { program: /^[gmn]?awk$/, args: [/\bsystem\s*\(|\|\s*"|\|&/] } },
+  { id: "inline-code", match: { program: /^git$/, args: [GIT_CODE] } },
   { id: "input-code", match: { when: ({ runsInput }) => runsInput } },
   {
     id: "computed-program",
@@ -205,7 +221,10 @@ export function applies({ match }: Rule, subject: Subject): boolean {
 
 /** `ps eww` shows environments, `ps -e` does not; letters behind an option are its value. */
 function showsEnvironments({ args }: Subject): boolean {
-  return args.some((arg, index) => /^[a-zA-Z]*e[a-zA-Z]*$/.test(arg) && !args[index - 1]?.startsWith("-"));
+  const isValue = (index: number): boolean =>
+    /^(-[a-zA-Z]*[CGgoOpqstuUk]|--[^=]+)$/.test(args[index - 1] ?? "");
+  const shows = (arg: string): boolean => /^([a-zA-Z]*e[a-zA-Z]*|-[a-zA-Z]*E[a-zA-Z]*)$/.test(arg);
+  return args.some((arg, index) => shows(arg) && !isValue(index));
 }
 
 /** Process -1 is all of them, but a `-1` in front is signal 1. */
@@ -215,6 +234,10 @@ function killsEverything({ args }: Subject): boolean {
 
 function namesServer({ args, pid }: Subject): boolean {
   return args.some((arg) => /^-?\d+$/.test(arg) && Math.abs(Number(arg)) === pid);
+}
+
+function holdsProtected(subject: Subject): boolean {
+  return subject.holdsProtected;
 }
 
 function losesRows({ args, input }: Subject): boolean {

@@ -2,6 +2,9 @@ import { expandBraces } from "../files/glob.ts";
 import { decodeEscapes } from "./escapes.ts";
 import { type Piece, parseShell, type Word } from "./parse.ts";
 
+/** Enough for any path written by hand; more would let a short command cost much to judge. */
+const MAX_BRACE_WORDS = 32;
+
 /** A word after its expansion. */
 export interface Field {
   text: string;
@@ -54,7 +57,7 @@ function expandWord(word: Word, variables: Variables): Field[] {
 function valueOfPiece(piece: Piece, variables: Variables): Field {
   if (piece.kind === "text") return { text: piece.text, computed: false };
   if (piece.kind === "substitution") {
-    if (piece.process) return { text: "/dev/fd/63", computed: true };
+    if (piece.pipe !== undefined) return { text: "/dev/fd/63", computed: true };
     const text = printedBy(piece.script, variables);
     return { text: text ?? "", computed: text === undefined };
   }
@@ -93,6 +96,3 @@ function hasBraces(word: Word): boolean {
 function withBraces({ text, computed }: Field): Field[] {
   return expandBraces(text, MAX_BRACE_WORDS).map((part) => ({ text: part, computed }));
 }
-
-/** Enough for any path written by hand; more would let a short command cost much to judge. */
-const MAX_BRACE_WORDS = 32;

@@ -6,8 +6,8 @@ export type Piece =
   | { kind: "text"; text: string; quoted: boolean }
   /** `altered`: something is cut from the value or replaced in it, so knowing the variable does not help. */
   | { kind: "variable"; name: string; fallback: Word; altered: boolean; quoted: boolean }
-  /** `$(…)` and backticks; with `process`, `<(…)`: the word is then the name of a pipe. */
-  | { kind: "substitution"; script: string; process: boolean; quoted: boolean };
+  /** `$(…)` and backticks; with `pipe`, `<(…)` or `>(…)`: the word is then the name of a pipe from or to the script. */
+  | { kind: "substitution"; script: string; pipe: "from" | "to" | undefined; quoted: boolean };
 
 /** A word before its expansion. */
 export type Word = Piece[];
@@ -152,7 +152,8 @@ class Parser {
     if (char === "" || BLANK.test(char)) return false;
     if ((char === "<" || char === ">") && cursor.peek(1) === "(") {
       cursor.at += 2;
-      word.push({ kind: "substitution", script: cursor.takeBalanced(), process: true, quoted: false });
+      const pipe = char === "<" ? "from" : "to";
+      word.push({ kind: "substitution", script: cursor.takeBalanced(), pipe, quoted: false });
       return true;
     }
     if (char === "<" || char === ">" || cursor.startOf(OPERATORS) !== undefined) return false;
@@ -208,11 +209,11 @@ class Parser {
     cursor.at++;
     if (backticks) {
       const script = cursor.takeUntilUnescaped("`").replace(/\\([`$\\])/g, "$1");
-      return { kind: "substitution", script, process: false, quoted };
+      return { kind: "substitution", script, pipe: undefined, quoted };
     }
     const next = cursor.peek();
     if (next === "(" || next === "{") cursor.at++;
-    if (next === "(") return { kind: "substitution", script: cursor.takeBalanced(), process: false, quoted };
+    if (next === "(") return { kind: "substitution", script: cursor.takeBalanced(), pipe: undefined, quoted };
     if (next === "{") return this.#braced(cursor.takeUntil("}"), quoted);
     if (next === "'" && !quoted) {
       cursor.at++;
