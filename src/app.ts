@@ -29,7 +29,7 @@ import { openSqliteStore } from "./storage/sqlite/store.ts";
 import type { Store } from "./storage/store.ts";
 import { createWorkspace } from "./tools/files/workspace.ts";
 import { loadTools, TOOLS_DIRECTORY } from "./tools/load.ts";
-import { judge } from "./tools/policy.ts";
+import { createJudge } from "./tools/policy.ts";
 import { createRegistry, type Policy, type ToolRegistry } from "./tools/registry.ts";
 import { VERSION } from "./version.ts";
 
@@ -128,18 +128,18 @@ async function openTools(config: Config): Promise<ToolRegistry> {
   });
 }
 
-/** The rules of `judge`; with approvals off, what would ask is allowed, what is denied stays denied. */
+/** The policy's rules; with approvals off, what would ask is allowed, what is denied stays denied. */
 function policyOf(config: Config, secrets: readonly string[]): Policy {
-  const context = {
+  const judge = createJudge({
     home: homedir(),
     hermesHome: config.home.path,
     protectedPaths: secrets,
     workspaceRoot: config.workspace,
     pid: process.pid,
-  };
+  });
   const off = config.settings.approvals.mode === "off";
   return (call) => {
-    const verdict = judge(call, context);
+    const verdict = judge(call);
     return off && verdict.verdict === "ask" ? { verdict: "allow" } : verdict;
   };
 }

@@ -17,11 +17,11 @@ export interface PolicyCall {
 /** What the policy says to a call. `ask`: a person may allow it; `deny`: nobody may. */
 export type Verdict = { verdict: "allow" } | { verdict: "ask" | "deny"; rule: RuleId; reason: string };
 
-/** Linux starts no program with a longer argument. */
-const MAX_COMMAND_CHARS = 128 * 1024;
+/** Nobody can approve a longer one by reading it, and reading it takes time that other requests wait for. */
+const MAX_COMMAND_CHARS = 32 * 1024;
 
 /**
- * Judges a call before it runs, by its text alone: what is never allowed is denied, what can do harm is asked.
+ * Makes the judge of calls before they run, by its text alone: what is never allowed is denied, what can do harm is asked.
  *
  * The command is read as a shell would read it: quotes, backslashes, variables, substitutions, pipes and programs
  * that start other programs are seen through, and text that only talks about a command is left alone. It is judged
@@ -31,17 +31,23 @@ const MAX_COMMAND_CHARS = 128 * 1024;
  * a symbolic link leads, or what a file holds when it runs; whoever wants to get round it can. Isolation is the
  * sandbox's task.
  */
-export function judge({ command, writes = [] }: PolicyCall, context: PolicyContext): Verdict {
-  const found = new Set<RuleId>();
-  const guide = { context, places: createPlaces(context), found };
-  inspectWrites(guide, writes);
-  if (command !== undefined) {
-    if (command.length > MAX_COMMAND_CHARS) found.add("too-long");
-    const text = command.slice(0, MAX_COMMAND_CHARS);
-    for (const reading of new Set([text, plainText(text)])) inspectScript(guide, reading);
-  }
-  return strictest(found);
+export function createJudge(context: PolicyContext): (call: PolicyCall) => Verdict {
+  const places = createPlaces(context);
+  return ({ command, writes }) => {
+    if (command === undefined && writes === undefined) return ALLOWED;
+    const found = new Set<RuleId>();
+    const guide = { context, places, found };
+    inspectWrites(guide, writes ?? []);
+    if (command !== undefined) {
+      if (command.length > MAX_COMMAND_CHARS) found.add("too-long");
+      const text = command.slice(0, MAX_COMMAND_CHARS);
+      for (const reading of new Set([text, plainText(text)])) inspectScript(guide, reading);
+    }
+    return strictest(found);
+  };
 }
+
+const ALLOWED: Verdict = { verdict: "allow" };
 
 /** The text as a reader sees it: look-alikes as what they look like, nothing invisible, no terminal control. */
 function plainText(text: string): string {
@@ -52,7 +58,7 @@ function plainText(text: string): string {
 }
 
 function strictest(found: ReadonlySet<RuleId>): Verdict {
-  let answer: Verdict = { verdict: "allow" };
+  let answer = ALLOWED;
   for (const rule of found) {
     if (isDenied(rule)) return { verdict: "deny", rule, reason: DENIED[rule] };
     if (answer.verdict === "allow") answer = { verdict: "ask", rule, reason: ASKED[rule] };

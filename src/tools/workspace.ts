@@ -1,5 +1,3 @@
-import type { FileHandle } from "node:fs/promises";
-
 /** A file found by a walk. */
 export interface FoundFile {
   /** Relative to the workspace, with `/`. */
@@ -42,10 +40,9 @@ export interface Workspace {
   readonly root: string;
   /** The real path of an existing directory. */
   directory(path: string): Promise<string>;
-  /** Opens an existing regular file for reading; the caller closes it. Never blocks on a FIFO or a device. */
-  open(path: string): Promise<FileHandle>;
   /**
-   * The lines of a text file in batches, in constant memory whatever the file's size.
+   * The lines of a text file in batches, in constant memory whatever the file's size. Never blocks on a FIFO or a
+   * device.
    * @throws ToolError when the file is binary, as soon as that shows.
    */
   lines(path: string, options: LineOptions): AsyncIterable<string[]>;

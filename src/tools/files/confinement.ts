@@ -1,9 +1,8 @@
 import { constants } from "node:fs";
-import type { FileHandle } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { ToolError } from "../define.ts";
 import type { Pin, Pinned } from "./pin.ts";
-import { lookUpProtected } from "./protection.ts";
+import type { Protection } from "./protection.ts";
 
 /** Systems refuse longer ones, but some only after a part of it was created. */
 const MAX_PATH_CHARS = 4_096;
@@ -14,8 +13,8 @@ export interface Limits {
   root: string;
   /** Another absolute path by which it is called, for example through a symbolic link. */
   alias: string;
-  /** Absolute paths never touched; the last segment may be a glob. */
-  protectedPaths: readonly string[];
+  /** What is never touched. */
+  protection: Protection;
   pin: Pin;
 }
 
@@ -42,20 +41,28 @@ export function lexicalPath(limits: Limits, path: string): string {
  * Pins what a path names, links followed.
  * @throws ToolError when it is outside, protected or of another kind.
  */
-export async function pinInside(limits: Limits, path: string, kind: Kind): Promise<Pinned> {
-  return admit(limits, await limits.pin(lexicalPath(limits, path), true), kind);
+export function pinInside(limits: Limits, path: string, kind: Kind): Pinned {
+  return admit(limits, limits.pin(lexicalPath(limits, path), true), kind);
+}
+
+/** A file that is open for reading. */
+export interface OpenFile {
+  /** The caller closes it. */
+  fd: number;
+  /** Its length when it was opened, bytes. */
+  size: number;
 }
 
 /**
  * Opens a regular file for reading.
  * @throws ToolError when the path does not name one inside.
  */
-export async function openInside(limits: Limits, path: string): Promise<FileHandle> {
-  const pinned = await pinInside(limits, path, "a file");
+export function openInside(limits: Limits, path: string): OpenFile {
+  const pinned = pinInside(limits, path, "a file");
   try {
-    return await pinned.open(constants.O_RDONLY);
+    return { fd: pinned.open(constants.O_RDONLY), size: Number(pinned.stats.size) };
   } finally {
-    await pinned.close();
+    pinned.close();
   }
 }
 
@@ -63,29 +70,28 @@ export async function openInside(limits: Limits, path: string): Promise<FileHand
  * Returns what was pinned when it is allowed; else closes it.
  * @throws ToolError when it is outside, protected or of another kind.
  */
-export async function admit(limits: Limits, pinned: Pinned, kind: Kind): Promise<Pinned> {
+export function admit(limits: Limits, pinned: Pinned, kind: Kind): Pinned {
   try {
     if (!isInside(limits.root, pinned.real)) throw leadsOut(limits);
-    await refuseProtected(limits, pinned.real, pinned);
+    refuseProtected(limits, pinned.real, pinned);
     const found = kindOf(pinned);
     if (found !== kind) throw new ToolError(`it is ${found}, not ${kind}.`);
     return pinned;
   } catch (error) {
-    await pinned.close();
+    pinned.close();
     throw error;
   }
 }
 
 /** @throws ToolError when the real path, or what is pinned there, is the server's own. */
-export async function refuseProtected(limits: Limits, real: string, pinned?: Pinned): Promise<void> {
-  const secrets = await lookUpProtected(limits.protectedPaths);
-  if (secrets.covers(real, pinned?.stats)) {
+export function refuseProtected(limits: Limits, real: string, pinned?: Pinned): void {
+  if (limits.protection.lookUp().covers(real, pinned?.stats)) {
     throw new ToolError("it is the server's own (settings, keys or database); tools cannot use it.");
   }
 }
 
 /** Runs something with a path; what goes wrong is put into words for the model, after the path. */
-export async function explained<Result>(path: string, use: () => Promise<Result>): Promise<Result> {
+export async function explained<Result>(path: string, use: () => Result | Promise<Result>): Promise<Result> {
   try {
     return await use();
   } catch (error) {
@@ -102,9 +108,9 @@ export function explain(path: string, error: unknown): unknown {
 }
 
 /** The result, or undefined when there is no such file. */
-export async function ifPresent<Result>(use: () => Promise<Result>): Promise<Result | undefined> {
+export function ifPresent<Result>(use: () => Result): Result | undefined {
   try {
-    return await use();
+    return use();
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
     throw error;

@@ -1,22 +1,30 @@
-import type { FileHandle } from "node:fs/promises";
+import { read, readSync } from "node:fs";
+import { promisify } from "node:util";
 import { ToolError } from "../define.ts";
 import type { LineOptions } from "../workspace.ts";
+import type { OpenFile } from "./confinement.ts";
 
 const CHUNK_BYTES = 64 * 1024;
+
+const readAsync = promisify(read);
 
 /**
  * The lines of a text file from the handle's position on, one batch per read, in constant memory: a line that is
  * too long is cut and says by how much. Line ends (LF or CRLF) and a byte order mark are left out; bytes that are
- * no UTF-8 become U+FFFD. The handle stays open.
+ * no UTF-8 become U+FFFD. The file stays open. What fits into one chunk is read on the spot: the thread pool would
+ * take ten times as long.
  * @throws ToolError when the file has a NUL byte: it is no text.
  */
-export async function* readLines(handle: FileHandle, options: LineOptions): AsyncGenerator<string[]> {
+export async function* readLines({ fd, size }: OpenFile, options: LineOptions): AsyncGenerator<string[]> {
   const decoder = new TextDecoder();
-  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  const isSmall = size < CHUNK_BYTES;
+  const buffer = Buffer.allocUnsafe(isSmall ? size + 1 : CHUNK_BYTES);
   const open = new OpenLine(options.maxChars);
   for (;;) {
     options.signal.throwIfAborted();
-    const { bytesRead } = await handle.read(buffer, 0, CHUNK_BYTES, null);
+    const bytesRead = isSmall
+      ? readSync(fd, buffer, 0, buffer.length, null)
+      : (await readAsync(fd, buffer, 0, buffer.length, null)).bytesRead;
     const chunk = buffer.subarray(0, bytesRead);
     if (chunk.includes(0)) throw new ToolError("it is a binary file, not text.");
     const parts = decoder.decode(chunk, { stream: bytesRead > 0 }).split("\n");

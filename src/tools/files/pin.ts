@@ -1,5 +1,14 @@
-import { type BigIntStats, constants, existsSync } from "node:fs";
-import { type FileHandle, lstat, open, readlink, realpath } from "node:fs/promises";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 /** Linux's `O_PATH` (not in node's constants): refers to a file without opening it, so no device or FIFO notices. */
@@ -7,7 +16,12 @@ const O_PATH = 0x20_0000;
 /** The Mac's flag that refuses a symbolic link anywhere in a path; elsewhere only its end can be guarded. */
 const NO_LINKS = process.platform === "darwin" ? 0x2000_0000 : constants.O_NOFOLLOW;
 
-/** A file or directory held by what it is, so that what is checked is what is used, whatever happens to its name. */
+/**
+ * A file or directory held by what it is, so that what is checked is what is used, whatever happens to its name.
+ *
+ * Synchronous throughout: each call is one look-up in the kernel's caches, a few µs, where the thread pool would take
+ * ten times as long.
+ */
 export interface Pinned {
   /** The absolute path without symbolic links that it had when it was pinned. */
   readonly real: string;
@@ -15,20 +29,20 @@ export interface Pinned {
   /** A path to an entry of the pinned directory. */
   at(name: string): string;
   /**
-   * Opens it; a FIFO or a device never blocks.
+   * Opens it and gives the descriptor, which the caller closes; a FIFO or a device never blocks.
    * @throws NodeJS.ErrnoException, with code `ESTALE` when it is no longer what was pinned.
    */
-  open(flags: number): Promise<FileHandle>;
+  open(flags: number): number;
   /** @throws NodeJS.ErrnoException with code `ESTALE` when its name leads elsewhere by now and `at` would follow. */
-  verify(): Promise<void>;
-  close(): Promise<void>;
+  verify(): void;
+  close(): void;
 }
 
 /**
  * Pins what a path names. With `follow`, a symbolic link at its end is followed; else the link itself is pinned.
  * @throws NodeJS.ErrnoException when there is nothing by that name.
  */
-export type Pin = (path: string, follow: boolean) => Promise<Pinned>;
+export type Pin = (path: string, follow: boolean) => Pinned;
 
 /** The identity of a file on this machine, the same through every name that it has. */
 export function identityOf(stats: BigIntStats): string {
@@ -36,21 +50,20 @@ export function identityOf(stats: BigIntStats): string {
 }
 
 /** Pins by an open descriptor and reaches it through /proc, which names cannot redirect (Linux). */
-export const pinByDescriptor: Pin = async (path, follow) => {
-  const handle = await open(path, O_PATH | (follow ? 0 : constants.O_NOFOLLOW));
+export const pinByDescriptor: Pin = (path, follow) => {
+  const fd = openSync(path, O_PATH | (follow ? 0 : constants.O_NOFOLLOW));
   try {
-    const link = `/proc/self/fd/${handle.fd}`;
-    const [real, stats] = await Promise.all([readlink(link), handle.stat({ bigint: true })]);
+    const link = `/proc/self/fd/${fd}`;
     return {
-      real,
-      stats,
+      real: readlinkSync(link),
+      stats: fstatSync(fd, { bigint: true }),
       at: (name) => `${link}/${name}`,
-      open: (flags) => open(link, flags | constants.O_NONBLOCK),
-      verify: () => Promise.resolve(),
-      close: () => handle.close(),
+      open: (flags) => openSync(link, flags | constants.O_NONBLOCK),
+      verify: () => {},
+      close: () => closeSync(fd),
     };
   } catch (error) {
-    await handle.close();
+    closeSync(fd);
     throw error;
   }
 };
@@ -59,13 +72,13 @@ export const pinByDescriptor: Pin = async (path, follow) => {
  * Pins by path, for systems without /proc: resolves it before the use and again after. Whoever can swap directories
  * of the workspace several times within those microseconds, at the right moments, can still lead it out.
  */
-export const pinByPath: Pin = async (path, follow) => {
-  const real = follow ? await realpath(path) : join(await realpath(dirname(path)), basename(path));
-  const stats = await lstat(real, { bigint: true });
-  const verify = async (): Promise<void> => {
-    const before = await realpath(dirname(real));
-    const now = await lstat(real, { bigint: true });
-    const after = await realpath(dirname(real));
+export const pinByPath: Pin = (path, follow) => {
+  const real = follow ? realpathSync.native(path) : join(realpathSync.native(dirname(path)), basename(path));
+  const stats = lstatSync(real, { bigint: true });
+  const verify = (): void => {
+    const before = realpathSync.native(dirname(real));
+    const now = lstatSync(real, { bigint: true });
+    const after = realpathSync.native(dirname(real));
     const isSame = identityOf(now) === identityOf(stats);
     if (!isSame || before !== dirname(real) || after !== before) throw stale(path);
   };
@@ -75,22 +88,18 @@ export const pinByPath: Pin = async (path, follow) => {
     at: (name) => join(real, name),
     open: (flags) => openUnchanged({ real, stats, verify }, flags),
     verify,
-    close: () => Promise.resolve(),
+    close: () => {},
   };
 };
 
-async function openUnchanged(
-  pinned: Pick<Pinned, "real" | "stats" | "verify">,
-  flags: number,
-): Promise<FileHandle> {
-  const handle = await open(pinned.real, flags | constants.O_NONBLOCK | NO_LINKS);
+function openUnchanged(pinned: Pick<Pinned, "real" | "stats" | "verify">, flags: number): number {
+  const fd = openSync(pinned.real, flags | constants.O_NONBLOCK | NO_LINKS);
   try {
-    const opened = await handle.stat({ bigint: true });
-    if (identityOf(opened) !== identityOf(pinned.stats)) throw stale(pinned.real);
-    await pinned.verify();
-    return handle;
+    if (identityOf(fstatSync(fd, { bigint: true })) !== identityOf(pinned.stats)) throw stale(pinned.real);
+    pinned.verify();
+    return fd;
   } catch (error) {
-    await handle.close();
+    closeSync(fd);
     throw error;
   }
 }

@@ -22,10 +22,10 @@ export interface Place {
  * The real path of a file to be written. A link to a file inside is followed, so that it stays a link.
  * @throws ToolError when the path leads out, is protected or names something else than a file.
  */
-export async function targetOf(limits: Limits, path: string): Promise<string> {
+export function targetOf(limits: Limits, path: string): string {
   const absolute = lexicalPath(limits, path);
-  const found = await ifPresent(async () => admit(limits, await limits.pin(absolute, true), "a file"));
-  await found?.close();
+  const found = ifPresent(() => admit(limits, limits.pin(absolute, true), "a file"));
+  found?.close();
   return found?.real ?? absolute;
 }
 
@@ -42,12 +42,12 @@ export async function withPlace<Result>(
   const parent = await pinParent(limits, dirname(target), true);
   let existing: Pinned | undefined;
   try {
-    await refuseProtected(limits, join(parent.real, name));
-    existing = await ifPresent(async () => admit(limits, await limits.pin(parent.at(name), false), "a file"));
+    refuseProtected(limits, join(parent.real, name));
+    existing = ifPresent(() => admit(limits, limits.pin(parent.at(name), false), "a file"));
     return await use({ parent, name, existing });
   } finally {
-    await existing?.close();
-    await parent.close();
+    existing?.close();
+    parent.close();
   }
 }
 
@@ -63,7 +63,7 @@ export async function replaceFile({ parent, name, existing }: Place, content: st
     } finally {
       await handle.close();
     }
-    await parent.verify();
+    parent.verify();
     await rename(temporary, parent.at(name));
   } catch (error) {
     await rm(temporary, { force: true });
@@ -85,17 +85,17 @@ async function takeOver(handle: FileHandle, { stats }: Pinned): Promise<void> {
 /** Pins a directory, creating what is missing of it; each step is checked where it really is. */
 async function pinParent(limits: Limits, absolute: string, create: boolean): Promise<Pinned> {
   const pin = () => limits.pin(absolute, true);
-  const found = create ? await ifPresent(pin) : await pin();
+  const found = create ? ifPresent(pin) : pin();
   if (found !== undefined) return admit(limits, found, "a directory");
   const parent = await pinParent(limits, dirname(absolute), true);
   const name = basename(absolute);
   try {
-    await refuseProtected(limits, join(parent.real, name));
+    refuseProtected(limits, join(parent.real, name));
     await mkdir(parent.at(name)).catch((error: unknown) => {
       if (codeOf(error) !== "EEXIST") throw error;
     });
   } finally {
-    await parent.close();
+    parent.close();
   }
   return pinParent(limits, absolute, false);
 }

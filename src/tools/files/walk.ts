@@ -1,12 +1,12 @@
-import type { Dir, Dirent } from "node:fs";
-import { type FileHandle, lstat, opendir } from "node:fs/promises";
+import { closeSync, type Dir, type Dirent, readSync } from "node:fs";
+import { lstat, opendir } from "node:fs/promises";
 import { join } from "node:path";
 import type { FoundFile, WalkOptions } from "../workspace.ts";
-import { type Limits, openInside } from "./confinement.ts";
+import { type Limits, type OpenFile, openInside } from "./confinement.ts";
 import { compileGlob, type PathMatcher } from "./glob.ts";
 import { IgnoreRules, isIgnored } from "./ignore-rules.ts";
 import type { Pinned } from "./pin.ts";
-import { lookUpProtected, type Protected } from "./protection.ts";
+import type { Protected } from "./protection.ts";
 
 /** In a git worktree `.git` is a file. */
 const SKIPPED = new Set([".git", "node_modules"]);
@@ -43,13 +43,13 @@ export async function* walkFiles(
   const path = relativeTo(limits.root, start.real);
   const walk: Walk = {
     limits,
-    secrets: await lookUpProtected(limits.protectedPaths),
+    secrets: limits.protection.lookUp(),
     matches: compileGlob(options.glob),
     prefix: path.length,
   };
   const levels: Level[] = [];
   try {
-    const outer = await rulesAbove(limits, path);
+    const outer = rulesAbove(limits, path);
     await descend(walk, levels, { pinned: start, path, rules: outer });
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
       options.signal.throwIfAborted();
@@ -69,24 +69,24 @@ async function enter(walk: Walk, levels: Level[], name: string): Promise<void> {
   if (parent === undefined || levels.length >= MAX_DEPTH) return;
   const path = `${parent.path}${name}/`;
   if (isIgnored(parent.rules, path)) return;
-  const child = await walk.limits.pin(parent.pinned.at(name), false).catch(() => undefined);
+  const child = orUndefined(() => walk.limits.pin(parent.pinned.at(name), false));
   if (child === undefined) return;
   // A directory that was swapped for a link, or moved away, since its name was read.
   const same = child.stats.isDirectory() && child.real === join(parent.pinned.real, name);
-  if (!same || walk.secrets.covers(child.real, child.stats)) await child.close();
+  if (!same || walk.secrets.covers(child.real, child.stats)) child.close();
   else await descend(walk, levels, { pinned: child, path, rules: parent.rules });
 }
 
 async function descend(walk: Walk, levels: Level[], next: Omit<Level, "entries">): Promise<void> {
   const entries = await opendir(next.pinned.at("."), { bufferSize: 128 }).catch(() => undefined);
   if (entries === undefined) return next.pinned.close();
-  const own = await rulesIn(walk.limits, next.path);
+  const own = rulesIn(walk.limits, next.path);
   levels.push({ ...next, entries, rules: own === undefined ? next.rules : [...next.rules, own] });
 }
 
 async function leave(level: Level | undefined): Promise<void> {
   await level?.entries.close();
-  await level?.pinned.close();
+  level?.pinned.close();
 }
 
 async function* reported(walk: Walk, level: Level, entry: Dirent): AsyncGenerator<FoundFile> {
@@ -98,31 +98,37 @@ async function* reported(walk: Walk, level: Level, entry: Dirent): AsyncGenerato
 }
 
 /** The rules that hold at a directory from above; none when they exclude it, since it was asked for by name. */
-async function rulesAbove(limits: Limits, path: string): Promise<IgnoreRules[]> {
+function rulesAbove(limits: Limits, path: string): IgnoreRules[] {
   const rules: IgnoreRules[] = [];
   for (let end = 0; end < path.length; end = path.indexOf("/", end) + 1) {
-    const found = await rulesIn(limits, path.slice(0, end));
+    const found = rulesIn(limits, path.slice(0, end));
     if (found !== undefined) rules.push(found);
   }
   return path !== "" && isIgnored(rules, path) ? [] : rules;
 }
 
-async function rulesIn(limits: Limits, path: string): Promise<IgnoreRules | undefined> {
+function rulesIn(limits: Limits, path: string): IgnoreRules | undefined {
   // A missing, unreadable or odd .gitignore excludes nothing.
-  const handle = await openInside(limits, `${path}.gitignore`).catch(() => undefined);
-  if (handle === undefined) return undefined;
+  const file = orUndefined(() => openInside(limits, `${path}.gitignore`));
+  if (file === undefined) return undefined;
   try {
-    return new IgnoreRules(path, await beginningOf(handle));
+    return new IgnoreRules(path, beginningOf(file));
   } finally {
-    await handle.close();
+    closeSync(file.fd);
   }
 }
 
-async function beginningOf(handle: FileHandle): Promise<string> {
-  const { size } = await handle.stat();
+function beginningOf({ fd, size }: OpenFile): string {
   const buffer = Buffer.alloc(Math.min(size, MAX_IGNORE_FILE_BYTES));
-  const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-  return buffer.toString("utf8", 0, bytesRead);
+  return buffer.toString("utf8", 0, readSync(fd, buffer, 0, buffer.length, 0));
+}
+
+function orUndefined<Result>(use: () => Result): Result | undefined {
+  try {
+    return use();
+  } catch {
+    return undefined;
+  }
 }
 
 function relativeTo(root: string, real: string): string {

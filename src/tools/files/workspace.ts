@@ -1,16 +1,20 @@
-import { constants } from "node:fs";
+import { closeSync, constants, readFile } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
+import { promisify } from "node:util";
 import { ToolError } from "../define.ts";
 import type { LineOptions, WalkOptions, Workspace } from "../workspace.ts";
 import { explain, explained, type Limits, openInside, pinInside } from "./confinement.ts";
 import { readLines } from "./lines.ts";
 import { type Pin, type Pinned, platformPin } from "./pin.ts";
+import { Protection } from "./protection.ts";
 import { type Place, replaceFile, targetOf, withPlace } from "./replace.ts";
 import { Turns } from "./turns.ts";
 import { walkFiles } from "./walk.ts";
 
 const MAX_EDIT_BYTES = 10 * 1024 * 1024;
+
+const readAll = promisify<number, Buffer>(readFile);
 
 /** What a workspace is made of. */
 export interface WorkspaceOptions {
@@ -32,12 +36,13 @@ export interface WorkspaceOptions {
 export async function createWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   const root = await realpath(options.root);
   const { protectedPaths, pin = platformPin() } = options;
-  const limits: Limits = { root, alias: resolve(options.root), protectedPaths, pin };
+  const protection = new Protection(protectedPaths);
+  const limits: Limits = { root, alias: resolve(options.root), protection, pin };
   const turns = new Turns();
 
   const change = (path: string, use: (place: Place) => Promise<string>) =>
     explained(path, async () => {
-      const target = await targetOf(limits, path);
+      const target = targetOf(limits, path);
       return turns.take(target, () =>
         withPlace(limits, target, async (place) => replaceFile(place, await use(place))),
       );
@@ -46,7 +51,6 @@ export async function createWorkspace(options: WorkspaceOptions): Promise<Worksp
   return {
     root,
     directory: (path) => explained(path, () => realDirectory(limits, path)),
-    open: (path) => explained(path, () => openInside(limits, path)),
     lines: (path, lineOptions) => linesOf(limits, path, lineOptions),
     write: (path, content) => change(path, () => Promise.resolve(content)),
     edit: (path, edit) => change(path, async ({ existing }) => edit(await textOf(existing))),
@@ -54,20 +58,20 @@ export async function createWorkspace(options: WorkspaceOptions): Promise<Worksp
   };
 }
 
-async function realDirectory(limits: Limits, path: string): Promise<string> {
-  const pinned = await pinInside(limits, path, "a directory");
-  await pinned.close();
+function realDirectory(limits: Limits, path: string): string {
+  const pinned = pinInside(limits, path, "a directory");
+  pinned.close();
   return pinned.real;
 }
 
 async function* linesOf(limits: Limits, path: string, options: LineOptions): AsyncGenerator<string[]> {
-  const handle = await explained(path, () => openInside(limits, path));
+  const file = await explained(path, () => openInside(limits, path));
   try {
-    yield* readLines(handle, options);
+    yield* readLines(file, options);
   } catch (error) {
     throw explain(path, error);
   } finally {
-    await handle.close();
+    closeSync(file.fd);
   }
 }
 
@@ -80,14 +84,14 @@ async function* walkFrom(limits: Limits, options: WalkOptions) {
 async function textOf(existing: Pinned | undefined): Promise<string> {
   if (existing === undefined) throw new ToolError("there is no such file.");
   if (existing.stats.size > MAX_EDIT_BYTES) throw new ToolError("it is too big to edit (over 10 MB).");
-  const handle = await existing.open(constants.O_RDONLY);
+  const fd = existing.open(constants.O_RDONLY);
   try {
-    const bytes = await handle.readFile();
+    const bytes = await readAll(fd);
     if (bytes.includes(0)) throw new ToolError("it is a binary file, not text.");
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
     throw error instanceof TypeError ? new ToolError("it is not UTF-8 text.") : error;
   } finally {
-    await handle.close();
+    closeSync(fd);
   }
 }

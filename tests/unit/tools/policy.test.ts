@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { judge, type PolicyContext } from "../../../src/tools/policy.ts";
+import { createJudge, type PolicyContext } from "../../../src/tools/policy.ts";
 
 const CONTEXT: PolicyContext = {
   home: "/home/ada",
@@ -16,7 +16,7 @@ const CONTEXT: PolicyContext = {
 };
 
 function verdictOf(command: string): string {
-  const verdict = judge({ tool: "terminal", command }, CONTEXT);
+  const verdict = createJudge(CONTEXT)({ tool: "terminal", command });
   return verdict.verdict === "allow" ? "allow" : `${verdict.verdict} ${verdict.rule}`;
 }
 
@@ -569,25 +569,25 @@ describe("files that a tool writes", () => {
     ["/dev/sda", "deny write-device"],
   ];
   it.each(cases)("%s: %s", (path, expected) => {
-    const verdict = judge({ tool: "write_file", writes: [path] }, CONTEXT);
+    const verdict = createJudge(CONTEXT)({ tool: "write_file", writes: [path] });
     expect(verdict.verdict === "allow" ? "allow" : `${verdict.verdict} ${verdict.rule}`).toBe(expected);
   });
 
   it("a workspace inside the server's directory may be written", () => {
     const workspaceRoot = "/home/ada/.hermes/workspace";
     const context = { ...CONTEXT, workspaceRoot };
-    expect(judge({ tool: "write_file", writes: ["a.txt"] }, context).verdict).toBe("allow");
-    expect(judge({ tool: "write_file", writes: ["../config.yaml"] }, context).verdict).toBe("ask");
+    expect(createJudge(context)({ tool: "write_file", writes: ["a.txt"] }).verdict).toBe("allow");
+    expect(createJudge(context)({ tool: "write_file", writes: ["../config.yaml"] }).verdict).toBe("ask");
   });
 
   it("a tool that runs and writes nothing is allowed", () => {
-    expect(judge({ tool: "read_file" }, CONTEXT)).toEqual({ verdict: "allow" });
+    expect(createJudge(CONTEXT)({ tool: "read_file" })).toEqual({ verdict: "allow" });
   });
 });
 
 describe("the verdict", () => {
   it("is the strictest of all that applies, and says why", () => {
-    const verdict = judge({ tool: "terminal", command: "rm -r a; chmod 777 b; rm -rf /" }, CONTEXT);
+    const verdict = createJudge(CONTEXT)({ tool: "terminal", command: "rm -r a; chmod 777 b; rm -rf /" });
     expect(verdict).toEqual({
       verdict: "deny",
       rule: "delete-system",

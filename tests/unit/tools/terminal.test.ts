@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { judge } from "../../../src/tools/policy.ts";
+import { createJudge } from "../../../src/tools/policy.ts";
 import { tool } from "../../../tools/terminal.ts";
 import { callTool, toolContext } from "../../helpers/tools.ts";
 
@@ -88,7 +88,7 @@ describe("terminal", () => {
       pid: 1,
     };
     const command = tool.command?.(tool.parameters.parse({ command: "rm -rf *", workdir: "a" })) ?? "";
-    expect(judge({ tool: "terminal", command }, context).verdict).toBe("deny");
+    expect(createJudge(context)({ tool: "terminal", command }).verdict).toBe("deny");
   });
 
   it("takes only the arguments that it knows, within their limits", () => {

@@ -13,9 +13,10 @@ async function linesOf(content: string | Uint8Array, maxChars = 1_000_000): Prom
 
 async function linesIn(path: string, maxChars: number): Promise<string[]> {
   const handle = await open(path);
+  const file = { fd: handle.fd, size: (await handle.stat()).size };
   const lines: string[] = [];
   try {
-    for await (const batch of readLines(handle, { maxChars, signal: AbortSignal.timeout(10_000) }))
+    for await (const batch of readLines(file, { maxChars, signal: AbortSignal.timeout(10_000) }))
       lines.push(...batch);
   } finally {
     await handle.close();
@@ -61,7 +62,10 @@ describe("readLines", () => {
     const handle = await open(path);
     const controller = new AbortController();
     const all = async (): Promise<void> => {
-      for await (const _batch of readLines(handle, { maxChars: 10, signal: controller.signal }))
+      for await (const _batch of readLines(
+        { fd: handle.fd, size: 200_000 },
+        { maxChars: 10, signal: controller.signal },
+      ))
         controller.abort();
     };
     await expect(all()).rejects.toThrow("abort");

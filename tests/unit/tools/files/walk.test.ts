@@ -9,13 +9,13 @@ import { temporaryDirectory } from "../../../helpers/directory.ts";
 function countingPin() {
   const count = { made: 0, held: 0 };
   const inner = platformPin();
-  const pin: Pin = async (path, follow) => {
-    const pinned = await inner(path, follow);
+  const pin: Pin = (path, follow) => {
+    const pinned = inner(path, follow);
     count.made++;
     count.held++;
-    const close = (): Promise<void> => {
+    const close = (): void => {
       count.held--;
-      return pinned.close();
+      pinned.close();
     };
     return { ...pinned, close };
   };
