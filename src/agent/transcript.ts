@@ -1,16 +1,14 @@
 import { grow } from "../domain/delta.ts";
 import type { EventBody } from "../domain/event.ts";
-import { callId, type ItemPrefix, itemId, type RunId } from "../domain/id.ts";
-import type { FunctionCallItem, FunctionCallOutputItem, Item, ItemBody } from "../domain/item.ts";
+import { callId, itemId, type RunId } from "../domain/id.ts";
+import {
+  type FunctionCallItem,
+  type FunctionCallOutputItem,
+  type Item,
+  type ItemBody,
+  prefixOf,
+} from "../domain/item.ts";
 import type { ModelEvent, ModelItem } from "../providers/provider.ts";
-
-const PREFIXES: Readonly<Record<ItemBody["type"], ItemPrefix>> = {
-  message: "msg",
-  function_call: "fc",
-  function_call_output: "fco",
-  reasoning: "rs",
-  compaction: "cmp",
-};
 
 /** Gives items their ids and tells the log about them; whatever is begun here gets its `item.done`. */
 export class Transcript {
@@ -30,7 +28,7 @@ export class Transcript {
   create(body: ModelItem | ItemBody, isClient: (name: string) => boolean): Item {
     const n = this.#next++;
     const identity = {
-      id: itemId(PREFIXES[body.type], this.#runId, n),
+      id: itemId(prefixOf(body), this.#runId, n),
       status: "in_progress",
       place: "output",
     } as const;
@@ -50,8 +48,7 @@ export class Transcript {
   /** The item exists. */
   begin(item: Item): void {
     this.#open.set(item.id, item);
-    // A copy: the open item grows with its deltas.
-    this.#emit({ type: "item.added", item: structuredClone(item) });
+    this.#emit({ type: "item.added", item: snapshot(item) });
   }
 
   /** More of an open item. */
@@ -94,4 +91,11 @@ export class Transcript {
       display,
     };
   }
+}
+
+/** A copy that stays as it is while the open item grows with its deltas. */
+function snapshot(item: Item): Item {
+  if (item.type === "message") return { ...item, content: item.content.map((part) => ({ ...part })) };
+  if (item.type === "reasoning") return { ...item, summary: item.summary.map((part) => ({ ...part })) };
+  return { ...item };
 }

@@ -15,8 +15,8 @@ export interface Config {
   workspace: string;
   /** Keys of well-known upstreams, by preset name. */
   upstreams: Readonly<Record<string, UpstreamKey>>;
-  /** The part of the environment that commands of the agent may see. */
-  commandEnvironment: Readonly<Record<string, string>>;
+  /** The process's environment; commands of the agent get only what the sandbox lets through. */
+  environment: Readonly<NodeJS.ProcessEnv>;
   /** Things worth telling the operator; none of them stops the server. */
   warnings: readonly string[];
 }
@@ -30,10 +30,20 @@ export interface UpstreamKey {
 /** A configuration that the server must not start with; the message says what to do. */
 export class ConfigError extends Error {}
 
+/** Every secret of a configuration: what must never be logged. */
+export function secretsOf({ settings, upstreams }: Config): string[] {
+  const keys = Object.values(upstreams).map(({ apiKey }) => apiKey);
+  const routes = Object.values(settings.server.model_routes).map((route) => route.api_key);
+  const all = [settings.server.key, settings.llm.api_key, ...keys, ...routes];
+  return all.filter((secret) => secret !== undefined && secret.length >= 8) as string[];
+}
+
 /** What `loadConfig` reads besides the home's files. */
 export interface LoadOptions {
   profile?: string;
   env?: NodeJS.ProcessEnv;
+  /** Variables from the command line; they win over the environment. */
+  flags?: Readonly<Record<string, string>>;
   /** The directory of start. */
   cwd?: string;
 }
@@ -67,16 +77,12 @@ const UPSTREAMS: readonly [preset: string, prefix: string][] = [
   ["openrouter", "OPENROUTER"],
 ];
 
-/** Variables that commands of the agent get; nothing here holds a secret. */
-const COMMAND_VARIABLES =
-  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|TMPDIR|XDG_(CACHE|CONFIG|DATA|RUNTIME)_(HOME|DIR))$/;
-
 /**
  * Reads defaults, then config.yaml, then the environment and the home's `.env` (the environment wins).
  * @throws ConfigError naming the file or variable, the setting and the cure.
  */
 export function loadConfig(options: LoadOptions = {}): Config {
-  const processEnv = options.env ?? process.env;
+  const processEnv = { ...(options.env ?? process.env), ...options.flags };
   const cwd = options.cwd ?? process.cwd();
   const home = homeOf(processEnv, options.profile);
   const env = { ...readEnvFile(home.envFile), ...withoutEmpty(processEnv) };
@@ -90,7 +96,7 @@ export function loadConfig(options: LoadOptions = {}): Config {
     settings: Object.freeze(settings),
     workspace: isAbsolute(workspace) ? workspace : resolve(cwd, workspace),
     upstreams: upstreamKeys(env),
-    commandEnvironment: pick(processEnv, COMMAND_VARIABLES),
+    environment: processEnv,
     warnings,
   });
 }
@@ -132,10 +138,18 @@ function readYaml(home: Home, warnings: string[]): RawSettings {
       throw new ConfigError(`${home.configFile}: ${section} must be a section of settings.`);
     raw[section] = withoutNull(value);
   }
+  renameSetting(raw.agent, "max_turns", "max_steps");
   const foreign = Object.keys(rest).filter((name) => !OUR_SECTIONS.some((section) => section === name));
   if (foreign.length > 0)
     warnings.push(`${home.configFile}: sections not used by this server: ${foreign.join(", ")}.`);
   return raw;
+}
+
+/** The reference's name for a setting, where ours is not given too. */
+function renameSetting(section: JsonObject, theirs: string, ours: string): void {
+  if (!(theirs in section)) return;
+  section[ours] ??= section[theirs];
+  delete section[theirs];
 }
 
 function parseYamlFile(file: string): JsonObject {
@@ -232,12 +246,4 @@ function upstreamKeys(env: Record<string, string>): Record<string, UpstreamKey> 
     if (apiKey !== undefined) keys[preset] = { apiKey, baseUrl: env[`${prefix}_BASE_URL`] };
   }
   return keys;
-}
-
-function pick(env: NodeJS.ProcessEnv, names: RegExp): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).filter(
-      (entry): entry is [string, string] => names.test(entry[0]) && entry[1] !== undefined,
-    ),
-  );
 }

@@ -84,9 +84,8 @@ export const LlmSection = z.strictObject({
 
 /** `agent`: the limits of one run. */
 export const AgentSection = z.strictObject({
+  /** Model calls of one run; the reference calls it `max_turns`. */
   max_steps: Whole.pipe(z.int().min(1)).default(90),
-  /** The reference's name for `max_steps`. */
-  max_turns: Whole.pipe(z.int().min(1)).exactOptional(),
   max_run_seconds: Seconds.default(3600),
   /** Output tokens of one run in all; 0 for no limit. */
   max_output_tokens: Whole.default(0),

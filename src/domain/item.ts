@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ItemPrefix } from "./id.ts";
 
 /**
  * Transcript items: the shapes of OpenAI's Responses items, plus what only we need to know of them (`place`,
@@ -136,4 +137,17 @@ export function textOf(content: string | readonly Part[]): string {
     text += text === "" ? part.text : `\n${part.text}`;
   }
   return text;
+}
+
+const PREFIXES: Readonly<Record<ItemBody["type"], ItemPrefix>> = {
+  message: "msg",
+  function_call: "fc",
+  function_call_output: "fco",
+  reasoning: "rs",
+  compaction: "cmp",
+};
+
+/** The prefix of an item's id. */
+export function prefixOf(item: { type: ItemBody["type"] }): ItemPrefix {
+  return PREFIXES[item.type];
 }

@@ -52,12 +52,14 @@ export interface DefaultModel {
 
 /** What a request says about its model. */
 export interface ModelQuestion {
-  model: string | undefined;
-  provider: string | undefined;
+  model?: string | undefined;
+  provider?: string | undefined;
 }
 
 /** The models of one server. */
 export interface Models {
+  /** The advertised name of the default. */
+  readonly name: string;
   /** Found once; takes as long as looking for a local server does, at most. */
   default(): Promise<DefaultModel>;
   /**
@@ -88,6 +90,7 @@ interface Choice {
 }
 
 class ConfiguredModels implements Models {
+  readonly name: string;
   readonly #options: ModelsOptions;
   #default: Promise<DefaultModel> | undefined;
   /** Upstreams other than the default, by alias or provider name. */
@@ -96,6 +99,7 @@ class ConfiguredModels implements Models {
 
   constructor(options: ModelsOptions) {
     this.#options = options;
+    this.name = options.name;
   }
 
   default(): Promise<DefaultModel> {

@@ -15,7 +15,7 @@ export interface EventLogOptions {
 }
 
 /** How long events that need not be stored at once may wait for company, ms. */
-const SOON_MS = 100;
+const SOON_MS = 250;
 
 /** All live runs' logs: stores what they emit, in one commit for everything that a tick brought. */
 export class EventLog implements LogHost {

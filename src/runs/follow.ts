@@ -11,8 +11,10 @@ export interface Reader {
   behind(): boolean;
   /** Resolves when it can take more. */
   caughtUp(): Promise<void>;
-  /** Aborted when it is gone. */
-  signal: AbortSignal;
+  /** Whether nobody reads any more. */
+  readonly gone: boolean;
+  /** Set by whoever follows on its behalf; called once when it is gone. */
+  onGone: (() => void) | undefined;
 }
 
 /** Where events come from: the store, and the live log of a run that goes on. */
@@ -51,7 +53,7 @@ class Follower {
 
   async run(): Promise<void> {
     const reader = this.#reader;
-    while (!this.#ended && !reader.signal.aborted) {
+    while (!this.#ended && !reader.gone) {
       if (reader.behind()) await reader.caughtUp();
       const log = this.#source.live(this.#id);
       if (log !== undefined && log.storedSeq <= this.#cursor) await this.#readLive(log);
@@ -71,18 +73,18 @@ class Follower {
   async #readLive(log: RunLog): Promise<void> {
     for (const event of log.unstored(this.#cursor)) this.#push(event);
     if (this.#ended) return;
-    const { signal } = this.#reader;
+    const reader = this.#reader;
     await new Promise<void>((resolve) => {
       const stop = () => {
         forget();
-        signal.removeEventListener("abort", stop);
+        reader.onGone = undefined;
         resolve();
       };
       const forget = log.listen((event) => {
         this.#push(event);
-        if (this.#ended || this.#reader.behind()) stop();
+        if (this.#ended || reader.behind()) stop();
       });
-      signal.addEventListener("abort", stop);
+      reader.onGone = stop;
     });
   }
 

@@ -1,6 +1,6 @@
 import { invalidRequest } from "../domain/error.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
-import { type FunctionCallBody, type Item, type ItemBody, textOf } from "../domain/item.ts";
+import { type Item, type ItemBody, textOf } from "../domain/item.ts";
 import type { Store } from "../storage/store.ts";
 
 /**
@@ -66,22 +66,18 @@ function runOfNextCall(items: readonly ItemBody[], index: number): RunId | undef
  * @throws ApiError 400 naming the id of a result without a call, or of a client call without a result.
  */
 export function checkClientCalls(items: readonly ItemBody[], param: string): void {
-  const open = new Map<string, FunctionCallBody>();
-  const known = new Set<string>();
+  const calls = new Set<string>();
+  const unanswered = new Set<string>();
   for (const item of items) {
-    if (item.type === "function_call") {
-      known.add(item.call_id);
-      if (item.executor === "client") open.set(item.call_id, item);
-    } else if (item.type === "function_call_output") {
-      if (!known.has(item.call_id)) throw orphanResult(item.call_id, param);
-      open.delete(item.call_id);
-    }
+    if (item.type === "function_call") calls.add(item.call_id);
+    if (item.type === "function_call" && item.executor === "client") unanswered.add(item.call_id);
+    if (item.type !== "function_call_output") continue;
+    if (!calls.has(item.call_id)) throw orphanResult(item.call_id, param);
+    unanswered.delete(item.call_id);
   }
-  const unanswered = [...open.keys()];
-  if (unanswered.length > 0) {
-    const message = `No tool output was sent for the call${unanswered.length > 1 ? "s" : ""} ${unanswered.join(", ")}.`;
-    throw invalidRequest(param, message, "missing_tool_output");
-  }
+  if (unanswered.size === 0) return;
+  const message = `No tool output was sent for ${[...unanswered].join(", ")}.`;
+  throw invalidRequest(param, message, "missing_tool_output");
 }
 
 function orphanResult(callId: string, param: string): Error {

@@ -49,8 +49,14 @@ export class RunLog {
   #reservedSeq = Number.POSITIVE_INFINITY;
   #created = false;
   #status: RunStatus = "queued";
-  #broken = false;
+  /** Set when the log can no longer be stored. */
+  #failure: Failure | undefined;
   #stopRun: (failure: Failure) => void = () => {};
+  #end: () => void = () => {};
+  /** Resolves when the terminal event is published. */
+  readonly ended = new Promise<void>((resolve) => {
+    this.#end = resolve;
+  });
 
   constructor(run: Run, terms: LogTerms, host: LogHost) {
     this.run = run;
@@ -70,7 +76,7 @@ export class RunLog {
     event.seq = ++this.#seq;
     event.at = this.#host.now();
     if (event.type === "run.started") this.#status = "running";
-    if (this.#broken) {
+    if (this.#failure !== undefined) {
       this.#publish(isTerminal(event) ? this.#failed(event) : event);
       return;
     }
@@ -134,7 +140,6 @@ export class RunLog {
 
   /** A write failed: the run cannot end well any more, and must not look as if it did. */
   failed(error: unknown): void {
-    this.#broken = true;
     const full = error instanceof StorageError && error.kind === "full";
     const held = this.#held;
     this.#held = [];
@@ -145,12 +150,10 @@ export class RunLog {
     for (const event of held) this.#publish(isTerminal(event) ? this.#failed(event) : event);
   }
 
-  #failure: Failure = storageFailed(false);
-
   #failed(event: AgentEvent): AgentEvent {
     const { runId, seq, at } = event;
     const { usage, steps } = isTerminal(event) ? event : { usage: NO_USAGE, steps: 0 };
-    return { runId, seq, at, type: "run.failed", error: this.#failure, usage, steps };
+    return { runId, seq, at, type: "run.failed", error: this.#failure ?? storageFailed(false), usage, steps };
   }
 
   #mustBeStored(event: AgentEvent): boolean {
@@ -180,7 +183,9 @@ export class RunLog {
         this.#host.fault(error);
       }
     }
-    if (isTerminal(event)) this.#host.closed(this);
+    if (!isTerminal(event)) return;
+    this.#host.closed(this);
+    this.#end();
   }
 }
 

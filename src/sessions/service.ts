@@ -13,10 +13,12 @@ export interface SessionLease {
 
 /** Sessions: found or created, and one run at a time. */
 export interface Sessions {
+  /** @throws ApiError 400 for an id that cannot be one, 404 for somebody else's. */
+  check(id: string, owner: string): Promise<void>;
   /**
-   * Waits for the session to be free and takes it; creates it when it is unknown.
-   * @throws ApiError 400 for an id that cannot be one, 404 for somebody else's, 429 when too many wait already; the
-   * signal's reason when aborted while waiting.
+   * Waits for the session to be free and takes it; creates it when it is unknown. Check it first.
+   * @throws ApiError 404 for somebody else's, 429 when too many wait already; the signal's reason when aborted while
+   * waiting.
    */
   take(id: string, owner: string, signal: AbortSignal): Promise<SessionLease>;
 }
@@ -37,19 +39,18 @@ export function createSessions(deps: { store: Store; prompt: PromptBuilder; cloc
   };
   const find = async (id: string, owner: string): Promise<Session> => {
     const found = await deps.store.findSession(id, owner);
-    if (found === "foreign") throw notFound("session_not_found", "There is no such session.");
+    if (found === "foreign") throw unknownSession();
     if (found !== undefined) return found;
     const session = { id, owner, createdAt: deps.clock.now(), prompt: await deps.prompt.current() };
     await deps.store.createSession(session);
     return session;
   };
   return {
-    async take(id, owner, signal) {
+    async check(id, owner) {
       checkSessionId(id);
-      // A foreign session must not even show that it is busy.
-      if (busy.has(id) && (await deps.store.findSession(id, owner)) === "foreign") {
-        throw notFound("session_not_found", "There is no such session.");
-      }
+      if ((await deps.store.findSession(id, owner)) === "foreign") throw unknownSession();
+    },
+    async take(id, owner, signal) {
       await enter(busy, id, signal);
       try {
         return { session: await find(id, owner), release: () => release(id) };
@@ -80,6 +81,10 @@ function enter(busy: Map<string, (() => void)[]>, id: string, signal: AbortSigna
     waiting.push(proceed);
     signal.addEventListener("abort", leave, { once: true });
   });
+}
+
+function unknownSession(): Error {
+  return notFound("session_not_found", "There is no such session.");
 }
 
 /** The reference's rule: short, no control characters, nothing that could be a path. */

@@ -35,6 +35,8 @@ export interface Tool<Schema extends z.ZodType = z.ZodType> {
   preview(args: z.infer<Schema>): string;
   /** The command as a shell would run it, when the tool runs one: it is what the policy judges. */
   command?(args: z.infer<Schema>): string;
+  /** The files that the call changes, as the arguments name them; the policy judges these too. */
+  writes?(args: z.infer<Schema>): string[];
   /**
    * Does the call; the text is what the model reads.
    * @throws anything: the model then reads the message as the tool's error.

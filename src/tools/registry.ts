@@ -46,8 +46,8 @@ export interface ToolRegistry {
 /** Whether a call may run: at once, after a person agreed, or never. */
 export type Verdict = { verdict: "allow" } | { verdict: "ask" | "deny"; reason: string };
 
-/** Judges a call whose arguments are valid. */
-export type Policy = (tool: Tool, args: unknown) => Verdict;
+/** Judges a call whose arguments are valid, by what it would run and write. */
+export type Policy = (call: { tool: string; command?: string; writes?: readonly string[] }) => Verdict;
 
 /** What tools run with. */
 export interface RegistryOptions {
@@ -112,7 +112,11 @@ async function runCall(
     return failed("The arguments are not valid JSON. Call the tool again with a JSON object.");
   const args = tool.parameters.safeParse(raw);
   if (!args.success) return failed(`Wrong arguments for ${tool.name}:\n${z.prettifyError(args.error)}`);
-  const verdict = options.policy(tool, args.data);
+  const verdict = options.policy({
+    tool: tool.name,
+    ...(tool.command && { command: tool.command(args.data) }),
+    ...(tool.writes && { writes: tool.writes(args.data) }),
+  });
   if (verdict.verdict !== "allow") return failed(denial(verdict));
   try {
     const { callId, signal, progress } = call;

@@ -1,5 +1,3 @@
-import type { FileHandle } from "node:fs/promises";
-
 /** A file found by a walk. */
 export interface FoundFile {
   /** Relative to the workspace, with `/`. */
@@ -16,12 +14,25 @@ export interface WalkOptions {
   signal: AbortSignal;
 }
 
+/** How lines are read. */
+export interface LineOptions {
+  /** A longer line is cut to so many characters and says how many are missing. */
+  maxChars: number;
+  signal: AbortSignal;
+}
+
+/** What a write did. */
+export interface Written {
+  created: boolean;
+  bytes: number;
+}
+
 /**
  * File access that cannot leave one directory. Every path is resolved to its real one when it is used, so a symbolic
  * link cannot lead out, and what was opened is what was checked. The server's own secrets (`.env`, its database,
- * keys) are refused even when they lie inside.
+ * keys) are refused even when they lie inside, through whatever name.
  *
- * All methods take paths relative to the workspace, or absolute ones inside it.
+ * All methods take paths relative to the workspace, or absolute ones inside it. `~` is not expanded but refused.
  * @throws ToolError with a message for the model when a path leads out, is protected, or is not of the right kind.
  */
 export interface Workspace {
@@ -29,10 +40,23 @@ export interface Workspace {
   readonly root: string;
   /** The real path of an existing directory. */
   directory(path: string): Promise<string>;
-  /** Opens an existing regular file for reading; the caller closes it. Never blocks on a FIFO or a device. */
-  open(path: string): Promise<FileHandle>;
-  /** Creates or replaces a regular file, parents included; a reader sees the old content or the new, never a mix. */
-  write(path: string, content: string): Promise<{ created: boolean; bytes: number }>;
+  /**
+   * The lines of a text file in batches, in constant memory whatever the file's size. Never blocks on a FIFO or a
+   * device.
+   * @throws ToolError when the file is binary, as soon as that shows.
+   */
+  lines(path: string, options: LineOptions): AsyncIterable<string[]>;
+  /**
+   * Creates or replaces a regular file, parents included; a reader sees the old content or the new, never a mix.
+   * The permissions of a replaced file stay; a symbolic link that leads to a file inside stays and its target changes.
+   */
+  write(path: string, content: string): Promise<Written>;
+  /**
+   * Replaces a UTF-8 text file of at most 10 MB by what `change` makes of its content. Edits and writes of one file
+   * take their turns, so that parallel calls lose no change.
+   * @throws whatever `change` throws; the file is then as it was.
+   */
+  edit(path: string, change: (content: string) => string): Promise<Written>;
   /** Regular files below a directory: without `.git`, `node_modules`, what .gitignore files exclude, and what is protected. */
   walk(options: WalkOptions): AsyncIterable<FoundFile>;
 }

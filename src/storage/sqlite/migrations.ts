@@ -22,7 +22,8 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX runs_unfinished ON runs (id) WHERE status IN ('queued', 'running');
   CREATE INDEX runs_expiry ON runs (expires_at) WHERE expires_at IS NOT NULL;
 
-  -- One row per commit and kind: facts (kind 0) as a JSON array of events, deltas (kind 1) packed.
+  -- One row per commit and kind: facts (kind 0) as a JSON array of events, deltas (kind 1) packed. A table with
+  -- rowids, since long payloads in a WITHOUT ROWID tree spill into overflow pages, which nearly doubles a commit.
   CREATE TABLE events (
     run_id TEXT NOT NULL,
     batch INTEGER NOT NULL,
@@ -30,7 +31,7 @@ export const MIGRATIONS: readonly string[] = [
     last_seq INTEGER NOT NULL,
     payload TEXT NOT NULL,
     PRIMARY KEY (run_id, batch, kind)
-  ) WITHOUT ROWID;
+  );
 
   CREATE TABLE sessions (
     id TEXT PRIMARY KEY,

@@ -1,0 +1,95 @@
+import { PLAIN_TEXT, TOKEN_CHARS } from "../scenarios.ts";
+
+/** Reads one answer; made once per connection and used again for each turn. */
+export interface AnswerReader {
+  begin(): void;
+  text(piece: string): void;
+  /** At the end: what is wrong with the answer, undefined when it is whole. */
+  fault(): string | undefined;
+  /** Tokens of text since `begin`. */
+  tokens(): number;
+}
+
+interface JsonAnswer {
+  choices?: { message?: { content?: unknown }; finish_reason?: unknown }[];
+}
+
+/** A JSON answer must parse and carry the whole text. */
+export class JsonReader implements AnswerReader {
+  #text = "";
+
+  begin(): void {
+    this.#text = "";
+  }
+
+  text(piece: string): void {
+    this.#text = this.#text === "" ? piece : this.#text + piece;
+  }
+
+  tokens(): number {
+    return PLAIN_TEXT.length / TOKEN_CHARS;
+  }
+
+  fault(): string | undefined {
+    try {
+      const answer: JsonAnswer = JSON.parse(this.#text);
+      const choice = answer.choices?.[0];
+      if (choice?.message?.content === PLAIN_TEXT && choice.finish_reason === "stop") return undefined;
+    } catch {
+      // Told below, with the text.
+    }
+    return `unexpected answer: ${this.#text.slice(0, 200)}`;
+  }
+}
+
+const CONTENT = '"content":"';
+
+/**
+ * A streamed answer is searched, not parsed: the search costs the generator a tenth of what a parser costs the target,
+ * and `probe` has read one answer of each kind in full before. Text is counted in characters, so a target may cut it
+ * into chunks as it likes; the finish reason and [DONE] must come after it.
+ */
+export class StreamReader implements AnswerReader {
+  readonly #expectedChars: number;
+  #chars = 0;
+  #tail = "";
+  #finished = false;
+  #done = false;
+
+  constructor(expectedTokens: number) {
+    this.#expectedChars = expectedTokens * TOKEN_CHARS;
+  }
+
+  begin(): void {
+    this.#chars = 0;
+    this.#tail = "";
+    this.#finished = false;
+    this.#done = false;
+  }
+
+  text(piece: string): void {
+    const text = this.#tail === "" ? piece : this.#tail + piece;
+    const end = text.lastIndexOf("\n") + 1;
+    this.#tail = end === text.length ? "" : text.slice(end);
+    let at = 0;
+    for (let found = text.indexOf(CONTENT); found !== -1 && found < end; found = text.indexOf(CONTENT, at)) {
+      const start = found + CONTENT.length;
+      at = text.indexOf('"', start);
+      this.#chars += at - start;
+    }
+    if (this.#chars < this.#expectedChars) return;
+    if (!this.#finished) this.#finished = text.includes('"finish_reason":"stop"', at);
+    if (!this.#done) this.#done = text.includes("data: [DONE]\n", at);
+  }
+
+  tokens(): number {
+    return this.#chars / TOKEN_CHARS;
+  }
+
+  fault(): string | undefined {
+    if (this.#chars !== this.#expectedChars) return `${this.#chars} of ${this.#expectedChars} characters`;
+    if (!this.#finished) return "no finish_reason";
+    if (!this.#done) return "no [DONE]";
+    return undefined;
+  }
+}

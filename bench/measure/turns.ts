@@ -1,0 +1,29 @@
+import type { LoopJob, Window } from "../load/jobs.ts";
+import type { Measured, SteadyMeasure } from "./measure.ts";
+
+/** What every window tells beside its numbers. */
+export function asMeasured(window: Window, metrics: Measured["metrics"]): Measured {
+  const { errors, errorCount, busy, foreign } = window;
+  return { metrics, errors, errorCount, busy, foreign };
+}
+
+/** Closed loop, answers not streamed: requests per second, CPU and latency of one. */
+export const measureTurns: SteadyMeasure<"turns"> = async ({ harness, timing }, target, measurement) => {
+  const { scenario, relayScenario, connections } = measurement;
+  const job: LoopJob = {
+    do: "loop",
+    aim: harness.aimAt(target),
+    scenario: target.name === "server" ? scenario : (relayScenario ?? scenario),
+    stream: false,
+    connections,
+    rampMs: timing.rampMs,
+    windowMs: timing.windowMs,
+  };
+  const window = await harness.ask(job);
+  return asMeasured(window, {
+    perSecond: (window.turns * 1000) / window.elapsedMs,
+    cpuPerTurn: window.cpuUs / window.turns,
+    p50Ms: window.latencyP50Ms,
+    p95Ms: window.latencyP95Ms,
+  });
+};

@@ -1,0 +1,112 @@
+import type { FastifyInstance } from "fastify";
+import { mount } from "../src/http/mount.ts";
+import type { Toolset } from "../src/tools/registry.ts";
+import { ErrorBody } from "../src/wire/error.ts";
+import { Capabilities, ToolsetList } from "../src/wire/health/schema.ts";
+
+/** What the routes need. */
+export interface CapabilitiesDeps {
+  model: string;
+  cors: boolean;
+  toolsets: readonly Toolset[];
+}
+
+/** GET /v1/capabilities and /v1/toolsets: what is here, and honestly what is not. */
+export function capabilityRoutes(app: FastifyInstance, { model, cors, toolsets }: CapabilitiesDeps): void {
+  mount(app, {
+    method: "GET",
+    url: "/v1/capabilities",
+    schema: {
+      operationId: "capabilities",
+      summary: "What this server can do",
+      tags: ["server"],
+      response: { 200: Capabilities, default: ErrorBody },
+    },
+    handler: async () => capabilities(model, cors),
+  });
+  mount(app, {
+    method: "GET",
+    url: "/v1/toolsets",
+    schema: {
+      operationId: "listToolsets",
+      summary: "List the agent's tools by group",
+      tags: ["server"],
+      response: { 200: ToolsetList, default: ErrorBody },
+    },
+    handler: async () => ({
+      object: "list",
+      platform: "api_server",
+      data: toolsets.map(({ name, tools }) => ({
+        ...describe(name),
+        enabled: true,
+        configured: true,
+        tools,
+      })),
+    }),
+  });
+}
+
+const TOOLSETS: Readonly<Record<string, [label: string, description: string]>> = {
+  file: ["Files", "Read, write, patch and search files in the workspace"],
+  terminal: ["Terminal", "Run shell commands in the workspace"],
+};
+
+function describe(name: string): { name: string; label: string; description: string } {
+  const [label, description] = TOOLSETS[name] ?? [name, ""];
+  return { name, label, description };
+}
+
+/** Names of the reference; each is true only when the thing exists here. */
+function capabilities(model: string, cors: boolean): Capabilities {
+  return {
+    object: "hermes.api_server.capabilities",
+    platform: "hermes-agent",
+    model,
+    auth: { type: "bearer", required: true },
+    runtime: {
+      mode: "server_agent",
+      tool_execution: "server",
+      split_runtime: false,
+      description: "The server runs the agent and its tools; clients may add tools of their own.",
+    },
+    features: {
+      chat_completions: true,
+      chat_completions_streaming: true,
+      tool_progress_events: true,
+      reasoning_streaming: true,
+      client_tools: true,
+      session_continuity_header: "X-Hermes-Session-Id",
+      session_key_header: "X-Hermes-Session-Key",
+      cors,
+      responses_api: false,
+      responses_streaming: false,
+      run_submission: false,
+      run_status: false,
+      run_events_sse: false,
+      run_stop: false,
+      run_steer: false,
+      run_approval_response: false,
+      approval_events: false,
+      runs_idempotency: { supported: false, durable: false },
+      session_resources: false,
+      session_chat: false,
+      session_chat_streaming: false,
+      session_fork: false,
+      session_model_lock: false,
+      model_options: false,
+      admin_config_rw: false,
+      jobs_admin: false,
+      skills_api: false,
+      memory_write_api: false,
+      audio_api: false,
+      realtime_voice: false,
+    },
+    endpoints: {
+      health: { method: "GET", path: "/health" },
+      health_detailed: { method: "GET", path: "/health/detailed" },
+      models: { method: "GET", path: "/v1/models" },
+      chat_completions: { method: "POST", path: "/v1/chat/completions" },
+      toolsets: { method: "GET", path: "/v1/toolsets" },
+    },
+  };
+}

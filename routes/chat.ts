@@ -1,0 +1,81 @@
+import type { FastifyInstance } from "fastify";
+import { principalOf } from "../src/http/auth.ts";
+import { mount } from "../src/http/mount.ts";
+import { sendRun } from "../src/http/send.ts";
+import type { Streams } from "../src/http/streams.ts";
+import type { Runs } from "../src/runs/service.ts";
+import {
+  detectClient,
+  disconnectCancels,
+  type Headers,
+  isBackground,
+  progressFor,
+  sessionKey,
+} from "../src/wire/chat/client.ts";
+import { decodeChat } from "../src/wire/chat/decode.ts";
+import { ChatEncoder, type ToolProgress } from "../src/wire/chat/encode.ts";
+import { ChatCompletion, ChatRequest } from "../src/wire/chat/schema.ts";
+import { ErrorBody } from "../src/wire/error.ts";
+
+/** How chat requests are treated where they do not say so themselves. */
+export interface ChatSettings {
+  clientTools: "allow" | "ignore";
+  toolProgress: ToolProgress;
+  /** Whether hermes' named events may be sent to clients that did not ask for them. */
+  namedEvents: boolean;
+  onDisconnect: "cancel" | "continue";
+  disconnectGraceMs: number;
+  smallRequestsAreBackground: boolean;
+}
+
+/** What the route needs. */
+export interface ChatDeps {
+  runs: Runs;
+  streams: Streams;
+  settings: ChatSettings;
+}
+
+/** POST /v1/chat/completions: a stateless turn of the agent, or one of a session named by a header. */
+export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: ChatDeps): void {
+  mount(app, {
+    method: "POST",
+    url: "/v1/chat/completions",
+    schema: {
+      operationId: "createChatCompletion",
+      summary: "Create a chat completion",
+      tags: ["chat"],
+      body: ChatRequest,
+      response: { 200: ChatCompletion, default: ErrorBody },
+    },
+    handler: async (request, reply) => {
+      const body = request.body as ChatRequest;
+      const headers: Headers = request.headers;
+      const progress = progressFor(headers, {
+        progress: settings.toolProgress,
+        events: settings.namedEvents,
+      });
+      const cancels = disconnectCancels(headers, settings.onDisconnect);
+      const key = sessionKey(headers);
+      const session = headers["x-hermes-session-id"];
+      const input = decodeChat(body, {
+        owner: principalOf(request).id,
+        sessionId: Array.isArray(session) ? session[0] : session,
+        clientTools: settings.clientTools,
+        background: isBackground(headers, body, settings.smallRequestsAreBackground),
+      });
+      const run = await runs.admit(input);
+      reply.header("x-hermes-run-id", run.run.id);
+      if (run.run.sessionId !== undefined) reply.header("x-hermes-session-id", run.run.sessionId);
+      if (key !== undefined) reply.header("x-hermes-session-key", key);
+      const encoder = new ChatEncoder({
+        run: run.run,
+        includeUsage: body.stream_options?.include_usage ?? false,
+        progress,
+        errorAsText: detectClient(headers) === "nextchat",
+      });
+      const disconnect = { cancels, graceMs: settings.disconnectGraceMs };
+      await sendRun(reply, { run, encoder, stream: body.stream ?? false, disconnect, streams });
+      return reply;
+    },
+  });
+}

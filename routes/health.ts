@@ -1,0 +1,108 @@
+import { statfs } from "node:fs/promises";
+import type { FastifyInstance } from "fastify";
+import { mount } from "../src/http/mount.ts";
+import type { Runs } from "../src/runs/service.ts";
+import { ErrorBody } from "../src/wire/error.ts";
+import { DetailedHealth, Health, Ready } from "../src/wire/health/schema.ts";
+
+/** What the routes need. */
+export interface HealthDeps {
+  version: string;
+  runs: Runs;
+  /** The home directory, whose disk must not run full. */
+  home: string;
+  /** Which model serves, for people. */
+  model(): Promise<string>;
+}
+
+/** Above this share of its disk the server calls itself degraded, percent. */
+const DISK_FULL_PERCENT = 90;
+
+/** Liveness and readiness, open and without details; the details for those who have the key. */
+export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
+  const { version, runs } = deps;
+  const open = { config: { open: true } } as const;
+  mount(app, {
+    ...open,
+    method: "GET",
+    url: "/v1/health",
+    schema: {
+      operationId: "health",
+      summary: "Is the process alive?",
+      tags: ["health"],
+      security: [],
+      response: { 200: Health },
+    },
+    handler: async () => ({ status: "ok", platform: "hermes-agent", version }),
+  });
+  app.route({
+    ...open,
+    method: "GET",
+    url: "/ready",
+    schema: {
+      operationId: "ready",
+      summary: "Does the server take new work?",
+      tags: ["health"],
+      security: [],
+      response: { 200: Ready, 503: Ready },
+    },
+    handler: async (_request, reply) => {
+      if (!runs.isDraining) return { status: "ready" };
+      reply.code(503).header("retry-after", "1");
+      return { status: "not_ready" };
+    },
+  });
+  app.route({
+    method: "GET",
+    url: "/health/detailed",
+    schema: {
+      operationId: "detailedHealth",
+      summary: "The state of the server's parts",
+      tags: ["health"],
+      response: { 200: DetailedHealth, default: ErrorBody },
+    },
+    handler: () => detailed(deps),
+  });
+}
+
+async function detailed({ version, runs, home, model }: HealthDeps): Promise<DetailedHealth> {
+  const disk = await diskCheck(home);
+  const state = runs.isDraining ? "draining" : "running";
+  const checks: DetailedHealth["readiness"]["checks"] = {
+    state_db: { status: "ok", backend: "sqlite" },
+    config: { status: "ok" },
+    model: { status: "ok", detail: await model() },
+    disk,
+    gateway: { status: "ok", state, connected_platforms: ["api_server"] },
+    background_queues: {
+      status: "ok",
+      active_api_runs: runs.active,
+      process_completions: 0,
+      active_delegations: 0,
+    },
+  };
+  return {
+    status: disk.status,
+    platform: "hermes-agent",
+    version,
+    readiness: { status: disk.status, checks },
+    gateway_state: state,
+    platforms: { api_server: { state: "connected" } },
+    active_agents: runs.active,
+    gateway_busy: runs.active > 0,
+    gateway_drainable: true,
+    exit_reason: null,
+    updated_at: new Date().toISOString(),
+    pid: process.pid,
+  };
+}
+
+async function diskCheck(home: string): Promise<DetailedHealth["readiness"]["checks"][string]> {
+  const { bavail, blocks, bsize } = await statfs(home);
+  const used = Math.round((1 - bavail / Math.max(1, blocks)) * 100);
+  return {
+    status: used >= DISK_FULL_PERCENT ? "degraded" : "ok",
+    used_percent: used,
+    free_bytes: bavail * bsize,
+  };
+}

@@ -1,0 +1,103 @@
+/** Writes openapi.yaml from the routes' schemas; with --check it only says whether the file is up to date. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import swagger from "@fastify/swagger";
+import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
+import { stringify } from "yaml";
+import { createApp } from "../src/app.ts";
+import { loadConfig } from "../src/config/load.ts";
+import { VERSION } from "../src/version.ts";
+
+interface Operation {
+  responses: Record<string, { content?: Record<string, unknown>; description: string }>;
+}
+interface Document {
+  components: { schemas: Record<string, unknown> };
+  paths: Record<string, Record<string, Operation>>;
+}
+
+async function generate(): Promise<Document> {
+  const home = mkdtempSync(join(tmpdir(), "openapi-"));
+  try {
+    const config = loadConfig({
+      env: { HERMES_HOME: home, LLM_PROVIDER: "demo", LOG_LEVEL: "silent" },
+      cwd: home,
+    });
+    const app = await createApp(config, "unused", { beforeRoutes: registerSwagger });
+    await app.http.ready();
+    const document = app.http.swagger() as unknown as Document;
+    await app.close();
+    describeStreams(document);
+    return tidyComponents(document);
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+async function registerSwagger(http: Awaited<ReturnType<typeof createApp>>["http"]): Promise<void> {
+  await http.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "hermes-api-server",
+        version: VERSION,
+        description: "An agent with tools behind every program that speaks OpenAI.",
+        license: { name: "MIT", identifier: "MIT" },
+      },
+      servers: [{ url: "http://127.0.0.1:8642", description: "The default address" }],
+      security: [{ bearer: [] }],
+      components: {
+        securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "API_SERVER_KEY" } },
+      },
+      tags: [
+        { name: "chat", description: "Chat completions" },
+        { name: "models", description: "Models" },
+        { name: "server", description: "What this server can do" },
+        { name: "health", description: "Liveness and readiness" },
+      ],
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+}
+
+/** The generator prints each schema once for requests and once for answers: keep what is used, under one name. */
+function tidyComponents(document: Document): Document {
+  const { schemas } = document.components;
+  const isUsed = (name: string) => JSON.stringify(document).includes(`"#/components/schemas/${name}"`);
+  const unused = () => Object.keys(schemas).find((name) => !isUsed(name));
+  // One at a time: what only an unused schema used is then unused as well.
+  for (let name = unused(); name !== undefined; name = unused()) delete schemas[name];
+  let text = JSON.stringify(document);
+  for (const name of Object.keys(schemas)) {
+    const plain = name.replace(/Input$/, "");
+    if (plain === name || plain in schemas) continue;
+    text = text
+      .replaceAll(`"#/components/schemas/${name}"`, `"#/components/schemas/${plain}"`)
+      .replace(`"${name}":`, `"${plain}":`);
+  }
+  return JSON.parse(text) as Document;
+}
+
+/** Event streams have no schema that the generator could read. */
+const STREAMS: Readonly<Record<string, string>> = {
+  "/v1/chat/completions":
+    "With `stream: true`: chat.completion.chunk objects as server-sent events, ended by `data: [DONE]`. A failure after the start is an event with an `error` object.",
+};
+
+function describeStreams({ paths }: Document): void {
+  for (const [path, description] of Object.entries(STREAMS)) {
+    const answer = paths[path]?.["post"]?.responses["200"];
+    if (answer?.content === undefined) throw new Error(`${path} has no answer to describe.`);
+    answer.content["text/event-stream"] = { schema: { type: "string", description } };
+  }
+}
+
+const file = join(import.meta.dirname, "..", "openapi.yaml");
+const text = `# Generated from the routes' schemas by "npm run openapi"; do not edit.\n${stringify(await generate(), { lineWidth: 120 })}`;
+if (!process.argv.includes("--check")) writeFileSync(file, text);
+else if (readFileSync(file, "utf8") !== text) {
+  console.error('openapi.yaml is not what the routes say. Run "npm run openapi" and commit the result.');
+  process.exitCode = 1;
+}

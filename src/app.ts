@@ -1,0 +1,247 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { capabilityRoutes } from "../routes/capabilities.ts";
+import { chatRoutes } from "../routes/chat.ts";
+import { healthRoutes } from "../routes/health.ts";
+import { modelRoutes } from "../routes/models.ts";
+import { unsupportedRoutes } from "../routes/unsupported.ts";
+import { coreSections, createPromptBuilder } from "./agent/prompt.ts";
+import { createKeyRing } from "./auth/keys.ts";
+import { isLoopback } from "./config/key.ts";
+import type { Config } from "./config/load.ts";
+import { APPLICATION_ID, protectedPaths } from "./config/profile.ts";
+import type { Settings } from "./config/schema.ts";
+import { createServer, type LogOptions } from "./http/server.ts";
+import { Streams } from "./http/streams.ts";
+import { systemClock } from "./lib/clock.ts";
+import { createIdSource } from "./lib/id.ts";
+import { detectLocalModel } from "./providers/detect.ts";
+import type { Provider } from "./providers/provider.ts";
+import { createModels, type Models } from "./providers/resolve.ts";
+import type { UpstreamSettings } from "./providers/upstream.ts";
+import { EventLog } from "./runs/event-log.ts";
+import { endUnfinishedRuns } from "./runs/recover.ts";
+import { Runs } from "./runs/service.ts";
+import { createLocalSandbox } from "./sandbox/local.ts";
+import { createSessions } from "./sessions/service.ts";
+import { openSqliteStore } from "./storage/sqlite/store.ts";
+import type { Store } from "./storage/store.ts";
+import { createWorkspace } from "./tools/files/workspace.ts";
+import { loadTools, TOOLS_DIRECTORY } from "./tools/load.ts";
+import { createJudge } from "./tools/policy.ts";
+import { createRegistry, type Policy, type ToolRegistry } from "./tools/registry.ts";
+import { VERSION } from "./version.ts";
+
+/** What a test or an embedding program may replace. */
+export interface Overrides {
+  /** Where log lines go; by default to stdout, as the configured level has them. */
+  log?: LogOptions;
+  store?: Store;
+  /** Answers instead of every configured upstream. */
+  provider?: Provider;
+  tools?: ToolRegistry;
+  /** Runs before the routes are added; for plugins that must see them. */
+  beforeRoutes?(http: FastifyInstance): Promise<void>;
+}
+
+/** A server that is ready to listen. */
+export interface App {
+  http: FastifyInstance;
+  models: Models;
+  /** Runs that a former process had left unfinished, and that were ended. */
+  recovered: number;
+  /** Takes no more work, lets runs finish for the configured time, ends the rest, and closes everything. */
+  close(): Promise<void>;
+}
+
+/**
+ * Puts the server together; nothing else in the program knows how. Two of them in one process share nothing.
+ * @throws StorageError when the database cannot be used; Error for a model configuration that cannot work.
+ */
+export async function createApp(config: Config, key: string, overrides: Overrides = {}): Promise<App> {
+  const { settings, home } = config;
+  const { server } = settings;
+  const clock = systemClock;
+  const nextId = createIdSource(clock.now);
+  const http = await createServer({
+    log: overrides.log ?? { level: settings.log.level },
+    nextId,
+    keys: createKeyRing(key),
+    origins: server.cors_origins,
+    allowedHosts: server.allowed_hosts,
+    loopback: isLoopback(server.host),
+  });
+  const onFault = (error: unknown) => http.log.error({ err: error }, "internal error");
+  const store = overrides.store ?? openStore(config);
+  const recovered = await endUnfinishedRuns(store, clock);
+  const tools = overrides.tools ?? (await openTools(config));
+  const models = openModels(config, overrides.provider);
+  const files = { soul: home.soulFile, workspaceInstructions: join(config.workspace, "AGENTS.md") };
+  const prompt = createPromptBuilder(coreSections({ ...files, workspace: config.workspace }), clock.now);
+  const log = new EventLog({ store, clock, onFault });
+  const sessions = createSessions({ store, prompt, clock });
+  const shared = { store, log, sessions, models, prompt, tools, clock, nextId, onFault };
+  const runs = new Runs({ ...shared, ...runSettings(settings) });
+  const streams = new Streams({
+    keepaliveMs: server.keepalive_seconds * 1000,
+    writeTimeoutMs: server.write_timeout_seconds * 1000,
+  });
+  await overrides.beforeRoutes?.(http);
+  addRoutes(http, { config, runs, streams, models, tools });
+  const sweeper = setInterval(() => sweep(store, clock.now()).catch(onFault), SWEEP_INTERVAL_MS).unref();
+  const close = async () => {
+    await runs.drain(server.drain_timeout_seconds * 1000);
+    clearInterval(sweeper);
+    streams.close();
+    await http.close();
+    await models.close();
+    await store.close();
+  };
+  return { http, models, recovered, close };
+}
+
+const SWEEP_INTERVAL_MS = 10 * 60 * 1000;
+const SWEEP_ROWS = 500;
+
+/** A little at a time, so that a request never waits for it. */
+async function sweep(store: Store, now: number): Promise<void> {
+  while ((await store.sweep(now, SWEEP_ROWS)) === SWEEP_ROWS) await new Promise(setImmediate);
+}
+
+function openStore({ home, settings }: Config): Store {
+  return openSqliteStore({
+    file: home.databaseFile,
+    applicationId: APPLICATION_ID,
+    sync: settings.storage.sync,
+  });
+}
+
+async function openTools(config: Config): Promise<ToolRegistry> {
+  const secrets = protectedPaths(config.home);
+  const workspace = await createWorkspace({ root: config.workspace, protectedPaths: secrets });
+  const sandbox = createLocalSandbox({ env: config.environment });
+  return createRegistry(await loadTools(TOOLS_DIRECTORY), {
+    workspace,
+    sandbox,
+    policy: policyOf(config, secrets),
+  });
+}
+
+/** The policy's rules; with approvals off, what would ask is allowed, what is denied stays denied. */
+function policyOf(config: Config, secrets: readonly string[]): Policy {
+  const judge = createJudge({
+    home: homedir(),
+    hermesHome: config.home.path,
+    protectedPaths: secrets,
+    workspaceRoot: config.workspace,
+    pid: process.pid,
+  });
+  const off = config.settings.approvals.mode === "off";
+  return (call) => {
+    const verdict = judge(call);
+    return off && verdict.verdict === "ask" ? { verdict: "allow" } : verdict;
+  };
+}
+
+/** The models of a configuration; nothing is asked or connected before the first use. */
+export function openModels({ settings, upstreams, home }: Config, provider?: Provider): Models {
+  const { llm, server } = settings;
+  const configured: UpstreamSettings = {
+    provider: llm.provider ?? llm.protocol,
+    baseUrl: llm.base_url,
+    apiKey: llm.api_key,
+    model: llm.model,
+  };
+  const isConfigured = Object.values(configured).some((value) => value !== undefined);
+  const routes = Object.entries(server.model_routes).map(([alias, route]) => {
+    const { model, provider: name, api_key: apiKey, base_url: baseUrl } = route;
+    return [alias, { model, provider: name, apiKey, baseUrl }] as const;
+  });
+  return createModels({
+    name: server.model_name ?? home.profile ?? "hermes-agent",
+    primary: isConfigured ? configured : undefined,
+    keys: upstreams,
+    routes: Object.fromEntries(routes),
+    direct: server.direct_model_requests,
+    policy: {
+      timeoutMs: llm.timeout_seconds * 1000,
+      idleTimeoutMs: llm.idle_timeout_seconds * 1000,
+      maxRetries: llm.max_retries,
+    },
+    detect: llm.autodetect ? () => detectLocalModel() : undefined,
+    ...(provider !== undefined && { provider }),
+  });
+}
+
+function runSettings({ agent, llm, server }: Settings) {
+  return {
+    limits: {
+      maxSteps: agent.max_steps,
+      maxRunMs: agent.max_run_seconds * 1000,
+      maxOutputTokens: agent.max_output_tokens,
+    },
+    maxConcurrent: server.max_concurrent_runs,
+    upstreamStream: llm.upstream_stream,
+    historyOutputChars: server.history_tool_output_max_chars,
+    ephemeralPrompt: agent.ephemeral_system_prompt,
+  };
+}
+
+interface Parts {
+  config: Config;
+  runs: Runs;
+  streams: Streams;
+  models: Models;
+  tools: ToolRegistry;
+}
+
+/** What a model takes when the configuration does not say, tokens. */
+const DEFAULT_CONTEXT_LENGTH = 128_000;
+
+/** Constant, so that a client's list does not look new each time. */
+const MODELS_CREATED = 1_767_225_600;
+
+function addRoutes(http: FastifyInstance, { config, runs, streams, models, tools }: Parts): void {
+  const { server, llm } = config.settings;
+  healthRoutes(http, {
+    version: VERSION,
+    runs,
+    home: config.home.path,
+    model: async () => {
+      const { upstream } = await models.default();
+      return `${upstream.name} ${upstream.model ?? "(the first it lists)"}`;
+    },
+  });
+  capabilityRoutes(http, {
+    model: models.name,
+    cors: server.cors_origins.length > 0,
+    toolsets: tools.toolsets,
+  });
+  const list = models.list().map(({ id, root, parent }) => ({
+    id,
+    object: "model" as const,
+    created: MODELS_CREATED,
+    owned_by: "hermes",
+    permission: [],
+    root,
+    parent,
+    name: id,
+    context_length: llm.context_length ?? DEFAULT_CONTEXT_LENGTH,
+    architecture: { input_modalities: ["text", "image"], output_modalities: ["text"] },
+  }));
+  modelRoutes(http, { models: () => list });
+  chatRoutes(http, {
+    runs,
+    streams,
+    settings: {
+      clientTools: server.client_tools,
+      toolProgress: server.tool_progress,
+      namedEvents: server.tool_progress_events,
+      onDisconnect: server.on_disconnect,
+      disconnectGraceMs: server.disconnect_grace_ms,
+      smallRequestsAreBackground: server.small_requests_are_background,
+    },
+  });
+  unsupportedRoutes(http);
+}

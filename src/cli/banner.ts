@@ -1,0 +1,41 @@
+import type { ServerKey } from "../config/key.ts";
+import type { Config } from "../config/load.ts";
+import { VERSION } from "../version.ts";
+
+/** What the banner tells. */
+export interface BannerFacts {
+  config: Config;
+  key: ServerKey;
+  url: string;
+  model: string;
+  reason: string;
+}
+
+/** What a person sees after the start: where the server is, what answers, and a line to try. A key shows only when it is new. */
+export function banner({ config, key, url, model, reason }: BannerFacts): string {
+  const envFile = config.home.envFile;
+  const shown = key.created
+    ? `${key.value}   (new, shown only now; it lies in ${envFile})`
+    : `as in ${envFile} or API_SERVER_KEY`;
+  const bearer = key.created ? key.value : `$API_SERVER_KEY`;
+  return `
+  hermes-api-server ${VERSION}
+
+  base URL    ${url}/v1
+  API key     ${shown}
+  model       ${model}   (${reason})
+  workspace   ${config.workspace}
+  home        ${config.home.path}
+
+  Try it:
+
+  curl ${url}/v1/chat/completions \\
+    -H "Authorization: Bearer ${bearer}" \\
+    -H "Content-Type: application/json" \\
+    -d '{"messages":[{"role":"user","content":"List the files here"}]}'
+
+  Or enter the base URL and the key in Open WebUI, LibreChat, LobeChat or any other program that speaks OpenAI.
+  Ctrl-C stops the server.
+
+`;
+}

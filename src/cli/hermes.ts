@@ -1,0 +1,98 @@
+#!/usr/bin/env node
+import { parseArgs } from "node:util";
+
+const HELP = `hermes-api-server: an agent with tools behind every program that speaks OpenAI
+
+Usage
+  hermes [serve] [options]     start the server (default)
+  hermes models [options]      list the models that the configured upstream offers
+
+Options
+  -p, --profile <name>   use the profile's own home, key and port
+      --host <address>   listen on this address        (API_SERVER_HOST, default 127.0.0.1)
+      --port <number>    listen on this port           (API_SERVER_PORT, default 8642)
+      --home <directory> where configuration and data lie (HERMES_HOME, default ~/.hermes)
+  -h, --help             show this help
+  -v, --version          show the version
+
+Exit codes
+  0 ended well   1 failed   64 wrong usage   69 port or database is taken   78 wrong configuration
+
+Settings: config.yaml and .env in the home; docs/guides/configuration.md lists them all.
+`;
+
+const OPTIONS = {
+  profile: { type: "string", short: "p" },
+  host: { type: "string" },
+  port: { type: "string" },
+  home: { type: "string" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean", short: "v" },
+} as const;
+
+const USAGE_ERROR = 64;
+const MIN_NODE = [22, 19] as const;
+
+if (isOldNode(process.versions.node)) {
+  fail(
+    `Node.js ${MIN_NODE.join(".")} or later is needed; this is ${process.versions.node}. "npm start" brings its own.`,
+    1,
+  );
+} else await main(process.argv.slice(2));
+
+function isOldNode(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major < MIN_NODE[0] || (major === MIN_NODE[0] && minor < MIN_NODE[1]);
+}
+
+async function main(args: string[]): Promise<void> {
+  const parsed = parse(args);
+  if (parsed === undefined) return;
+  const { values, positionals } = parsed;
+  const [command = "serve", ...rest] = positionals;
+  if (values.help) process.stdout.write(HELP);
+  else if (values.version) process.stdout.write(`${(await import("../version.ts")).VERSION}\n`);
+  else if (rest.length > 0 || !(command === "serve" || command === "models")) {
+    fail(`Unknown command: ${positionals.join(" ")}. Run hermes --help.`, USAGE_ERROR);
+  } else await run(command, variables(values), values.profile);
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    fail(`${(error as Error).message.split(". ")[0]}. Run hermes --help.`, USAGE_ERROR);
+    return undefined;
+  }
+}
+
+/** Flags are only shorter names of variables. */
+function variables(values: { host?: string; port?: string; home?: string }): Record<string, string> {
+  const env: Record<string, string> = {};
+  if (values.host !== undefined) env["API_SERVER_HOST"] = values.host;
+  if (values.port !== undefined) env["API_SERVER_PORT"] = values.port;
+  if (values.home !== undefined) env["HERMES_HOME"] = values.home;
+  return env;
+}
+
+async function run(
+  command: "serve" | "models",
+  flags: Record<string, string>,
+  profile: string | undefined,
+): Promise<void> {
+  const options = { flags, ...(profile !== undefined && { profile }) };
+  const { StartError, serve } = await import("../main.ts");
+  try {
+    if (command === "serve") await serve(options);
+    else await (await import("./models.ts")).printModels(options);
+  } catch (error) {
+    if (error instanceof StartError) fail(error.message, error.exitCode);
+    else if (command === "models") fail((error as Error).message, 1);
+    else throw error;
+  }
+}
+
+function fail(message: string, code: number): void {
+  process.stderr.write(`hermes: ${message}\n`);
+  process.exitCode = code;
+}

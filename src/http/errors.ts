@@ -1,0 +1,85 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import {
+  ApiError,
+  type Failure,
+  httpRefusal,
+  internalError,
+  invalidApiKey,
+  invalidRequest,
+} from "../domain/error.ts";
+
+/** OpenAI's error envelope; all four keys are always there. */
+export interface ErrorEnvelope {
+  error: { message: string; type: string; param: string | null; code: string | null };
+}
+
+/** The envelope of a failure. */
+export function envelope({ message, type, param, code }: Failure): ErrorEnvelope {
+  return { error: { message, type, param: param ?? null, code } };
+}
+
+/**
+ * Headers that tell a client what to do after a failure.
+ * @see openai.md section 1: SDKs follow `x-should-retry`, then `retry-after-ms`, then `retry-after`
+ */
+export function failureHeaders(failure: Failure): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (failure.retryAfterMs !== undefined) {
+    headers["retry-after"] = String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000)));
+    headers["retry-after-ms"] = String(Math.ceil(failure.retryAfterMs));
+  }
+  if (failure.shouldRetry !== undefined) headers["x-should-retry"] = String(failure.shouldRetry);
+  if (failure.status === 401) headers["www-authenticate"] = 'Bearer realm="hermes"';
+  return headers;
+}
+
+/** The one error handler: prints every failure before or instead of an answer as the envelope. */
+export function handleError(
+  error: FastifyError | ApiError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const failure = error instanceof ApiError ? error.failure : failureOfHttp(error);
+  // Our own faults are for the log, and only for it.
+  if (failure.code === "internal_error") request.log.error({ err: error }, "internal error");
+  sendFailure(reply, failure);
+}
+
+/** Answers with a failure. */
+export function sendFailure(reply: FastifyReply, failure: Failure): void {
+  reply.code(failure.status).headers(failureHeaders(failure)).send(envelope(failure));
+}
+
+/** What Fastify and its plugins refuse, by their error codes. */
+const REFUSALS: Readonly<Record<string, () => ApiError>> = {
+  FST_ERR_CTP_INVALID_JSON_BODY: () =>
+    invalidRequest(undefined, "Invalid JSON in request body", "invalid_json"),
+  FST_ERR_CTP_EMPTY_JSON_BODY: () =>
+    invalidRequest(undefined, "The request body is empty; send JSON.", "invalid_json"),
+  FST_ERR_CTP_BODY_TOO_LARGE: () =>
+    httpRefusal(413, "body_too_large", "The request body is larger than 10 MB."),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
+    httpRefusal(
+      415,
+      "unsupported_media_type",
+      "Send the body as JSON, with the header Content-Type: application/json.",
+    ),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () =>
+    invalidRequest(undefined, "The body is not as long as Content-Length says.", "invalid_content_length"),
+  FST_BEARER_AUTH_MISSING_AUTHORIZATION_HEADER: () =>
+    invalidApiKey(
+      "You did not provide an API key. Send it in the header Authorization: Bearer <API_SERVER_KEY>.",
+    ),
+  FST_BEARER_AUTH_INVALID_AUTHORIZATION_HEADER: () =>
+    invalidApiKey(
+      "Incorrect API key provided. Send the server's API_SERVER_KEY as Authorization: Bearer <key>.",
+    ),
+};
+
+function failureOfHttp(error: FastifyError): Failure {
+  const refusal = REFUSALS[error.code];
+  if (refusal !== undefined) return refusal().failure;
+  const status = error.statusCode ?? 500;
+  if (status < 400 || status >= 500) return internalError();
+  return httpRefusal(status, "invalid_request", "The request is not valid HTTP for this server.").failure;
+}

@@ -1,0 +1,136 @@
+import type { FastifyReply } from "fastify";
+import { RunStop } from "../agent/stop.ts";
+import { type AgentEvent, isTerminal } from "../domain/event.ts";
+import type { Reader } from "../runs/follow.ts";
+import type { LiveRun } from "../runs/service.ts";
+import type { Encoder } from "../wire/encoder.ts";
+import { envelope, failureHeaders } from "./errors.ts";
+import type { EventStream, Streams } from "./streams.ts";
+
+/** How a run is answered. */
+export interface SendOptions {
+  run: LiveRun;
+  encoder: Encoder;
+  stream: boolean;
+  /** What a disconnect before the end does to the run. */
+  disconnect: { cancels: boolean; graceMs: number };
+  streams: Streams;
+}
+
+const SSE_HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache",
+  // Proxies must not collect the stream before they pass it on.
+  "x-accel-buffering": "no",
+};
+
+/**
+ * Answers a request with a run's view, as an event stream or whole; resolves when the run has ended and what there
+ * is to send is sent.
+ */
+export async function sendRun(reply: FastifyReply, options: SendOptions): Promise<void> {
+  const reader = options.stream ? openStream(reply, options) : new WholeReader(options);
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) reader.leave();
+  });
+  const followed = options.run.follow(reader);
+  await Promise.all([options.run.begin(), followed]);
+  // Fastify must not answer a second time, or nobody.
+  if (options.stream) return;
+  if (reader.gone) reply.hijack();
+  else sendWhole(reply, options);
+}
+
+/** The head and the first frames leave at once: clients wait for them before they show anything. */
+function openStream(reply: FastifyReply, options: SendOptions): StreamReader {
+  const headers = { ...reply.getHeaders(), ...SSE_HEADERS, "openai-processing-ms": elapsedMs(reply) };
+  // The headers that plugins set are carried over by hand: hijacking drops them.
+  reply.hijack();
+  reply.raw.writeHead(200, headers as Record<string, string>);
+  const stream = options.streams.start(reply.raw);
+  stream.write(options.encoder.open());
+  stream.flush();
+  return new StreamReader(options, stream);
+}
+
+function sendWhole(reply: FastifyReply, { encoder, run }: SendOptions): void {
+  const answer = encoder.answer();
+  if ("failure" in answer) {
+    const { failure } = answer;
+    const body = { ...envelope(failure), hermes: { run_id: run.run.id } };
+    reply.code(failure.status).headers(failureHeaders(failure)).send(body);
+    return;
+  }
+  reply.header("content-type", "application/json; charset=utf-8");
+  if (answer.headers !== undefined) reply.headers(answer.headers);
+  reply.send(answer.body);
+}
+
+/** Whole ms since the request came in. */
+export function elapsedMs(reply: FastifyReply): string {
+  return String(Math.round(reply.elapsedTime));
+}
+
+/** A client that waits for a run's answer, until it has it or leaves. */
+abstract class ClientReader implements Reader {
+  protected readonly options: SendOptions;
+  gone = false;
+  onGone: (() => void) | undefined;
+
+  constructor(options: SendOptions) {
+    this.options = options;
+  }
+
+  abstract push(event: AgentEvent): void;
+  abstract behind(): boolean;
+  abstract caughtUp(): Promise<void>;
+
+  /** The client closed the connection before the answer was complete. */
+  leave(): void {
+    this.gone = true;
+    this.onGone?.();
+    const { run, disconnect } = this.options;
+    if (!disconnect.cancels) return;
+    const stop = () => run.stop(RunStop.cancel("client_disconnected"));
+    if (disconnect.graceMs > 0) setTimeout(stop, disconnect.graceMs).unref();
+    else stop();
+  }
+}
+
+/** Reads the run as an event stream. */
+class StreamReader extends ClientReader {
+  readonly #stream: EventStream;
+
+  constructor(options: SendOptions, stream: EventStream) {
+    super(options);
+    this.#stream = stream;
+  }
+
+  push(event: AgentEvent): void {
+    this.#stream.write(this.options.encoder.push(event));
+    if (isTerminal(event)) this.#stream.end();
+  }
+
+  behind(): boolean {
+    return this.#stream.behind;
+  }
+
+  caughtUp(): Promise<void> {
+    return this.#stream.caughtUp();
+  }
+}
+
+/** Waits for the whole answer. */
+class WholeReader extends ClientReader {
+  push(event: AgentEvent): void {
+    this.options.encoder.read(event);
+  }
+
+  behind(): boolean {
+    return false;
+  }
+
+  caughtUp(): Promise<void> {
+    return Promise.resolve();
+  }
+}

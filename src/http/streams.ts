@@ -1,0 +1,128 @@
+import type { ServerResponse } from "node:http";
+import { TickBatch } from "../lib/batch.ts";
+import { SSE_KEEPALIVE } from "../lib/sse.ts";
+
+/** How streams behave when nothing moves, in ms. */
+export interface StreamTimes {
+  /** Longest silence before a keepalive comment. */
+  keepaliveMs: number;
+  /** How long a reader may take nothing before it is cut off. */
+  writeTimeoutMs: number;
+}
+
+/** Frames that wait for the tick's end are written when they are this many characters. */
+const MAX_WRITE_CHARS = 16 * 1024;
+
+/** All open event streams: one timer keeps them alive, one write per tick carries what a burst brought. */
+export class Streams {
+  readonly #times: StreamTimes;
+  readonly #open = new Set<EventStream>();
+  readonly #pending = new TickBatch<EventStream>((streams) => {
+    for (const stream of streams) stream.flush();
+  });
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(times: StreamTimes) {
+    this.#times = times;
+    const intervalMs = Math.max(5, Math.min(1_000, times.keepaliveMs / 4));
+    this.#timer = setInterval(() => this.#sweep(intervalMs), intervalMs).unref();
+  }
+
+  /** Begins a stream on a response whose head is written. */
+  start(response: ServerResponse): EventStream {
+    const stream = new EventStream(response, (dirty) => this.#pending.add(dirty));
+    this.#open.add(stream);
+    response.once("close", () => this.#open.delete(stream));
+    return stream;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const stream of this.#open) stream.cut();
+  }
+
+  #sweep(intervalMs: number): void {
+    const now = performance.now();
+    for (const stream of this.#open) {
+      const silence = now - stream.lastWrite;
+      if (stream.behind && silence > this.#times.writeTimeoutMs) stream.cut();
+      // A sweep early rather than late: readers count the seconds.
+      else if (silence >= this.#times.keepaliveMs - intervalMs) stream.write(SSE_KEEPALIVE);
+    }
+  }
+}
+
+/** One event stream to one reader. Whole frames only: a frame is never split over two writes. */
+export class EventStream {
+  readonly #response: ServerResponse;
+  readonly #schedule: (stream: EventStream) => void;
+  #buffer = "";
+  #scheduled = false;
+  #blocked = false;
+  #ended = false;
+  #waiting: (() => void)[] = [];
+  lastWrite = performance.now();
+
+  constructor(response: ServerResponse, schedule: (stream: EventStream) => void) {
+    this.#response = response;
+    this.#schedule = schedule;
+    response.on("drain", () => this.#unblock());
+    response.once("close", () => this.#unblock());
+  }
+
+  /** Whether the reader takes less than it is given; after the end, until it has everything. */
+  get behind(): boolean {
+    return this.#blocked || this.#ended;
+  }
+
+  /** Resolves when the reader has taken what was written, or is gone. */
+  caughtUp(): Promise<void> {
+    if (!this.#blocked) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Adds frames; they leave at the end of the tick. */
+  write(frames: string): void {
+    if (frames === "" || this.#ended) return;
+    if (this.#buffer.length + frames.length > MAX_WRITE_CHARS) this.flush();
+    this.#buffer += frames;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#schedule(this);
+  }
+
+  /** Writes what waits. */
+  flush(): void {
+    this.#scheduled = false;
+    const frames = this.#buffer;
+    if (frames === "" || this.#response.destroyed) return;
+    this.#buffer = "";
+    this.lastWrite = performance.now();
+    if (!this.#response.write(frames)) this.#blocked = true;
+  }
+
+  /** Writes what waits and ends the response. */
+  end(): void {
+    const frames = this.#buffer;
+    this.#buffer = "";
+    this.#ended = true;
+    this.lastWrite = performance.now();
+    this.#response.end(frames);
+  }
+
+  /** Drops the connection. */
+  cut(): void {
+    this.#response.destroy();
+  }
+
+  #unblock(): void {
+    this.#blocked = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}

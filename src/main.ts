@@ -1,0 +1,118 @@
+import type { AddressInfo } from "node:net";
+import { type App, createApp } from "./app.ts";
+import { banner } from "./cli/banner.ts";
+import { createLogStream } from "./cli/log.ts";
+import { ensureServerKey, keyWarning, type ServerKey } from "./config/key.ts";
+import { type Config, ConfigError, type LoadOptions, loadConfig, secretsOf } from "./config/load.ts";
+import { DEMO_HINT } from "./providers/demo.ts";
+import { StorageError } from "./storage/store.ts";
+
+/** Exit codes, as sysexits.h has them. */
+export const EXIT = { ok: 0, failure: 1, usage: 64, unavailable: 69, config: 78 } as const;
+
+/** A reason not to start, told in one line; the process ends with the code. */
+export class StartError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Reads the configuration, starts the server and says how to use it. Ends the process on SIGTERM and SIGINT, after
+ * running work was given its time.
+ * @throws StartError when it cannot start.
+ */
+export async function serve(options: LoadOptions): Promise<void> {
+  const { config, key } = configure(options);
+  const stream = createLogStream({
+    pretty: process.stdout.isTTY,
+    secrets: [key.value, ...secretsOf(config)],
+  });
+  const app = await open(config, key, stream);
+  const url = await listen(app, config);
+  handleSignals(app);
+  await announce(app, { config, key, url });
+}
+
+function configure(options: LoadOptions): { config: Config; key: ServerKey } {
+  try {
+    const config = loadConfig(options);
+    return { config, key: ensureServerKey(config) };
+  } catch (error) {
+    throw error instanceof ConfigError ? new StartError(error.message, EXIT.config) : error;
+  }
+}
+
+async function open(config: Config, key: ServerKey, stream: { write(line: string): void }): Promise<App> {
+  try {
+    return await createApp(config, key.value, { log: { level: config.settings.log.level, stream } });
+  } catch (error) {
+    if (error instanceof StorageError) throw new StartError(error.message, EXIT.unavailable);
+    throw error;
+  }
+}
+
+async function listen(app: App, { settings }: Config): Promise<string> {
+  const { host, port } = settings.server;
+  try {
+    await app.http.listen({ host, port });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    await app.close();
+    if (code === "EADDRINUSE") {
+      const cure = "Stop the other program or set API_SERVER_PORT to another port.";
+      throw new StartError(`Port ${port} on ${host} is taken. ${cure}`, EXIT.unavailable);
+    }
+    throw new StartError(`Cannot listen on ${host}:${port} (${code}).`, EXIT.unavailable);
+  }
+  const address = app.http.server.address() as AddressInfo;
+  const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  return `http://${name}:${address.port}`;
+}
+
+/** A second signal does not wait. */
+function handleSignals(app: App): void {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) process.exit(EXIT.failure);
+    stopping = true;
+    app.http.log.info(`${signal}: no new work is taken; running work may finish`);
+    app.close().then(
+      () => process.exit(EXIT.ok),
+      (error: unknown) => {
+        app.http.log.fatal({ err: error }, "shutdown failed");
+        process.exit(EXIT.failure);
+      },
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
+
+interface Started {
+  config: Config;
+  key: ServerKey;
+  url: string;
+}
+
+/** Says what runs and what to do next: for people on a terminal, else for the log. */
+async function announce(app: App, { config, key, url }: Started): Promise<void> {
+  const { log } = app.http;
+  const found = await app.models.default();
+  const model = `${found.upstream.name}/${found.upstream.model ?? "first listed"}`;
+  if (process.stdout.isTTY) process.stdout.write(banner({ config, key, url, model, reason: found.reason }));
+  else log.info({ url: `${url}/v1`, model, reason: found.reason, workspace: config.workspace }, "listening");
+  if (key.created) log.info(`a new API key was made; it lies in ${config.home.envFile}`);
+  if (found.upstream.protocol === "demo")
+    log.warn(`demo model: a rule-based stand-in, not a language model. ${DEMO_HINT}`);
+  const weak = keyWarning(key.value);
+  for (const warning of [...config.warnings, ...(weak === undefined ? [] : [weak])]) log.warn(warning);
+  if (config.settings.server.cors_origins.includes("*")) {
+    log.warn("CORS is open to every web page (API_SERVER_CORS_ORIGINS=*); list exact origins instead");
+  }
+  if (app.recovered > 0)
+    log.warn(`${app.recovered} runs that a former process left unfinished were ended as failed`);
+}

@@ -1,0 +1,129 @@
+import { type BigIntStats, type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { compileGlob, type PathMatcher } from "./glob.ts";
+import { identityOf } from "./pin.ts";
+
+/** What is protected at one moment. */
+export interface Protected {
+  /** Whether the real path, or the file itself under whatever name, is protected. */
+  covers(real: string, stats?: BigIntStats): boolean;
+}
+
+/** A directory that changed so recently may change again without a new time stamp, ms. */
+const SETTLED_MS = 100;
+
+/**
+ * Looks up what a list of absolute paths protects right now: each file, each directory with all in it. The last
+ * segment of a path may be a glob (`state.db*`). Names are compared without regard to case and Unicode form, and
+ * files by device and inode too, so neither a link nor a case-insensitive disk gives an alias. Asked for each use,
+ * because a database file comes and goes; the disk is read again when one of the directories has changed.
+ */
+export class Protection {
+  readonly #paths: readonly string[];
+  #known: { protected: Protected; seen: Scan["seen"] } | undefined;
+
+  constructor(paths: readonly string[]) {
+    this.#paths = paths;
+  }
+
+  lookUp(): Protected {
+    if (this.#known !== undefined && isUnchanged(this.#known.seen)) return this.#known.protected;
+    const scan = new Scan();
+    const entries = this.#paths.map((path) => scan.entry(path));
+    const found: Protected = {
+      covers: (real, stats) => {
+        if (stats !== undefined && scan.identities.has(identityOf(stats))) return true;
+        const ancestors = ancestorsOf(fold(real));
+        return entries.some((matches) => ancestors.some(matches));
+      },
+    };
+    this.#known = scan.isSettled ? { protected: found, seen: scan.seen } : undefined;
+    return found;
+  }
+}
+
+/** One look at the disk. */
+class Scan {
+  /** All protected files and directories by device and inode: a hard link can point to any of them. */
+  readonly identities = new Set<string>();
+  /** The state of each directory that was read. */
+  readonly seen = new Map<string, string>();
+  readonly #listings = new Map<string, Dirent[]>();
+  readonly #startedAt = Date.now();
+  isSettled = true;
+
+  /** Protects a path and tells how to recognise its names. */
+  entry(path: string): PathMatcher {
+    // What does not exist yet is protected all the same, by the name that it will have.
+    const parent = realPathOr(dirname(path));
+    const name = compileGlob(fold(basename(path)));
+    for (const entry of this.#list(parent)) if (name(fold(entry.name))) this.#add(join(parent, entry.name));
+    const folded = fold(parent);
+    return (real) => dirname(real) === folded && name(basename(real));
+  }
+
+  #add(path: string): void {
+    const stats = statOf(path);
+    if (stats === undefined) return;
+    this.identities.add(identityOf(stats));
+    if (!stats.isDirectory()) return;
+    // A link to a directory is not entered: it could lead round in circles.
+    for (const entry of this.#list(path)) if (!entry.isSymbolicLink()) this.#add(join(path, entry.name));
+  }
+
+  #list(directory: string): Dirent[] {
+    const known = this.#listings.get(directory);
+    if (known !== undefined) return known;
+    const stats = statOf(directory);
+    this.seen.set(directory, stampOf(stats));
+    if (stats !== undefined && Number(stats.mtimeMs) > this.#startedAt - SETTLED_MS) this.isSettled = false;
+    const entries = entriesOf(directory);
+    this.#listings.set(directory, entries);
+    return entries;
+  }
+}
+
+function isUnchanged(seen: ReadonlyMap<string, string>): boolean {
+  for (const [directory, stamp] of seen) if (stampOf(statOf(directory)) !== stamp) return false;
+  return true;
+}
+
+/** Changes whenever an entry comes, goes or is renamed. */
+function stampOf(stats: BigIntStats | undefined): string {
+  return stats === undefined ? "" : `${identityOf(stats)}:${stats.mtimeNs}:${stats.ctimeNs}`;
+}
+
+function statOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    // Not to be looked at: then there is no identity to compare, and the name protects it.
+    return undefined;
+  }
+}
+
+function entriesOf(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
+function realPathOr(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return path;
+  }
+}
+
+function ancestorsOf(path: string): string[] {
+  const ancestors = [path];
+  for (let at = path; dirname(at) !== at; at = dirname(at)) ancestors.push(dirname(at));
+  return ancestors;
+}
+
+function fold(path: string): string {
+  return path.normalize("NFKC").toLowerCase();
+}

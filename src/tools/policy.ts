@@ -1,0 +1,71 @@
+import { stripVTControlCharacters } from "node:util";
+import { inspectScript, inspectWrites } from "./policy/inspection.ts";
+import { createPlaces, type PolicyContext } from "./policy/places.ts";
+import { ASKED, DENIED, type RuleId } from "./policy/rules.ts";
+
+export type { PolicyContext } from "./policy/places.ts";
+
+/** What a tool is about to do. */
+export interface PolicyCall {
+  tool: string;
+  /** The shell text that it runs, if it runs one. */
+  command?: string;
+  /** The files that it changes: relative to the workspace, or absolute. */
+  writes?: readonly string[];
+}
+
+/** What the policy says to a call. `ask`: a person may allow it; `deny`: nobody may. */
+export type Verdict = { verdict: "allow" } | { verdict: "ask" | "deny"; rule: RuleId; reason: string };
+
+/** Nobody can approve a longer one by reading it, and reading it takes time that other requests wait for. */
+const MAX_COMMAND_CHARS = 32 * 1024;
+
+/**
+ * Makes the judge of calls before they run, by its text alone: what is never allowed is denied, what can do harm is asked.
+ *
+ * The command is read as a shell would read it: quotes, backslashes, variables, substitutions, pipes and programs
+ * that start other programs are seen through, and text that only talks about a command is left alone. It is judged
+ * as written and again with Unicode look-alikes and control characters removed; the stricter answer counts.
+ *
+ * This is a guard rail, not a wall. A text cannot show what a program does (`./script.sh`, a decoded string), where
+ * a symbolic link leads, or what a file holds when it runs; whoever wants to get round it can. Isolation is the
+ * sandbox's task.
+ */
+export function createJudge(context: PolicyContext): (call: PolicyCall) => Verdict {
+  const places = createPlaces(context);
+  return ({ command, writes }) => {
+    if (command === undefined && writes === undefined) return ALLOWED;
+    const found = new Set<RuleId>();
+    const guide = { context, places, found };
+    inspectWrites(guide, writes ?? []);
+    if (command !== undefined) {
+      if (command.length > MAX_COMMAND_CHARS) found.add("too-long");
+      const text = command.slice(0, MAX_COMMAND_CHARS);
+      for (const reading of new Set([text, plainText(text)])) inspectScript(guide, reading);
+    }
+    return strictest(found);
+  };
+}
+
+const ALLOWED: Verdict = { verdict: "allow" };
+
+/** The text as a reader sees it: look-alikes as what they look like, nothing invisible, no terminal control. */
+function plainText(text: string): string {
+  return stripVTControlCharacters(text)
+    .normalize("NFKC")
+    .replace(/\r\n?/g, "\n")
+    .replace(/(?![\n\t])[\p{Cc}\p{Cf}]/gu, "");
+}
+
+function strictest(found: ReadonlySet<RuleId>): Verdict {
+  let answer = ALLOWED;
+  for (const rule of found) {
+    if (isDenied(rule)) return { verdict: "deny", rule, reason: DENIED[rule] };
+    if (answer.verdict === "allow") answer = { verdict: "ask", rule, reason: ASKED[rule] };
+  }
+  return answer;
+}
+
+function isDenied(rule: RuleId): rule is keyof typeof DENIED {
+  return Object.hasOwn(DENIED, rule);
+}

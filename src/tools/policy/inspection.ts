@@ -1,0 +1,255 @@
+import { expandWords, type Field, textOfWord, type Variables } from "../shell/expand.ts";
+import { parseShell, type Redirect, type ShellCommand, type Word } from "../shell/parse.ts";
+import {
+  type Invocation,
+  leadingOptions,
+  outputOf,
+  programName,
+  runsInput,
+  scriptsOf,
+  startedBy,
+} from "./invocation.ts";
+import type { Places, PolicyContext } from "./places.ts";
+import { applies, DENIED, RULES, type RuleId, type Subject, TEXT_RULES } from "./rules.ts";
+import { writtenBy } from "./writes.ts";
+
+/** Scripts in scripts, and programs that start programs, are looked through so many times. */
+const MAX_DEPTH = 8;
+/** More, or longer ones, would let a short command stand for an endless one. */
+const MAX_VARIABLES = 100;
+const MAX_VALUE_CHARS = 256;
+
+/** `tar -C dir`, `git -C dir`: the other paths begin there. */
+const CHANGES_DIRECTORY = /^(-\w*C|--directory)$/;
+const CONTROL_WORD = /^(if|then|else|elif|do|while|until|!|\{|\})$/;
+const DECLARATION = /^(export|declare|local|readonly|typeset)$/;
+const ASSIGNMENT = /^([A-Za-z_]\w*)(\+?)=(.*)$/s;
+const WRITING_REDIRECT = /^(&?>>?|>\||<>|>&)$/;
+
+/** What an inspection goes by. */
+export interface Guide {
+  context: PolicyContext;
+  places: Places;
+  /** Gets the names of the rules that apply. */
+  found: Set<RuleId>;
+}
+
+/** Where in a script, and in which script of a script, an inspection stands. */
+interface Position {
+  cwd: string;
+  variables: Map<string, string>;
+  depth: number;
+}
+
+/** Files that a command uses by its redirections. */
+interface Files {
+  reads: string[];
+  writes: string[];
+}
+
+type Substitution = Extract<Word[number], { kind: "substitution" }>;
+type Pipe = Pick<Invocation, "isPiped" | "input">;
+
+const NO_PIPE: Pipe = { isPiped: false, input: undefined };
+const UNKNOWN_PIPE: Pipe = { isPiped: true, input: undefined };
+const NO_FILES: Files = { reads: [], writes: [] };
+const NOTHING: Invocation = { program: "", args: [], isComputed: false, hasComputedArgs: false, ...NO_PIPE };
+
+/** Judges the files that a tool itself writes. */
+export function inspectWrites(guide: Guide, paths: readonly string[]): void {
+  new Inspection(guide, startOf(guide.context)).judge(NOTHING, { reads: [], writes: [...paths] });
+}
+
+/** Reads a script as a shell would, and collects the rules that apply to what it would start. */
+export function inspectScript(guide: Guide, script: string): void {
+  new Inspection(guide, startOf(guide.context)).script(script);
+}
+
+class Inspection {
+  readonly #guide: Guide;
+  readonly #at: Position;
+
+  constructor(guide: Guide, at: Position) {
+    this.#guide = guide;
+    this.#at = at;
+  }
+
+  script(text: string, input: Pipe = NO_PIPE): void {
+    const { found, places } = this.#guide;
+    if (this.#at.depth > MAX_DEPTH) {
+      found.add("nested");
+      return;
+    }
+    for (const { id, pattern } of TEXT_RULES) if (pattern.test(text)) found.add(id);
+    if (places.mentionsProtected(text)) found.add("protected");
+    let pipe = input;
+    for (const command of parseShell(text)) {
+      const output = this.#command(command, pipe);
+      pipe = command.end === "|" || command.end === "|&" ? { isPiped: true, input: output } : NO_PIPE;
+    }
+  }
+
+  /** Judges a program, then what it runs in its turn. */
+  judge(invocation: Invocation, files: Files, layer = 0): void {
+    const { found } = this.#guide;
+    const subject = this.#subject(invocation, files);
+    const ids = RULES.filter((rule) => applies(rule, subject)).map(({ id }) => id);
+    for (const id of ids) found.add(id);
+    for (const script of scriptsOf(invocation)) this.#inner(this.#guide).script(script);
+    if (ids.includes("inline-code") || ids.includes("input-code")) this.#literals(subject);
+    const inner = startedBy(invocation);
+    if (layer === MAX_DEPTH && inner.length > 0) found.add("nested");
+    else for (const next of inner) this.judge(next, NO_FILES, layer + 1);
+  }
+
+  /** Judges one command, and tells what it passes down its pipe. */
+  #command(command: ShellCommand, pipe: Pipe): string | undefined {
+    const { variables } = this.#at;
+    const { words, redirects, input } = command;
+    const targets = redirects.map(({ target }) => target);
+    for (const { script, pipe: end } of substitutionsIn([...words, ...targets, ...input].flat())) {
+      this.#inner(this.#guide).script(script, end === "to" ? UNKNOWN_PIPE : NO_PIPE);
+    }
+    const fields = this.#assign(withoutControlWords(expandWords(words, variables)));
+    const text = input.map((word) => textOfWord(word, variables)).join("\n");
+    const source = redirects.some(isFromPipe) ? UNKNOWN_PIPE : pipe;
+    const invocation = invocationOf(fields, input.length > 0 ? { ...pipe, input: text } : source);
+    this.judge(invocation, filesOf(redirects, variables));
+    this.#changeDirectory(invocation);
+    return outputOf(invocation);
+  }
+
+  /** Strings in a program's text may be commands; only what is never allowed counts, for most are not. */
+  #literals({ args, input }: Subject): void {
+    const found = new Set<RuleId>();
+    for (const text of [...args, input]) {
+      const literals = text.split(/["'`]/).filter((_, index) => index % 2 === 1);
+      for (const literal of literals) this.#inner({ ...this.#guide, found }).script(literal);
+    }
+    for (const id of found) if (Object.hasOwn(DENIED, id)) this.#guide.found.add(id);
+  }
+
+  /** An inspection of a script that begins here; what it changes stays in it. */
+  #inner(guide: Guide): Inspection {
+    const { cwd, variables, depth } = this.#at;
+    return new Inspection(guide, { cwd, variables: new Map(variables), depth: depth + 1 });
+  }
+
+  #subject(invocation: Invocation, files: Files): Subject {
+    const { args } = invocation;
+    const { places } = this.#guide;
+    const { cwd } = this.#at;
+    const changed = args.flatMap((arg, index) =>
+      CHANGES_DIRECTORY.test(arg) ? (args[index + 1] ?? []) : [],
+    );
+    const bases = [cwd, ...changed.slice(0, 1).map((directory) => places.resolve(directory, cwd))];
+    const named = (paths: string[]): string[] =>
+      paths.flatMap((path) => bases.flatMap((base) => places.nameOf(path, base) ?? []));
+    const written = writtenBy(invocation);
+    const known = new Set([...written, ...changed]);
+    const read = args.filter((arg) => !arg.startsWith("-") && !known.has(arg));
+    return {
+      ...invocation,
+      options: leadingOptions(args),
+      paths: named([...args.flatMap(pathsIn), ...files.reads]),
+      writes: named([...written, ...files.writes]),
+      holdsProtected: read.some((path) => bases.some((base) => places.holdsProtected(path, base))),
+      input: invocation.input ?? "",
+      runsInput: runsInput(invocation),
+      pid: this.#guide.context.pid,
+    };
+  }
+
+  /** Takes note of the assignments in front of a command, of declarations and loops; returns the command. */
+  #assign(fields: Field[]): Field[] {
+    const end = fields.findIndex(({ text }) => !ASSIGNMENT.test(text));
+    const command = end < 0 ? [] : fields.slice(end);
+    const before = end < 0 ? fields : fields.slice(0, end);
+    const declared = DECLARATION.test(command[0]?.text ?? "") ? command.slice(1) : [];
+    for (const field of [...before, ...declared]) this.#assignOne(field);
+    const [first, name, second, ...values] = command;
+    if (first?.text === "for" && name !== undefined && second?.text === "in") {
+      const computed = values.some((value) => value.computed);
+      this.#assignOne({ text: `${name.text}=${values.map(({ text }) => text).join(" ")}`, computed });
+    }
+    return command;
+  }
+
+  #assignOne({ text, computed }: Field): void {
+    const { variables } = this.#at;
+    const [, name, append, value = ""] = ASSIGNMENT.exec(text) ?? [];
+    if (name === undefined) return;
+    const whole = append === "+" ? (variables.get(name) ?? "") + value : value;
+    const isKept = !computed && whole.length <= MAX_VALUE_CHARS && variables.size < MAX_VARIABLES;
+    if (isKept) variables.set(name, whole);
+    else variables.delete(name);
+  }
+
+  #changeDirectory({ program, args }: Invocation): void {
+    if (program !== "cd" && program !== "pushd") return;
+    const target = args.find((arg) => !arg.startsWith("-")) ?? "~";
+    this.#at.cwd = this.#guide.places.resolve(target, this.#at.cwd);
+    this.#at.variables.set("PWD", this.#at.cwd);
+  }
+}
+
+function startOf({ home, hermesHome, workspaceRoot, pid }: PolicyContext): Position {
+  const variables = new Map([
+    ["HOME", home],
+    ["HERMES_HOME", hermesHome],
+    ["PWD", workspaceRoot],
+    ["IFS", " \t\n"],
+    // The shell's parent is the server.
+    ["PPID", String(pid)],
+    // Numbers of the shell's own doing.
+    ...["!", "?", "$", "#"].map((name): [string, string] => [name, `$${name}`]),
+  ]);
+  return { cwd: workspaceRoot, variables, depth: 0 };
+}
+
+function invocationOf([first, ...others]: Field[], pipe: Pipe): Invocation {
+  if (first === undefined) return { ...NOTHING, ...pipe };
+  return {
+    program: programName(first.text),
+    args: others.map(({ text }) => text),
+    isComputed: first.computed || /[*?]|\[[^[]/.test(first.text),
+    hasComputedArgs: others.some(({ computed }) => computed),
+    ...pipe,
+  };
+}
+
+function withoutControlWords(fields: Field[]): Field[] {
+  if (fields[0]?.text === "function") return withoutControlWords(fields.slice(2));
+  const start = fields.findIndex(({ text }) => !CONTROL_WORD.test(text));
+  return start < 0 ? [] : fields.slice(start);
+}
+
+function filesOf(redirects: readonly Redirect[], variables: Variables): Files {
+  const files = redirects
+    .map(({ operator, target }) => ({ operator, path: textOfWord(target, variables) }))
+    .filter(({ path }) => !/^(\d+|-)$/.test(path));
+  const written = files.filter(({ operator }) => WRITING_REDIRECT.test(operator));
+  return { reads: files.map(({ path }) => path), writes: written.map(({ path }) => path) };
+}
+
+/** All substitutions in a word, also those in its `${…}`. */
+function substitutionsIn(word: Word): Substitution[] {
+  return word.flatMap((piece) => {
+    if (piece.kind === "substitution") return [piece];
+    return piece.kind === "variable" ? substitutionsIn(piece.fallback) : [];
+  });
+}
+
+/** `< <(…)` */
+function isFromPipe({ operator, target }: Redirect): boolean {
+  return operator === "<" && substitutionsIn(target).some(({ pipe }) => pipe === "from");
+}
+
+/** What may be a path in an argument: `a`, `if=a`, `--file=a`, `@a`, `-Ia`. */
+function pathsIn(arg: string): string[] {
+  const parts = [arg.slice(arg.lastIndexOf("=") + 1), arg.slice(arg.lastIndexOf("@") + 1)];
+  const start = arg.search(/[/~]/);
+  if (!arg.startsWith("-")) parts.push(arg);
+  else if (start > 0) parts.push(arg.slice(start));
+  return [...new Set(parts)].filter((part) => !part.startsWith("-"));
+}

@@ -1,0 +1,188 @@
+import { invalidRequest } from "../../domain/error.ts";
+import { type ItemBody, type MessageBody, type Part, textMessage } from "../../domain/item.ts";
+import type { ModelSettings, OutputFormat, RunInput, ToolChoice, ToolSpec } from "../../domain/run.ts";
+import type { ChatMessage, ChatRequest, ContentPart } from "./schema.ts";
+
+/** What a request says outside its body. */
+export interface ChatTerms {
+  /** The principal that asks. */
+  owner: string;
+  sessionId: string | undefined;
+  /** `ignore`: the client's tools are left out, since it would not run them. */
+  clientTools: "allow" | "ignore";
+  /** The request is a frontend's own (a title, tags): the bare model answers it. */
+  background: boolean;
+}
+
+/**
+ * What a chat request asks the agent to do.
+ * @throws ApiError 400 for a tool choice that speaks of no tool.
+ */
+export function decodeChat(request: ChatRequest, terms: ChatTerms): RunInput {
+  const tools = terms.clientTools === "ignore" ? [] : toolSpecs(request);
+  const { instructions, items } = decodeMessages(request.messages);
+  const { model, provider } = request;
+  const background = terms.background;
+  return {
+    surface: "chat",
+    owner: terms.owner,
+    ask: { ...(model && { model }), ...(provider && { provider }) },
+    mode: background ? "plain" : "agent",
+    // A title is about a conversation, not part of it.
+    ...(terms.sessionId !== undefined && !background && { sessionId: terms.sessionId }),
+    items,
+    ...(instructions !== "" && { instructions }),
+    tools,
+    toolChoice: toolChoice(request, tools, terms.clientTools),
+    settings: settingsOf(request),
+    deltas: request.stream ?? false,
+  };
+}
+
+/**
+ * System and developer messages become the frontend's own system text, wherever they stand, except those at the very
+ * end: some frontends put their question into one, and a model needs a user to answer.
+ */
+function decodeMessages(messages: readonly ChatMessage[]): { instructions: string; items: ItemBody[] } {
+  const end = messages.findLastIndex((message) => !isSystem(message)) + 1;
+  const instructions: string[] = [];
+  const items: ItemBody[] = [];
+  const names = new Map<string, string>();
+  for (const [index, message] of messages.entries()) {
+    if (!isSystem(message)) items.push(...itemsOf(message, names));
+    else if (index < end) instructions.push(plainText(message.content));
+    else items.push(textMessage("user", plainText(message.content)));
+  }
+  return { instructions: instructions.filter((text) => text !== "").join("\n\n"), items };
+}
+
+type SystemMessage = Extract<ChatMessage, { role: "system" | "developer" }>;
+type SpokenMessage = Exclude<ChatMessage, SystemMessage>;
+
+function isSystem(message: ChatMessage): message is SystemMessage {
+  return message.role === "system" || message.role === "developer";
+}
+
+/** `names`: the names of the calls so far, by their ids. */
+function itemsOf(message: SpokenMessage, names: Map<string, string>): ItemBody[] {
+  if (message.role === "user")
+    return [{ type: "message", role: "user", content: parts(message.content, "input_text") }];
+  if (message.role === "tool") {
+    const { tool_call_id: call_id, content } = message;
+    const output = typeof content === "string" ? content : parts(content, "input_text");
+    return [
+      { type: "function_call_output", call_id, name: names.get(call_id) ?? "", output, executor: "client" },
+    ];
+  }
+  const items: ItemBody[] = [];
+  const content = parts(message.content ?? "", "output_text");
+  if (content.length > 0) items.push({ type: "message", role: "assistant", content } satisfies MessageBody);
+  for (const call of message.tool_calls ?? []) {
+    const { name, arguments: text } = call.function;
+    names.set(call.id, name);
+    items.push({ type: "function_call", call_id: call.id, name, arguments: text, executor: "client" });
+  }
+  return items;
+}
+
+function parts(content: string | readonly ContentPart[], type: "input_text" | "output_text"): Part[] {
+  if (typeof content === "string") return content === "" ? [] : [{ type, text: content }];
+  return content.map((part): Part => {
+    if ("text" in part) return { type, text: part.text };
+    if ("refusal" in part) return { type: "refusal", refusal: part.refusal };
+    const image = part.image_url;
+    const detail = (typeof image === "string" ? undefined : image.detail) ?? part.detail;
+    return {
+      type: "input_image",
+      image_url: typeof image === "string" ? image : image.url,
+      ...(detail && { detail }),
+    };
+  });
+}
+
+function plainText(content: string | readonly ContentPart[]): string {
+  if (typeof content === "string") return content;
+  return content.map((part) => ("text" in part ? part.text : "")).join("\n");
+}
+
+function toolSpecs(request: ChatRequest): ToolSpec[] {
+  const specs = (request.tools ?? []).map(({ function: tool }) => ({
+    name: tool.name,
+    ...(tool.description && { description: tool.description }),
+    parameters: tool.parameters ?? { type: "object", properties: {} },
+    ...(tool.strict !== null && tool.strict !== undefined && { strict: tool.strict }),
+  }));
+  const names = specs.map(({ name }) => name);
+  const twice = names.findIndex((name, index) => names.indexOf(name) !== index);
+  if (twice >= 0)
+    throw invalidRequest(`tools[${twice}].function.name`, `The tool "${names[twice]}" is declared twice.`);
+  return specs;
+}
+
+/** A required, named or allowed choice speaks of the client's tools; without any there is nothing to choose. */
+function toolChoice(
+  request: ChatRequest,
+  tools: readonly ToolSpec[],
+  clientTools: ChatTerms["clientTools"],
+): ToolChoice {
+  const choice = request.tool_choice ?? "auto";
+  if (choice === "auto" || choice === "none") return { mode: choice };
+  if (clientTools === "ignore") return { mode: "auto" };
+  if (tools.length === 0) {
+    throw invalidRequest("tool_choice", "'tool_choice' names or requires a tool, but 'tools' declares none.");
+  }
+  if (choice === "required") return { mode: "required" };
+  const allowed =
+    choice.type === "function"
+      ? [choice.function.name]
+      : choice.allowed_tools.tools.map((tool) => tool.function.name);
+  const unknown = allowed.find((name) => !tools.some((tool) => tool.name === name));
+  if (unknown !== undefined)
+    throw invalidRequest("tool_choice", `'tools' declares no tool named "${unknown}".`);
+  return { mode: choice.type === "function" ? "required" : choice.allowed_tools.mode, names: allowed };
+}
+
+function settingsOf(request: ChatRequest): ModelSettings {
+  const { stop, model_options: options } = request;
+  const stops = typeof stop === "string" ? [stop] : (stop ?? []);
+  const given: { [Key in keyof ModelSettings]: ModelSettings[Key] | null | undefined } = {
+    temperature: request.temperature,
+    topP: request.top_p,
+    presencePenalty: request.presence_penalty,
+    frequencyPenalty: request.frequency_penalty,
+    seed: request.seed,
+    maxOutputTokens: request.max_completion_tokens ?? request.max_tokens,
+    stop: stops.length === 0 ? undefined : stops,
+    format: outputFormat(request),
+    reasoningEffort: request.reasoning_effort ?? reasoningEffort(options),
+    parallelToolCalls: request.parallel_tool_calls,
+    serviceTier: request.service_tier ?? options?.service_tier ?? (options?.fast ? "priority" : undefined),
+    user: request.user,
+    metadata: request.metadata,
+  };
+  return Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== null && value !== undefined),
+  );
+}
+
+const EFFORTS = /^(none|minimal|low|medium|high|xhigh|max|ultra)$/;
+
+/** hermes' own form; an effort that it does not know it ignores. */
+function reasoningEffort(options: ChatRequest["model_options"]): string | undefined {
+  if (options?.reasoning?.enabled === false) return "none";
+  const effort = options?.reasoning?.effort ?? options?.reasoning_effort;
+  return effort !== null && effort !== undefined && EFFORTS.test(effort) ? effort : undefined;
+}
+
+function outputFormat({ response_format: format }: ChatRequest): OutputFormat | undefined {
+  if (format === null || format === undefined || format.type === "text") return undefined;
+  if (format.type === "json_object") return { type: "json_object" };
+  const { name, description, schema, strict } = format.json_schema;
+  return {
+    type: "json_schema",
+    name,
+    ...(description && { description }),
+    schema: schema ?? {},
+    ...(strict !== null && strict !== undefined && { strict }),
+  };
+}

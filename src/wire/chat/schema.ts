@@ -1,0 +1,184 @@
+import { z } from "zod";
+import { AnyObject, FunctionName, Metadata, optional, ReasoningEffort } from "../fields.ts";
+
+/**
+ * The request of POST /v1/chat/completions. Unknown fields are ignored; known ones have OpenAI's types and ranges.
+ * @see https://platform.openai.com/docs/api-reference/chat/create
+ */
+
+const TextPart = z.object({ type: z.enum(["text", "input_text", "output_text"]), text: z.string() });
+
+const Detail = z.enum(["auto", "low", "high", "original"]);
+
+const ImageUrl = z.string().refine((url) => /^(https?:\/\/|data:image\/)/i.test(url), {
+  error: "use an http(s) URL or a data:image/ URL",
+  params: { code: "invalid_image_url" },
+});
+
+const ImagePart = z.object({
+  type: z.enum(["image_url", "input_image"]),
+  image_url: z.union([ImageUrl, z.object({ url: ImageUrl, detail: optional(Detail) })]),
+  detail: optional(Detail),
+});
+
+const RefusalPart = z.object({ type: z.literal("refusal"), refusal: z.string() });
+
+/** One part of a message's content. */
+export const ContentPart = z.discriminatedUnion("type", [TextPart, ImagePart, RefusalPart]);
+export type ContentPart = z.infer<typeof ContentPart>;
+
+const MAX_PARTS = 1_000;
+const Content = z.union([z.string(), z.array(ContentPart).max(MAX_PARTS)]);
+
+const ToolCall = z.object({
+  id: z.string().min(1),
+  type: optional(z.literal("function")),
+  function: z.object({ name: z.string(), arguments: z.string() }),
+});
+
+/** One message of the conversation. */
+export const ChatMessage = z.discriminatedUnion("role", [
+  z.object({ role: z.enum(["system", "developer"]), content: Content }),
+  z.object({ role: z.literal("user"), content: Content }),
+  z.object({
+    role: z.literal("assistant"),
+    content: optional(Content),
+    tool_calls: optional(z.array(ToolCall)),
+  }),
+  z.object({ role: z.literal("tool"), content: Content, tool_call_id: z.string().min(1) }),
+]);
+export type ChatMessage = z.infer<typeof ChatMessage>;
+
+const FunctionTool = z.object({
+  type: z.literal("function"),
+  function: z.object({
+    name: FunctionName,
+    description: optional(z.string()),
+    parameters: optional(AnyObject),
+    strict: optional(z.boolean()),
+  }),
+});
+
+const NamedFunction = z.object({ type: z.literal("function"), function: z.object({ name: z.string() }) });
+
+const ToolChoice = z.union([
+  z.enum(["none", "auto", "required"]),
+  z.discriminatedUnion("type", [
+    NamedFunction,
+    z.object({
+      type: z.literal("allowed_tools"),
+      allowed_tools: z.object({ mode: z.enum(["auto", "required"]), tools: z.array(NamedFunction).min(1) }),
+    }),
+  ]),
+]);
+
+const ResponseFormat = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text") }),
+  z.object({ type: z.literal("json_object") }),
+  z.object({
+    type: z.literal("json_schema"),
+    json_schema: z.object({
+      name: FunctionName,
+      description: optional(z.string()),
+      schema: optional(AnyObject),
+      strict: optional(z.boolean()),
+    }),
+  }),
+]);
+
+/** A refusal of something that OpenAI knows and an agent cannot do. */
+const unsupported = (message: string) => ({ error: message, params: { code: "unsupported_parameter" } });
+
+const Whole = z.number().refine(Number.isInteger, "must be a whole number");
+const Tokens = Whole.refine((value) => value >= 1, "must be at least 1");
+
+/** The body of a chat completion request. */
+export const ChatRequest = z
+  .object({
+    model: optional(z.string().max(256)),
+    messages: z.array(ChatMessage).min(1, "must have at least one message"),
+    stream: optional(z.boolean()),
+    stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
+    temperature: optional(z.number().min(0).max(2)),
+    top_p: optional(z.number().min(0).max(1)),
+    presence_penalty: optional(z.number().min(-2).max(2)),
+    frequency_penalty: optional(z.number().min(-2).max(2)),
+    stop: optional(z.union([z.string(), z.array(z.string()).max(4, "has more than 4 sequences")])),
+    seed: optional(Whole),
+    max_tokens: optional(Tokens),
+    max_completion_tokens: optional(Tokens),
+    n: optional(Tokens.refine((n) => n <= 1, unsupported("an agent gives one answer; use n: 1"))),
+    logprobs: optional(z.boolean().refine((on) => !on, unsupported("log probabilities are not available"))),
+    top_logprobs: optional(Whole.refine((n) => n === 0, unsupported("log probabilities are not available"))),
+    response_format: optional(ResponseFormat),
+    reasoning_effort: optional(ReasoningEffort),
+    tools: optional(z.array(FunctionTool).max(128, "has more than 128 tools")),
+    tool_choice: optional(ToolChoice),
+    parallel_tool_calls: optional(z.boolean()),
+    service_tier: optional(z.string().max(64)),
+    user: optional(z.string().max(512)),
+    metadata: optional(Metadata),
+    /** hermes: the provider to ask. */
+    provider: optional(z.string().min(1).max(128)),
+    /** hermes: reasoning and service tier in its own words. */
+    model_options: optional(
+      z.object({
+        reasoning: optional(z.object({ enabled: optional(z.boolean()), effort: optional(z.string()) })),
+        reasoning_effort: optional(z.string()),
+        service_tier: optional(z.string()),
+        fast: optional(z.boolean()),
+      }),
+    ),
+  })
+  .meta({ id: "ChatRequest", description: "A conversation and how to answer it" });
+export type ChatRequest = z.infer<typeof ChatRequest>;
+
+const Usage = z.object({
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+  total_tokens: z.int(),
+  prompt_tokens_details: z.object({ cached_tokens: z.int() }),
+  completion_tokens_details: z.object({ reasoning_tokens: z.int() }),
+});
+
+/** What served the run and whether it came to its own end; ours. */
+const Served = z.object({
+  run_id: z.string(),
+  model: z.string(),
+  provider: z.string(),
+  completed: z.boolean(),
+});
+
+/** The answer to a request that is not streamed. */
+export const ChatCompletion = z
+  .object({
+    id: z.string(),
+    object: z.literal("chat.completion"),
+    created: z.int(),
+    model: z.string(),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        message: z.object({
+          role: z.literal("assistant"),
+          content: z.string().nullable(),
+          refusal: z.string().nullable(),
+          reasoning_content: z.string().optional(),
+          tool_calls: z
+            .array(
+              z.object({
+                id: z.string(),
+                type: z.literal("function"),
+                function: z.object({ name: z.string(), arguments: z.string() }),
+              }),
+            )
+            .optional(),
+        }),
+        logprobs: z.null(),
+        finish_reason: z.enum(["stop", "length", "tool_calls", "content_filter"]),
+      }),
+    ),
+    usage: Usage,
+    hermes: Served,
+  })
+  .meta({ id: "ChatCompletion", description: "The whole answer" });

@@ -1,0 +1,42 @@
+import { z } from "zod";
+
+/** An optional field: null means absent, as for OpenAI. */
+export function optional<Schema extends z.ZodType>(schema: Schema): z.ZodOptional<z.ZodNullable<Schema>> {
+  return schema.nullish();
+}
+
+/** `metadata`: at most 16 pairs, keys of 64 and values of 512 characters. */
+export const Metadata = z
+  .record(
+    z.string().max(64, "a key has more than 64 characters"),
+    z.string().max(512, "has more than 512 characters"),
+  )
+  .refine((pairs) => Object.keys(pairs).length <= 16, "has more than 16 pairs");
+
+/** Nesting deeper than this is nobody's schema, and would overflow the stack of whoever prints it. */
+const MAX_DEPTH = 100;
+
+/** A JSON object that is passed on as it is, for example a JSON Schema. */
+export const AnyObject = z
+  .record(z.string(), z.unknown())
+  .refine((value) => depthWithin(value, MAX_DEPTH), `is nested deeper than ${MAX_DEPTH} levels`);
+
+/** Whether a JSON value is nested at most so deep; walks level by level, so depth costs no stack. */
+export function depthWithin(value: unknown, maxDepth: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth) return false;
+    level = level.flatMap((entry) =>
+      typeof entry === "object" && entry !== null ? Object.values(entry) : [],
+    );
+  }
+  return true;
+}
+
+/** How hard a model should think; the reference's levels included. */
+export const ReasoningEffort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"]);
+
+/** A function's name, as OpenAI allows it. */
+export const FunctionName = z
+  .string()
+  .regex(/^[a-zA-Z0-9_-]{1,64}$/, "use 1 to 64 letters, digits, '_' and '-'");

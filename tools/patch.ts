@@ -1,0 +1,114 @@
+import { z } from "zod";
+import { defineTool, ToolError } from "../src/tools/define.ts";
+
+const MAX_LISTED = 10;
+
+/** Replaces a part of a file. */
+export const tool = defineTool({
+  name: "patch",
+  toolset: "file",
+  emoji: "🔧",
+  description:
+    "Replaces text in a file of the workspace. old_string must be in the file exactly as given, with its spaces and " +
+    "line breaks and without the line numbers of read_file, and only once unless replace_all is true: add the lines " +
+    "around it until it is unique. Line endings of the file are kept.",
+  effect: "write",
+  parameters: z.strictObject({
+    path: z.string().min(1).describe("The file, relative to the workspace."),
+    old_string: z.string().min(1).describe("The text to replace."),
+    new_string: z.string().describe("The text to put in its place; empty to delete it."),
+    replace_all: z.boolean().default(false).describe("Replace every occurrence; false if left out."),
+  }),
+  preview: ({ path }) => path,
+  writes: ({ path }) => [path],
+  run: async (edit, { workspace }) => {
+    let lines: number[] = [];
+    await workspace.edit(edit.path, (content) => {
+      const change = replaced(content, edit);
+      lines = change.lines;
+      return change.content;
+    });
+    const places = lines.length === 1 ? `line ${lines[0]}` : `${lines.length} places, lines ${listed(lines)}`;
+    return `Changed ${edit.path} at ${places}.`;
+  },
+});
+
+interface Edit {
+  old_string: string;
+  new_string: string;
+  replace_all: boolean;
+}
+
+function replaced(content: string, edit: Edit): { content: string; lines: number[] } {
+  if (edit.old_string === edit.new_string) throw new ToolError("old_string and new_string are the same.");
+  const { before, after } = inLineEndingsOf(content, edit);
+  const parts = content.split(before);
+  const lines = linesOf(parts, before);
+  if (lines.length === 0)
+    throw new ToolError(`old_string is not in the file. ${hint(content, edit.old_string)}`);
+  if (lines.length > 1 && !edit.replace_all) {
+    throw new ToolError(
+      `old_string is in the file ${lines.length} times, at lines ${listed(lines)}. ` +
+        "Add lines around it to make it unique, or set replace_all.",
+    );
+  }
+  return { content: parts.join(after), lines };
+}
+
+/** Models write LF; a file of CRLF lines is matched and kept as such. */
+function inLineEndingsOf(
+  content: string,
+  { old_string, new_string }: Edit,
+): { before: string; after: string } {
+  const isCrLf = content.includes("\r\n") && !/[^\r]\n/.test(content);
+  if (!isCrLf) return { before: old_string, after: new_string };
+  const toCrLf = (text: string): string => text.replace(/\r?\n/g, "\r\n");
+  return { before: toCrLf(old_string), after: toCrLf(new_string) };
+}
+
+/** The line on which each occurrence begins, from the parts between them. */
+function linesOf(parts: readonly string[], separator: string): number[] {
+  const breaks = (text: string): number => text.split("\n").length - 1;
+  const inSeparator = breaks(separator);
+  let line = 1;
+  return parts.slice(0, -1).map((part) => {
+    const start = line + breaks(part);
+    line = start + inSeparator;
+    return start;
+  });
+}
+
+/** What may be wrong with a text that is not there. */
+function hint(content: string, text: string): string {
+  const lines = content.split(/\r?\n/).map((line) => line.trim());
+  const wanted = text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  if (wanted.length > 0 && wanted.every((line) => /^\d+\|/.test(line))) {
+    return "It seems to hold the line numbers of read_file: leave them out.";
+  }
+  const [first = ""] = wanted;
+  const found = lines.flatMap((line, index) => (first !== "" && line === first ? [index + 1] : []));
+  const match = found.find((start) => isAt(lines, start - 1, wanted));
+  if (match !== undefined)
+    return `Only its white space differs from the text at line ${match}: read it again.`;
+  if (found.length > 0) return `Its first line is at line ${listed(found)}, but what follows differs.`;
+  return "Read the file again: it may have changed.";
+}
+
+/** Whether the lines that are not empty, from `start` on, are the wanted ones. */
+function isAt(lines: readonly string[], start: number, wanted: readonly string[]): boolean {
+  let at = start;
+  for (const line of wanted) {
+    while (lines[at] === "") at++;
+    if (lines[at] !== line) return false;
+    at++;
+  }
+  return true;
+}
+
+function listed(lines: readonly number[]): string {
+  const shown = lines.slice(0, MAX_LISTED).join(", ");
+  return lines.length > MAX_LISTED ? `${shown}, …` : shown;
+}
