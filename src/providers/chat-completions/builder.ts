@@ -78,16 +78,30 @@ export class AnswerBuilder {
   }
 
   #add(delta: Received): void {
-    const { reasoning, text } = splitContent(delta);
-    if (reasoning !== "") this.#addReasoning(reasoning);
-    if (text !== "") this.#addText("text", text);
+    // Of the two names for reasoning some servers fill one and leave the other empty.
+    const reasoning = isText(delta.reasoning_content) ? delta.reasoning_content : delta.reasoning;
+    if (isText(reasoning)) this.#addReasoning(reasoning);
+    if (isText(delta.content)) this.#addText("text", delta.content);
+    else if (Array.isArray(delta.content)) this.#addParts(delta.content);
     if (isText(delta.refusal)) this.#addText("refusal", delta.refusal);
     if (Array.isArray(delta.tool_calls)) for (const call of delta.tool_calls) this.#addCall(call);
   }
 
+  /** Mistral sends text and thinking as parts of the content. */
+  #addParts(parts: readonly unknown[]): void {
+    for (const part of parts) {
+      if (!isJsonObject(part)) continue;
+      if (part["type"] === "thinking") this.#addReasoning(textOfParts(part["thinking"]));
+      else if (part["type"] === "text" && isText(part["text"])) this.#addText("text", part["text"]);
+    }
+  }
+
   #addReasoning(text: string): void {
-    const maker = { protocol: PROTOCOL, model: this.#model };
-    this.#reasoning ??= this.assembler.start({ type: "reasoning", summary: [], maker });
+    this.#reasoning ??= this.assembler.start({
+      type: "reasoning",
+      summary: [],
+      maker: { protocol: PROTOCOL, model: this.#model },
+    });
     this.assembler.add(this.#reasoning, "reasoning", text);
   }
 
@@ -154,21 +168,9 @@ function argumentsText(value: unknown): string {
   return isJsonObject(value) ? JSON.stringify(value) : "";
 }
 
-/** Mistral sends reasoning as part of the content; others have one of two fields for it, some both with one empty. */
-function splitContent(delta: Received): { reasoning: string; text: string } {
-  const own = [delta.reasoning_content, delta.reasoning].find(isText) ?? "";
-  const { content } = delta;
-  if (!Array.isArray(content)) return { reasoning: own, text: isText(content) ? content : "" };
-  const of = (type: string, field: string) =>
-    content
-      .map((part) => (isJsonObject(part) && part["type"] === type ? textOfPart(part[field]) : ""))
-      .join("");
-  return { reasoning: own + of("thinking", "thinking"), text: of("text", "text") };
-}
-
-function textOfPart(value: unknown): string {
-  if (typeof value === "string") return value;
-  return Array.isArray(value) ? splitContent({ content: value }).text : "";
+function textOfParts(value: unknown): string {
+  if (!Array.isArray(value)) return isText(value) ? value : "";
+  return value.map((part) => (isJsonObject(part) && isText(part["text"]) ? part["text"] : "")).join("");
 }
 
 function isText(value: unknown): value is string {

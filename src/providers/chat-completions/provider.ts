@@ -14,6 +14,8 @@ export interface ChatCompletionsOptions extends EndpointOptions {
 }
 
 const PATH = "/chat/completions";
+/** OpenAI itself, at home and at Azure. */
+const OPENAI_HOST = /^api\.openai\.com$|\.openai\.azure\.com$/;
 
 /**
  * OpenAI's chat completions protocol, which most servers speak.
@@ -23,7 +25,7 @@ export function createChatCompletionsProvider(options: ChatCompletionsOptions): 
   const { name, secret } = options;
   const endpoint = createEndpoint(options);
   const wire = {
-    openai: endpoint.url.hostname === "api.openai.com",
+    openai: OPENAI_HOST.test(endpoint.url.hostname),
     toolTexts: new WeakMap<ToolSpec, string>(),
     jsonText: createJsonTexts(),
   };
