@@ -57,10 +57,10 @@ export function wireRequest(request: ModelRequest, memory: WireMemory): WireRequ
     `"model":${JSON.stringify(request.model)},"max_tokens":${maxTokens}`,
     system.length === 0 ? "" : `"system":[${system.join(",")}]`,
     tools.length === 0 ? "" : `"tools":[${tools.join(",")}]`,
-    JSON.stringify({ ...settings(request, { traits, maxTokens, schema }), ...(stream && { stream }) }).slice(
-      1,
-      -1,
-    ),
+    JSON.stringify({
+      ...settings(request, { traits, maxTokens, schema, messages }),
+      ...(stream && { stream }),
+    }).slice(1, -1),
     `"messages":${JSON.stringify(messages)}`,
   ];
   return { body: `{${fields.filter((field) => field !== "").join(",")}}`, stream };
@@ -148,13 +148,21 @@ interface SettingsBasis {
   traits: ModelTraits;
   maxTokens: number;
   schema: OutputConfig["format"];
+  messages: readonly MessageParam[];
 }
 
-function settings(request: ModelRequest, { traits, maxTokens, schema }: SettingsBasis): Params {
+function settings(request: ModelRequest, basis: SettingsBasis): Params {
   const { settings: given } = request;
+  const { traits, maxTokens, schema } = basis;
   const choice = toolChoice(request);
   const forced = choice?.type === "any" || choice?.type === "tool";
-  const { thinking, effort } = reasoningFor(traits, { effort: given.reasoningEffort, forced, maxTokens });
+  const midway = isMidway(basis.messages);
+  const { thinking, effort } = reasoningFor(traits, {
+    effort: given.reasoningEffort,
+    forced,
+    midway,
+    maxTokens,
+  });
   const output: OutputConfig = {
     ...(effort !== undefined && { effort }),
     ...(schema !== undefined && { format: schema }),
@@ -169,6 +177,14 @@ function settings(request: ModelRequest, { traits, maxTokens, schema }: Settings
     ...(given.user !== undefined && { metadata: { user_id: given.user } }),
     ...serviceTier(given),
   };
+}
+
+/** Whether the model is to go on after results of calls before which it did not think. */
+function isMidway(messages: readonly MessageParam[]): boolean {
+  const [calls, results] = messages.slice(-2).map(({ content }) => content as ContentBlockParam[]);
+  if (results?.[0]?.type !== "tool_result") return false;
+  const first = calls?.[0]?.type;
+  return first !== "thinking" && first !== "redacted_thinking";
 }
 
 /** One of the two: newer models refuse both together. Their scale ends at 1. */

@@ -111,14 +111,14 @@ export interface ReasoningQuestion {
   effort: string | undefined;
   /** A tool must be called. */
   forced: boolean;
+  /** The model goes on after results of calls that it made without thinking, as far as the transcript shows. */
+  midway: boolean;
   maxTokens: number;
 }
 
 /** The reasoning settings for a model. Without an effort nothing is sent: the model does as it does by default. */
-export function reasoningFor(
-  traits: ModelTraits,
-  { effort, forced, maxTokens }: ReasoningQuestion,
-): Reasoning {
+export function reasoningFor(traits: ModelTraits, question: ReasoningQuestion): Reasoning {
+  const { effort, forced, midway, maxTokens } = question;
   if (effort === "none" || effort === "minimal") return withoutThinking(traits);
   const budget = effort !== undefined && Object.hasOwn(BUDGETS, effort) ? BUDGETS[effort] : undefined;
   if (effort === undefined || budget === undefined) return {};
@@ -128,6 +128,8 @@ export function reasoningFor(
     // The thinking would be hidden otherwise.
     return { thinking: { type: "adaptive", display: "summarized" }, effort: effortFor(traits, effort) };
   }
+  // Older models refuse to begin to think in the middle of a turn.
+  if (midway) return {};
   const budget_tokens = Math.min(budget, maxTokens - MIN_BUDGET);
   if (traits.thinking === "none" || budget_tokens < MIN_BUDGET) return {};
   return { thinking: { type: "enabled", budget_tokens } };

@@ -176,6 +176,23 @@ describe("settings", () => {
     expect(rest).toEqual(expected);
   });
 
+  test("a step that began without thinking goes on without it, on models that want it so", () => {
+    const model = "claude-sonnet-4-5";
+    const maker = { protocol: "anthropic-messages", model, signature: "s" };
+    const thought: ItemBody = { type: "reasoning", summary: [], maker };
+    const step: ItemBody[] = [
+      { type: "function_call", call_id: "1", name: "add", arguments: "{}", executor: "client" },
+      { type: "function_call_output", call_id: "1", name: "add", output: "x", executor: "client" },
+    ];
+    const question = textMessage("user", "a");
+    const thinks = (...items: ItemBody[]) =>
+      wire({ items, model, tools: [ADD], settings: { reasoningEffort: "low" } }).body.thinking !== undefined;
+    expect(thinks(question)).toBe(true);
+    expect(thinks(question, ...step)).toBe(false);
+    expect(thinks(question, thought, ...step)).toBe(true);
+    expect(thinks(question, ...step, textMessage("assistant", "b"), question)).toBe(true);
+  });
+
   test("effort and schema share one object", () => {
     const format = { type: "json_schema", name: "x", schema: { type: "object", properties: {} } } as const;
     expect(settings({ reasoningEffort: "high", format })).toMatchObject({

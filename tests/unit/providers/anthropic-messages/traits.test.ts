@@ -82,9 +82,15 @@ describe("how a model is told to think", () => {
   function told(
     model: string,
     effort: string | undefined,
-    more: { forced?: boolean; maxTokens?: number } = {},
+    more: { forced?: boolean; midway?: boolean; maxTokens?: number } = {},
   ): Reasoning {
-    return reasoningFor(traitsOf(model), { effort, forced: false, maxTokens: 32_000, ...more });
+    return reasoningFor(traitsOf(model), {
+      effort,
+      forced: false,
+      midway: false,
+      maxTokens: 32_000,
+      ...more,
+    });
   }
   const SHOWN = { type: "adaptive", display: "summarized" };
 
@@ -130,6 +136,11 @@ describe("how a model is told to think", () => {
     expect(told("claude-opus-4-8", effort)).toEqual({});
     expect(told("claude-sonnet-4-5", effort)).toEqual({});
     expect(told("deepseek-chat", effort)).toEqual({ thinking: { type: "disabled" } });
+  });
+
+  test("an older model does not begin to think in the middle of a turn", () => {
+    expect(told("claude-sonnet-4-5", "high", { midway: true })).toEqual({});
+    expect(told("claude-sonnet-5", "high", { midway: true })).toEqual({ thinking: SHOWN, effort: "high" });
   });
 
   test("a call that must be made goes before thinking, where a model cannot do both", () => {
