@@ -22,7 +22,10 @@ export class Assembler {
     const item = this.items[index];
     if (delta === "" || item === undefined) return;
     grow(item, channel, delta);
-    this.#events.push({ type: "delta", index, channel, delta });
+    const last = this.#events.at(-1);
+    // What one network read brought is one piece of news, however the upstream had cut it.
+    if (last?.type === "delta" && last.index === index && last.channel === channel) last.delta += delta;
+    else this.#events.push({ type: "delta", index, channel, delta });
   }
 
   /** Adds to the signature of a reasoning item, which only its maker reads and no event carries. */

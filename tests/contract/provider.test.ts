@@ -171,7 +171,7 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
     }
   });
 
-  test("the sink is told once per network read, while the stream goes on", async () => {
+  test("the sink is told once per network read, of each item as one piece, while the stream goes on", async () => {
     await using all = await setUp(kind, [
       { text: ["a", "b", "c"], split: "whole" },
       { text: ["a", "b", "c"] },
@@ -180,7 +180,10 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
     expect(whole.reads).toHaveLength(1);
     const piecewise = await generate(all.provider);
     expect(piecewise.reads.length).toBeGreaterThanOrEqual(3);
-    expect(piecewise.events).toEqual(whole.events);
+    const deltas = ({ events }: typeof whole) => events.filter(({ type }) => type === "delta");
+    expect(deltas(whole)).toEqual([{ type: "delta", index: 0, channel: "text", delta: "abc" }]);
+    expect(deltas(piecewise).length).toBeGreaterThanOrEqual(3);
+    expect(foldEvents(piecewise.events)).toEqual(foldEvents(whole.events));
   });
 
   test("nothing is told of an answer in one piece", async () => {
