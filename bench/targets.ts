@@ -23,7 +23,15 @@ export const SERVER_ENTRY: string = path.join(ROOT, "dist", "hermes.js");
 
 /** Another target is another entry here. All get the same environment and must answer `GET /health` when ready. */
 function targetArgs(name: "relay" | "server", serverEntry: string): string[] {
-  return name === "relay" ? [relayEntry()] : [serverEntry, "serve"];
+  return name === "relay" ? [relayEntry()] : [...nodeFlags(), serverEntry, "serve"];
+}
+
+/** The flags that `npm start` gives to Node. */
+function nodeFlags(): string[] {
+  const manifest = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
+    scripts: { start: string };
+  };
+  return manifest.scripts.start.split(" ").filter((word) => word.startsWith("--"));
 }
 
 /** The relay as JavaScript, as the server is: reading TypeScript would cost it 100 ms at the start and 15 MB for ever. */

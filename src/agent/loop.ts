@@ -59,6 +59,8 @@ export async function runAgent(run: AgentRun): Promise<void> {
   }
 }
 
+const NO_NAMES: ReadonlySet<string> = new Set();
+
 class Agent {
   readonly transcript: Transcript;
   readonly #run: AgentRun;
@@ -73,7 +75,8 @@ class Agent {
   constructor(run: AgentRun) {
     this.#run = run;
     this.#items = repairTranscript(run.items);
-    this.#clientTools = new Set(run.input.tools.map(({ name }) => name));
+    const { tools } = run.input;
+    this.#clientTools = tools.length === 0 ? NO_NAMES : new Set(tools.map(({ name }) => name));
     this.transcript = new Transcript(run.run.id, run.firstNumber, run.emit);
   }
 
@@ -112,23 +115,22 @@ class Agent {
     return { type: "run.failed", error: settled, ...this.totals };
   }
 
-  async #ask(tools: StepTools): Promise<StepResult> {
+  #ask(tools: StepTools): Promise<StepResult> {
     const { run, input, core, provider, signal, emit, stream } = this.#run;
     const number = ++this.#steps;
     emit({ type: "step.started", step: number });
     const basis = { input, core, model: run.model.served, stream };
-    const step = await modelStep(modelRequest(basis, this.#items, tools), {
-      provider,
-      transcript: this.transcript,
-      signal,
-      emit,
-      isClientTool: (name) => this.#clientTools.has(name),
+    const { transcript } = this;
+    const context = { provider, transcript, signal, emit, isClientTool: this.#isClientTool };
+    return modelStep(modelRequest(basis, this.#items, tools), context).then((step) => {
+      this.#usage = addUsage(this.#usage, step.usage);
+      emit({ type: "step.done", step: number, usage: step.usage });
+      for (const item of step.items) if (item.place === "output") this.#items.push(item);
+      return step;
     });
-    this.#usage = addUsage(this.#usage, step.usage);
-    emit({ type: "step.done", step: number, usage: step.usage });
-    for (const item of step.items) if (item.place === "output") this.#items.push(item);
-    return step;
   }
+
+  readonly #isClientTool = (name: string): boolean => this.#clientTools.has(name);
 
   async #call(calls: readonly FunctionCallItem[]): Promise<void> {
     if (calls.length === 0) return;

@@ -24,17 +24,27 @@ export interface StepResult {
 /**
  * Asks the model once and tells the log what it says. An answer that the client's output limit cut inside a call's
  * arguments is asked for once more without the limit: such a limit means the text that a person reads.
+ *
+ * Promise chains instead of async functions, here and in `generate`: a step can wait for minutes, thousands of them
+ * at a time, and each suspended function would hold a frame of half a kilobyte.
  */
-export async function modelStep(request: ModelRequest, context: StepContext): Promise<StepResult> {
-  const first = await generate(request, context);
-  const { maxOutputTokens, ...unlimited } = request.settings;
-  if (maxOutputTokens === undefined || first.finish !== "length" || !hasCutCall(first.items)) {
-    return tell(first, context);
-  }
-  // What was said is said; only the calls are wanted again, whole.
+export function modelStep(request: ModelRequest, context: StepContext): Promise<StepResult> {
+  return generate(request, context).then((first) => {
+    const limited = request.settings.maxOutputTokens !== undefined && first.finish === "length";
+    return limited && hasCutCall(first.items) ? repeatCalls(first, request, context) : tell(first, context);
+  });
+}
+
+/** What was said is said; only the calls are wanted again, whole. */
+async function repeatCalls(
+  first: StepResult,
+  request: ModelRequest,
+  context: StepContext,
+): Promise<StepResult> {
+  const { maxOutputTokens: _limit, ...settings } = request.settings;
   const said = first.items.filter((item) => item.type !== "function_call");
   for (const item of first.items) if (item.type === "function_call") context.transcript.done(discarded(item));
-  const again = await generate({ ...request, settings: unlimited, stream: false }, context);
+  const again = await generate({ ...request, settings, stream: false }, context);
   const wanted =
     said.length === 0 ? again.items : again.items.filter((item) => item.type === "function_call");
   const usage = addUsage(first.usage, again.usage);
@@ -56,16 +66,19 @@ function tell(result: StepResult, { transcript }: StepContext): StepResult {
 }
 
 /** One call of the provider; what it streams is told at once, its finished items are still to be told. */
-async function generate(request: ModelRequest, context: StepContext): Promise<StepResult> {
+function generate(request: ModelRequest, context: StepContext): Promise<StepResult> {
   const { transcript, provider, signal, isClientTool } = context;
   const begun: Item[] = [];
-  const result = await provider.generate(request, (events) => stream(events, begun, context), signal);
-  signal.throwIfAborted();
-  const items = result.items.map((body, index) => {
-    const cut = result.finish === "length" && index === result.items.length - 1;
-    return finished(begun[index] ?? transcript.create(body, isClientTool), body, cut);
+  const answer = provider.generate(request, (events) => stream(events, begun, context), signal);
+  return answer.then(({ items, finish, usage }) => {
+    signal.throwIfAborted();
+    const last = items.length - 1;
+    const done = items.map((body, index) => {
+      const item = begun[index] ?? transcript.create(body, isClientTool);
+      return finished(item, body, finish === "length" && index === last);
+    });
+    return { items: done, finish, usage };
   });
-  return { items, finish: result.finish, usage: result.usage };
 }
 
 function stream(events: readonly ModelEvent[], begun: Item[], context: StepContext): void {

@@ -14,7 +14,7 @@ import type { ModelEvent, ModelItem } from "../providers/provider.ts";
 export class Transcript {
   readonly #runId: RunId;
   readonly #emit: (event: EventBody) => void;
-  readonly #open = new Map<string, Item>();
+  #open: readonly Item[] = [];
   #next: number;
 
   /** `firstNumber`: the number of the run's first own item, after its input. */
@@ -47,7 +47,7 @@ export class Transcript {
 
   /** The item exists. */
   begin(item: Item): void {
-    this.#open.set(item.id, item);
+    this.#open = [...this.#open, item];
     this.#emit({ type: "item.added", item: snapshot(item) });
   }
 
@@ -60,21 +60,20 @@ export class Transcript {
 
   /** Raw output of a running call, for watchers only. */
   progress(item: FunctionCallOutputItem, delta: string): void {
-    if (this.#open.has(item.id))
+    if (this.#open.some(({ id }) => id === item.id))
       this.#emit({ type: "item.delta", itemId: item.id, channel: "output", delta });
   }
 
   /** The item's final form. */
   done(item: Item): void {
-    this.#open.delete(item.id);
+    this.#open = this.#open.filter(({ id }) => id !== item.id);
     this.#emit({ type: "item.done", item });
   }
 
   /** Ends what is still open, as far as it came: the run stops here. */
   closeOpen(): void {
-    for (const item of this.#open.values())
-      this.#emit({ type: "item.done", item: { ...item, status: "incomplete" } });
-    this.#open.clear();
+    for (const item of this.#open) this.#emit({ type: "item.done", item: { ...item, status: "incomplete" } });
+    this.#open = [];
   }
 
   /** The start of a server-run call's result. */

@@ -25,18 +25,28 @@ const SSE_HEADERS = {
 };
 
 /**
- * Answers a request with a run's view, as an event stream or whole; resolves when the run has ended and what there
- * is to send is sent.
+ * Begins a run and answers a request with its view. A stream is on its way when this returns: nothing of the request
+ * waits for its end, since thousands of them can be open. A whole answer is sent when the promise resolves.
  */
-export async function sendRun(reply: FastifyReply, options: SendOptions): Promise<void> {
-  const reader = options.stream ? openStream(reply, options) : new WholeReader(options);
+export function sendRun(reply: FastifyReply, options: SendOptions): Promise<void> | undefined {
+  if (!options.stream) return sendWhenDone(reply, options);
+  const response = reply.raw;
+  const reader = openStream(reply, options);
+  // A stream that can no longer be read on must not look as if it had ended well.
+  options.run.follow(reader).catch(() => response.destroy());
+  void options.run.begin();
+  return undefined;
+}
+
+async function sendWhenDone(reply: FastifyReply, options: SendOptions): Promise<void> {
+  const reader = new WholeReader(options);
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) reader.leave();
   });
   const followed = options.run.follow(reader);
-  await Promise.all([options.run.begin(), followed]);
-  // Fastify must not answer a second time, or nobody.
-  if (options.stream) return;
+  await options.run.begin();
+  await followed;
+  // Nobody is there to answer; Fastify must not try.
   if (reader.gone) reply.hijack();
   else sendWhole(reply, options);
 }
@@ -50,7 +60,9 @@ function openStream(reply: FastifyReply, options: SendOptions): StreamReader {
   const stream = options.streams.start(reply.raw);
   stream.write(options.encoder.open());
   stream.flush();
-  return new StreamReader(options, stream);
+  const reader = new StreamReader(options, stream);
+  stream.onLeave = () => reader.leave();
+  return reader;
 }
 
 function sendWhole(reply: FastifyReply, { encoder, run }: SendOptions): void {

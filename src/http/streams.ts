@@ -30,10 +30,19 @@ export class Streams {
 
   /** Begins a stream on a response whose head is written. */
   start(response: ServerResponse): EventStream {
-    const stream = new EventStream(response, (dirty) => this.#pending.add(dirty));
+    const stream = new EventStream(response, this);
     this.#open.add(stream);
-    response.once("close", () => this.#open.delete(stream));
     return stream;
+  }
+
+  /** Called by a stream that has something to write at the end of this tick. */
+  schedule(stream: EventStream): void {
+    this.#pending.add(stream);
+  }
+
+  /** Called by a stream whose connection is closed. */
+  forget(stream: EventStream): void {
+    this.#open.delete(stream);
   }
 
   get size(): number {
@@ -59,19 +68,20 @@ export class Streams {
 /** One event stream to one reader. Whole frames only: a frame is never split over two writes. */
 export class EventStream {
   readonly #response: ServerResponse;
-  readonly #schedule: (stream: EventStream) => void;
+  readonly #streams: Streams;
   #buffer = "";
   #scheduled = false;
   #blocked = false;
   #ended = false;
-  #waiting: (() => void)[] = [];
+  #onCaughtUp: (() => void) | undefined;
+  /** Called when the reader closed the connection before the end. */
+  onLeave: (() => void) | undefined;
   lastWrite = performance.now();
 
-  constructor(response: ServerResponse, schedule: (stream: EventStream) => void) {
+  constructor(response: ServerResponse, streams: Streams) {
     this.#response = response;
-    this.#schedule = schedule;
-    response.on("drain", () => this.#unblock());
-    response.once("close", () => this.#unblock());
+    this.#streams = streams;
+    response.on("close", this.#onClose);
   }
 
   /** Whether the reader takes less than it is given; after the end, until it has everything. */
@@ -82,7 +92,9 @@ export class EventStream {
   /** Resolves when the reader has taken what was written, or is gone. */
   caughtUp(): Promise<void> {
     if (!this.#blocked) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve) => {
+      this.#onCaughtUp = resolve;
+    });
   }
 
   /** Adds frames; they leave at the end of the tick. */
@@ -92,7 +104,7 @@ export class EventStream {
     this.#buffer += frames;
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#schedule(this);
+    this.#streams.schedule(this);
   }
 
   /** Writes what waits. */
@@ -102,7 +114,9 @@ export class EventStream {
     if (frames === "" || this.#response.destroyed) return;
     this.#buffer = "";
     this.lastWrite = performance.now();
-    if (!this.#response.write(frames)) this.#blocked = true;
+    if (this.#response.write(frames) || this.#blocked) return;
+    this.#blocked = true;
+    this.#response.once("drain", () => this.#unblock());
   }
 
   /** Writes what waits and ends the response. */
@@ -119,10 +133,15 @@ export class EventStream {
     this.#response.destroy();
   }
 
+  readonly #onClose = (): void => {
+    this.#streams.forget(this);
+    if (!this.#response.writableFinished) this.onLeave?.();
+    this.#unblock();
+  };
+
   #unblock(): void {
     this.#blocked = false;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    this.#onCaughtUp?.();
+    this.#onCaughtUp = undefined;
   }
 }

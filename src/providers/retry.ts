@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type ModelSink, type Provider, ProviderError } from "./provider.ts";
+import { type ModelResult, type ModelSink, type Provider, ProviderError } from "./provider.ts";
 
 /** How often and how patiently a failed call is repeated. */
 export interface RetryOptions {
@@ -22,22 +22,21 @@ export function withRetry(provider: Provider, options: RetryOptions): Provider {
   return {
     name: provider.name,
     protocol: provider.protocol,
-    async generate(request, sink, signal) {
-      for (let attempt = 0; ; attempt++) {
+    generate(request, sink, signal) {
+      const attempt = (number: number): Promise<ModelResult> => {
         let begun = false;
         const watched: ModelSink = (events) => {
           begun ||= events.some((event) => event.type !== "status");
           sink(events);
         };
-        try {
-          return await provider.generate(request, watched, signal);
-        } catch (error) {
-          if (begun || attempt >= options.maxRetries || !mayRepeat(error)) throw error;
-          const delayMs = delay(error, attempt, random());
+        return provider.generate(request, watched, signal).catch((error: unknown) => {
+          if (begun || number >= options.maxRetries || !mayRepeat(error)) throw error;
+          const delayMs = delay(error, number, random());
           sink([{ type: "status", kind: "retry", text: statusText(error, delayMs) }]);
-          await sleep(delayMs, signal);
-        }
-      }
+          return sleep(delayMs, signal).then(() => attempt(number + 1));
+        });
+      };
+      return attempt(0);
     },
     close: () => provider.close(),
   };

@@ -49,7 +49,11 @@ const STATELESS_RETENTION_MS = 24 * 60 * 60 * 1000;
  * Checks a request and makes a run of it, which does nothing yet.
  * @throws ApiError 400 for a model, provider, session id or call id that cannot be, 404 for a foreign session.
  */
-export async function prepareRun(deps: RunDeps, input: RunInput): Promise<ActiveRun> {
+export async function prepareRun(
+  deps: RunDeps,
+  input: RunInput,
+  onEnd: (run: ActiveRun) => void,
+): Promise<ActiveRun> {
   const target = await resolveTarget(deps, input);
   const { sessionId, owner } = input;
   let items: readonly ItemBody[] = input.items;
@@ -70,7 +74,7 @@ export async function prepareRun(deps: RunDeps, input: RunInput): Promise<Active
   };
   const expiresAt = sessionId === undefined ? run.createdAt + STATELESS_RETENTION_MS : undefined;
   const log = deps.log.open(run, { durable: false, expiresAt });
-  return new ActiveRun(deps, { ...input, items: [...items] }, { run, target, log });
+  return new ActiveRun(deps, { ...input, items: [...items] }, { run, target, log, onEnd });
 }
 
 async function resolveTarget(deps: RunDeps, input: RunInput): Promise<Target> {
@@ -81,6 +85,15 @@ async function resolveTarget(deps: RunDeps, input: RunInput): Promise<Target> {
     // An upstream that must be asked for its models can fail like any model call.
     throw error instanceof ProviderError ? new ApiError(failureOf(error)) : error;
   }
+}
+
+/** What an active run is made of. */
+interface RunParts {
+  run: Run;
+  target: Target;
+  log: RunLog;
+  /** Told when the run has ended and its session is free. */
+  onEnd(run: ActiveRun): void;
 }
 
 /** What the agent starts from. */
@@ -99,14 +112,16 @@ export class ActiveRun {
   readonly #input: RunInput;
   readonly #target: Target;
   readonly #log: RunLog;
+  readonly #onEnd: (run: ActiveRun) => void;
   readonly #abort = new AbortController();
 
-  constructor(deps: RunDeps, input: RunInput, parts: { run: Run; target: Target; log: RunLog }) {
+  constructor(deps: RunDeps, input: RunInput, parts: RunParts) {
     this.#deps = deps;
     this.#input = input;
     this.run = parts.run;
     this.#target = parts.target;
     this.#log = parts.log;
+    this.#onEnd = parts.onEnd;
     this.#log.onBroken((failure) => this.stop(RunStop.fail(failure)));
   }
 
@@ -136,6 +151,7 @@ export class ActiveRun {
     clearTimeout(timer);
     await this.#log.ended;
     lease?.release();
+    this.#onEnd(this);
   }
 
   async #takeSession(): Promise<SessionLease | undefined> {

@@ -28,21 +28,26 @@ const PAGE_EVENTS = 1_000;
 /**
  * Gives a reader all events of a run after a cursor, in order, without a gap or a repeat, and resolves after the
  * terminal one or when the reader is gone. Live events are passed on in the very call that emits them.
+ * @throws StorageError when stored events cannot be read.
  */
 export function follow(
   source: EventSource,
   id: RunId,
   from: { afterSeq: number; reader: Reader },
 ): Promise<void> {
-  return new Follower(source, id, from).run();
+  return new Promise((resolve, reject) => new Follower(source, id, from).start(resolve, reject));
 }
 
+/** No async function on the way of a live reader: thousands of them wait at a time, and each frame would wait too. */
 class Follower {
   readonly #source: EventSource;
   readonly #id: RunId;
   readonly #reader: Reader;
   #cursor: number;
   #ended = false;
+  #resolve: () => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+  #forget: () => void = () => {};
 
   constructor(source: EventSource, id: RunId, from: { afterSeq: number; reader: Reader }) {
     this.#source = source;
@@ -51,18 +56,29 @@ class Follower {
     this.#cursor = from.afterSeq;
   }
 
-  async run(): Promise<void> {
-    const reader = this.#reader;
-    while (!this.#ended && !reader.gone) {
-      if (reader.behind()) await reader.caughtUp();
-      const log = this.#source.live(this.#id);
-      if (log !== undefined && log.storedSeq <= this.#cursor) await this.#readLive(log);
-      else await this.#readStored(log === undefined);
-    }
+  start(resolve: () => void, reject: (error: unknown) => void): void {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#advance();
   }
+
+  readonly #advance = (): void => {
+    if (this.#ended || this.#reader.gone) {
+      this.#resolve();
+      return;
+    }
+    const log = this.#source.live(this.#id);
+    const isAtHand = log !== undefined && log.storedSeq <= this.#cursor && !this.#reader.behind();
+    if (isAtHand) this.#readLive(log);
+    else this.#readStored(log === undefined).then(this.#advance, this.#reject);
+  };
 
   /** One page from the store. An empty one of a run that is over means that its end lies before the cursor. */
   async #readStored(over: boolean): Promise<void> {
+    if (this.#reader.behind()) {
+      await this.#reader.caughtUp();
+      return;
+    }
     const range = { afterSeq: this.#cursor, limit: PAGE_EVENTS };
     const page = await this.#source.store.readEvents(this.#id, range);
     for (const event of page) this.#push(event);
@@ -70,23 +86,26 @@ class Follower {
   }
 
   /** What is not stored yet, then what comes, until the run ends, the reader falls behind, or it is gone. */
-  async #readLive(log: RunLog): Promise<void> {
+  #readLive(log: RunLog): void {
     for (const event of log.unstored(this.#cursor)) this.#push(event);
-    if (this.#ended) return;
-    const reader = this.#reader;
-    await new Promise<void>((resolve) => {
-      const stop = () => {
-        forget();
-        reader.onGone = undefined;
-        resolve();
-      };
-      const forget = log.listen((event) => {
-        this.#push(event);
-        if (this.#ended || reader.behind()) stop();
-      });
-      reader.onGone = stop;
-    });
+    if (this.#ended) {
+      this.#resolve();
+      return;
+    }
+    this.#forget = log.listen(this.#hear);
+    this.#reader.onGone = this.#stop;
   }
+
+  readonly #hear = (event: AgentEvent): void => {
+    this.#push(event);
+    if (this.#ended || this.#reader.behind()) this.#stop();
+  };
+
+  readonly #stop = (): void => {
+    this.#forget();
+    this.#reader.onGone = undefined;
+    this.#advance();
+  };
 
   #push(event: AgentEvent): void {
     this.#cursor = event.seq;

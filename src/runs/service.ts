@@ -56,14 +56,9 @@ export class Runs {
     }
     this.#count++;
     try {
-      const active = await prepareRun(this.#deps, input);
+      const active = await prepareRun(this.#deps, input, this.#onEnd);
       this.#live.add(active);
-      return {
-        run: active.run,
-        follow: (reader) => active.follow(reader),
-        begin: () => this.#begin(active),
-        stop: (stop) => active.stop(stop),
-      };
+      return active;
     } catch (error) {
       this.#left();
       throw error;
@@ -86,11 +81,10 @@ export class Runs {
     for (const run of this.#live) run.stop(RunStop.fail(serverShutdown()));
   }
 
-  async #begin(active: ActiveRun): Promise<void> {
-    await active.begin();
+  readonly #onEnd = (active: ActiveRun): void => {
     this.#live.delete(active);
     this.#left();
-  }
+  };
 
   #left(): void {
     this.#count--;

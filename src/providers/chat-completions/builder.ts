@@ -24,6 +24,8 @@ interface CallDelta {
 
 /** A tool call in the making, under the id that the upstream gave it. */
 interface OpenCall {
+  /** The upstream's number for it; the latest call of a number is the open one. */
+  place: number | undefined;
   id: string | undefined;
   /** Its item; undefined until its name is known, since the name tells who runs it. */
   index: number | undefined;
@@ -37,9 +39,7 @@ export class AnswerBuilder {
   readonly #model: string;
   #reasoning: number | undefined;
   #message: number | undefined;
-  readonly #callsByPlace = new Map<number, OpenCall>();
-  readonly #callsById = new Map<string, OpenCall>();
-  readonly #calls: OpenCall[] = [];
+  #calls: OpenCall[] = [];
   #lastCall: OpenCall | undefined;
   #finish: string | undefined;
   #usage: Usage = NO_USAGE;
@@ -131,8 +131,9 @@ export class AnswerBuilder {
    * parallel call place 0; a new id together with a name, or a name after complete arguments, then begins another.
    */
   #openCall({ place, id, name, arguments: more }: CallDelta): OpenCall | undefined {
-    if (place === undefined) return id === undefined ? this.#lastCall : this.#callsById.get(id);
-    const open = this.#callsByPlace.get(place);
+    if (place === undefined)
+      return id === undefined ? this.#lastCall : this.#calls.findLast((call) => call.id === id);
+    const open = this.#calls.findLast((call) => call.place === place);
     if (open === undefined || name === undefined) return open;
     const another = id === undefined ? more !== "" && this.#isWhole(open) : id !== open.id;
     return another ? undefined : open;
@@ -144,10 +145,8 @@ export class AnswerBuilder {
   }
 
   #newCall({ place, id }: CallDelta): OpenCall {
-    const call: OpenCall = { id, index: undefined, held: "" };
-    this.#calls.push(call);
-    if (place !== undefined) this.#callsByPlace.set(place, call);
-    if (id !== undefined) this.#callsById.set(id, call);
+    const call: OpenCall = { place, id, index: undefined, held: "" };
+    this.#calls = [...this.#calls, call];
     return call;
   }
 }

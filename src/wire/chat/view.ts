@@ -22,6 +22,7 @@ export type ChatPiece =
 
 /** Text pieces of one item, and how much of each was shown by deltas. */
 interface Shown {
+  id: string;
   content: number;
   reasoning: number;
   refusal: number;
@@ -33,9 +34,10 @@ interface Shown {
  * tool calls; progress of the server's. Deltas are shown as they come, and what they left out when the item is done.
  */
 export class ChatView {
-  readonly #shown = new Map<string, Shown>();
-  /** Client calls by item id. */
-  readonly #calls = new Map<string, number>();
+  /** Items that are being shown; seldom more than one. */
+  #shown: readonly Shown[] = [];
+  /** Item ids of the client's calls, by their index. */
+  #calls: readonly string[] = [];
   #hasContent = false;
   #hasReasoning = false;
 
@@ -48,7 +50,7 @@ export class ChatView {
         return this.#delta(event);
       case "item.done": {
         const pieces = this.#done(event.item);
-        this.#shown.delete(event.item.id);
+        this.#shown = this.#shown.filter(({ id }) => id !== event.item.id);
         return pieces;
       }
       case "run.status":
@@ -121,27 +123,27 @@ export class ChatView {
   }
 
   #call(id: string, callId: string, name: string): ChatPiece {
-    const index = this.#calls.size;
-    this.#calls.set(id, index);
+    const index = this.#calls.length;
+    this.#calls = [...this.#calls, id];
     return { kind: "call", index, id: callId, name };
   }
 
   #callDone(item: Extract<Item, { type: "function_call" }>): ChatPiece[] {
-    const begun = this.#calls.has(item.id) ? [] : [this.#call(item.id, item.call_id, item.name)];
+    const begun = this.#calls.includes(item.id) ? [] : [this.#call(item.id, item.call_id, item.name)];
     const rest = item.arguments.slice(this.#shownOf(item.id).arguments);
     return [...begun, ...this.#arguments(item.id, rest)];
   }
 
   #arguments(id: string, text: string): ChatPiece[] {
-    const index = this.#calls.get(id);
+    const index = this.#calls.indexOf(id);
     // A call of the server's own tool: no client may think that it should run it.
-    if (index === undefined || text === "") return [];
+    if (index < 0 || text === "") return [];
     this.#shownOf(id).arguments += text.length;
     return [{ kind: "arguments", index, text }];
   }
 
   #rest(id: string, kind: "content" | "reasoning" | "refusal", text: string): ChatPiece[] {
-    const rest = text.slice(this.#shown.get(id)?.[kind] ?? 0);
+    const rest = text.slice(this.#shownOf(id)[kind]);
     return rest === "" ? [] : this.#text(id, kind, rest);
   }
 
@@ -162,11 +164,10 @@ export class ChatView {
   }
 
   #shownOf(id: string): Shown {
-    let shown = this.#shown.get(id);
-    if (shown === undefined) {
-      shown = { content: 0, reasoning: 0, refusal: 0, arguments: 0 };
-      this.#shown.set(id, shown);
-    }
+    const known = this.#shown.find((shown) => shown.id === id);
+    if (known !== undefined) return known;
+    const shown = { id, content: 0, reasoning: 0, refusal: 0, arguments: 0 };
+    this.#shown = [...this.#shown, shown];
     return shown;
   }
 }
