@@ -77,19 +77,52 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
           reject(request.signal.reason);
           return;
         }
-        const dispatch: Dispatcher.DispatchOptions = {
-          path: basePath + request.path,
-          method: "POST",
-          headers,
-          body: request.body,
-        };
-        const again = () => {
-          pool.dispatch(dispatch, exchange);
-        };
         const { signal, onText } = request;
+        const path = basePath + request.path;
+        const bytes = Buffer.from(request.body);
+        const again = () => {
+          pool.dispatch(dispatchOptions({ path, headers, bytes, streams: onText !== undefined }), exchange);
+        };
         const exchange = new Exchange({ signal, onText, again }, options, { resolve, reject });
         again();
       }),
     close: () => pool.destroy(),
   };
+}
+
+interface RequestParts {
+  path: string;
+  headers: Record<string, string>;
+  bytes: Buffer;
+  /** Whether the answer is a stream, which may last. */
+  streams: boolean;
+}
+
+function dispatchOptions({ path, headers, bytes, streams }: RequestParts): Dispatcher.DispatchOptions {
+  if (!streams) return { path, method: "POST", headers, body: bytes };
+  const length = String(bytes.length);
+  const body = new SentOnce(bytes) as unknown as NonNullable<Dispatcher.DispatchOptions["body"]>;
+  return { path, method: "POST", headers: { ...headers, "content-length": length }, body };
+}
+
+/**
+ * A request body that is let go of as soon as it is sent. undici keeps a request's body until its answer ends, which
+ * for thousands of held streams is the larger part of their memory.
+ */
+class SentOnce implements AsyncIterableIterator<Buffer> {
+  #bytes: Buffer | undefined;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Buffer>> {
+    const value = this.#bytes;
+    this.#bytes = undefined;
+    return value === undefined ? { done: true, value } : { done: false, value };
+  }
 }
