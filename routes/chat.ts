@@ -56,6 +56,7 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
       });
       const cancels = disconnectCancels(headers, settings.onDisconnect);
       const key = sessionKey(headers);
+      const includeUsage = body.stream_options?.include_usage ?? false;
       const session = headers["x-hermes-session-id"];
       const input = decodeChat(body, {
         owner: principalOf(request).id,
@@ -63,18 +64,20 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
         clientTools: settings.clientTools,
         background: isBackground(headers, body, settings.smallRequestsAreBackground),
       });
+      // The request lives as long as its answer, which can take minutes; what was read of it need not.
+      request.body = undefined;
       const run = await runs.admit(input);
       reply.header("x-hermes-run-id", run.run.id);
       if (run.run.sessionId !== undefined) reply.header("x-hermes-session-id", run.run.sessionId);
       if (key !== undefined) reply.header("x-hermes-session-key", key);
       const encoder = new ChatEncoder({
         run: run.run,
-        includeUsage: body.stream_options?.include_usage ?? false,
+        includeUsage,
         progress,
         errorAsText: detectClient(headers) === "nextchat",
       });
       const disconnect = { cancels, graceMs: settings.disconnectGraceMs };
-      await sendRun(reply, { run, encoder, stream: body.stream ?? false, disconnect, streams });
+      await sendRun(reply, { run, encoder, stream: input.deltas, disconnect, streams });
       return reply;
     },
   });

@@ -47,16 +47,16 @@ export interface AgentRun {
  * Does a run: asks the model, runs the tools it calls, and repeats until it answers with text, within the limits.
  * Never throws; the last thing it emits is exactly one terminal event, after an `item.done` for every item begun.
  */
-export async function runAgent(run: AgentRun): Promise<void> {
+export function runAgent(run: AgentRun): Promise<void> {
   const agent = new Agent(run);
   run.emit({ type: "run.started" });
-  try {
-    const reason = await agent.steps();
-    run.emit({ type: "run.completed", reason, ...agent.totals });
-  } catch (error) {
-    agent.transcript.closeOpen();
-    run.emit(agent.ending(run.signal.aborted ? run.signal.reason : error));
-  }
+  return agent.steps().then(
+    (reason) => run.emit({ type: "run.completed", reason, ...agent.totals }),
+    (error: unknown) => {
+      agent.transcript.closeOpen();
+      run.emit(agent.ending(run.signal.aborted ? run.signal.reason : error));
+    },
+  );
 }
 
 const NO_NAMES: ReadonlySet<string> = new Set();

@@ -41,7 +41,8 @@ export function handleError(
 ): void {
   const failure = error instanceof ApiError ? error.failure : failureOfHttp(error);
   // Our own faults are for the log, and only for it.
-  if (failure.code === "internal_error") request.log.error({ err: error }, "internal error");
+  if (failure.code === "internal_error")
+    request.log.error({ err: error, requestId: request.id }, "internal error");
   sendFailure(reply, failure);
 }
 

@@ -53,6 +53,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     forceCloseConnections: "idle",
     return503OnClosing: false,
     requestIdHeader: false,
+    // One logger for all: a child for each request costs every request, and only faults are logged.
+    childLoggerFactory: (logger) => logger,
     genReqId: (request) => requestId(request.headers["x-request-id"], options.nextId),
     clientErrorHandler: (error, socket) => refuseSocket(error, socket),
     frameworkErrors: (error, request, reply) => handleError(error, request, reply),
