@@ -16,11 +16,12 @@ export interface ChatTerms {
 
 /**
  * What a chat request asks the agent to do.
- * @throws ApiError 400 for a tool choice that speaks of no tool.
+ * @throws ApiError 400 for messages that say nothing, and for a tool choice that speaks of no tool.
  */
 export function decodeChat(request: ChatRequest, terms: ChatTerms): RunInput {
   const tools = terms.clientTools === "ignore" ? [] : toolSpecs(request);
   const { instructions, items } = decodeMessages(request.messages);
+  if (items.length === 0) throw invalidRequest("messages", "No user message found in 'messages'.");
   const { model, provider } = request;
   const background = terms.background;
   return {

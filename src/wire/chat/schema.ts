@@ -29,6 +29,10 @@ export type ContentPart = z.infer<typeof ContentPart>;
 
 const MAX_PARTS = 1_000;
 const Content = z.union([z.string(), z.array(ContentPart).max(MAX_PARTS)]);
+const UserContent = z.union([
+  z.string(),
+  z.array(ContentPart).min(1, "must have at least one part").max(MAX_PARTS),
+]);
 
 const ToolCall = z.object({
   id: z.string().min(1),
@@ -39,7 +43,7 @@ const ToolCall = z.object({
 /** One message of the conversation. */
 export const ChatMessage = z.discriminatedUnion("role", [
   z.object({ role: z.enum(["system", "developer"]), content: Content }),
-  z.object({ role: z.literal("user"), content: Content }),
+  z.object({ role: z.literal("user"), content: UserContent }),
   z.object({
     role: z.literal("assistant"),
     content: optional(Content),
@@ -59,7 +63,7 @@ const FunctionTool = z.object({
   }),
 });
 
-const NamedFunction = z.object({ type: z.literal("function"), function: z.object({ name: z.string() }) });
+const NamedFunction = z.object({ type: z.literal("function"), function: z.object({ name: FunctionName }) });
 
 const ToolChoice = z.union([
   z.enum(["none", "auto", "required"]),
@@ -89,8 +93,16 @@ const ResponseFormat = z.discriminatedUnion("type", [
 /** A refusal of something that OpenAI knows and an agent cannot do. */
 const unsupported = (message: string) => ({ error: message, params: { code: "unsupported_parameter" } });
 
-const Whole = z.number().refine(Number.isInteger, "must be a whole number");
-const Tokens = Whole.refine((value) => value >= 1, "must be at least 1");
+const Whole = z.int("must be a whole number");
+const Tokens = Whole.min(1, "must be at least 1");
+
+/** 64 bits, as OpenAI has it: more than JavaScript's whole numbers. */
+const Seed = z
+  .number()
+  .min(-(2 ** 63))
+  .max(2 ** 63)
+  .refine(Number.isInteger, "must be a whole number")
+  .meta({ type: "integer" });
 
 /** The body of a chat completion request. */
 export const ChatRequest = z
@@ -104,7 +116,7 @@ export const ChatRequest = z
     presence_penalty: optional(z.number().min(-2).max(2)),
     frequency_penalty: optional(z.number().min(-2).max(2)),
     stop: optional(z.union([z.string(), z.array(z.string()).max(4, "has more than 4 sequences")])),
-    seed: optional(Whole),
+    seed: optional(Seed),
     max_tokens: optional(Tokens),
     max_completion_tokens: optional(Tokens),
     n: optional(Tokens.refine((n) => n <= 1, unsupported("an agent gives one answer; use n: 1"))),
