@@ -58,9 +58,13 @@ export class Streams {
     const now = performance.now();
     for (const stream of this.#open) {
       const silence = now - stream.lastWrite;
-      if (stream.behind && silence > this.#times.writeTimeoutMs) stream.cut();
-      // A sweep early rather than late: readers count the seconds.
-      else if (silence >= this.#times.keepaliveMs - intervalMs) stream.write(SSE_KEEPALIVE);
+      // No comment for a reader that takes nothing: it would count as a write, and the timeout would never come.
+      if (stream.behind) {
+        if (silence > this.#times.writeTimeoutMs) stream.cut();
+      } else if (silence >= this.#times.keepaliveMs - intervalMs) {
+        // A sweep early rather than late: readers count the seconds.
+        stream.write(SSE_KEEPALIVE);
+      }
     }
   }
 }
@@ -111,8 +115,8 @@ export class EventStream {
   flush(): void {
     this.#scheduled = false;
     const frames = this.#buffer;
-    if (frames === "" || this.#response.destroyed) return;
     this.#buffer = "";
+    if (frames === "" || this.#response.destroyed) return;
     this.lastWrite = performance.now();
     if (this.#response.write(frames) || this.#blocked) return;
     this.#blocked = true;
