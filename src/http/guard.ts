@@ -57,10 +57,10 @@ function isAllowedName(name: string | undefined, names: ReadonlySet<string>, loo
   if (name === undefined) return false;
   if (names.has(name) || isIP(name.replace(/^\[|\]$/g, "")) !== 0) return true;
   // Inside a container network, the other services call us by a bare name.
-  return !loopback && !name.includes(".");
+  return !loopback && /^[\w-]+$/.test(name);
 }
 
 /** A page that this server itself served, directly or behind a TLS proxy. */
 function isOwn(origin: string, host: string | undefined): boolean {
-  return origin === `http://${host}` || origin === `https://${host}`;
+  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
 }
