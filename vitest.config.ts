@@ -2,8 +2,25 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["tests/**/*.test.ts"],
-    exclude: ["tests/faults/**"],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "server",
+          include: ["tests/**/*.test.ts"],
+          exclude: ["tests/faults/**", "tests/e2e/process/**"],
+        },
+      },
+      // The real process runs from dist/, which is built before the first of these.
+      {
+        extends: true,
+        test: {
+          name: "process",
+          include: ["tests/e2e/process/**/*.test.ts"],
+          globalSetup: "tests/helpers/build.ts",
+        },
+      },
+    ],
     testTimeout: 15_000,
     hookTimeout: 15_000,
     pool: "threads",

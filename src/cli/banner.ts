@@ -13,11 +13,7 @@ export interface BannerFacts {
 
 /** What a person sees after the start: where the server is, what answers, and a line to try. A key shows only when it is new. */
 export function banner({ config, key, url, model, reason }: BannerFacts): string {
-  const envFile = config.home.envFile;
-  const shown = key.created
-    ? `${key.value}   (new, shown only now; it lies in ${envFile})`
-    : `as in ${envFile} or API_SERVER_KEY`;
-  const bearer = key.created ? key.value : `$API_SERVER_KEY`;
+  const { shown, bearer } = keyFacts(config, key);
   return `
   hermes-api-server ${VERSION}
 
@@ -38,4 +34,22 @@ export function banner({ config, key, url, model, reason }: BannerFacts): string
   Ctrl-C stops the server.
 
 `;
+}
+
+/** How the key is shown, and how the line to try gets it: it must work as it stands, at the first start and later. */
+function keyFacts(
+  { home, keyFrom }: Config,
+  { created, value }: ServerKey,
+): { shown: string; bearer: string } {
+  const { envFile, configFile } = home;
+  if (created) return { shown: `${value}   (new, shown only now; it lies in ${envFile})`, bearer: value };
+  if (keyFrom === "env-file") {
+    const quoted = `'${envFile.replaceAll("'", "'\\''")}'`;
+    return { shown: `as in ${envFile}`, bearer: `$(. ${quoted}; echo "$API_SERVER_KEY")` };
+  }
+  const shown =
+    keyFrom === "config-file"
+      ? `as in ${configFile}; export it as API_SERVER_KEY first`
+      : "as in API_SERVER_KEY";
+  return { shown, bearer: "$API_SERVER_KEY" };
 }

@@ -13,6 +13,8 @@ export interface Config {
   settings: Settings;
   /** Absolute path of the only directory that file tools may touch. */
   workspace: string;
+  /** Where the server's own key was found; undefined when there is none yet. */
+  keyFrom: "environment" | "env-file" | "config-file" | undefined;
   /** Keys of well-known upstreams, by preset name. */
   upstreams: Readonly<Record<string, UpstreamKey>>;
   /** The process's environment; commands of the agent get only what the sandbox lets through. */
@@ -85,7 +87,9 @@ export function loadConfig(options: LoadOptions = {}): Config {
   const processEnv = { ...(options.env ?? process.env), ...options.flags };
   const cwd = options.cwd ?? process.cwd();
   const home = homeOf(processEnv, options.profile);
-  const env = { ...readEnvFile(home.envFile), ...withoutEmpty(processEnv) };
+  const kept = readEnvFile(home.envFile);
+  const given = withoutEmpty(processEnv);
+  const env = { ...kept, ...given };
   const warnings: string[] = [];
   const raw = readYaml(home, warnings);
   const origins = applyEnvironment(raw, env);
@@ -95,10 +99,17 @@ export function loadConfig(options: LoadOptions = {}): Config {
     home,
     settings: Object.freeze(settings),
     workspace: isAbsolute(workspace) ? workspace : resolve(cwd, workspace),
+    keyFrom: keySource([given, kept], settings),
     upstreams: upstreamKeys(env),
     environment: processEnv,
     warnings,
   });
+}
+
+function keySource([given, kept]: Record<string, string>[], { server }: Settings): Config["keyFrom"] {
+  if (given?.["API_SERVER_KEY"] !== undefined) return "environment";
+  if (kept?.["API_SERVER_KEY"] !== undefined) return "env-file";
+  return server.key === undefined ? undefined : "config-file";
 }
 
 function homeOf(env: NodeJS.ProcessEnv, profile: string | undefined): Home {
