@@ -186,6 +186,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ignore: ["src/tools"],
   zod: [
     "src/domain",
+    "src/lib",
     "src/wire",
     "src/http",
     "src/config",
