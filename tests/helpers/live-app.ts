@@ -1,15 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
-import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
-import { type App, createApp } from "../../src/app.ts";
-import { loadConfig } from "../../src/config/load.ts";
-import { temporaryDirectory } from "./directory.ts";
+import type { App } from "../../src/app.ts";
 import { FakeUpstream } from "./fake-upstream/fake-upstream.ts";
 import type { Script } from "./fake-upstream/script.ts";
-
-/** The key that clients of a live server send. */
-export const LIVE_KEY = "hermes-live-key-0123456789";
+import { openTestApp, TEST_KEY } from "./test-app.ts";
 
 /** What a live server is started with. */
 export interface LiveOptions {
@@ -38,20 +31,10 @@ export interface Live {
 
 /** Starts both; they end with the test. */
 export async function startLive(script: Script = [], options: LiveOptions = {}): Promise<Live> {
-  const directory = await temporaryDirectory();
-  const [home, workspace] = [join(directory, "home"), join(directory, "workspace")];
-  await mkdir(home);
-  await mkdir(workspace);
-  for (const [path, text] of Object.entries(options.files ?? {})) {
-    await mkdir(dirname(join(workspace, path)), { recursive: true });
-    await writeFile(join(workspace, path), text);
-  }
-  if (options.yaml !== undefined) await writeFile(join(home, "config.yaml"), options.yaml);
   const upstream = await FakeUpstream.start(script);
+  onTestFinished(() => upstream.close());
   const protocol = options.protocol ?? "chat-completions";
   const env = {
-    HERMES_HOME: home,
-    PATH: process.env["PATH"] ?? "",
     LOG_LEVEL: "silent",
     LLM_PROVIDER: protocol,
     ...(protocol !== "demo" && {
@@ -61,14 +44,11 @@ export async function startLive(script: Script = [], options: LiveOptions = {}):
     }),
     ...options.env,
   };
-  const app = await createApp(loadConfig({ env, cwd: workspace }), LIVE_KEY);
-  await app.http.listen({ host: "127.0.0.1", port: 0 });
-  onTestFinished(async () => {
-    await app.close();
-    await upstream.close();
-  });
-  const origin = `http://127.0.0.1:${(app.http.server.address() as AddressInfo).port}`;
-  return { app, upstream, origin, baseURL: `${origin}/v1`, apiKey: LIVE_KEY, home, workspace };
+  const { files, yaml: config } = options;
+  const opened = await openTestApp({ env, ...(files && { files }), ...(config && { config }) });
+  const origin = await opened.listen();
+  const { app, home, workspace } = opened;
+  return { app, upstream, origin, baseURL: `${origin}/v1`, apiKey: TEST_KEY, home, workspace };
 }
 
 /** A raw request to a live server, with its key. */

@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { OPERATIONS } from "../helpers/contract.ts";
+import { openTestApp, type TestRequest } from "../helpers/test-app.ts";
+
+/** One good request for each documented operation. */
+const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest]>> = {
+  health: ["/v1/health"],
+  ready: ["/ready"],
+  detailedHealth: ["/health/detailed"],
+  capabilities: ["/v1/capabilities"],
+  listToolsets: ["/v1/toolsets"],
+  listModels: ["/v1/models"],
+  retrieveModel: ["/v1/models/hermes-agent"],
+  createChatCompletion: [
+    "/v1/chat/completions",
+    { body: { model: "hermes-agent", messages: [{ role: "user", content: "Hello?" }] } },
+  ],
+};
+
+test("every documented operation is asked here", () => {
+  expect(Object.keys(REQUESTS).sort()).toEqual([...OPERATIONS].sort());
+});
+
+test.each(Object.entries(REQUESTS))("%s answers as openapi.yaml says", async (_id, [url, request]) => {
+  const { ask } = await openTestApp();
+  expect((await ask(url, request)).status).toBe(200);
+});
+
+test.each(
+  Object.entries(REQUESTS).filter(([, [url]]) => url.startsWith("/v1/")),
+)("%s answers the same without /v1", async (_id, [url, request]) => {
+  const { ask } = await openTestApp();
+  expect((await ask(url.slice("/v1".length), request)).status).toBe(200);
+});
+
+test.each(
+  Object.entries(REQUESTS).filter(([id]) => id !== "health" && id !== "ready"),
+)("%s needs the key", async (_id, [url, request]) => {
+  const { ask } = await openTestApp();
+  const answer = await ask(url, { ...request, headers: { authorization: undefined } });
+  expect(answer.status).toBe(401);
+  expect(answer.headers["www-authenticate"]).toMatch(/^Bearer/);
+  expect(answer.json().error).toMatchObject({ type: "invalid_request_error", code: "invalid_api_key" });
+});
+
+test.each([["/health"], ["/v1/health"], ["/ready"]])("%s is open to all and tells nothing", async (url) => {
+  const { ask, home, workspace } = await openTestApp();
+  const answer = await ask(url, { headers: { authorization: undefined } });
+  expect(answer.status).toBe(200);
+  expect(answer.text).not.toContain(home);
+  expect(answer.text).not.toContain(workspace);
+  expect(Object.keys(answer.json())).toEqual(
+    url === "/ready" ? ["status"] : ["status", "platform", "version"],
+  );
+});
