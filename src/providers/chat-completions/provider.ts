@@ -26,7 +26,7 @@ export function createChatCompletionsProvider(options: ChatCompletionsOptions): 
   const endpoint = createEndpoint(options);
   const wire = {
     openai: OPENAI_HOST.test(endpoint.url.hostname),
-    toolTexts: new WeakMap<ToolSpec, string>(),
+    toolTexts: new WeakMap<ToolSpec | readonly ToolSpec[], string>(),
     jsonText: createJsonTexts(),
   };
   return {

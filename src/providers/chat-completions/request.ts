@@ -26,8 +26,8 @@ type Params = { [Name in keyof ChatCompletionCreateParams]?: unknown };
 export interface RequestOptions {
   /** The upstream is OpenAI itself, which renamed a field. */
   openai: boolean;
-  /** The wire form of tools that were sent before. */
-  toolTexts: WeakMap<ToolSpec, string>;
+  /** The wire form of tools, and of whole lists of them, that were sent before. */
+  toolTexts: WeakMap<ToolSpec | readonly ToolSpec[], string>;
   /** Makes JSON of long texts, and remembers it. */
   jsonText(text: string): string;
 }
@@ -35,10 +35,7 @@ export interface RequestOptions {
 /** The JSON body of one call. */
 export function requestBody(request: ModelRequest, options: RequestOptions): string {
   const head = `{"model":${JSON.stringify(request.model)},"messages":[${messages(request, options)}]`;
-  const tools =
-    request.tools.length === 0
-      ? ""
-      : `,"tools":[${request.tools.map((tool) => toolJson(tool, options.toolTexts)).join(",")}]`;
+  const tools = request.tools.length === 0 ? "" : `,"tools":[${toolsJson(request.tools, options.toolTexts)}]`;
   const rest = JSON.stringify(settings(request, options.openai)).slice(1);
   return rest === "}" ? `${head}${tools}}` : `${head}${tools},${rest}`;
 }
@@ -87,11 +84,20 @@ function responseFormat(format: OutputFormat): ChatCompletionCreateParams["respo
   return { type, json_schema: schema };
 }
 
-function toolJson(tool: ToolSpec, toolTexts: WeakMap<ToolSpec, string>): string {
-  let text = toolTexts.get(tool);
+/** Most runs offer the same list in every step: it is joined once, as it is several KB long. */
+function toolsJson(tools: readonly ToolSpec[], texts: RequestOptions["toolTexts"]): string {
+  return remembered(texts, tools, () => tools.map((tool) => toolJson(tool, texts)).join(","));
+}
+
+function toolJson(tool: ToolSpec, texts: RequestOptions["toolTexts"]): string {
+  return remembered(texts, tool, () => JSON.stringify({ type: "function", function: tool }));
+}
+
+function remembered<Key extends object>(texts: WeakMap<Key, string>, key: Key, make: () => string): string {
+  let text = texts.get(key);
   if (text === undefined) {
-    text = JSON.stringify({ type: "function", function: tool });
-    toolTexts.set(tool, text);
+    text = make();
+    texts.set(key, text);
   }
   return text;
 }
@@ -108,7 +114,14 @@ function messages(request: ModelRequest, options: RequestOptions): string {
     else texts.push(toJson(otherMessage(items[i] as ItemBody)));
     i = Math.max(end, results, i + 1);
   }
-  return texts.join(",");
+  return joined(texts);
+}
+
+/** By adding, not by `join`, which would copy every text once more: the body is made flat when it is sent. */
+function joined(texts: readonly string[]): string {
+  let all = texts[0] ?? "";
+  for (let i = 1; i < texts.length; i++) all += `,${texts[i]}`;
+  return all;
 }
 
 const toJson = (message: ChatCompletionMessageParam): string => JSON.stringify(message);
@@ -121,7 +134,9 @@ function systemMessage({ core, instructions = "" }: ModelRequest, { jsonText }: 
   const bare = [core === "" ? "" : jsonText(core), instructions === "" ? "" : JSON.stringify(instructions)]
     .filter((json) => json !== "")
     .map((json) => json.slice(1, -1));
-  return bare.length === 0 ? [] : [`{"role":"system","content":"${bare.join("\\n\\n")}"}`];
+  const [text, more] = bare;
+  if (text === undefined) return [];
+  return [`{"role":"system","content":"${text}${more === undefined ? "" : `\\n\\n${more}`}"}`];
 }
 
 function lastUserMessage(items: readonly ItemBody[]): number {
