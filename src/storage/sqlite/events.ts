@@ -16,8 +16,35 @@ type PackedDeltas = [
 ];
 
 interface EventRow {
+  batch: number;
   kind: number;
   payload: string;
+}
+
+/** Events that happened together, as they are stored. */
+export interface PackedEvents {
+  /** Commits of one run in their order. */
+  batch: number;
+  lastSeq: number;
+  /** All but the deltas, as a JSON array. */
+  facts: string;
+  deltas: string | undefined;
+}
+
+const NO_FACTS = "[]";
+/** The batch of a run's first commit, whose facts lie in the run's own row. */
+const FIRST_BATCH = 0;
+
+/** Makes rows of events. */
+export function packEvents(events: readonly AgentEvent[]): PackedEvents {
+  const deltas = events.filter((event) => event.type === "item.delta");
+  const facts = deltas.length === 0 ? events : events.filter((event) => event.type !== "item.delta");
+  return {
+    batch: events[0]?.seq ?? FIRST_BATCH,
+    lastSeq: events.at(-1)?.seq ?? 0,
+    facts: JSON.stringify(facts),
+    deltas: deltas.length === 0 ? undefined : JSON.stringify(pack(deltas)),
+  };
 }
 
 /** The log of each run. Facts and deltas lie apart, so that a transcript is read without parsing a single delta. */
@@ -30,32 +57,29 @@ export class EventTable {
     this.#insert = db.prepare<[string, number, number, number, string]>(
       "INSERT INTO events (run_id, batch, kind, last_seq, payload) VALUES (?, ?, ?, ?, ?)",
     );
-    this.#range = db.prepare<[string, number], EventRow & { batch: number }>(
-      "SELECT batch, kind, payload FROM events WHERE run_id = ? AND last_seq > ? ORDER BY batch, kind",
+    this.#range = db.prepare<{ run: string; after: number }, EventRow>(
+      `SELECT ${FIRST_BATCH} AS batch, ${FACTS} AS kind, facts AS payload FROM runs WHERE id = :run
+       UNION ALL
+       SELECT batch, kind, payload FROM events WHERE run_id = :run AND last_seq > :after ORDER BY batch, kind`,
     );
-    this.#facts = db.prepare<[string], { payload: string }>(
-      `SELECT payload FROM events WHERE run_id = ? AND kind = ${FACTS} ORDER BY batch`,
+    this.#facts = db.prepare<{ run: string }, { payload: string }>(
+      `SELECT ${FIRST_BATCH} AS batch, facts AS payload FROM runs WHERE id = :run
+       UNION ALL
+       SELECT batch, payload FROM events WHERE run_id = :run AND kind = ${FACTS} ORDER BY batch`,
     );
   }
 
   /** Stores events that happened together. */
-  write(runId: string, events: readonly AgentEvent[]): void {
-    const first = events[0];
-    const last = events.at(-1);
-    if (first === undefined || last === undefined) return;
-    const deltas = events.filter((event) => event.type === "item.delta");
-    if (deltas.length < events.length) {
-      const facts = deltas.length === 0 ? events : events.filter((event) => event.type !== "item.delta");
-      this.#insert.run(runId, first.seq, FACTS, last.seq, JSON.stringify(facts));
-    }
-    if (deltas.length > 0) this.#insert.run(runId, first.seq, DELTAS, last.seq, JSON.stringify(pack(deltas)));
+  write(runId: string, { batch, lastSeq, facts, deltas }: PackedEvents): void {
+    if (facts !== NO_FACTS) this.#insert.run(runId, batch, FACTS, lastSeq, facts);
+    if (deltas !== undefined) this.#insert.run(runId, batch, DELTAS, lastSeq, deltas);
   }
 
   /** Events after a cursor, whole commits at a time, in order of `seq`. */
   read(runId: RunId, { afterSeq, limit }: EventRange): AgentEvent[] {
     const events: AgentEvent[] = [];
     let batch: number | undefined;
-    for (const row of this.#range.iterate(runId, afterSeq)) {
+    for (const row of this.#range.iterate({ run: runId, after: afterSeq })) {
       if (row.batch !== batch && events.length >= limit) break;
       batch = row.batch;
       const parsed =
@@ -67,8 +91,13 @@ export class EventTable {
 
   /** All events of a run except its deltas. */
   facts(runId: string): AgentEvent[] {
-    return this.#facts.all(runId).flatMap((row) => JSON.parse(row.payload) as AgentEvent[]);
+    return this.#facts.all({ run: runId }).flatMap((row) => JSON.parse(row.payload) as AgentEvent[]);
   }
+}
+
+/** What remains of a run's first commit when its facts are stored in the run's row. */
+export function afterFirstFacts(packed: PackedEvents): PackedEvents {
+  return { ...packed, batch: FIRST_BATCH, facts: NO_FACTS };
 }
 
 function pack(deltas: readonly EventOf<"item.delta">[]): PackedDeltas[] {

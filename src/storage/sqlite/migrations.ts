@@ -4,7 +4,9 @@
  */
 export const MIGRATIONS: readonly string[] = [
   `
-  -- Ids begin with their time, so rows are appended at the right edge of the tree.
+  -- \`facts\` is the log of the commit that made the row: most runs are over by then and need no other row. A table
+  -- with rowids, since long rows in a WITHOUT ROWID tree spill into overflow pages, which nearly doubles a commit.
+  -- Ids begin with their time, so both trees grow at their right edge.
   CREATE TABLE runs (
     id TEXT PRIMARY KEY,
     owner TEXT NOT NULL,
@@ -17,13 +19,13 @@ export const MIGRATIONS: readonly string[] = [
     expires_at INTEGER,
     reserved_seq INTEGER NOT NULL,
     usage TEXT,
-    data TEXT NOT NULL
-  ) WITHOUT ROWID;
+    data TEXT NOT NULL,
+    facts TEXT NOT NULL
+  );
   CREATE INDEX runs_unfinished ON runs (id) WHERE status IN ('queued', 'running');
   CREATE INDEX runs_expiry ON runs (expires_at) WHERE expires_at IS NOT NULL;
 
-  -- One row per commit and kind: facts (kind 0) as a JSON array of events, deltas (kind 1) packed. A table with
-  -- rowids, since long payloads in a WITHOUT ROWID tree spill into overflow pages, which nearly doubles a commit.
+  -- The rest of the log. One row per commit and kind: facts (kind 0) as a JSON array of events, deltas (kind 1) packed.
   CREATE TABLE events (
     run_id TEXT NOT NULL,
     batch INTEGER NOT NULL,

@@ -26,8 +26,8 @@ export class RunTable {
 
   constructor(db: Db) {
     this.#insert = db.prepare<unknown[]>(
-      `INSERT INTO runs (id, owner, surface, status, session_id, parent_run, created_at, ended_at, expires_at, reserved_seq, usage, data)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO runs (id, owner, surface, status, session_id, parent_run, created_at, ended_at, expires_at, reserved_seq, usage, data, facts)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#update = db.prepare<unknown[]>(
       `UPDATE runs SET status = ?, ended_at = ?, expires_at = coalesce(?, expires_at), reserved_seq = ?, usage = ? WHERE id = ?`,
@@ -46,7 +46,9 @@ export class RunTable {
     this.#deleteEvents = db.prepare<[string]>("DELETE FROM events WHERE run_id = ?");
   }
 
-  write({ run, created, status, reservedSeq, endedAt, usage, expiresAt }: RunWrite): void {
+  /** `facts`: what its log says so far, for a run that is new. */
+  write(write: RunWrite, facts: string): void {
+    const { run, created, status, reservedSeq, endedAt, usage, expiresAt } = write;
     const usageText = usage === undefined ? null : JSON.stringify(usage);
     const ended = endedAt ?? null;
     const expires = expiresAt ?? null;
@@ -70,6 +72,7 @@ export class RunTable {
       reservedSeq,
       usageText,
       data,
+      facts,
     );
   }
 

@@ -3,7 +3,7 @@ import type { RunId } from "../../domain/id.ts";
 import type { Item } from "../../domain/item.ts";
 import type { RunWrite, Store } from "../store.ts";
 import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
-import { EventTable } from "./events.ts";
+import { afterFirstFacts, EventTable, packEvents } from "./events.ts";
 import { RunTable } from "./runs.ts";
 import { SessionTable } from "./sessions.ts";
 
@@ -88,8 +88,9 @@ class SqliteStore implements Store {
   }
 
   #write(write: RunWrite): void {
-    this.#runs.write(write);
-    this.#events.write(write.run.id, write.events);
+    const packed = packEvents(write.events);
+    this.#runs.write(write, packed.facts);
+    this.#events.write(write.run.id, write.created ? afterFirstFacts(packed) : packed);
     const { sessionId } = write.run;
     if (write.created && sessionId !== undefined) this.#sessions.advance(sessionId, write.run);
   }
