@@ -57,7 +57,7 @@ export interface App {
 
 /**
  * Puts the server together; nothing else in the program knows how. Two of them in one process share nothing.
- * @throws StorageError when the database cannot be used; Error for a model configuration that cannot work.
+ * @throws StorageError when the database cannot be used; UpstreamError for a model configuration that cannot work.
  */
 export async function createApp(config: Config, key: string, overrides: Overrides = {}): Promise<App> {
   const { settings, home } = config;
@@ -144,7 +144,10 @@ function policyOf(config: Config, secrets: readonly string[]): Policy {
   };
 }
 
-/** The models of a configuration; nothing is asked or connected before the first use. */
+/**
+ * The models of a configuration; nothing is asked or connected before the first use.
+ * @throws UpstreamError for a configuration that leads to no model.
+ */
 export function openModels({ settings, upstreams, home }: Config, provider?: Provider): Models {
   const { llm, server } = settings;
   const configured: UpstreamSettings = {

@@ -2,9 +2,11 @@ import type { AddressInfo } from "node:net";
 import { type App, createApp } from "./app.ts";
 import { banner } from "./cli/banner.ts";
 import { createLogStream } from "./cli/log.ts";
+import { ConfigError } from "./config/error.ts";
 import { ensureServerKey, keyWarning, type ServerKey } from "./config/key.ts";
-import { type Config, ConfigError, type LoadOptions, loadConfig, secretsOf } from "./config/load.ts";
+import { type Config, type LoadOptions, loadConfig, secretsOf } from "./config/load.ts";
 import { DEMO_HINT } from "./providers/demo.ts";
+import { UpstreamError } from "./providers/upstream.ts";
 import { StorageError } from "./storage/store.ts";
 
 /** Exit codes, as sysexits.h has them. */
@@ -23,36 +25,26 @@ export class StartError extends Error {
 /**
  * Reads the configuration, starts the server and says how to use it. Ends the process on SIGTERM and SIGINT, after
  * running work was given its time.
- * @throws StartError when it cannot start.
+ * @throws ConfigError, UpstreamError, StorageError and StartError when it cannot start.
  */
 export async function serve(options: LoadOptions): Promise<void> {
-  const { config, key } = configure(options);
+  const config = loadConfig(options);
+  const key = ensureServerKey(config);
   const stream = createLogStream({
     pretty: process.stdout.isTTY,
     secrets: [key.value, ...secretsOf(config)],
   });
-  const app = await open(config, key, stream);
+  const app = await createApp(config, key.value, { log: { level: config.settings.log.level, stream } });
   const url = await listen(app, config);
   handleSignals(app);
   await announce(app, { config, key, url });
 }
 
-function configure(options: LoadOptions): { config: Config; key: ServerKey } {
-  try {
-    const config = loadConfig(options);
-    return { config, key: ensureServerKey(config) };
-  } catch (error) {
-    throw error instanceof ConfigError ? new StartError(error.message, EXIT.config) : error;
-  }
-}
-
-async function open(config: Config, key: ServerKey, stream: { write(line: string): void }): Promise<App> {
-  try {
-    return await createApp(config, key.value, { log: { level: config.settings.log.level, stream } });
-  } catch (error) {
-    if (error instanceof StorageError) throw new StartError(error.message, EXIT.unavailable);
-    throw error;
-  }
+/** What is known to keep a server from starting, as a reason with its exit code; anything else as it is. */
+export function startErrorOf(error: unknown): unknown {
+  if (error instanceof ConfigError || error instanceof UpstreamError)
+    return new StartError(error.message, EXIT.config);
+  return error instanceof StorageError ? new StartError(error.message, EXIT.unavailable) : error;
 }
 
 async function listen(app: App, { settings }: Config): Promise<string> {

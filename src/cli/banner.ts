@@ -14,10 +14,11 @@ export interface BannerFacts {
 /** What a person sees after the start: where the server is, what answers, and a line to try. A key shows only when it is new. */
 export function banner({ config, key, url, model, reason }: BannerFacts): string {
   const { shown, bearer } = keyFacts(config, key);
+  const here = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
   return `
   hermes-api-server ${VERSION}
 
-  base URL    ${url}/v1
+  base URL    ${here}/v1${here === url ? "" : "   (and under every other address of this machine)"}
   API key     ${shown}
   model       ${model}   (${reason})
   workspace   ${config.workspace}
@@ -25,7 +26,7 @@ export function banner({ config, key, url, model, reason }: BannerFacts): string
 
   Try it:
 
-  curl ${url}/v1/chat/completions \\
+  curl ${quoted(`${here}/v1/chat/completions`)} \\
     -H "Authorization: Bearer ${bearer}" \\
     -H "Content-Type: application/json" \\
     -d '{"messages":[{"role":"user","content":"List the files here"}]}'
@@ -44,12 +45,16 @@ function keyFacts(
   const { envFile, configFile } = home;
   if (created) return { shown: `${value}   (new, shown only now; it lies in ${envFile})`, bearer: value };
   if (keyFrom === "env-file") {
-    const quoted = `'${envFile.replaceAll("'", "'\\''")}'`;
-    return { shown: `as in ${envFile}`, bearer: `$(. ${quoted}; echo "$API_SERVER_KEY")` };
+    return { shown: `as in ${envFile}`, bearer: `$(. ${quoted(envFile)}; echo "$API_SERVER_KEY")` };
   }
   const shown =
     keyFrom === "config-file"
       ? `as in ${configFile}; export it as API_SERVER_KEY first`
       : "as in API_SERVER_KEY";
   return { shown, bearer: "$API_SERVER_KEY" };
+}
+
+/** As one word of a POSIX shell, whatever is in it. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }

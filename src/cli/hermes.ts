@@ -81,13 +81,14 @@ async function run(
   profile: string | undefined,
 ): Promise<void> {
   const options = { flags, ...(profile !== undefined && { profile }) };
-  const { StartError, serve } = await import("../main.ts");
+  const { EXIT, StartError, serve, startErrorOf } = await import("../main.ts");
   try {
     if (command === "serve") await serve(options);
     else await (await import("./models.ts")).printModels(options);
   } catch (error) {
-    if (error instanceof StartError) fail(error.message, error.exitCode);
-    else if (command === "models") fail((error as Error).message, 1);
+    const known = startErrorOf(error);
+    if (known instanceof StartError) fail(known.message, known.exitCode);
+    else if (command === "models") fail((error as Error).message, EXIT.failure);
     else throw error;
   }
 }

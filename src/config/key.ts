@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Config, ConfigError } from "./load.ts";
+import { ConfigError } from "./error.ts";
+import type { Config } from "./load.ts";
 
 /** The bearer key that clients must send, and whether it was made just now. */
 export interface ServerKey {
@@ -15,6 +16,9 @@ const MIN_KEY_LENGTH = 16;
 const PLACEHOLDERS =
   /^(\*{1,3}|changeme|your[-_]api[-_]key|your_api_key_here|placeholder|example|dummy|null|none)$/i;
 
+/** What a header carries unchanged: printable ASCII, no white space at its ends. */
+const SENDABLE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
+
 /** Whether only this machine can reach an address to listen on. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
@@ -22,18 +26,22 @@ export function isLoopback(host: string): boolean {
 
 /**
  * The configured key, or on loopback a new one, stored in the home's `.env` for this user only.
- * @throws ConfigError when the server would be reachable from outside with no key or a weak one.
+ * @throws ConfigError when the server would be reachable from outside with no key or a weak one, and for a key that no
+ * client could send.
  */
 export function ensureServerKey(config: Config): ServerKey {
   const { host, key } = config.settings.server;
   const cure = `Set API_SERVER_KEY in ${config.home.envFile}, for example to the output of: openssl rand -hex 32`;
-  if (isLoopback(host)) {
-    return key === undefined || key.trim() === "" ? createKey(config) : { value: key, created: false };
-  }
   if (key === undefined || key.trim() === "") {
+    if (isLoopback(host)) return createKey(config);
     throw new ConfigError(`Listening on ${host} needs a key of its own, since others can reach it. ${cure}`);
   }
-  if (key.length < MIN_KEY_LENGTH || PLACEHOLDERS.test(key)) {
+  if (!SENDABLE.test(key)) {
+    throw new ConfigError(
+      `The API key has characters that no HTTP header carries. Use letters, digits and signs of ASCII. ${cure}`,
+    );
+  }
+  if (!isLoopback(host) && (key.length < MIN_KEY_LENGTH || PLACEHOLDERS.test(key))) {
     const fault = PLACEHOLDERS.test(key) ? "a placeholder" : `shorter than ${MIN_KEY_LENGTH} characters`;
     throw new ConfigError(`The API key is ${fault}, which is too weak to listen on ${host}. ${cure}`);
   }

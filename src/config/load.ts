@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from "node:fs";
-import { isAbsolute, resolve } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseEnv } from "node:util";
-import { parse as parseYaml } from "yaml";
-import type { z } from "zod";
-import { isJsonObject, type JsonObject } from "../lib/json.ts";
+import { bestIssue, type Issue, sayIssue } from "../lib/issue.ts";
+import { ConfigError } from "./error.ts";
 import { findHome, type Home } from "./profile.ts";
 import { Settings } from "./schema.ts";
+import { type RawSettings, readHomeFile, readYaml } from "./yaml.ts";
 
 /** What the server runs on; frozen. */
 export interface Config {
@@ -28,9 +28,6 @@ export interface UpstreamKey {
   apiKey: string;
   baseUrl: string | undefined;
 }
-
-/** A configuration that the server must not start with; the message says what to do. */
-export class ConfigError extends Error {}
 
 /** Every secret of a configuration: what must never be logged. */
 export function secretsOf({ settings, upstreams }: Config): string[] {
@@ -86,19 +83,20 @@ const UPSTREAMS: readonly [preset: string, prefix: string][] = [
 export function loadConfig(options: LoadOptions = {}): Config {
   const processEnv = { ...(options.env ?? process.env), ...options.flags };
   const cwd = options.cwd ?? process.cwd();
-  const home = homeOf(processEnv, options.profile);
+  const home = findHome(processEnv, options.profile);
   const kept = readEnvFile(home.envFile);
   const given = withoutEmpty(processEnv);
   const env = { ...kept, ...given };
   const warnings: string[] = [];
-  const raw = readYaml(home, warnings);
+  const { raw, serverPath, foreign } = readYaml(home.configFile);
+  if (foreign.length > 0)
+    warnings.push(`${home.configFile}: sections not used by this server: ${foreign.join(", ")}.`);
   const origins = applyEnvironment(raw, env);
-  const settings = parseSettings(raw, { home, origins, warnings });
-  const workspace = settings.workspace ?? cwd;
-  return Object.freeze({
+  const settings = parseSettings(raw, { home, serverPath, origins, warnings });
+  return freeze({
     home,
-    settings: Object.freeze(settings),
-    workspace: isAbsolute(workspace) ? workspace : resolve(cwd, workspace),
+    settings,
+    workspace: findWorkspace(home, settings.workspace, cwd),
     keyFrom: keySource([given, kept], settings),
     upstreams: upstreamKeys(env),
     environment: processEnv,
@@ -112,17 +110,23 @@ function keySource([given, kept]: Record<string, string>[], { server }: Settings
   return server.key === undefined ? undefined : "config-file";
 }
 
-function homeOf(env: NodeJS.ProcessEnv, profile: string | undefined): Home {
-  try {
-    return findHome(env, profile);
-  } catch (error) {
-    throw new ConfigError((error as Error).message);
+function freeze<Value>(value: Value): Value {
+  if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
+  return value;
+}
+
+/** The configured directory, relative ones from the directory of start. */
+function findWorkspace(home: Home, configured: string | undefined, cwd: string): string {
+  if (configured === undefined) return cwd;
+  const workspace = resolve(cwd, configured);
+  if (!existsSync(workspace) || !statSync(workspace).isDirectory()) {
+    throw new ConfigError(`${home.configFile}: workspace: ${workspace} is not a directory.`);
   }
+  return workspace;
 }
 
 function readEnvFile(file: string): Record<string, string> {
-  if (!existsSync(file)) return {};
-  return withoutEmpty(parseEnv(readFileSync(file, "utf8")));
+  return withoutEmpty(parseEnv(readHomeFile(file) ?? ""));
 }
 
 /** An empty variable is an unset one. */
@@ -130,65 +134,6 @@ function withoutEmpty(env: NodeJS.Dict<string>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(env).filter((entry): entry is [string, string] => Boolean(entry[1])),
   );
-}
-
-type RawSettings = Record<Exclude<Section, "workspace">, JsonObject> & { workspace?: unknown };
-
-const OUR_SECTIONS = ["llm", "agent", "approvals", "storage", "log"] as const;
-
-function readYaml(home: Home, warnings: string[]): RawSettings {
-  const raw: RawSettings = { server: {}, llm: {}, agent: {}, approvals: {}, storage: {}, log: {} };
-  if (!existsSync(home.configFile)) return raw;
-  const file = parseYamlFile(home.configFile);
-  const { gateway, platforms, workspace, ...rest } = file;
-  raw.server = serverSection(gateway, platforms);
-  if (workspace !== undefined && workspace !== null) raw.workspace = workspace;
-  for (const section of OUR_SECTIONS) {
-    const value = rest[section] ?? {};
-    if (!isJsonObject(value))
-      throw new ConfigError(`${home.configFile}: ${section} must be a section of settings.`);
-    raw[section] = withoutNull(value);
-  }
-  renameSetting(raw.agent, "max_turns", "max_steps");
-  const foreign = Object.keys(rest).filter((name) => !OUR_SECTIONS.some((section) => section === name));
-  if (foreign.length > 0)
-    warnings.push(`${home.configFile}: sections not used by this server: ${foreign.join(", ")}.`);
-  return raw;
-}
-
-/** The reference's name for a setting, where ours is not given too. */
-function renameSetting(section: JsonObject, theirs: string, ours: string): void {
-  if (!(theirs in section)) return;
-  section[ours] ??= section[theirs];
-  delete section[theirs];
-}
-
-function parseYamlFile(file: string): JsonObject {
-  let value: unknown;
-  try {
-    value = parseYaml(readFileSync(file, "utf8")) ?? {};
-  } catch (error) {
-    throw new ConfigError(`${file} is not valid YAML: ${(error as Error).message}`);
-  }
-  if (!isJsonObject(value)) throw new ConfigError(`${file} must hold sections of settings.`);
-  return value;
-}
-
-/** The reference's three places for the section, with or without `extra`; the first that exists is taken. */
-function serverSection(gateway: unknown, platforms: unknown): JsonObject {
-  const within = (value: unknown, key: string) => (isJsonObject(value) ? value[key] : undefined);
-  const section =
-    within(gateway, "api_server") ??
-    within(within(gateway, "platforms"), "api_server") ??
-    within(platforms, "api_server");
-  if (!isJsonObject(section)) return {};
-  const { extra, ...plain } = section;
-  return withoutNull(isJsonObject(extra) ? { ...extra, ...plain } : plain);
-}
-
-/** `key:` with nothing after it is an unset setting. */
-function withoutNull(section: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(section).filter(([, value]) => value !== null));
 }
 
 /** Puts variables over the file's settings and remembers, for error messages, which setting came from where. */
@@ -206,6 +151,8 @@ function applyEnvironment(raw: RawSettings, env: Record<string, string>): Map<st
 
 interface ParseContext {
   home: Home;
+  /** Where config.yaml has the section of the HTTP server. */
+  serverPath: string;
   origins: Map<string, string>;
   warnings: string[];
 }
@@ -225,8 +172,6 @@ function parseSettings(raw: RawSettings, context: ParseContext): Settings {
   return parseSettings(raw, context);
 }
 
-type Issue = z.core.$ZodIssue;
-
 function isForeignKey(issue: Issue, home: Home): boolean {
   return home.shared && issue.code === "unrecognized_keys" && SHARED_SECTIONS.has(issue.path[0] ?? "");
 }
@@ -240,13 +185,14 @@ function dropForeignKeys(raw: RawSettings, issue: Issue, warnings: string[]): vo
   );
 }
 
-function describe(issue: Issue, { home, origins }: ParseContext): string {
-  const path = issue.path.map(String);
-  const origin = origins.get(path.join("."));
-  if (path[0] === "server") path.splice(0, 1, "gateway", "api_server");
-  const where = origin ?? `${home.configFile}: ${path.join(".")}`;
-  if (issue.code !== "unrecognized_keys") return `${where}: ${issue.message}.`;
-  const keys = issue.keys.map((key) => [...path, key].join(".")).join(", ");
+function describe(first: Issue, { home, serverPath, origins }: ParseContext): string {
+  const issue = bestIssue(first);
+  const [section = "", key = "", ...rest] = issue.path.map(String);
+  const variable = origins.get(`${section}.${key}`);
+  const path = [section === "server" ? serverPath : section, key, ...rest].filter((name) => name !== "");
+  if (issue.code !== "unrecognized_keys")
+    return `${variable ?? `${home.configFile}: ${path.join(".")}`}: ${sayIssue(issue)}.`;
+  const keys = issue.keys.map((name) => [...path, name].join(".")).join(", ");
   return `${home.configFile}: there is no setting ${keys}. docs/guides/configuration.md lists them all.`;
 }
 
@@ -254,7 +200,11 @@ function upstreamKeys(env: Record<string, string>): Record<string, UpstreamKey> 
   const keys: Record<string, UpstreamKey> = {};
   for (const [preset, prefix] of UPSTREAMS) {
     const apiKey = env[`${prefix}_API_KEY`];
-    if (apiKey !== undefined) keys[preset] = { apiKey, baseUrl: env[`${prefix}_BASE_URL`] };
+    const baseUrl = env[`${prefix}_BASE_URL`];
+    if (apiKey === undefined) continue;
+    if (baseUrl !== undefined && !/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? ""))
+      throw new ConfigError(`${prefix}_BASE_URL: must be an http:// or https:// URL.`);
+    keys[preset] = { apiKey, baseUrl };
   }
   return keys;
 }

@@ -1,42 +1,88 @@
 import { z } from "zod";
 
+const Url = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" });
+
 /** One alias of `model_routes`. */
 export const ModelRoute = z.strictObject({
   model: z.string().min(1),
   provider: z.string().min(1).exactOptional(),
   api_key: z.string().min(1).exactOptional(),
-  base_url: z.url({ protocol: /^https?$/ }).exactOptional(),
+  base_url: Url.exactOptional(),
 });
 export type ModelRoute = z.infer<typeof ModelRoute>;
 
 /** A list, or a comma-separated text as environment variables have it. */
-const List = z.union([
-  z.array(z.string()),
-  z.string().transform((text) =>
-    text
-      .split(",")
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== ""),
-  ),
-]);
+const List = z.union(
+  [
+    z.array(z.string()),
+    z.string().transform((text) =>
+      text
+        .split(",")
+        .map((entry) => entry.trim())
+        .filter((entry) => entry !== ""),
+    ),
+  ],
+  "must be a list, or a text with commas",
+);
+
+/** A list whose entries all have one form; one that has another could never match anything. */
+const listOf = (form: RegExp, what: string) =>
+  List.pipe(
+    z.array(z.string().regex(form, { error: ({ input }) => `${JSON.stringify(input)} is not ${what}` })),
+  );
+const Origins = listOf(
+  /^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^\sA-Z/?#@]+)$/,
+  'an origin as browsers send it, for example "http://localhost:3000" (no path, no "/" at the end, lower case)',
+);
+const Hosts = listOf(
+  /^[\w.-]+(:\d{1,5})?$/,
+  'a host name, for example "agent.example.org" (no "https://", no path)',
+);
 
 /** A whole number, also as environment variables have it. */
-const Whole = z.union([z.int(), z.string().regex(/^\d+$/, "must be a whole number").transform(Number)]);
-const Seconds = z.union([
-  z.number(),
+const Whole = z
+  .union(
+    [z.int(), z.string().regex(/^\d+$/, "must be a whole number").transform(Number)],
+    "must be a whole number",
+  )
+  .pipe(z.int("must be a whole number").min(0, "must not be negative"));
+const Positive = Whole.pipe(z.int().min(1, "must be at least 1"));
+/** A cap; the reference takes a negative one for none as well. */
+const Cap = z.union([
   z
-    .string()
-    .regex(/^\d+(\.\d+)?$/, "must be a number")
-    .transform(Number),
+    .int()
+    .max(0)
+    .transform(() => 0),
+  Whole,
 ]);
-const Flag = z.union([
-  z.boolean(),
-  z
-    .string()
-    .regex(/^(1|0|true|false|yes|no|on|off)$/i, "must be true or false")
-    .transform((text) => /^(1|true|yes|on)$/i.test(text)),
-]);
-const Port = Whole.pipe(z.int().min(0).max(65_535));
+/** Longer than a timer can wait; a longer one would end at once. */
+const MAX_SECONDS = 2_000_000;
+const Seconds = z
+  .union(
+    [
+      z.number(),
+      z
+        .string()
+        .regex(/^\d+(\.\d+)?$/, "must be a number")
+        .transform(Number),
+    ],
+    "must be a number",
+  )
+  .pipe(
+    z.number().min(0, "must not be negative").max(MAX_SECONDS, `must be at most ${MAX_SECONDS} (23 days)`),
+  );
+const Timeout = Seconds.pipe(z.number().positive("must be more than 0"));
+const Flag = z.union(
+  [
+    z.boolean(),
+    z
+      .string()
+      .regex(/^(1|0|true|false|yes|no|on|off)$/i, "must be true or false")
+      .transform((text) => /^(1|true|yes|on)$/i.test(text)),
+  ],
+  "must be true or false",
+);
+const Port = Whole.pipe(z.int().max(65_535, "must be at most 65535"));
 
 /** `gateway.api_server`: the HTTP server. */
 export const ServerSection = z.strictObject({
@@ -45,10 +91,10 @@ export const ServerSection = z.strictObject({
   host: z.string().min(1).default("127.0.0.1"),
   port: Port.default(8642),
   key: z.string().exactOptional(),
-  cors_origins: List.default([]),
-  allowed_hosts: List.default([]),
+  cors_origins: Origins.default([]),
+  allowed_hosts: Hosts.default([]),
   model_name: z.string().min(1).max(128).exactOptional(),
-  max_concurrent_runs: Whole.default(64),
+  max_concurrent_runs: Cap.default(64),
   model_routes: z.record(z.string().min(1), ModelRoute).default({}),
   direct_model_requests: Flag.default(false),
   tool_progress_events: Flag.default(true),
@@ -62,8 +108,10 @@ export const ServerSection = z.strictObject({
   /** Answer every request of at most 8 output tokens as a background call, without tools. */
   small_requests_are_background: Flag.default(false),
   drain_timeout_seconds: Seconds.default(20),
-  keepalive_seconds: Seconds.pipe(z.number().min(0.01).max(15)).default(10),
-  write_timeout_seconds: Seconds.default(60),
+  keepalive_seconds: Seconds.pipe(
+    z.number().min(0.01, "must be at least 0.01").max(15, "must be at most 15"),
+  ).default(10),
+  write_timeout_seconds: Timeout.default(60),
 });
 
 /** `llm`: the model behind the agent. */
@@ -71,12 +119,12 @@ export const LlmSection = z.strictObject({
   /** A preset (`openai`, `anthropic`, `openrouter`, `demo` …) or a protocol; `protocol` is another name for it. */
   provider: z.string().min(1).exactOptional(),
   protocol: z.string().min(1).exactOptional(),
-  base_url: z.url({ protocol: /^https?$/ }).exactOptional(),
+  base_url: Url.exactOptional(),
   api_key: z.string().min(1).exactOptional(),
   model: z.string().min(1).exactOptional(),
-  context_length: Whole.exactOptional(),
-  timeout_seconds: Seconds.default(600),
-  idle_timeout_seconds: Seconds.default(120),
+  context_length: Positive.exactOptional(),
+  timeout_seconds: Timeout.default(600),
+  idle_timeout_seconds: Timeout.default(120),
   max_retries: Whole.default(2),
   upstream_stream: z.enum(["auto", "always", "never"]).default("auto"),
   autodetect: Flag.default(true),
@@ -85,8 +133,8 @@ export const LlmSection = z.strictObject({
 /** `agent`: the limits of one run. */
 export const AgentSection = z.strictObject({
   /** Model calls of one run; the reference calls it `max_turns`. */
-  max_steps: Whole.pipe(z.int().min(1)).default(90),
-  max_run_seconds: Seconds.default(3600),
+  max_steps: Positive.default(90),
+  max_run_seconds: Timeout.default(3600),
   /** Output tokens of one run in all; 0 for no limit. */
   max_output_tokens: Whole.default(0),
   /** Text that is added to every request's own system prompt. */

@@ -14,7 +14,7 @@ export function bestIssue(issue: Issue, prefix: readonly PropertyKey[] = []): Is
 
 /** What is wrong, to be read after the name of the field: `expected number, received string`. */
 export function sayIssue(issue: Issue): string {
-  if (issue.code === "invalid_union" && issue.errors.length > 0) {
+  if (issue.code === "invalid_union" && issue.message === "Invalid input") {
     return `expected ${issue.errors.flatMap(([first]) => (first?.code === "invalid_type" ? first.expected : [])).join(" or ")}`;
   }
   const message = issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message;

@@ -78,8 +78,14 @@ const PREFERENCE = ["openai", "anthropic", "openrouter"];
 
 const LIST_TIMEOUT_MS = 5_000;
 
-/** Opens the models; nothing is asked or connected before the first use. */
+/**
+ * Opens the models; nothing is asked or connected before the first use.
+ * @throws UpstreamError for settings that lead to no upstream: the start is the time to say so, not the first request.
+ */
 export function createModels(options: ModelsOptions): Models {
+  const { primary, keys, routes } = options;
+  if (primary !== undefined) completePrimary(primary, keys);
+  for (const route of Object.values(routes)) if (hasOwnUpstream(route)) completeUpstream(route, keys);
   return new ConfiguredModels(options);
 }
 
@@ -108,11 +114,11 @@ class ConfiguredModels implements Models {
   }
 
   async resolve(question: ModelQuestion): Promise<Target> {
-    const { routes, keys, name, direct } = this.#options;
+    const { routes, name, direct } = this.#options;
     const { provider, model } = parseQuestion(question);
     const alias = model !== undefined && Object.hasOwn(routes, model) ? routes[model] : undefined;
     if (alias !== undefined) {
-      const upstream = this.#upstream(`route ${model}`, () => completeUpstream(alias, keys));
+      const upstream = await this.#routed(`route ${model}`, alias);
       if (provider !== undefined && provider !== upstream.name)
         throw conflict(model, upstream.name, provider);
       return this.#target(upstream, { mode: "agent", model: alias.model });
@@ -122,6 +128,14 @@ class ConfiguredModels implements Models {
     const choice: Choice = { mode: plain ? "plain" : "agent", model: byDefault ? undefined : model };
     if (provider === undefined && !direct) choice.model = undefined;
     return this.#target(await this.#named(provider), choice);
+  }
+
+  /** A route's own upstream, or the default one, where the route names only a model or a key. */
+  async #routed(key: string, route: UpstreamSettings): Promise<Upstream> {
+    if (hasOwnUpstream(route)) return this.#upstream(key, () => completeUpstream(route, this.#options.keys));
+    const { upstream } = await this.default();
+    const { apiKey } = route;
+    return apiKey === undefined ? upstream : this.#upstream(key, () => ({ ...upstream, apiKey }));
   }
 
   /** The upstream of that name; the default one when there is none. */
@@ -164,6 +178,10 @@ class ConfiguredModels implements Models {
     this.#providers.set(upstream, provider);
     return provider;
   }
+}
+
+function hasOwnUpstream({ provider, baseUrl }: UpstreamSettings): boolean {
+  return provider !== undefined || baseUrl !== undefined;
 }
 
 /** Reads `model` with its prefixes `@provider:model` and `provider::model`. */

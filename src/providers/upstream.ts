@@ -39,13 +39,16 @@ export interface WellKnownKey {
   baseUrl: string | undefined;
 }
 
+/** Settings that lead to no upstream; the message says what to do. */
+export class UpstreamError extends Error {}
+
 /** Keys by preset name. */
 export type WellKnownKeys = Readonly<Record<string, WellKnownKey>>;
 
 /**
  * Completes an upstream's settings: the protocol from its name, host, path or model; the address from its preset;
  * the key from the settings, or from the well-known variable of the very host it is for.
- * @throws Error with the cure when neither a name nor an address says where to go.
+ * @throws UpstreamError with the cure when neither a name nor an address says where to go.
  */
 export function completeUpstream(settings: UpstreamSettings, keys: WellKnownKeys): Upstream {
   const provider = settings.provider?.toLowerCase();
@@ -54,7 +57,7 @@ export function completeUpstream(settings: UpstreamSettings, keys: WellKnownKeys
     return { name: "demo", protocol: "demo", baseUrl: "", apiKey: undefined, model: "demo" };
   const preset = presetOf(provider) ?? usualPreset(named);
   const baseUrl = settings.baseUrl ?? keyOf(provider, keys)?.baseUrl ?? preset?.baseUrl;
-  if (baseUrl === undefined) throw new Error(unknownProvider(settings.provider));
+  if (baseUrl === undefined) throw new UpstreamError(unknownProvider(settings.provider));
   const protocol = named ?? guessProtocol(baseUrl, settings.model);
   const host = presetOfHost(new URL(baseUrl));
   return {

@@ -7,6 +7,7 @@ import {
   type ModelsOptions,
 } from "../../../src/providers/resolve.ts";
 import { FakeUpstream } from "../../helpers/fake-upstream/fake-upstream.ts";
+import { ask, generate } from "../../helpers/provider-suite.ts";
 
 const OPTIONS: ModelsOptions = {
   name: "hermes-agent",
@@ -18,6 +19,7 @@ const OPTIONS: ModelsOptions = {
   routes: {
     fast: { provider: "openrouter", model: "tiny/model" },
     local: { baseUrl: "http://127.0.0.1:9/v1", model: "qwen" },
+    small: { model: "gpt-small" },
   },
   direct: true,
   policy: { timeoutMs: 1_000, idleTimeoutMs: 1_000, maxRetries: 0 },
@@ -48,6 +50,8 @@ describe("what serves a request", () => {
     [{ model: "default" }, "openai gpt-default agent"],
     [{ model: "hermes-agent-lite" }, "openai gpt-default plain"],
     [{ model: "gpt-other" }, "openai gpt-other agent"],
+    [{ model: "small" }, "openai gpt-small agent"],
+    [{ model: "small", provider: "openai" }, "openai gpt-small agent"],
     [{ model: "llama3:8b" }, "openai llama3:8b agent"],
     [{ provider: "openai" }, "openai gpt-default agent"],
     [{ provider: "OpenAI", model: "gpt-other" }, "openai gpt-other agent"],
@@ -188,5 +192,35 @@ test("the list has the agent, its plain form and the routes", () => {
     { id: "hermes-agent-lite", root: "hermes-agent", parent: "hermes-agent" },
     { id: "fast", root: "tiny/model", parent: "hermes-agent" },
     { id: "local", root: "qwen", parent: "hermes-agent" },
+    { id: "small", root: "gpt-small", parent: "hermes-agent" },
   ]);
+});
+
+test("a route with a key of its own goes to the default's address with that key", async () => {
+  await using upstream = await FakeUpstream.start([{ text: "Hi" }, { text: "Ho" }]);
+  const all = models({
+    primary: {
+      provider: "chat-completions",
+      baseUrl: upstream.origin,
+      apiKey: "sk-default",
+      model: "gpt-default",
+    },
+    routes: { mine: { model: "gpt-mine", apiKey: "sk-mine" } },
+  });
+  for (const model of ["mine", "default"]) {
+    const target = await all.resolve({ model, provider: undefined });
+    await generate(target.provider, ask({ model: target.model }));
+  }
+  expect(upstream.requests.map(({ headers }) => headers["authorization"])).toEqual([
+    "Bearer sk-mine",
+    "Bearer sk-default",
+  ]);
+  await all.close();
+});
+
+test.each<[string, Partial<ModelsOptions>]>([
+  ["the configured upstream", { primary: { provider: "nonsense" } }],
+  ["a route", { primary: undefined, routes: { fast: { provider: "nonsense", model: "x" } } }],
+])("%s that leads nowhere is found at the start, not by the first request", (_name, overrides) => {
+  expect(() => models(overrides)).toThrow(/"nonsense" is not known \(known are openai, .*LLM_BASE_URL/);
 });

@@ -1,0 +1,102 @@
+import { readFileSync } from "node:fs";
+import { parse as parseYaml } from "yaml";
+import { isJsonObject, type JsonObject } from "../lib/json.ts";
+import { ConfigError } from "./error.ts";
+import type { Settings } from "./schema.ts";
+
+/** Settings as they are written, by our sections. */
+export type RawSettings = Record<Exclude<keyof Settings, "workspace">, JsonObject> & { workspace?: unknown };
+
+/** What config.yaml says. */
+export interface YamlSettings {
+  raw: RawSettings;
+  /** Where the section of the HTTP server stands. */
+  serverPath: string;
+  /** The names of sections that belong to other programs. */
+  foreign: readonly string[];
+}
+
+const OUR_SECTIONS = ["llm", "agent", "approvals", "storage", "log"] as const;
+
+/**
+ * Reads config.yaml; a file that does not exist says nothing.
+ * @throws ConfigError when it cannot be read, is no YAML, or has something else where a section belongs.
+ */
+export function readYaml(file: string): YamlSettings {
+  const { gateway, platforms, workspace, ...rest } = parseFile(file);
+  const { path: serverPath, settings: server } = serverSection(file, { gateway, platforms });
+  const raw: RawSettings = { server, llm: {}, agent: {}, approvals: {}, storage: {}, log: {} };
+  if (workspace !== undefined && workspace !== null) raw.workspace = workspace;
+  for (const section of OUR_SECTIONS) raw[section] = withoutNull(sectionAt(file, section, rest[section]));
+  renameSetting(raw.agent, "max_turns", "max_steps");
+  const foreign = Object.keys(rest).filter((name) => !OUR_SECTIONS.some((section) => section === name));
+  return { raw, serverPath, foreign };
+}
+
+/**
+ * The text of a file of the home, or undefined when there is none.
+ * @throws ConfigError when it is there and cannot be read.
+ */
+export function readHomeFile(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8").replace(/^\ufeff/, "");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return undefined;
+    throw new ConfigError(`${file} cannot be read (${code === "EISDIR" ? "it is a directory" : code}).`);
+  }
+}
+
+function parseFile(file: string): JsonObject {
+  const text = readHomeFile(file) ?? "";
+  let value: unknown;
+  try {
+    value = parseYaml(text, { logLevel: "error" }) ?? {};
+  } catch (error) {
+    // Only the first line: after it comes a piece of the file, which may hold a key.
+    const [reason = ""] = (error as Error).message.split("\n");
+    throw new ConfigError(`${file} is not valid YAML: ${reason.replace(/:$/, "")}.`);
+  }
+  if (!isJsonObject(value)) throw new ConfigError(`${file} must hold sections of settings.`);
+  return value;
+}
+
+/** The reference's three places for the section; the first that exists is taken. */
+const SERVER_PLACES = [
+  ["gateway", "api_server"],
+  ["gateway", "platforms", "api_server"],
+  ["platforms", "api_server"],
+] as const;
+
+/** With or without `extra`, in which the reference also keeps settings. */
+function serverSection(file: string, root: JsonObject): { path: string; settings: JsonObject } {
+  sectionAt(file, "gateway", root["gateway"]);
+  for (const place of SERVER_PLACES) {
+    const at = (value: unknown, key: string) => (isJsonObject(value) ? value[key] : undefined);
+    const section = place.reduce<unknown>(at, root);
+    if (section === undefined || section === null) continue;
+    const path = place.join(".");
+    const { extra, ...plain } = sectionAt(file, path, section);
+    const more = withoutNull(sectionAt(file, `${path}.extra`, extra));
+    return { path, settings: { ...more, ...withoutNull(plain) } };
+  }
+  return { path: SERVER_PLACES[0].join("."), settings: {} };
+}
+
+function sectionAt(file: string, path: string, value: unknown): JsonObject {
+  const section = value ?? {};
+  if (!isJsonObject(section)) throw new ConfigError(`${file}: ${path} must be a section of settings.`);
+  return section;
+}
+
+/** `key:` with nothing after it is an unset setting. */
+function withoutNull(section: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(section).filter(([, value]) => value !== null));
+}
+
+/** The reference's name for a setting, where ours is not given too. */
+function renameSetting(section: JsonObject, theirs: string, ours: string): void {
+  if (!(theirs in section)) return;
+  section[ours] ??= section[theirs];
+  delete section[theirs];
+}
