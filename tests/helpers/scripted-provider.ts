@@ -186,7 +186,8 @@ class Performance {
 
   #begin(item: ModelItem): number {
     const index = this.#items.push(item) - 1;
-    const event: ModelEvent = { type: "item", index, item };
+    // The reader's copy grows with the deltas.
+    const event: ModelEvent = { type: "item", index, item: structuredClone(item) };
     this.#sink([event]);
     return index;
   }

@@ -24,6 +24,7 @@ export const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX runs_unfinished ON runs (id) WHERE status IN ('queued', 'running');
   CREATE INDEX runs_expiry ON runs (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE INDEX runs_parent ON runs (parent_run) WHERE parent_run IS NOT NULL;
 
   -- The rest of the log. One row per commit and kind: facts (kind 0) as a JSON array of events, deltas (kind 1) packed.
   CREATE TABLE events (

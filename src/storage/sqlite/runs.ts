@@ -40,7 +40,8 @@ export class RunTable {
     );
     // What a kept run continues from must stay as long as that run.
     this.#expired = db.prepare<[number, number], { id: string }>(
-      `SELECT id FROM runs WHERE expires_at <= ? AND status NOT IN ('queued', 'running') LIMIT ?`,
+      `SELECT id FROM runs WHERE expires_at <= ? AND status NOT IN ('queued', 'running')
+         AND NOT EXISTS (SELECT 1 FROM runs AS next WHERE next.parent_run = runs.id) LIMIT ?`,
     );
     this.#deleteRun = db.prepare<[string]>("DELETE FROM runs WHERE id = ?");
     this.#deleteEvents = db.prepare<[string]>("DELETE FROM events WHERE run_id = ?");
@@ -85,13 +86,19 @@ export class RunTable {
     return this.#unfinished.all().map(storedRun);
   }
 
+  /** A run whose last follower goes may go itself: chains are taken from their ends. */
   sweep(now: number, limit: number): number {
-    const rows = this.#expired.all(now, limit);
-    for (const { id } of rows) {
-      this.#deleteEvents.run(id);
-      this.#deleteRun.run(id);
+    let removed = 0;
+    while (removed < limit) {
+      const rows = this.#expired.all(now, limit - removed);
+      if (rows.length === 0) break;
+      for (const { id } of rows) {
+        this.#deleteEvents.run(id);
+        this.#deleteRun.run(id);
+      }
+      removed += rows.length;
     }
-    return rows.length;
+    return removed;
   }
 }
 

@@ -1,0 +1,177 @@
+import { describe, expect, test } from "vitest";
+import type { EventBody } from "../../src/domain/event.ts";
+import { textMessage } from "../../src/domain/item.ts";
+import {
+  aRun,
+  aSession,
+  COMPLETED,
+  dialogue,
+  following,
+  itemOf,
+  keep,
+  numbered,
+  type Open,
+  OWNER,
+  saidItem,
+  transcriptOf,
+  userItem,
+  writeOf,
+} from "./stored.ts";
+
+/** The part of the store's contract about runs that follow each other. */
+export function chainContract(open: Open): void {
+  transcripts(open);
+  sessions(open);
+  sweeping(open);
+}
+
+function transcripts(open: Open): void {
+  describe("transcripts", () => {
+    test("are the chain's items, oldest first, each run's input before its output", async () => {
+      const store = await open();
+      const first = aRun();
+      const second = following(first);
+      const third = following(second);
+      // Later runs first: the order of the chain counts, not that of the writes.
+      await keep(store, third, "3?", "3!");
+      await keep(store, first, "1?", "1!");
+      await keep(store, second, "2?", "2!");
+      await keep(store, following(second), "branch?", "branch!");
+      expect(transcriptOf(await store.readTranscript(third.id))).toEqual([
+        "user: 1?",
+        "assistant: 1!",
+        "user: 2?",
+        "assistant: 2!",
+        "user: 3?",
+        "assistant: 3!",
+      ]);
+    });
+
+    test("have items in the order of their numbers, as they ended, without internal ones", async () => {
+      const store = await open();
+      const run = aRun();
+      const notice = itemOf(run, 2, textMessage("user", "for the model"), { place: "internal" });
+      const bodies: EventBody[] = [
+        { type: "run.created", run, input: [userItem(run, 0, "a?")] },
+        { type: "item.done", item: saidItem(run, 10, "last") },
+        { type: "item.done", item: notice },
+        { type: "item.done", item: saidItem(run, 9, "first") },
+        { type: "item.added", item: saidItem(run, 11, "", { status: "in_progress" }) },
+        { type: "item.done", item: saidItem(run, 11, "cut", { status: "incomplete" }) },
+        COMPLETED,
+      ];
+      await store.append([writeOf(run, numbered(run, bodies))]);
+      const items = await store.readTranscript(run.id);
+      expect(transcriptOf(items)).toEqual([
+        "user: a?",
+        "assistant: first",
+        "assistant: last",
+        "assistant: cut",
+      ]);
+      expect(items.at(-1)?.status).toBe("incomplete");
+      const output = await store.readOutput(run.id);
+      expect(output.filter(({ place }) => place === "input")).toEqual([]);
+      expect(transcriptOf(output.filter(({ place }) => place === "output"))).toEqual([
+        "assistant: first",
+        "assistant: last",
+        "assistant: cut",
+      ]);
+    });
+
+    test("of an unknown run are empty", async () => {
+      const store = await open();
+      expect(await store.readTranscript(aRun().id)).toEqual([]);
+      expect(await store.readOutput(aRun().id)).toEqual([]);
+    });
+  });
+}
+
+function sessions(open: Open): void {
+  describe("sessions", () => {
+    test("are found as they were stored, and foreign to everybody else", async () => {
+      const store = await open();
+      const session = aSession("s", { prompt: { text: "Snapshot “ü”", hash: "h" } });
+      expect(await store.findSession("s", OWNER)).toBeUndefined();
+      await store.createSession(session);
+      expect(await store.findSession("s", OWNER)).toEqual(session);
+      expect(await store.findSession("s", "somebody else")).toBe("foreign");
+      await expect(store.createSession(session)).rejects.toMatchObject({ name: "StorageError" });
+    });
+
+    test("end with the latest run that began in them", async () => {
+      const store = await open();
+      await store.createSession(aSession("s"));
+      const first = aRun({ sessionId: "s" });
+      const second = following(first, { sessionId: "s" });
+      await keep(store, first, "1?", "1!");
+      expect(await store.findSession("s", OWNER)).toMatchObject({ headRun: first.id });
+      await store.append([writeOf(second, dialogue(second, "2?", "2!").slice(0, 2))]);
+      // A later write of an earlier run moves nothing.
+      await store.append([
+        writeOf(first, numbered(first, [{ type: "run.status", kind: "retry", text: "x" }], 50)),
+      ]);
+      await keep(store, aRun(), "elsewhere", "yes");
+      expect(await store.findSession("s", OWNER)).toMatchObject({ headRun: second.id });
+    });
+  });
+}
+
+function sweeping(open: Open): void {
+  describe("a sweep", () => {
+    test("removes what may go, a little at a time, and nothing else", async () => {
+      const store = await open();
+      const old = [aRun(), aRun(), aRun()];
+      for (const run of old) await keep(store, run, "a", "b", 5_000);
+      const [later, kept, unfinished] = [aRun(), aRun(), aRun()];
+      await keep(store, later, "a", "b", 5_001);
+      await keep(store, kept, "a", "b");
+      await store.append([
+        writeOf(unfinished, dialogue(unfinished, "a", "b").slice(0, 2), { expiresAt: 5_000 }),
+      ]);
+      expect(await store.sweep(5_000, 2)).toBe(2);
+      expect(await store.sweep(5_000, 2)).toBe(1);
+      expect(await store.sweep(5_000, 2)).toBe(0);
+      for (const run of old) {
+        expect(await store.findRun(run.id, OWNER)).toBeUndefined();
+        expect(await store.readEvents(run.id, { afterSeq: 0, limit: 10 })).toEqual([]);
+      }
+      for (const run of [later, kept, unfinished])
+        expect(await store.findRun(run.id, OWNER), run.id).toBeDefined();
+    });
+
+    test("leaves what a kept run goes on from, until that may go too", async () => {
+      const store = await open();
+      const root = aRun();
+      const middle = following(root);
+      const leaf = following(middle);
+      await keep(store, root, "1?", "1!", 5_000);
+      await keep(store, middle, "2?", "2!", 5_000);
+      await keep(store, leaf, "3?", "3!", 9_000);
+      expect(await store.sweep(5_000, 100)).toBe(0);
+      expect(await store.readTranscript(leaf.id)).toHaveLength(6);
+      expect(await store.sweep(9_000, 100)).toBe(3);
+      expect(await store.findRun(root.id, OWNER)).toBeUndefined();
+    });
+
+    test("takes a part of a chain from its end", async () => {
+      const store = await open();
+      const root = aRun();
+      const leaf = following(root);
+      await keep(store, root, "1?", "1!", 5_000);
+      await keep(store, leaf, "2?", "2!", 5_000);
+      expect(await store.sweep(5_000, 1)).toBe(1);
+      expect(await store.findRun(leaf.id, OWNER)).toBeUndefined();
+      expect(await store.findRun(root.id, OWNER)).toBeDefined();
+    });
+
+    test("keeps a later expiry that a later write sets", async () => {
+      const store = await open();
+      const run = aRun();
+      const log = dialogue(run, "a", "b");
+      await store.append([writeOf(run, log.slice(0, 2), { expiresAt: 5_000 })]);
+      await store.append([writeOf(run, log.slice(2), { expiresAt: 8_000 })]);
+      expect(await store.sweep(7_999, 10)).toBe(0);
+      expect(await store.sweep(8_000, 10)).toBe(1);
+    });
+  });
+}
