@@ -35,10 +35,11 @@ export function openDatabase(options: OpenOptions): Db {
     const db = new Database(options.file, { timeout: options.busyTimeoutMs ?? 1_000 });
     db.pragma("locking_mode = EXCLUSIVE");
     db.pragma(`page_size = ${PAGE_BYTES}`);
+    mark(db, options.applicationId);
     db.pragma("journal_mode = WAL");
     db.pragma(`synchronous = ${options.sync === "full" ? "FULL" : "NORMAL"}`);
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    migrate(db, options.applicationId);
+    migrate(db);
     return db;
   } catch (error) {
     throw storageError(error, options.file);
@@ -52,7 +53,16 @@ function createPrivateFile(file: string): void {
   chmodSync(file, 0o600);
 }
 
-function migrate(db: Db, applicationId: number): void {
+/**
+ * Says whose file it is, before WAL: the mark must stand in the file itself, where a second server and a start after a
+ * crash look for it, and not in a log that is written back much later.
+ */
+function mark(db: Db, applicationId: number): void {
+  if (db.pragma("application_id", { simple: true }) !== applicationId)
+    db.pragma(`application_id = ${applicationId}`);
+}
+
+function migrate(db: Db): void {
   const version = db.pragma("user_version", { simple: true }) as number;
   if (version > MIGRATIONS.length) {
     throw new StorageError(
@@ -62,7 +72,6 @@ function migrate(db: Db, applicationId: number): void {
   }
   const apply = db.transaction(() => {
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
-    db.pragma(`application_id = ${applicationId}`);
     db.pragma(`user_version = ${MIGRATIONS.length}`);
   });
   // IMMEDIATE takes the write lock, which EXCLUSIVE mode then keeps.
