@@ -91,15 +91,23 @@ export async function createApp(config: Config, key: string, overrides: Override
   addRoutes(http, { config, runs, streams, models, tools });
   const sweeper = setInterval(() => sweep(store, clock.now()).catch(onFault), SWEEP_INTERVAL_MS).unref();
   const close = async () => {
+    const deadline = clock.now() + server.drain_timeout_seconds * 1000;
     await runs.drain(server.drain_timeout_seconds * 1000);
     clearInterval(sweeper);
-    streams.close();
+    // Slow readers get what is left of the time: what ended well must not look cut.
+    await streams.close(Math.max(CLOSE_GRACE_MS, deadline - clock.now()));
+    // Connections without an answer under way (half a request, a browser's spare one) are not waited for.
+    const late = setTimeout(() => http.server.closeAllConnections(), CLOSE_GRACE_MS);
     await http.close();
+    clearTimeout(late);
     await models.close();
     await store.close();
   };
   return { http, models, recovered, close };
 }
+
+/** How long answers may still flow to their readers when nothing else is to be done. */
+const CLOSE_GRACE_MS = 500;
 
 const SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 const SWEEP_ROWS = 500;

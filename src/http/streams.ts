@@ -21,6 +21,7 @@ export class Streams {
     for (const stream of streams) stream.flush();
   });
   readonly #timer: NodeJS.Timeout;
+  #onEmpty: () => void = () => {};
 
   constructor(times: StreamTimes) {
     this.#times = times;
@@ -43,15 +44,25 @@ export class Streams {
   /** Called by a stream whose connection is closed. */
   forget(stream: EventStream): void {
     this.#open.delete(stream);
+    if (this.#open.size === 0) this.#onEmpty();
   }
 
   get size(): number {
     return this.#open.size;
   }
 
-  close(): void {
+  /** Resolves when every reader has taken what was written; who has not by then is cut off. */
+  async close(graceMs: number): Promise<void> {
+    const emptied = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+      if (this.#open.size === 0) resolve();
+    });
+    const late = setTimeout(() => {
+      for (const stream of this.#open) stream.cut();
+    }, graceMs);
+    await emptied;
+    clearTimeout(late);
     clearInterval(this.#timer);
-    for (const stream of this.#open) stream.cut();
   }
 
   #sweep(intervalMs: number): void {

@@ -161,10 +161,19 @@ it("nothing is written to a connection that is gone", () => {
   expect(response.writes).toEqual([]);
 });
 
-it("closing cuts every stream and stops the clock", () => {
+it("closing waits for readers to take what was written, cuts who does not in time, and stops the clock", async () => {
   const streams = new Streams(TIMES);
-  const all = [open(streams), open(streams)];
-  streams.close();
-  expect(all.map(({ response }) => response.destroyed)).toEqual([true, true]);
+  const [quick, slow] = [open(streams), open(streams)];
+  const closed = streams.close(0);
+  expect([quick, slow].map(({ response }) => response.destroyed)).toEqual([false, false]);
+  quick.response.writableFinished = true;
+  quick.response.emit("close");
+  await closed;
+  expect([quick, slow].map(({ response }) => response.destroyed)).toEqual([false, true]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it("closing with no stream open does not wait", async () => {
+  await new Streams(TIMES).close(60_000);
   expect(vi.getTimerCount()).toBe(0);
 });
