@@ -1,0 +1,93 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../../src/config/error.ts";
+import { APPLICATION_ID, findHome, protectedPaths } from "../../../src/config/profile.ts";
+import { openSqliteStore } from "../../../src/storage/sqlite/store.ts";
+import { temporaryDirectory } from "../../helpers/directory.ts";
+
+describe("the home", () => {
+  it("is $HERMES_HOME, by default ~/.hermes", () => {
+    expect(findHome({}).path).toBe(join(homedir(), ".hermes"));
+    expect(findHome({ HERMES_HOME: "" }).path).toBe(join(homedir(), ".hermes"));
+    expect(findHome({ HERMES_HOME: "/srv/hermes/" }).path).toBe("/srv/hermes");
+  });
+
+  it("of a profile lies below it, with files of its own", async () => {
+    const base = await temporaryDirectory();
+    const path = join(base, "profiles", "alice");
+    expect(findHome({ HERMES_HOME: base }, "alice")).toEqual({
+      path,
+      profile: "alice",
+      configFile: join(path, "config.yaml"),
+      envFile: join(path, ".env"),
+      soulFile: join(path, "SOUL.md"),
+      databaseFile: join(path, "state.db"),
+      shared: false,
+    });
+  });
+
+  it.each(["a", "Alice-2", "a_b", "0", "x".repeat(64)])("%s is a profile's name", (name) => {
+    expect(findHome({ HERMES_HOME: "/nowhere" }, name).profile).toBe(name);
+  });
+
+  it.each([
+    "",
+    ".",
+    "..",
+    "../x",
+    "a/b",
+    "-a",
+    "_a",
+    "a b",
+    "a\n",
+    "ä",
+    "x".repeat(65),
+  ])("%j is none", (name) => {
+    expect(() => findHome({ HERMES_HOME: "/nowhere" }, name)).toThrow(ConfigError);
+  });
+});
+
+describe("the database", () => {
+  it("is ours when it does not exist yet, is empty, or bears our mark", async () => {
+    const base = await temporaryDirectory();
+    const file = join(base, "state.db");
+    const of = () => findHome({ HERMES_HOME: base });
+    expect([of().databaseFile, of().shared]).toEqual([file, false]);
+    await writeFile(file, "");
+    expect([of().databaseFile, of().shared]).toEqual([file, false]);
+    await openSqliteStore({ file, applicationId: APPLICATION_ID, sync: "normal" }).close();
+    expect([of().databaseFile, of().shared]).toEqual([file, false]);
+  });
+
+  it.each([
+    ["another program's database", Buffer.concat([Buffer.from("SQLite format 3\0"), Buffer.alloc(4080)])],
+    ["no database at all", Buffer.from("hello")],
+  ])("that is %s stays as it is, and ours lies beside it", async (_name, content) => {
+    const base = await temporaryDirectory();
+    await writeFile(join(base, "state.db"), content);
+    const { databaseFile, shared } = findHome({ HERMES_HOME: base });
+    expect([databaseFile, shared]).toEqual([join(base, "api-server.db"), true]);
+  });
+
+  it("of another program under a profile does not make the others shared", async () => {
+    const base = await temporaryDirectory();
+    await mkdir(join(base, "profiles", "alice"), { recursive: true });
+    await writeFile(join(base, "state.db"), "theirs");
+    expect(findHome({ HERMES_HOME: base }).shared).toBe(true);
+    expect(findHome({ HERMES_HOME: base }, "alice").shared).toBe(false);
+  });
+});
+
+it("the key, both databases with what belongs to them, and the keys are kept from tools", async () => {
+  const base = await temporaryDirectory();
+  const names = protectedPaths(findHome({ HERMES_HOME: base })).map((path) => path.replace(`${base}/`, ""));
+  expect(names.sort()).toEqual(
+    [
+      ".env",
+      "keys",
+      ...["state.db", "api-server.db"].flatMap((db) => [db, `${db}-journal`, `${db}-shm`, `${db}-wal`]),
+    ].sort(),
+  );
+});
