@@ -38,12 +38,14 @@ export function unsupportedRoutes(app: FastifyInstance): void {
         method,
         url,
         schema: { hide: true },
-        handler: async () => {
+        // Before the body is read: these endpoints take forms and files.
+        onRequest: async () => {
           throw notFound(
             "unsupported_endpoint",
             `This server does not have ${url.replace("/*", "")}. ${hint}`,
           );
         },
+        handler: () => {},
       });
     }
   }

@@ -20,7 +20,7 @@ const MAX_REMEMBERED = 256;
 /**
  * Keeps web pages out: a page that rebinds its name to this machine shows in `Host`, any other page in `Origin`.
  * A rebinding page always has a name, so IP literals are allowed.
- * @throws ApiError 421 for a foreign host, 403 for an origin that is not listed.
+ * @throws ApiError 421 for a foreign host, 400 for none, 403 for an origin that is not listed.
  */
 export function createGuard(options: GuardOptions): (request: FastifyRequest) => void {
   const names = new Set([
@@ -40,6 +40,10 @@ export function createGuard(options: GuardOptions): (request: FastifyRequest) =>
   return (request) => {
     const { host, origin } = request.raw.headers;
     if (host !== undefined && !isAllowedHost(host)) throw misdirectedHost(host);
+    // Versions before have none, and no browser speaks them.
+    if (host === undefined && request.raw.httpVersion === "1.1") {
+      throw invalidRequest(undefined, "The header Host is missing.", "missing_host");
+    }
     if (!request.raw.url?.startsWith("/") && request.raw.url !== "*") {
       throw invalidRequest(undefined, "Send the request to a path, not to a full URL.", "invalid_url");
     }

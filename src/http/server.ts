@@ -1,8 +1,16 @@
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import cors from "@fastify/cors";
-import fastify, { type FastifyInstance, type FastifyRequest, LogController } from "fastify";
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from "fastify";
 import type { KeyRing } from "../auth/keys.ts";
 import { type Failure, httpRefusal, notFound } from "../domain/error.ts";
 import { installAuth } from "./auth.ts";
+import { acceptJson } from "./body.ts";
 import { envelope, handleError } from "./errors.ts";
 import { createGuard } from "./guard.ts";
 import { RouteTable } from "./route-table.ts";
@@ -49,15 +57,20 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 512 },
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    // The guard asks for the Host, and refuses in our words.
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false },
     forceCloseConnections: "idle",
     return503OnClosing: false,
     requestIdHeader: false,
     // One logger for all: a child for each request costs every request, and only faults are logged.
     childLoggerFactory: (logger) => logger,
     genReqId: (request) => requestId(request.headers["x-request-id"], options.nextId),
-    clientErrorHandler: (error, socket) => refuseSocket(error, socket),
-    frameworkErrors: (error, request, reply) => handleError(error, request, reply),
+    clientErrorHandler: (error, socket) => refuseSocket(error, socket, options.nextId),
+    // No hook runs for these.
+    frameworkErrors: (error, request, reply) => {
+      reply.headers(commonHeaders(request.id)).header("openai-processing-ms", elapsedMs(reply));
+      handleError(error, request, reply);
+    },
   });
   // Before any plugin: a route that declares error schemas would otherwise answer 500.
   app.setErrorHandler(handleError);
@@ -65,9 +78,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   const routes = new RouteTable();
   app.addHook("onRoute", (route) => routes.add(route.method, route.url));
-  app.setNotFoundHandler((request, reply) =>
-    handleError(unknownRoute(request, routes, reply), request, reply),
-  );
+  // Answered by the hook below, before a body is read; without a handler of its own Fastify would not run it.
+  app.setNotFoundHandler(() => {});
   acceptJson(app);
   const guard = createGuard(options);
   app.addHook("onRequest", (request, reply, done) => {
@@ -81,6 +93,10 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     done(null, payload);
   });
   if (options.origins.length > 0) await installCors(app, options.origins);
+  app.addHook("onRequest", (request, reply, done) => {
+    if (request.is404) answerUnknown(request, reply, routes);
+    else done();
+  });
   await installAuth(app, options.keys);
   return app;
 }
@@ -92,22 +108,14 @@ function requestId(given: string | string[] | undefined, nextId: () => string): 
   return typeof given === "string" && REQUEST_ID.test(given) ? given : `req_${nextId()}`;
 }
 
-/** Only JSON comes in, and a POST without a body needs no content type; cancelling has none. */
-function acceptJson(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  const parseJson = app.getDefaultJsonParser("error", "error");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
-    if (body === "") done(null, undefined);
-    else parseJson(request, body as string, done);
-  });
-}
-
 async function installCors(app: FastifyInstance, origins: readonly string[]): Promise<void> {
   await app.register(cors, {
     origin: origins.includes("*") ? "*" : [...origins],
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
     // Reflects what the page asks for: X-Hermes-*, x-stainless-*, Idempotency-Key, Last-Event-ID and the like.
     exposedHeaders: EXPOSED_HEADERS,
+    // Else an OPTIONS that is no preflight would get a bare 400.
+    strictPreflight: false,
     maxAge: 600,
   });
 }
@@ -125,45 +133,48 @@ const EXPOSED_HEADERS = [
   "X-Hermes-Partial",
 ];
 
-/** 405 where the path exists for other methods, else 404. */
-function unknownRoute(
-  request: FastifyRequest,
-  routes: RouteTable,
-  reply: { header(name: string, value: string): unknown },
-) {
+/** 405 where the path exists for other methods, else 404; OPTIONS is told which. */
+function answerUnknown(request: FastifyRequest, reply: FastifyReply, routes: RouteTable): void {
   const path = request.url.split("?", 1)[0] ?? request.url;
+  const { method } = request;
   const methods = routes.methodsOf(path);
-  if (methods.length === 0) return notFound("unknown_url", `Unknown request URL: ${request.method} ${path}.`);
-  reply.header("allow", methods.join(", "));
-  return httpRefusal(
-    405,
-    "method_not_allowed",
-    `${request.method} is not allowed for ${path}; use ${methods.join(" or ")}.`,
-  );
+  if (methods.length === 0) throw notFound("unknown_url", `Unknown request URL: ${method} ${path}.`);
+  reply.header("allow", [...methods, "OPTIONS"].join(", "));
+  if (method === "OPTIONS") {
+    reply.code(204).send();
+    return;
+  }
+  const message = `${method} is not allowed for ${path}; use ${methods.join(" or ")}.`;
+  throw httpRefusal(405, "method_not_allowed", message);
+}
+
+/** For answers that no hook sees. */
+function commonHeaders(requestId: string): Record<string, string> {
+  return { ...SECURITY_HEADERS, "x-request-id": requestId };
 }
 
 /** What is no HTTP request at all gets the envelope as well, by hand: there is no request to reply to. */
-function refuseSocket(error: Error & { code?: string }, socket: import("node:net").Socket): void {
+function refuseSocket(error: Error & { code?: string }, socket: Socket, nextId: () => string): void {
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
     return;
   }
-  const failure = SOCKET_FAILURES[error.code ?? ""] ?? SOCKET_FAILURES["default"];
-  const { status } = failure as Failure;
-  const body = JSON.stringify(envelope(failure as Failure));
-  const head = `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? "Bad Request"}\r\ncontent-type: application/json; charset=utf-8\r\n`;
-  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+  const failure = SOCKET_FAILURES[error.code ?? ""] ?? NOT_HTTP;
+  const body = JSON.stringify(envelope(failure));
+  const headers = {
+    ...commonHeaders(`req_${nextId()}`),
+    "openai-processing-ms": "0",
+    "content-type": "application/json; charset=utf-8",
+    "content-length": Buffer.byteLength(body),
+    connection: "close",
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  socket.end([`HTTP/1.1 ${failure.status} ${STATUS_CODES[failure.status]}`, ...lines, "", body].join("\r\n"));
 }
-
-const STATUS_TEXT: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  408: "Request Timeout",
-  431: "Request Header Fields Too Large",
-};
 
 const SOCKET_FAILURES: Readonly<Record<string, Failure>> = {
   ERR_HTTP_REQUEST_TIMEOUT: httpRefusal(408, "request_timeout", "The request took too long to arrive.")
     .failure,
   HPE_HEADER_OVERFLOW: httpRefusal(431, "headers_too_large", "The request headers are too large.").failure,
-  default: httpRefusal(400, "invalid_request", "The request is not valid HTTP.").failure,
 };
+const NOT_HTTP: Failure = httpRefusal(400, "invalid_request", "The request is not valid HTTP.").failure;

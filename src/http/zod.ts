@@ -20,10 +20,15 @@ const MISSING = "missing_required_parameter";
 export function errorOf(error: z.ZodError, data: unknown): ApiError {
   const issue = bestIssue(error.issues[0] as Issue);
   const param = paramOf(issue.path);
-  const isMissing = valueAt(data, issue.path) === undefined;
+  // Fastify says null where there is no body.
   if (param === "") {
-    return invalidRequest(undefined, "The body must be a JSON object.", isMissing ? MISSING : undefined);
+    return invalidRequest(
+      undefined,
+      "The body must be a JSON object.",
+      data === null || data === undefined ? MISSING : undefined,
+    );
   }
+  const isMissing = valueAt(data, issue.path) === undefined;
   return isMissing
     ? invalidRequest(param, `Missing required parameter: '${param}'.`, MISSING)
     : invalidRequest(param, `Invalid '${param}': ${sayIssue(issue)}.`, issueCode(issue));

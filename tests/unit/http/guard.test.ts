@@ -9,11 +9,17 @@ interface Asked {
   host?: string;
   origin?: string;
   url?: string;
+  version?: string;
 }
 
 /** The status that a request would get, or "in". */
-function visit({ url = "/health", ...headers }: Asked, options: Partial<GuardOptions> = {}): number | "in" {
-  const request = { raw: { headers, url } } as unknown as FastifyRequest;
+function visit(
+  { url = "/health", version = "1.1", ...headers }: Asked,
+  options: Partial<GuardOptions> = {},
+): number | "in" {
+  const request = {
+    raw: { headers, url, httpVersion: version },
+  } as unknown as FastifyRequest;
   const guard = createGuard({ ...OPTIONS, ...options });
   try {
     guard(request);
@@ -93,8 +99,9 @@ describe("by Host", () => {
     expect(visit({ host: "" }, { allowedHosts: ["not a host", ""] })).toBe(421);
   });
 
-  it("no Host at all is no page of a browser", () => {
-    expect(visit({})).toBe("in");
+  it("only HTTP/1.0 may have no Host at all, which no browser speaks", () => {
+    expect(visit({ version: "1.0" })).toBe("in");
+    expect(visit({})).toBe(400);
   });
 
   it("many names do not fill the memory, and the verdicts stay right", () => {
@@ -130,7 +137,7 @@ describe("by Origin", () => {
   });
 
   it("without a Host nothing is our own", () => {
-    expect(visit({ origin: "http://undefined" })).toBe(403);
+    expect(visit({ version: "1.0", origin: "http://undefined" })).toBe(403);
   });
 
   it("a listed origin comes in, exactly as it is listed", () => {
