@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { invalidRequest } from "../domain/error.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
 import { type Item, type ItemBody, textOf } from "../domain/item.ts";
@@ -90,15 +91,24 @@ function orphanResult(callId: string, param: string): Error {
 
 /**
  * What of a client's messages a session does not have yet: what follows the last stored message; without a match,
- * everything from the last user message on. A client may send its whole history or only what is new.
+ * everything from the last user message on. A client may send its whole history or only what is new; nothing is, when it
+ * repeats a question that got no answer.
  */
 export function newItems(sent: readonly ItemBody[], stored: readonly Item[]): ItemBody[] {
   if (stored.length === 0) return [...sent];
   const last = lastMessage(stored);
   const match = last === undefined ? -1 : sent.findLastIndex((item) => said(item) === last);
   if (match >= 0 && match < sent.length - 1) return sent.slice(match + 1);
+  if (isAskedAgain(sent.at(-1), stored.at(-1))) return [];
   const user = sent.findLastIndex((item) => item.type === "message" && item.role === "user");
   return sent.slice(Math.max(user, 0));
+}
+
+/** A question that got no answer, because its run failed, is in the session already when it is sent again. */
+function isAskedAgain(sent: ItemBody | undefined, stored: Item | undefined): boolean {
+  const isQuestion = stored?.type === "message" && stored.role === "user";
+  // Content as a whole: the same words beside another picture are another question.
+  return isQuestion && sent?.type === "message" && isDeepStrictEqual(sent.content, stored.content);
 }
 
 /** What the last stored run said last, as its client saw it: a call by its id, else all of the run's text together. */
