@@ -22,8 +22,16 @@ async function refuse(env: Record<string, string>, yaml?: string) {
 
 describe("it does not start", () => {
   test.each<[string, Record<string, string>, string | undefined, RegExp]>([
+    [
+      "a variable of the wrong kind",
+      { API_SERVER_PORT: "eighty" },
+      undefined,
+      /API_SERVER_PORT: must be a whole number/,
+    ],
     ["a port that cannot be", { API_SERVER_PORT: "70000" }, undefined, /API_SERVER_PORT: .*65535/],
     ["a setting that does not exist", {}, "llm: { modell: x }", /there is no setting llm\.modell/],
+    ["text that is no YAML", {}, "llm: {", /config\.yaml is not valid YAML/],
+    ["an unknown protocol", { LLM_PROVIDER: "telepathy" }, undefined, /telepathy/],
     ["no key on an open address", { API_SERVER_HOST: "0.0.0.0" }, undefined, /needs a key of its own/],
     [
       "a short key on an open address",
@@ -105,5 +113,11 @@ describe("hermes models", () => {
     expect(code).toBe(1);
     expect(stderr.trim().split("\n").at(-1)).toMatch(/^hermes: /);
     expect(stderr).not.toContain("    at ");
+  });
+
+  test("refuses a bad configuration with code 78, as the server does", async () => {
+    const cwd = await temporaryDirectory();
+    const { code, stderr } = await runToEnd(["models"], { cwd, env: { LLM_BASE_URL: "not a url" } });
+    expect([code, oneLine(stderr)]).toEqual([78, expect.stringContaining("LLM_BASE_URL")]);
   });
 });
