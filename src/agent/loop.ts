@@ -48,21 +48,13 @@ export interface AgentRun {
  * Never throws; the last thing it emits is exactly one terminal event, after an `item.done` for every item begun.
  */
 export function runAgent(run: AgentRun): Promise<void> {
-  const agent = new Agent(run);
-  run.emit({ type: "run.started" });
-  return agent.steps().then(
-    (reason) => run.emit({ type: "run.completed", reason, ...agent.totals }),
-    (error: unknown) => {
-      agent.transcript.closeOpen();
-      run.emit(agent.ending(run.signal.aborted ? run.signal.reason : error));
-    },
-  );
+  return new Agent(run).run();
 }
 
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 class Agent {
-  readonly transcript: Transcript;
+  readonly #transcript: Transcript;
   readonly #run: AgentRun;
   readonly #items: ItemBody[];
   readonly #clientTools: ReadonlySet<string>;
@@ -77,24 +69,38 @@ class Agent {
     this.#items = repairTranscript(run.items);
     const { tools } = run.input;
     this.#clientTools = tools.length === 0 ? NO_NAMES : new Set(tools.map(({ name }) => name));
-    this.transcript = new Transcript(run.run.id, run.firstNumber, run.emit);
+    this.#transcript = new Transcript(run.run.id, run.firstNumber, run.emit);
   }
 
-  get totals(): { usage: Usage; steps: number } {
-    return { usage: this.#usage, steps: this.#steps };
-  }
-
-  async steps(): Promise<CompletionReason> {
-    const { input, tools, limits } = this.#run;
-    for (;;) {
-      const step = await this.#ask(stepTools(input, tools.specs, this.#steps + 1));
-      const calls = step.items.filter((item) => item.type === "function_call");
-      if (calls.length === 0) return step.finish === "tool_calls" ? "stop" : step.finish;
-      await this.#call(calls.filter((call) => call.executor === "server"));
-      if (calls.some((call) => call.executor === "client")) return "tool_calls";
-      if (this.#isTooLong()) return "length";
-      if (this.#steps >= limits.maxSteps) return this.#summarize();
+  /** The one frame of a run that waits for its model: nothing below it is an async function. */
+  async run(): Promise<void> {
+    const { input, tools, emit, signal } = this.#run;
+    emit({ type: "run.started" });
+    try {
+      let reason: CompletionReason | undefined;
+      while (reason === undefined) {
+        const step = this.#heard(await this.#ask(stepTools(input, tools.specs, this.#steps + 1)));
+        const calls = step.items.filter((item) => item.type === "function_call");
+        if (calls.length > 0) reason = await this.#act(calls);
+        else reason = step.finish === "tool_calls" ? "stop" : step.finish;
+      }
+      emit({ type: "run.completed", reason, ...this.#totals() });
+    } catch (error) {
+      this.#transcript.closeOpen();
+      emit(this.#ending(signal.aborted ? signal.reason : error));
     }
+  }
+
+  /** Runs the server's calls; a reason when the run ends with them. */
+  async #act(calls: readonly FunctionCallItem[]): Promise<CompletionReason | undefined> {
+    await this.#call(calls.filter((call) => call.executor === "server"));
+    if (calls.some((call) => call.executor === "client")) return "tool_calls";
+    if (this.#isTooLong()) return "length";
+    return this.#steps >= this.#run.limits.maxSteps ? this.#summarize() : undefined;
+  }
+
+  #totals(): { usage: Usage; steps: number } {
+    return { usage: this.#usage, steps: this.#steps };
   }
 
   #isTooLong(): boolean {
@@ -103,31 +109,32 @@ class Agent {
   }
 
   /** How the run ends when something was thrown or the run was told to stop. */
-  ending(error: unknown): EventBody {
+  #ending(error: unknown): EventBody {
     if (error instanceof RunStop && error.failure === undefined) {
-      return { type: "run.cancelled", reason: error.message, ...this.totals };
+      return { type: "run.cancelled", reason: error.message, ...this.#totals() };
     }
     const failure =
       error instanceof RunStop && error.failure !== undefined ? error.failure : failureOf(error);
     if (failure.code === "internal_error") this.#run.onFault(error);
     // A repeated request would do again what the tools did.
     const settled = this.#effects ? { ...failure, shouldRetry: false } : failure;
-    return { type: "run.failed", error: settled, ...this.totals };
+    return { type: "run.failed", error: settled, ...this.#totals() };
   }
 
   #ask(tools: StepTools): Promise<StepResult> {
     const { run, input, core, provider, signal, emit, stream } = this.#run;
-    const number = ++this.#steps;
-    emit({ type: "step.started", step: number });
+    emit({ type: "step.started", step: ++this.#steps });
     const basis = { input, core, model: run.model.served, stream };
-    const { transcript } = this;
+    const transcript = this.#transcript;
     const context = { provider, transcript, signal, emit, isClientTool: this.#isClientTool };
-    return modelStep(modelRequest(basis, this.#items, tools), context).then((step) => {
-      this.#usage = addUsage(this.#usage, step.usage);
-      emit({ type: "step.done", step: number, usage: step.usage });
-      for (const item of step.items) if (item.place === "output") this.#items.push(item);
-      return step;
-    });
+    return modelStep(modelRequest(basis, this.#items, tools), context);
+  }
+
+  #heard(step: StepResult): StepResult {
+    this.#usage = addUsage(this.#usage, step.usage);
+    this.#run.emit({ type: "step.done", step: this.#steps, usage: step.usage });
+    for (const item of step.items) if (item.place === "output") this.#items.push(item);
+    return step;
   }
 
   readonly #isClientTool = (name: string): boolean => this.#clientTools.has(name);
@@ -137,7 +144,7 @@ class Agent {
     const { tools, signal } = this.#run;
     const results = await runToolCalls(calls, {
       tools,
-      transcript: this.transcript,
+      transcript: this.#transcript,
       signal,
       onEffect: () => {
         this.#effects = true;
@@ -156,15 +163,15 @@ class Agent {
 
   /** Says something to the model that no surface shows and no later run reads. */
   #tell(text: string): void {
-    const item = this.transcript.create(textMessage("user", text), () => false);
-    this.transcript.done({ ...item, status: "completed", place: "internal" });
+    const item = this.#transcript.create(textMessage("user", text), () => false);
+    this.#transcript.done({ ...item, status: "completed", place: "internal" });
     this.#items.push(item);
   }
 
   async #summarize(): Promise<CompletionReason> {
     this.#tell(SUMMARY_REQUEST);
     // A model that calls tools even so is not obeyed.
-    await this.#ask({ tools: [], choice: { mode: "none" } });
+    this.#heard(await this.#ask({ tools: [], choice: { mode: "none" } }));
     return "max_steps";
   }
 }

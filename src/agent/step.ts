@@ -29,9 +29,10 @@ export interface StepResult {
  * at a time, and each suspended function would hold a frame of half a kilobyte.
  */
 export function modelStep(request: ModelRequest, context: StepContext): Promise<StepResult> {
-  return generate(request, context).then((first) => {
-    const limited = request.settings.maxOutputTokens !== undefined && first.finish === "length";
-    return limited && hasCutCall(first.items) ? repeatCalls(first, request, context) : tell(first, context);
+  const limited = request.settings.maxOutputTokens !== undefined;
+  return generate(request, context, (first) => {
+    const cut = limited && first.finish === "length" && hasCutCall(first.items);
+    return cut ? repeatCalls(first, request, context) : tell(first, context);
   });
 }
 
@@ -44,7 +45,7 @@ async function repeatCalls(
   const { maxOutputTokens: _limit, ...settings } = request.settings;
   const said = first.items.filter((item) => item.type !== "function_call");
   for (const item of first.items) if (item.type === "function_call") context.transcript.done(discarded(item));
-  const again = await generate({ ...request, settings, stream: false }, context);
+  const again = await generate({ ...request, settings, stream: false }, context, (step) => step);
   const wanted =
     said.length === 0 ? again.items : again.items.filter((item) => item.type === "function_call");
   const usage = addUsage(first.usage, again.usage);
@@ -65,8 +66,12 @@ function tell(result: StepResult, { transcript }: StepContext): StepResult {
   return result;
 }
 
-/** One call of the provider; what it streams is told at once, its finished items are still to be told. */
-function generate(request: ModelRequest, context: StepContext): Promise<StepResult> {
+/** One call of the provider; what it streams is told at once, its finished items are `then`'s to tell. */
+function generate(
+  request: ModelRequest,
+  context: StepContext,
+  then: (step: StepResult) => StepResult | Promise<StepResult>,
+): Promise<StepResult> {
   const { transcript, provider, signal, isClientTool } = context;
   const begun: Item[] = [];
   const answer = provider.generate(request, (events) => stream(events, begun, context), signal);
@@ -77,7 +82,7 @@ function generate(request: ModelRequest, context: StepContext): Promise<StepResu
       const item = begun[index] ?? transcript.create(body, isClientTool);
       return finished(item, body, finish === "length" && index === last);
     });
-    return { items: done, finish, usage };
+    return then({ items: done, finish, usage });
   });
 }
 

@@ -47,7 +47,7 @@ export class Transcript {
 
   /** The item exists. */
   begin(item: Item): void {
-    this.#open = [...this.#open, item];
+    this.#open = this.#open.concat(item);
     this.#emit({ type: "item.added", item: snapshot(item) });
   }
 

@@ -56,10 +56,15 @@ function openStream(reply: FastifyReply, options: SendOptions): StreamReader {
   const headers = { ...reply.getHeaders(), ...SSE_HEADERS, "openai-processing-ms": elapsedMs(reply) };
   // The headers that plugins set are carried over by hand: hijacking drops them.
   reply.hijack();
-  reply.raw.writeHead(200, headers as Record<string, string>);
-  const stream = options.streams.start(reply.raw);
+  const response = reply.raw;
+  response.writeHead(200, headers as Record<string, string>);
+  const stream = options.streams.start(response);
+  // One packet, but two chunks: a head that is written alone becomes one flat string, which thousands of streams keep.
+  response.cork();
+  response.flushHeaders();
   stream.write(options.encoder.open());
   stream.flush();
+  response.uncork();
   const reader = new StreamReader(options, stream);
   stream.onLeave = () => reader.leave();
   return reader;

@@ -1,7 +1,7 @@
 import { type JsonObject, parseJsonObject } from "../lib/json.ts";
 import type { AnswerStream } from "./answer-stream.ts";
 import { errorFromAnswer, errorFromObject } from "./errors.ts";
-import type { Endpoint, UpstreamAnswer, UpstreamPost } from "./http.ts";
+import type { Endpoint, UpstreamAnswer } from "./http.ts";
 import { type ModelResult, ProviderError } from "./provider.ts";
 
 /** One model call as it goes over the wire. */
@@ -18,21 +18,38 @@ export interface ModelPost {
 }
 
 /**
- * Sends a model call and reads its answer. Not an async function: its frame would keep the request's body, which may
- * be long, for as long as the answer streams.
+ * Sends a model call and reads its answer. Not an async function, and one promise only: a call can wait for minutes,
+ * thousands of them at a time, and a frame would keep the request's body, which may be long.
  * @throws ProviderError; the signal's reason when aborted.
  */
 export function callModel(endpoint: Endpoint, post: ModelPost): Promise<ModelResult> {
   const { path, body, signal, stream, read, secret } = post;
-  const answer =
-    stream === undefined
-      ? endpoint.post({ path, body, signal }).then((whole) => read(bodyOf(whole)))
-      : postStream(endpoint, { path, body, signal }, stream).then((whole) =>
-          whole?.streamed === false ? read(bodyOf(whole)) : stream.finish(),
-        );
-  return answer.catch((error: unknown) => {
-    throw hideSecret(error, secret);
-  });
+  if (stream === undefined) {
+    const answer = endpoint.post({ path, body, signal });
+    return answer.then(
+      (whole) => hiding(secret, () => read(bodyOf(whole))),
+      (error: unknown) => {
+        throw hideSecret(error, secret);
+      },
+    );
+  }
+  let refused = false;
+  const onText = (text: string) => {
+    refused = true;
+    const done = stream.feed(text);
+    refused = false;
+    return done;
+  };
+  return endpoint.post({ path, body, signal, onText }).then(
+    (answer) => hiding(secret, () => (answer.streamed ? stream.finish() : read(bodyOf(answer)))),
+    (error: unknown) =>
+      hiding(secret, () => {
+        // `refused`: the stream itself is at fault. Else the connection is, which does not matter to an answer that is
+        // complete.
+        if (refused || signal.aborted || !stream.end()) throw error;
+        return stream.finish();
+      }),
+  );
 }
 
 function bodyOf({ status, headers, body }: UpstreamAnswer): JsonObject {
@@ -43,28 +60,17 @@ function bodyOf({ status, headers, body }: UpstreamAnswer): JsonObject {
   return json;
 }
 
-/** Undefined when the connection failed only after the finish reason: that answer is complete. */
-function postStream(
-  endpoint: Endpoint,
-  { path, body, signal }: UpstreamPost,
-  stream: AnswerStream,
-): Promise<UpstreamAnswer | undefined> {
-  let refused = false;
-  const onText = (text: string) => {
-    refused = true;
-    const done = stream.feed(text);
-    refused = false;
-    return done;
-  };
-  return endpoint.post({ path, body, signal, onText }).catch((error: unknown) => {
-    // `refused`: the stream itself is at fault, not the connection.
-    if (refused || signal.aborted || !stream.end()) throw error;
-    return undefined;
-  });
-}
-
 /** Shorter ones are placeholders ("none", "ollama") that may stand in any message. */
 const MIN_SECRET_CHARS = 8;
+
+/** What `make` makes; what it throws does not tell the secret. */
+function hiding<Made>(secret: string | undefined, make: () => Made): Made {
+  try {
+    return make();
+  } catch (error) {
+    throw hideSecret(error, secret);
+  }
+}
 
 function hideSecret(error: unknown, secret: string | undefined): unknown {
   if (!(error instanceof ProviderError) || secret === undefined || secret.length < MIN_SECRET_CHARS)

@@ -166,6 +166,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #watchSilence(): void {
     if (this.#idle) return;
     this.#idle = true;
+    // A stream can last, and nobody asks for these any more.
+    this.#headers = {};
+    if (this.#controller !== undefined) this.#controller.rawHeaders = null;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#onTimeout, this.#options.idleTimeoutMs);
   }

@@ -167,7 +167,7 @@ export class ChatView {
     const known = this.#shown.find((shown) => shown.id === id);
     if (known !== undefined) return known;
     const shown = { id, content: 0, reasoning: 0, refusal: 0, arguments: 0 };
-    this.#shown = [...this.#shown, shown];
+    this.#shown = this.#shown.concat(shown);
     return shown;
   }
 }
