@@ -6,13 +6,14 @@ type ModelChannel = Exclude<Channel, "output">;
 
 /** Puts an answer together: the items so far, and the events that the last network read brought. */
 export class Assembler {
-  readonly items: ModelItem[] = [];
+  items: readonly ModelItem[] = [];
   #events: ModelEvent[] = [];
 
   /** Begins the next item and gives its index. */
   start(item: ModelItem): number {
     const index = this.items.length;
-    this.items.push(item);
+    // Exactly as long as needed: an array that is pushed to holds room for sixteen more, in thousands of streams.
+    this.items = this.items.concat(item);
     this.#events.push({ type: "item", index, item: copyOf(item) });
     return index;
   }

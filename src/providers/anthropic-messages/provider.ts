@@ -33,12 +33,14 @@ export function createAnthropicMessagesProvider(options: AnthropicMessagesOption
     protocol: PROTOCOL,
     generate(request, sink, signal) {
       const { body, stream } = wireRequest(request, memory);
+      // The answer's reader must not keep the request.
+      const { model } = request;
       return callModel(endpoint, {
         path: PATH,
         body,
         signal,
-        stream: stream ? answerStream(request.model, request.stream ? sink : nobody) : undefined,
-        read: (answer) => readAnswer(answer, request.model),
+        stream: stream ? answerStream(model, request.stream ? sink : nobody) : undefined,
+        read: (answer) => readAnswer(answer, model),
         secret,
       });
     },

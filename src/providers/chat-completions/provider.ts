@@ -33,12 +33,14 @@ export function createChatCompletionsProvider(options: ChatCompletionsOptions): 
     name,
     protocol: PROTOCOL,
     generate(request, sink, signal) {
+      // The answer's reader must not keep the request.
+      const { model } = request;
       return callModel(endpoint, {
         path: PATH,
         body: requestBody(request, wire),
         signal,
-        stream: request.stream ? answerStream(request.model, sink) : undefined,
-        read: (answer) => readAnswer(answer, request.model),
+        stream: request.stream ? answerStream(model, sink) : undefined,
+        read: (answer) => readAnswer(answer, model),
         secret,
       });
     },
