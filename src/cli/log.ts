@@ -18,9 +18,12 @@ const LEVELS: Readonly<Record<number, string>> = {
 export function createLogStream({ pretty, secrets }: LogStreamOptions): { write(line: string): void } {
   // A reader that goes away (a pager, a closed pipe) must not take the server with it.
   process.stdout.on("error", () => {});
+  // A line is JSON, in which a secret may have backslashes; the longest first, since one may begin with another.
+  const hidden = [...new Set(secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))];
+  hidden.sort((a, b) => b.length - a.length);
   return {
     write(line) {
-      const clean = secrets.reduce((text, secret) => text.replaceAll(secret, "[redacted]"), line);
+      const clean = hidden.reduce((text, secret) => text.replaceAll(secret, "[redacted]"), line);
       process.stdout.write(pretty ? prettyLine(clean) : clean);
     },
   };

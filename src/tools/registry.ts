@@ -96,9 +96,18 @@ function display(
   tool: Tool | undefined,
   call: { name: string; arguments: string },
 ): { label: string; emoji: string } {
-  const args = tool?.parameters.safeParse(parse(call.arguments));
-  const preview = args?.success ? firstLine(tool?.preview(args.data) ?? "", MAX_LABEL_CHARS) : "";
+  const preview = tool === undefined ? "" : previewOf(tool, call.arguments);
   return { label: preview === "" ? call.name : preview, emoji: tool?.emoji ?? "⚙️" };
+}
+
+function previewOf(tool: Tool, text: string): string {
+  try {
+    const args = tool.parameters.safeParse(parse(text));
+    return args.success ? firstLine(tool.preview(args.data), MAX_LABEL_CHARS) : "";
+  } catch {
+    // A label is worth no run.
+    return "";
+  }
 }
 
 async function runCall(
@@ -107,6 +116,14 @@ async function runCall(
   options: RegistryOptions,
 ): Promise<ToolOutcome> {
   if (tool === undefined) return unknownTool(call.name);
+  try {
+    return await checkAndRun(tool, call, options);
+  } catch (error) {
+    return failed(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function checkAndRun(tool: Tool, call: ToolCall, options: RegistryOptions): Promise<ToolOutcome> {
   const raw = parse(call.arguments);
   if (raw === undefined)
     return failed("The arguments are not valid JSON. Call the tool again with a JSON object.");
@@ -118,14 +135,10 @@ async function runCall(
     ...(tool.writes && { writes: tool.writes(args.data) }),
   });
   if (verdict.verdict !== "allow") return failed(denial(verdict));
-  try {
-    const { callId, signal, progress } = call;
-    const { workspace, sandbox } = options;
-    const output = await tool.run(args.data, { callId, signal, progress, workspace, sandbox });
-    return { output: headAndTail(output, MAX_OUTPUT_CHARS), isError: false };
-  } catch (error) {
-    return failed(error instanceof Error ? error.message : String(error));
-  }
+  const { callId, signal, progress } = call;
+  const { workspace, sandbox } = options;
+  const output = await tool.run(args.data, { callId, signal, progress, workspace, sandbox });
+  return { output: headAndTail(output, MAX_OUTPUT_CHARS), isError: false };
 }
 
 function parse(text: string): unknown {

@@ -1,0 +1,206 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { defineTool, type Tool } from "../../../src/tools/define.ts";
+import { loadTools, TOOLS_DIRECTORY } from "../../../src/tools/load.ts";
+import { createJudge } from "../../../src/tools/policy.ts";
+import { createRegistry, NO_TOOLS, type Policy, type ToolRegistry } from "../../../src/tools/registry.ts";
+import { toolContext } from "../../helpers/tools.ts";
+
+const ran: unknown[] = [];
+const echo = defineTool({
+  name: "echo",
+  toolset: "test",
+  description: "Says what it is given",
+  emoji: "🔊",
+  effect: "idempotent",
+  parameters: z.strictObject({ text: z.string(), times: z.int().default(1) }),
+  preview: ({ text }) => text,
+  run: async (args) => {
+    ran.push(args);
+    return args.text.repeat(args.times);
+  },
+});
+
+async function registry(
+  tools: readonly Tool[],
+  policy: Policy = () => ({ verdict: "allow" }),
+): Promise<ToolRegistry> {
+  const { workspace, sandbox } = await toolContext();
+  return createRegistry(tools, { workspace, sandbox, policy });
+}
+
+function call(tools: ToolRegistry, name: string, args: unknown) {
+  const text = typeof args === "string" ? args : JSON.stringify(args);
+  const { signal } = new AbortController();
+  return tools.call({ name, arguments: text, callId: "call_1", signal, progress: () => undefined });
+}
+
+describe("a call", () => {
+  it("runs with its checked arguments, defaults included", async () => {
+    const tools = await registry([echo]);
+    expect(await call(tools, "echo", { text: "a" })).toEqual({ output: "a", isError: false });
+    expect(ran.at(-1)).toEqual({ text: "a", times: 1 });
+  });
+
+  it.each([
+    ["a tool that does not exist", "shout", { text: "a" }, 'There is no tool named "shout"'],
+    ["a name that every object has", "constructor", {}, 'There is no tool named "constructor"'],
+    ["no JSON", "echo", "{text:", "not valid JSON"],
+    ["no object", "echo", [], "Wrong arguments for echo"],
+    ["nothing where something is needed", "echo", "", "→ at text"],
+    ["an unknown argument", "echo", { text: "a", loud: true }, 'Unrecognized key: "loud"'],
+    ["a wrong type", "echo", { text: 5 }, "expected string, received number"],
+  ])("of %s is an error that the model reads", async (_name, name, args, expected) => {
+    const tools = await registry([echo]);
+    const before = ran.length;
+    const { output, isError } = await call(tools, name, args);
+    expect([isError, output]).toEqual([true, expect.stringContaining(expected)]);
+    expect(output.startsWith("Error: ")).toBe(true);
+    expect(ran.length).toBe(before);
+  });
+
+  it.each([
+    [new Error("it broke"), "Error: it broke"],
+    ["a text", "Error: a text"],
+    [undefined, "Error: undefined"],
+  ])("that throws %j is an error that the model reads", async (thrown, expected) => {
+    const run = async () => {
+      throw thrown;
+    };
+    const outcome = await call(await registry([{ ...echo, run } as Tool]), "echo", { text: "a" });
+    expect(outcome).toEqual({ output: expected, isError: true });
+  });
+
+  it("never rejects, even when the tool's own parts or the policy throw; then nothing runs", async () => {
+    const boom = () => {
+      throw new Error("boom");
+    };
+    const before = ran.length;
+    const broken = await registry([{ ...echo, command: boom, preview: boom } as Tool]);
+    expect(await call(broken, "echo", { text: "a" })).toEqual({ output: "Error: boom", isError: true });
+    expect(broken.display({ name: "echo", arguments: '{"text":"a"}' })).toEqual({
+      label: "echo",
+      emoji: "🔊",
+    });
+    expect(await call(await registry([echo], boom), "echo", { text: "a" })).toMatchObject({ isError: true });
+    expect(ran.length).toBe(before);
+  });
+
+  it("brings at most 100,000 characters and a note", async () => {
+    const { output } = await call(await registry([echo]), "echo", { text: "x", times: 250_000 });
+    expect(output).toContain("[... 150000 characters left out ...]");
+    expect(output.length).toBeLessThan(100_100);
+  });
+
+  it("without any arguments is one with none", async () => {
+    const bare = { ...echo, parameters: z.strictObject({}), run: async () => "done" } as unknown as Tool;
+    expect(await call(await registry([bare]), "echo", "")).toEqual({ output: "done", isError: false });
+  });
+});
+
+describe("the policy", () => {
+  it("sees what would run and be written, after the arguments were checked", async () => {
+    const seen: unknown[] = [];
+    const tool = { ...echo, command: () => "ls", writes: () => ["a.txt"] } as Tool;
+    const tools = await registry([tool], (asked) => {
+      seen.push(asked);
+      return { verdict: "allow" };
+    });
+    await call(tools, "echo", { text: 5 });
+    await call(tools, "echo", { text: "a" });
+    expect(seen).toEqual([{ tool: "echo", command: "ls", writes: ["a.txt"] }]);
+  });
+
+  it.each([
+    ["deny", "It is never allowed"],
+    ["ask", "It needs a person's approval, and nobody can be asked here"],
+  ] as const)("that says %s keeps the call from running, and the model reads why", async (verdict, why) => {
+    const before = ran.length;
+    const tools = await registry([echo], () => ({ verdict, reason: "it is dangerous" }));
+    const { output, isError } = await call(tools, "echo", { text: "a" });
+    expect([isError, ran.length]).toEqual([true, before]);
+    expect(output).toContain(`Not run: it is dangerous. ${why}`);
+  });
+});
+
+describe("the server's own tools", () => {
+  const own = async () => {
+    const { workspace, sandbox } = await toolContext();
+    const policy = createJudge({
+      home: "/home/ada",
+      hermesHome: "/home/ada/.hermes",
+      protectedPaths: [join(workspace.root, ".env")],
+      workspaceRoot: workspace.root,
+      pid: process.pid,
+    });
+    const tools = createRegistry(await loadTools(TOOLS_DIRECTORY), { workspace, sandbox, policy });
+    return { tools, root: workspace.root };
+  };
+
+  it("are five, in two sets, with schemas that take nothing unknown", async () => {
+    const { tools } = await own();
+    expect(tools.toolsets).toEqual([
+      { name: "file", tools: ["patch", "read_file", "search_files", "write_file"] },
+      { name: "terminal", tools: ["terminal"] },
+    ]);
+    for (const { name, description, parameters } of tools.specs) {
+      expect(description).toMatch(/.{20}/);
+      expect(parameters).toMatchObject({ type: "object", additionalProperties: false });
+      expect(parameters).not.toHaveProperty("$schema");
+      const { output, isError } = await call(tools, name, { surprise: 1 });
+      expect([isError, output]).toEqual([true, expect.stringContaining("surprise")]);
+    }
+  });
+
+  it("say what a repetition would do", async () => {
+    const { tools } = await own();
+    const effects = Object.fromEntries(tools.specs.map(({ name }) => [name, tools.effect(name)]));
+    expect(effects).toMatchObject({ read_file: "read", search_files: "read", terminal: "write" });
+    expect(tools.effect("nobody")).toBe("read");
+  });
+
+  it.each([
+    ["rm -rf /", "never allowed"],
+    ["shutdown now", "never allowed"],
+    ["git push --force", "needs a person's approval"],
+  ])("do not run %s", async (command, expected) => {
+    const { tools } = await own();
+    const { output, isError } = await call(tools, "terminal", { command });
+    expect([isError, output]).toEqual([true, expect.stringContaining(expected)]);
+  });
+
+  it("do not delete what a dangerous command would delete", async () => {
+    const { tools, root } = await own();
+    await call(tools, "write_file", { path: "keep/a.txt", content: "a" });
+    expect(await call(tools, "terminal", { command: "rm -rf keep" })).toMatchObject({ isError: true });
+    expect(existsSync(join(root, "keep", "a.txt"))).toBe(true);
+    expect(await call(tools, "terminal", { command: "cat keep/a.txt" })).toEqual({
+      output: expect.stringContaining("a"),
+      isError: false,
+    });
+  });
+});
+
+describe("how a call shows", () => {
+  it("by its most telling argument, in one short line", async () => {
+    const tools = await registry([echo]);
+    const label = (text: string) =>
+      tools.display({ name: "echo", arguments: JSON.stringify({ text }) }).label;
+    expect(label("hello\nworld")).toBe("hello");
+    expect(label("x".repeat(500))).toHaveLength(120);
+    expect(label("")).toBe("echo");
+  });
+
+  it("by its name, while the arguments say nothing or the tool is unknown", async () => {
+    const tools = await registry([echo]);
+    expect(tools.display({ name: "echo", arguments: '{"te' })).toEqual({ label: "echo", emoji: "🔊" });
+    expect(tools.display({ name: "shout", arguments: "{}" })).toEqual({ label: "shout", emoji: "⚙️" });
+  });
+});
+
+it("without tools every call reads that there is no such tool", async () => {
+  expect(NO_TOOLS.specs).toEqual([]);
+  expect(await call(NO_TOOLS, "terminal", { command: "ls" })).toMatchObject({ isError: true });
+});
