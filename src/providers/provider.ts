@@ -41,7 +41,7 @@ export type ModelSink = (events: ModelEvent[]) => void;
 
 /** The finished answer; it holds everything, whether or not it was streamed. */
 export interface ModelResult {
-  items: ModelItem[];
+  items: readonly ModelItem[];
   /** `length`: the output limit cut it. */
   finish: "stop" | "length" | "tool_calls" | "content_filter";
   usage: Usage;
