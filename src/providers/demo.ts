@@ -109,7 +109,7 @@ function message(text: string): ModelItem {
 }
 
 /** About four characters a token: a stand-in has no tokenizer, and readers of usage expect numbers. */
-function estimate(request: ModelRequest, items: ModelItem[]): Usage {
+function estimate(request: ModelRequest, items: readonly ModelItem[]): Usage {
   const tokens = (value: unknown) => Math.ceil(JSON.stringify(value).length / 4);
   return { ...NO_USAGE, inputTokens: tokens([request.core, request.items]), outputTokens: tokens(items) };
 }
