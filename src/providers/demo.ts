@@ -121,7 +121,7 @@ interface Speech {
 }
 
 /** Streams an answer word by word. */
-async function speak(answer: ModelItem, { sink, signal, delayMs }: Speech): Promise<ModelItem[]> {
+async function speak(answer: ModelItem, { sink, signal, delayMs }: Speech): Promise<readonly ModelItem[]> {
   const assembler = new Assembler();
   if (answer.type === "function_call") {
     assembler.add(assembler.start({ ...answer, arguments: "" }), "arguments", answer.arguments);
