@@ -70,11 +70,10 @@ export class AnswerBuilder {
 
   /** The whole answer; one without a finish reason counts as stopped. */
   result(): ModelResult {
-    const items = this.assembler.items;
     const finish = finishOf(this.#finish, this.#calls.length > 0);
     for (const call of this.#calls) this.#begin(call, "");
     if (finish !== "length") this.assembler.completeCalls();
-    return { items, finish, usage: this.#usage };
+    return { items: this.assembler.items, finish, usage: this.#usage };
   }
 
   #add(delta: Received): void {
