@@ -1,6 +1,7 @@
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { databaseOwner } from "../lib/database-header.ts";
 import { ConfigError } from "./error.ts";
 
 /** `PRAGMA application_id` of a database that is ours ("HRMS"). */
@@ -32,7 +33,7 @@ export function findHome(env: NodeJS.ProcessEnv, profile?: string): Home {
   }
   const path = profile === undefined ? base : join(base, "profiles", profile);
   const state = join(path, "state.db");
-  const shared = existsSync(state) && applicationId(state) !== APPLICATION_ID;
+  const shared = existsSync(state) && isForeign(state);
   return {
     path,
     profile,
@@ -44,16 +45,13 @@ export function findHome(env: NodeJS.ProcessEnv, profile?: string): Home {
   };
 }
 
-const APPLICATION_ID_OFFSET = 68;
-
-/** Reads the id from the file's header: opening a foreign database could change it. An empty file may become ours. */
-function applicationId(file: string): number {
+/** An empty file may become ours; one that is no database any more is damaged, and opening it will say so. */
+function isForeign(file: string): boolean {
   let fd: number | undefined;
   try {
     fd = openSync(file, "r");
-    const header = Buffer.alloc(100);
-    const length = readSync(fd, header, 0, header.length, 0);
-    return length === 0 ? APPLICATION_ID : header.readUInt32BE(APPLICATION_ID_OFFSET);
+    const owner = databaseOwner(fd);
+    return typeof owner === "number" && owner !== APPLICATION_ID;
   } catch (error) {
     throw new ConfigError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
   } finally {

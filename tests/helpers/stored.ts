@@ -118,3 +118,6 @@ export async function keep(store: Store, run: Run, question: string, answer: str
     writeOf(run, dialogue(run, question, answer), expiresAt === undefined ? {} : { expiresAt }),
   ]);
 }
+
+/** The beginning of an SQLite database that is not ours. */
+export const FOREIGN_DATABASE = Buffer.concat([Buffer.from("SQLite format 3\0"), Buffer.alloc(4_080)]);

@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
+import { databaseOwner } from "../../lib/database-header.ts";
 import { StorageError } from "../store.ts";
 import { MIGRATIONS } from "./migrations.ts";
 
@@ -24,42 +25,54 @@ const PAGE_BYTES = 8_192;
 /** Pages in the log before a checkpoint: small enough that one never stalls the loop for more than a few ms. */
 const CHECKPOINT_PAGES = 500;
 
+/** Up to here every page is looked at before the start, 1 ms per MB; a larger file's damage is told where it is met. */
+const CHECKED_BYTES = 64 * 1024 * 1024;
+
 /**
  * Opens the file, takes it for this process alone and brings its schema up to date. The one connection must stay open
  * until the end: closing a second one in the same process would drop the lock of the first.
- * @throws StorageError when another process has it, it is damaged, or a later version made it.
+ * @throws StorageError when another process has it, it is damaged, a later version made it, or it is not ours.
  */
 export function openDatabase(options: OpenOptions): Db {
+  let db: Db | undefined;
   try {
-    if (options.file !== ":memory:") createPrivateFile(options.file);
-    const db = new Database(options.file, { timeout: options.busyTimeoutMs ?? 1_000 });
+    const isNew = options.file === ":memory:" || claimFile(options.file, options.applicationId);
+    db = new Database(options.file, { timeout: options.busyTimeoutMs ?? 1_000 });
     db.pragma("locking_mode = EXCLUSIVE");
     db.pragma(`page_size = ${PAGE_BYTES}`);
-    mark(db, options.applicationId);
+    // Before anything else, and before the log takes writes away from the file itself: a file that a killed process
+    // left behind must say whose it is.
+    if (isNew) db.pragma(`application_id = ${options.applicationId}`);
     db.pragma("journal_mode = WAL");
     db.pragma(`synchronous = ${options.sync === "full" ? "FULL" : "NORMAL"}`);
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     migrate(db);
+    if (!isNew) check(db, options.file);
     return db;
   } catch (error) {
+    db?.close();
     throw storageError(error, options.file);
   }
 }
 
-/** Only this user may read what people said to their agent. */
-function createPrivateFile(file: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  closeSync(openSync(file, "a", 0o600));
-  chmodSync(file, 0o600);
-}
-
 /**
- * Says whose file it is, before WAL: the mark must stand in the file itself, where a second server and a start after a
- * crash look for it, and not in a log that is written back much later.
+ * Makes the file when there is none, for this user only: it holds what people said to their agent. Tells whether it is
+ * empty. Another program's database is not even opened, since SQLite could write to it.
+ * @throws StorageError for another program's.
  */
-function mark(db: Db, applicationId: number): void {
-  if (db.pragma("application_id", { simple: true }) !== applicationId)
-    db.pragma(`application_id = ${applicationId}`);
+function claimFile(file: string, applicationId: number): boolean {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const fd = openSync(file, "a+", 0o600);
+  try {
+    const owner = databaseOwner(fd);
+    if (typeof owner === "number" && owner !== applicationId) {
+      throw new StorageError("unavailable", `${file} is another program's database; it was left as it is.`);
+    }
+    chmodSync(file, 0o600);
+    return owner === "empty";
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function migrate(db: Db): void {
@@ -78,6 +91,18 @@ function migrate(db: Db): void {
   apply.immediate();
 }
 
+/** A damaged file must not be served from as if nothing were wrong. */
+function check(db: Db, file: string): void {
+  const pages = db.pragma("page_count", { simple: true }) as number;
+  if (pages * PAGE_BYTES > CHECKED_BYTES) return;
+  if (db.pragma("quick_check(1)", { simple: true }) !== "ok") throw damaged(file);
+}
+
+function damaged(file: string, cause?: unknown): StorageError {
+  const message = `${file} is damaged. Restore a backup, or move the file away to start afresh.`;
+  return new StorageError("damaged", message, { cause });
+}
+
 /** What an exception of the driver means. */
 export function storageError(error: unknown, file: string): StorageError {
   if (error instanceof StorageError) return error;
@@ -92,13 +117,9 @@ export function storageError(error: unknown, file: string): StorageError {
   }
   if (code.startsWith("SQLITE_FULL") || code === "ENOSPC")
     return new StorageError("full", "The disk is full.", cause);
-  if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") {
-    return new StorageError(
-      "damaged",
-      `${file} is damaged. Restore a backup, or move the file away to start afresh.`,
-      cause,
-    );
-  }
+  // What we wrote as JSON and cannot read as JSON is no longer what we wrote.
+  const isDamage = code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB";
+  if (isDamage || error instanceof SyntaxError) return damaged(file, error);
   return new StorageError(
     "unavailable",
     `${file} cannot be used (${code === "" ? "unknown error" : code}).`,

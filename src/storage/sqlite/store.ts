@@ -13,7 +13,12 @@ import { SessionTable } from "./sessions.ts";
  * @throws StorageError as `openDatabase`.
  */
 export function openSqliteStore(options: OpenOptions): Store {
-  return new SqliteStore(openDatabase(options), options.file);
+  return storeOn(openDatabase(options), options.file);
+}
+
+/** The store on an open database, which it closes; `file` is for messages. */
+export function storeOn(db: Db, file: string): Store {
+  return new SqliteStore(db, file);
 }
 
 class SqliteStore implements Store {

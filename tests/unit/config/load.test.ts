@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { secretsOf } from "../../../src/config/load.ts";
 import { type ConfigSources, configOf, home, load, refusal } from "../../helpers/config.ts";
+import { FOREIGN_DATABASE } from "../../helpers/stored.ts";
 
 const server = async (sources: ConfigSources) => (await configOf(sources)).settings.server;
 
@@ -255,7 +256,7 @@ describe("in a home that hermes-agent uses, too", () => {
     const yaml = "agent: {max_turns: 5, personalities: {a: b}}\napprovals: {mode: manual, timeout: 60}";
     const directory = await home({ yaml });
     expect(await refusal({}, directory)).toContain("there is no setting agent.personalities");
-    await writeFile(join(directory, "state.db"), Buffer.alloc(4096, 1));
+    await writeFile(join(directory, "state.db"), FOREIGN_DATABASE);
     const { settings, warnings } = load(directory);
     expect(settings.agent.max_steps).toBe(5);
     expect(warnings.join(" ")).toMatch(/agent\.personalities.*approvals\.timeout/);

@@ -6,6 +6,7 @@ import { ConfigError } from "../../../src/config/error.ts";
 import { APPLICATION_ID, findHome, protectedPaths } from "../../../src/config/profile.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/store.ts";
 import { temporaryDirectory } from "../../helpers/directory.ts";
+import { FOREIGN_DATABASE } from "../../helpers/stored.ts";
 
 describe("the home", () => {
   it("is $HERMES_HOME, by default ~/.hermes", () => {
@@ -61,20 +62,24 @@ describe("the database", () => {
     expect([of().databaseFile, of().shared]).toEqual([file, false]);
   });
 
-  it.each([
-    ["another program's database", Buffer.concat([Buffer.from("SQLite format 3\0"), Buffer.alloc(4080)])],
-    ["no database at all", Buffer.from("hello")],
-  ])("that is %s stays as it is, and ours lies beside it", async (_name, content) => {
+  it("of another program stays as it is, and ours lies beside it", async () => {
     const base = await temporaryDirectory();
-    await writeFile(join(base, "state.db"), content);
+    await writeFile(join(base, "state.db"), FOREIGN_DATABASE);
     const { databaseFile, shared } = findHome({ HERMES_HOME: base });
     expect([databaseFile, shared]).toEqual([join(base, "api-server.db"), true]);
+  });
+
+  it("that is none any more is not passed over: it may be ours, and damaged", async () => {
+    const base = await temporaryDirectory();
+    await writeFile(join(base, "state.db"), "hello");
+    const { databaseFile, shared } = findHome({ HERMES_HOME: base });
+    expect([databaseFile, shared]).toEqual([join(base, "state.db"), false]);
   });
 
   it("of another program under a profile does not make the others shared", async () => {
     const base = await temporaryDirectory();
     await mkdir(join(base, "profiles", "alice"), { recursive: true });
-    await writeFile(join(base, "state.db"), "theirs");
+    await writeFile(join(base, "state.db"), FOREIGN_DATABASE);
     expect(findHome({ HERMES_HOME: base }).shared).toBe(true);
     expect(findHome({ HERMES_HOME: base }, "alice").shared).toBe(false);
   });
