@@ -60,7 +60,7 @@ export async function prepareRun(
   if (sessionId !== undefined) await deps.sessions.check(sessionId, owner);
   else if (items.some(({ type }) => type === "function_call" || type === "function_call_output")) {
     items = await restoreClientRuns(items, owner, deps.store);
-    checkClientCalls(items, "messages");
+    await checkClientCalls(items, (run) => isCut(deps.store, run, owner));
   }
   const id = newRunId(deps.nextId);
   const asked = input.ask.model ?? deps.models.name;
@@ -75,6 +75,11 @@ export async function prepareRun(
   const expiresAt = sessionId === undefined ? run.createdAt + STATELESS_RETENTION_MS : undefined;
   const log = deps.log.open(run, { durable: false, expiresAt });
   return new ActiveRun(deps, { ...input, items: [...items] }, { run, target, log, onEnd });
+}
+
+async function isCut(store: Store, id: RunId, owner: string): Promise<boolean> {
+  const found = await store.findRun(id, owner);
+  return found?.status === "failed" || found?.status === "cancelled";
 }
 
 async function resolveTarget(deps: RunDeps, input: RunInput): Promise<Target> {
@@ -166,11 +171,12 @@ export class ActiveRun {
     if (lease === undefined)
       return { input: [], items, core: plain ? "" : (await this.#deps.prompt.current()).text };
     const { headRun, prompt } = lease.session;
+    // First of all: a run without its parent would cut off what the session was until now.
+    if (headRun !== undefined) this.run.parent = { runId: headRun };
     const stored = headRun === undefined ? [] : await this.#deps.store.readTranscript(headRun as RunId);
     const added = newItems(items, stored);
-    if (headRun !== undefined) this.run.parent = { runId: headRun };
     const all = [...stored.map((item) => this.#shortened(item)), ...added];
-    checkClientCalls(all, "messages");
+    await checkClientCalls(all, (run) => isCut(this.#deps.store, run, this.run.owner));
     return {
       input: added.map((item, n) => this.#inputItem(item, n)),
       items: all,

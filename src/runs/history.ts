@@ -63,27 +63,41 @@ function runOfNextCall(items: readonly ItemBody[], index: number): RunId | undef
 }
 
 /**
- * Checks that client calls and their results belong together.
+ * Checks that client calls and their results belong together. A call of a run that was cut waits for no result: its
+ * client never had the run's end, so it cannot know that it was to answer.
  * @throws ApiError 400 naming the id of a result without a call, or of a client call without a result.
  */
-export function checkClientCalls(items: readonly ItemBody[], param: string): void {
+export async function checkClientCalls(
+  items: readonly ItemBody[],
+  isCut: (run: RunId) => Promise<boolean>,
+): Promise<void> {
+  const missing: string[] = [];
+  for (const id of unansweredCalls(items)) {
+    const run = runIdOfPart(id);
+    if (run === undefined || !(await isCut(run))) missing.push(id);
+  }
+  if (missing.length === 0) return;
+  const message = `No tool output was sent for ${missing.join(", ")}.`;
+  throw invalidRequest("messages", message, "missing_tool_output");
+}
+
+/** The ids of client calls without a result. */
+function unansweredCalls(items: readonly ItemBody[]): Set<string> {
   const calls = new Set<string>();
   const unanswered = new Set<string>();
   for (const item of items) {
     if (item.type === "function_call") calls.add(item.call_id);
     if (item.type === "function_call" && item.executor === "client") unanswered.add(item.call_id);
     if (item.type !== "function_call_output") continue;
-    if (!calls.has(item.call_id)) throw orphanResult(item.call_id, param);
+    if (!calls.has(item.call_id)) throw orphanResult(item.call_id);
     unanswered.delete(item.call_id);
   }
-  if (unanswered.size === 0) return;
-  const message = `No tool output was sent for ${[...unanswered].join(", ")}.`;
-  throw invalidRequest(param, message, "missing_tool_output");
+  return unanswered;
 }
 
-function orphanResult(callId: string, param: string): Error {
+function orphanResult(callId: string): Error {
   return invalidRequest(
-    param,
+    "messages",
     `No tool call was made with the id ${JSON.stringify(callId)}.`,
     "unknown_tool_call",
   );

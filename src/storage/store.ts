@@ -8,7 +8,7 @@ import type { Usage } from "../domain/usage.ts";
 /** What is new of one run; all writes of one `append` become durable together. */
 export interface RunWrite {
   run: Run;
-  /** True in the run's first write: it creates the row and makes the run its session's latest. */
+  /** True in the run's first write: it creates the row and makes the run its session's latest, if it goes on from the latest so far. */
   created: boolean;
   status: RunStatus;
   /** In order of `seq`. */

@@ -5,6 +5,7 @@ import { onTestFinished } from "vitest";
 import { type App, createApp } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Provider } from "../../src/providers/provider.ts";
+import type { Store } from "../../src/storage/store.ts";
 import { checkAnswer } from "./contract.ts";
 import { temporaryDirectory } from "./directory.ts";
 
@@ -15,6 +16,8 @@ export const TEST_KEY = "hermes-test-key-0123456789";
 export interface TestAppOptions {
   /** Answers in place of every upstream; without it and without an upstream in `env`, the demo does. */
   provider?: Provider;
+  /** In place of the home's own; it is closed with the server. */
+  store?: Store;
   /** Over what is needed to start. */
   env?: Record<string, string>;
   /** config.yaml: its text, or what stands in it. */
@@ -83,6 +86,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const app = await createApp(config, TEST_KEY, {
     log: { level: config.settings.log.level, stream: { write: (line) => log.push(JSON.parse(line)) } },
     ...(options.provider && { provider: options.provider }),
+    ...(options.store && { store: options.store }),
   });
   onTestFinished(async () => {
     await app.close();

@@ -1,3 +1,4 @@
+import type { Run } from "../../domain/run.ts";
 import type { PromptSnapshot, Session } from "../../domain/session.ts";
 import type { Db } from "./db.ts";
 
@@ -22,8 +23,8 @@ export class SessionTable {
     this.#find = db.prepare<[string], SessionRow>(
       "SELECT id, owner, created_at, head_run, prompt FROM sessions WHERE id = ?",
     );
-    this.#advance = db.prepare<[string, number, string]>(
-      "UPDATE sessions SET head_run = ?, updated_at = ? WHERE id = ?",
+    this.#advance = db.prepare<[string, number, string, string | null]>(
+      "UPDATE sessions SET head_run = ?, updated_at = ? WHERE id = ? AND head_run IS ?",
     );
   }
 
@@ -40,8 +41,11 @@ export class SessionTable {
     return { id: row.id, owner: row.owner, createdAt: row.created_at, prompt, ...head };
   }
 
-  /** Makes a run the session's latest. */
-  advance(id: string, run: { id: string; createdAt: number }): void {
-    this.#advance.run(run.id, run.createdAt, id);
+  /**
+   * Makes a run the session's latest, if it goes on from the latest so far. One that does not never had its turn (its
+   * client left while it waited), and would cut off everything before it.
+   */
+  advance(id: string, { id: run, createdAt, parent }: Run): void {
+    this.#advance.run(run, createdAt, id, parent?.runId ?? null);
   }
 }

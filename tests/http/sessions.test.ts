@@ -1,0 +1,306 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { describe, expect, test, vi } from "vitest";
+import { APPLICATION_ID } from "../../src/config/profile.ts";
+import type { ItemBody } from "../../src/domain/item.ts";
+import { textOf } from "../../src/domain/item.ts";
+import type { Session } from "../../src/domain/session.ts";
+import { openSqliteStore } from "../../src/storage/sqlite/store.ts";
+import type { Store } from "../../src/storage/store.ts";
+import { temporaryDirectory } from "../helpers/directory.ts";
+import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { openRaw, rawRequest } from "../helpers/raw-socket.ts";
+import {
+  call,
+  hold,
+  type Play,
+  type ScriptedProvider,
+  say,
+  scriptedProvider,
+} from "../helpers/scripted-provider.ts";
+import { openTestApp, TEST_KEY, type TestAppOptions } from "../helpers/test-app.ts";
+
+const CHAT = "/v1/chat/completions";
+const SESSION = { "x-hermes-session-id": "s-1" };
+const WEATHER = { type: "function", function: { name: "weather", parameters: { type: "object" } } };
+
+const user = (content: string) => ({ role: "user", content });
+
+async function open(play: Play, options: TestAppOptions = {}) {
+  const provider = scriptedProvider(play);
+  const app = await openTestApp({ ...options, provider });
+  const turn = (messages: object[], more: object = {}) =>
+    app.ask(CHAT, { body: { messages, ...more }, headers: SESSION });
+  return { ...app, provider, turn };
+}
+
+async function openStore(): Promise<Store> {
+  const file = join(await temporaryDirectory(), "state.db");
+  return openSqliteStore({ file, applicationId: APPLICATION_ID, sync: "normal" });
+}
+
+/** What the model read at its n-th call (from 1), in short. */
+function heard(provider: ScriptedProvider, n: number): string[] {
+  return (provider.requests[n - 1]?.items ?? []).map(brief);
+}
+
+function brief(item: ItemBody): string {
+  if (item.type === "message") return `${item.role}: ${textOf(item.content)}`;
+  return item.type === "function_call_output" ? `result: ${textOf(item.output)}` : item.type;
+}
+
+describe("a session", () => {
+  test("is made by its first request, which is told the id", async () => {
+    const { turn } = await open([say("Hi.")]);
+    const answer = await turn([user("Hello?")]);
+    expect(answer.headers["x-hermes-session-id"]).toBe("s-1");
+    expect(answer.headers["x-hermes-run-id"]).toMatch(/^run_[0-9a-f]{32}$/);
+  });
+
+  test("takes a result for its client's call, alone or within the whole history", async () => {
+    for (const whole of [true, false]) {
+      const { turn, provider } = await open([call("weather", { city: "Oslo" }), say("Sunny.")]);
+      const first = (await turn([user("Weather?")], { tools: [WEATHER] })).json();
+      const message = first.choices[0]?.message as { tool_calls: { id: string }[] };
+      const result = { role: "tool", tool_call_id: message.tool_calls[0]?.id, content: "sun" };
+      const answer = await turn(whole ? [user("Weather?"), message, result] : [result], { tools: [WEATHER] });
+      expect(answer.status).toBe(200);
+      expect(heard(provider, 2)).toEqual(["user: Weather?", "function_call", "result: sun"]);
+    }
+  });
+
+  test("names the call that it waits for, and the result that answers none", async () => {
+    const { turn } = await open([call("weather"), say("Never.")]);
+    const first = (await turn([user("Weather?")], { tools: [WEATHER] })).json();
+    const id = first.choices[0]?.message.tool_calls?.[0]?.id as string;
+    const unanswered = await turn([user("And now?")]);
+    expect([unanswered.status, unanswered.json().error.code]).toEqual([400, "missing_tool_output"]);
+    expect(unanswered.json().error.message).toContain(id);
+    const orphan = await turn([{ role: "tool", tool_call_id: "call_none", content: "x" }]);
+    expect([orphan.status, orphan.json().error.code]).toEqual([400, "unknown_tool_call"]);
+    expect(orphan.json().error.message).toContain("call_none");
+  });
+
+  test("keeps the prompt that it began with", async () => {
+    const { turn, provider, workspace } = await open([say("1"), say("2")]);
+    await turn([user("One")]);
+    await writeFile(`${workspace}/AGENTS.md`, "Speak like a pirate.");
+    await turn([user("Two")]);
+    expect(provider.requests[1]?.core).toBe(provider.requests[0]?.core);
+  });
+
+  test("is not touched by a frontend's own questions about it", async () => {
+    const { ask, turn, provider } = await open([say("Hi."), say("A title"), say("Bye.")]);
+    await turn([user("Hello?")]);
+    const headers = { ...SESSION, "x-openwebui-task": "title_generation" };
+    const title = await ask(CHAT, { body: { messages: [user("Make a title.")] }, headers });
+    expect(title.headers["x-hermes-session-id"]).toBeUndefined();
+    expect(provider.requests[1]).toMatchObject({ core: "", tools: [] });
+    await turn([user("Bye!")]);
+    expect(heard(provider, 3)).toEqual(["user: Hello?", "assistant: Hi.", "user: Bye!"]);
+  });
+});
+
+describe("the id of a session", () => {
+  test.each([
+    ["x".repeat(257), "Session ID too long"],
+    ["a/b", "Invalid session ID"],
+    ["a\\b", "Invalid session ID"],
+    ["..", "Invalid session ID"],
+    ["a..b", "Invalid session ID"],
+    ["a\tb", "Invalid session ID"],
+    [" ", "Invalid session ID"],
+    ["", "Invalid session ID"],
+  ])("%j is refused: %s", async (id, message) => {
+    const { ask, provider } = await open([]);
+    for (const stream of [false, true]) {
+      const answer = await ask(CHAT, {
+        body: { messages: [user("Hello?")], stream },
+        headers: { "x-hermes-session-id": id },
+      });
+      expect(answer.status).toBe(400);
+      expect(answer.json().error).toMatchObject({ message, param: "X-Hermes-Session-Id" });
+    }
+    expect(provider.requests).toEqual([]);
+  });
+
+  test.each([["x".repeat(256)], ["20260101_101010_abcdef"], ["a b:c@d+é"]])("%j is one", async (id) => {
+    const { ask } = await open([say("Hi.")]);
+    const headers = { "x-hermes-session-id": id };
+    expect((await ask(CHAT, { body: { messages: [user("Hello?")] }, headers })).status).toBe(200);
+  });
+
+  test("of somebody else is unknown, streamed or not", async () => {
+    const store = await openStore();
+    const prompt = { text: "", hash: "" };
+    await store.createSession({ id: "s-1", owner: "somebody", createdAt: 0, prompt });
+    const { ask, provider } = await open([], { store });
+    for (const stream of [false, true]) {
+      const answer = await ask(CHAT, { body: { messages: [user("Hello?")], stream }, headers: SESSION });
+      expect([answer.status, answer.json().error.code]).toEqual([404, "session_not_found"]);
+      expect(answer.text).not.toContain("somebody");
+    }
+    expect(provider.requests).toEqual([]);
+  });
+
+  test.each([["x".repeat(257)], ["a\u0001b"]])("memory scopes have rules as well: %j", async (key) => {
+    const { ask } = await open([]);
+    const headers = { "x-hermes-session-key": key };
+    const answer = await ask(CHAT, { body: { messages: [user("Hello?")] }, headers });
+    expect([answer.status, answer.json().error.param]).toEqual([400, "X-Hermes-Session-Key"]);
+  });
+
+  test("a memory scope comes back", async () => {
+    const { ask } = await open([say("Hi.")]);
+    const headers = { "x-hermes-session-key": "webui:1" };
+    const answer = await ask(CHAT, { body: { messages: [user("Hello?")] }, headers });
+    expect(answer.headers["x-hermes-session-key"]).toBe("webui:1");
+  });
+});
+
+describe("a busy session", () => {
+  /** A session whose first run waits at the gate, and a client that waits for its turn. */
+  async function busy(play: Play) {
+    const gate = createGate();
+    const store = await openStore();
+    const opened = await open(
+      (request, n) => (n === 1 ? [...say("One"), ...hold(gate), ...say(".")] : pick(play, request, n)),
+      {
+        store,
+        config: { gateway: { api_server: { keepalive_seconds: 0.02 } } },
+      },
+    );
+    const origin = await opened.listen();
+    const first = opened.turn([user("First?")]);
+    await gate.reached();
+    const head = async () => ((await store.findSession("s-1", "owner")) as Session | undefined)?.headRun;
+    await vi.waitFor(async () => expect(await head()).toBeDefined(), { interval: 5 });
+    const waiting = await openRaw(origin);
+    const send = (stream: boolean) => {
+      const body = JSON.stringify({ messages: [user("Second?")], stream });
+      const head = {
+        ...SESSION,
+        authorization: `Bearer ${TEST_KEY}`,
+        "content-type": "application/json",
+        "content-length": String(body.length),
+      };
+      waiting.send(rawRequest(`POST ${CHAT} HTTP/1.1`, head, body));
+    };
+    return { ...opened, gate, first, waiting, send };
+  }
+
+  const pick = (
+    play: Play,
+    request: Parameters<Extract<Play, (...all: never[]) => unknown>>[0],
+    n: number,
+  ) => (typeof play === "function" ? play(request, n) : (play[n - 2] ?? []));
+
+  test("lets a stream wait its turn, with keepalives, and answers it after the first", async () => {
+    const { gate, first, waiting, send, provider } = await busy([say("Two.")]);
+    send(true);
+    await waiting.until(/(: keepalive\s.*){3}/s);
+    expect(provider.requests).toHaveLength(1);
+    gate.open();
+    expect((await first).json().choices[0]?.message.content).toBe("One.");
+    const bytes = await waiting.until("[DONE]");
+    expect(bytes).toContain('"content":"Two."');
+    expect(heard(provider, 2)).toEqual(["user: First?", "assistant: One.", "user: Second?"]);
+  });
+
+  test.each([[true], [false]])("loses nothing when who waits goes away (streamed: %s)", async (stream) => {
+    const { app, gate, first, waiting, send, turn, provider } = await busy([say("Three.")]);
+    send(stream);
+    await vi.waitFor(async () => expect(await activeRuns(app.http)).toBe(2), { interval: 5 });
+    waiting.destroy();
+    await vi.waitFor(async () => expect(await activeRuns(app.http)).toBe(1), { interval: 5 });
+    gate.open();
+    await first;
+    await turn([user("Third?")]);
+    expect(heard(provider, 2)).toEqual(["user: First?", "assistant: One.", "user: Third?"]);
+  });
+
+  test("takes no more than 32 who wait, and loses nothing by refusing", async () => {
+    const { gate, first, turn, provider, app } = await busy(() => say("Later."));
+    const waiting = Array.from({ length: 32 }, (_, n) => turn([user(`Wait ${n}`)]));
+    await vi.waitFor(async () => expect(await activeRuns(app.http)).toBe(33), { interval: 5 });
+    const refused = await turn([user("Too many?")]);
+    expect([refused.status, refused.json().error.code]).toEqual([429, "rate_limit_exceeded"]);
+    expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
+    gate.open();
+    await first;
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(Array(32).fill(200));
+    expect(heard(provider, 33)).toHaveLength(32 * 2 + 3 - 2);
+    expect(heard(provider, 33)).not.toContain("user: Too many?");
+  });
+});
+
+async function activeRuns(http: { inject: FastifyInstance["inject"] }): Promise<number> {
+  const headers = { authorization: `Bearer ${TEST_KEY}` };
+  return (await http.inject({ url: "/health/detailed", headers })).json<{ active_agents: number }>()
+    .active_agents;
+}
+
+describe("a session whose run was cut", () => {
+  /** Says something in a session and leaves as soon as this has come. */
+  async function cut(
+    opened: Awaited<ReturnType<typeof open>>,
+    content: string,
+    when: string,
+    more: object = {},
+  ) {
+    const origin = await opened.listen();
+    const raw = await openRaw(origin);
+    const body = JSON.stringify({ messages: [user(content)], stream: true, ...more });
+    const head = {
+      ...SESSION,
+      authorization: `Bearer ${TEST_KEY}`,
+      "content-type": "application/json",
+      "content-length": String(body.length),
+    };
+    raw.send(rawRequest(`POST ${CHAT} HTTP/1.1`, head, body));
+    await raw.until(when);
+    raw.destroy();
+    await vi.waitFor(async () => expect(await activeRuns(opened.app.http)).toBe(0), { interval: 5 });
+  }
+
+  test("keeps what was said until then", async () => {
+    const opened = await open([[...say("One", " two"), ...hold(createGate())], say("Yes.")]);
+    await cut(opened, "Count!", " two");
+    await opened.turn([user("Go on!")]);
+    expect(heard(opened.provider, 2)).toEqual(["user: Count!", "assistant: One two", "user: Go on!"]);
+  });
+
+  test("does not wait for a call that its client never had whole", async () => {
+    const half = [
+      { do: "call", name: "weather", arguments: "{}", deltas: ['{"ci'] },
+      ...hold(createGate()),
+    ] as const;
+    const opened = await open([half, say("Yes."), say("Still.")]);
+    await cut(opened, "Weather?", "weather", { tools: [WEATHER] });
+    expect((await opened.turn([user("Hello?")])).status).toBe(200);
+    expect((await opened.turn([user("Still there?")])).status).toBe(200);
+  });
+
+  test("does not wait for a whole call of a run that never came to its end", async () => {
+    const gate = createGate();
+    const opened = await open([
+      [...call("weather", { city: "Oslo" }), ...call("terminal", { command: "sleep 1000" })],
+      say("Yes."),
+      say("Still."),
+    ]);
+    gate.open();
+    await cut(opened, "Weather?", "running", { tools: [WEATHER] });
+    expect((await opened.turn([user("Hello?")])).status).toBe(200);
+    expect((await opened.turn([user("Still there?")])).status).toBe(200);
+    expect(heard(opened.provider, 3).filter((line) => line.startsWith("user"))).toHaveLength(3);
+  });
+
+  test("goes on after a request that did not fit it", async () => {
+    const { turn, provider } = await open([say("Hi Ann."), say("Ann.")]);
+    await turn([user("I am Ann.")]);
+    expect((await turn([{ role: "tool", tool_call_id: "call_x", content: "?" }])).status).toBe(400);
+    await turn([user("Who am I?")]);
+    expect(heard(provider, 2)).toEqual(["user: I am Ann.", "assistant: Hi Ann.", "user: Who am I?"]);
+  });
+});
