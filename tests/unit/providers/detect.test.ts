@@ -125,10 +125,30 @@ describe("whose port it is", () => {
     ["nobody listens", table(), false],
     ["nobody listens, one is connected", table(line("0100007F:2CAA", "01", 1000)), false],
     ["this user listens elsewhere", table(line("0100007F:2CAB", "0A", 1000)), false],
+    [
+      "this user listens over IPv6 only",
+      table(line("00000000000000000000000000000000:2CAA", "0A", 1000)),
+      true,
+    ],
     ["there is no table", "", false],
     ["the table is in another form", "LISTEN 0 128 127.0.0.1:11434", false],
   ])("%s: ours %s", (_, tables, expected) => {
     expect(ownListeners(tables, 11_434, 1000)).toBe(expected);
+  });
+
+  test("a table of very many connections is read before the time is up", () => {
+    const many = Array.from({ length: 100_000 }, (_, n) =>
+      line(`0100007F:${(n % 9_999) + 10_000}`, "01", 1000),
+    );
+    const tables = table(line("0100007F:2CAA", "0A", 1000), ...many);
+    const since = performance.now();
+    expect(ownListeners(tables, 11_434, 1000)).toBe(true);
+    expect(performance.now() - since).toBeLessThan(HURRIED_MS);
+  });
+
+  test("no table is read once the time is up", async () => {
+    await using upstream = await FakeUpstream.start();
+    expect(await isOwnPort(portOf(upstream), AbortSignal.abort())).toBe(false);
   });
 
   test("a server of this process is ours, a free port is nobody's", async () => {
