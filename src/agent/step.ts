@@ -74,7 +74,8 @@ function generate(
 ): Promise<StepResult> {
   const { transcript, provider, signal, isClientTool } = context;
   const begun: Item[] = [];
-  const answer = provider.generate(request, (events) => stream(events, begun, context), signal);
+  const tellTo = request.settings.maxOutputTokens === undefined ? stream : streamWithoutCalls;
+  const answer = provider.generate(request, (events) => tellTo(events, begun, context), signal);
   return answer.then(({ items, finish, usage }) => {
     signal.throwIfAborted();
     const last = items.length - 1;
@@ -87,17 +88,27 @@ function generate(
 }
 
 function stream(events: readonly ModelEvent[], begun: Item[], context: StepContext): void {
-  const { transcript, isClientTool, emit } = context;
-  for (const event of events) {
-    if (event.type === "status") emit({ type: "run.status", kind: event.kind, text: event.text });
-    else if (event.type === "item") {
-      const item = transcript.create(event.item, isClientTool);
-      begun[event.index] = item;
-      transcript.begin(item);
-    } else {
-      const item = begun[event.index];
-      if (item !== undefined) transcript.delta(item, event);
-    }
+  for (const event of events) read(event, begun, context);
+}
+
+/** Where a limit may cut a client's call, it is told when it is whole: what a client has got cannot be taken back. */
+function streamWithoutCalls(events: readonly ModelEvent[], begun: Item[], context: StepContext): void {
+  for (const event of events) if (!isClientCall(event, context)) read(event, begun, context);
+}
+
+function isClientCall(event: ModelEvent, { isClientTool }: StepContext): boolean {
+  return event.type === "item" && event.item.type === "function_call" && isClientTool(event.item.name);
+}
+
+function read(event: ModelEvent, begun: Item[], { transcript, isClientTool, emit }: StepContext): void {
+  if (event.type === "status") emit({ type: "run.status", kind: event.kind, text: event.text });
+  else if (event.type === "item") {
+    const item = transcript.create(event.item, isClientTool);
+    begun[event.index] = item;
+    transcript.begin(item);
+  } else {
+    const item = begun[event.index];
+    if (item !== undefined) transcript.delta(item, event);
   }
 }
 
