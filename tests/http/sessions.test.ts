@@ -1,58 +1,25 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { FastifyInstance } from "fastify";
 import { describe, expect, test, vi } from "vitest";
 import { APPLICATION_ID } from "../../src/config/profile.ts";
-import type { ItemBody } from "../../src/domain/item.ts";
-import { textOf } from "../../src/domain/item.ts";
 import type { Session } from "../../src/domain/session.ts";
 import { openSqliteStore } from "../../src/storage/sqlite/store.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { temporaryDirectory } from "../helpers/directory.ts";
 import { createGate } from "../helpers/fake-upstream/gate.ts";
 import { openRaw, rawRequest } from "../helpers/raw-socket.ts";
-import {
-  call,
-  hold,
-  type Play,
-  type ScriptedProvider,
-  say,
-  scriptedProvider,
-} from "../helpers/scripted-provider.ts";
-import { openTestApp, TEST_KEY, type TestAppOptions } from "../helpers/test-app.ts";
-
-const CHAT = "/v1/chat/completions";
-const SESSION = { "x-hermes-session-id": "s-1" };
-const WEATHER = { type: "function", function: { name: "weather", parameters: { type: "object" } } };
-
-const user = (content: string) => ({ role: "user", content });
-
-async function open(play: Play, options: TestAppOptions = {}) {
-  const provider = scriptedProvider(play);
-  const app = await openTestApp({ ...options, provider });
-  const turn = (messages: object[], more: object = {}) =>
-    app.ask(CHAT, { body: { messages, ...more }, headers: SESSION });
-  return { ...app, provider, turn };
-}
+import { call, hold, type Play, say } from "../helpers/scripted-provider.ts";
+import { activeRuns, CHAT, heard, openSession, SESSION, user, WEATHER } from "../helpers/session-app.ts";
+import { TEST_KEY } from "../helpers/test-app.ts";
 
 async function openStore(): Promise<Store> {
   const file = join(await temporaryDirectory(), "state.db");
   return openSqliteStore({ file, applicationId: APPLICATION_ID, sync: "normal" });
 }
 
-/** What the model read at its n-th call (from 1), in short. */
-function heard(provider: ScriptedProvider, n: number): string[] {
-  return (provider.requests[n - 1]?.items ?? []).map(brief);
-}
-
-function brief(item: ItemBody): string {
-  if (item.type === "message") return `${item.role}: ${textOf(item.content)}`;
-  return item.type === "function_call_output" ? `result: ${textOf(item.output)}` : item.type;
-}
-
 describe("a session", () => {
   test("is made by its first request, which is told the id", async () => {
-    const { turn } = await open([say("Hi.")]);
+    const { turn } = await openSession([say("Hi.")]);
     const answer = await turn([user("Hello?")]);
     expect(answer.headers["x-hermes-session-id"]).toBe("s-1");
     expect(answer.headers["x-hermes-run-id"]).toMatch(/^run_[0-9a-f]{32}$/);
@@ -60,7 +27,7 @@ describe("a session", () => {
 
   test("takes a result for its client's call, alone or within the whole history", async () => {
     for (const whole of [true, false]) {
-      const { turn, provider } = await open([call("weather", { city: "Oslo" }), say("Sunny.")]);
+      const { turn, provider } = await openSession([call("weather", { city: "Oslo" }), say("Sunny.")]);
       const first = (await turn([user("Weather?")], { tools: [WEATHER] })).json();
       const message = first.choices[0]?.message as { tool_calls: { id: string }[] };
       const result = { role: "tool", tool_call_id: message.tool_calls[0]?.id, content: "sun" };
@@ -71,7 +38,7 @@ describe("a session", () => {
   });
 
   test("names the call that it waits for, and the result that answers none", async () => {
-    const { turn } = await open([call("weather"), say("Never.")]);
+    const { turn } = await openSession([call("weather"), say("Never.")]);
     const first = (await turn([user("Weather?")], { tools: [WEATHER] })).json();
     const id = first.choices[0]?.message.tool_calls?.[0]?.id as string;
     const unanswered = await turn([user("And now?")]);
@@ -83,7 +50,7 @@ describe("a session", () => {
   });
 
   test("keeps the prompt that it began with", async () => {
-    const { turn, provider, workspace } = await open([say("1"), say("2")]);
+    const { turn, provider, workspace } = await openSession([say("1"), say("2")]);
     await turn([user("One")]);
     await writeFile(`${workspace}/AGENTS.md`, "Speak like a pirate.");
     await turn([user("Two")]);
@@ -91,7 +58,7 @@ describe("a session", () => {
   });
 
   test("is not touched by a frontend's own questions about it", async () => {
-    const { ask, turn, provider } = await open([say("Hi."), say("A title"), say("Bye.")]);
+    const { ask, turn, provider } = await openSession([say("Hi."), say("A title"), say("Bye.")]);
     await turn([user("Hello?")]);
     const headers = { ...SESSION, "x-openwebui-task": "title_generation" };
     const title = await ask(CHAT, { body: { messages: [user("Make a title.")] }, headers });
@@ -113,7 +80,7 @@ describe("the id of a session", () => {
     [" ", "Invalid session ID"],
     ["", "Invalid session ID"],
   ])("%j is refused: %s", async (id, message) => {
-    const { ask, provider } = await open([]);
+    const { ask, provider } = await openSession([]);
     for (const stream of [false, true]) {
       const answer = await ask(CHAT, {
         body: { messages: [user("Hello?")], stream },
@@ -126,7 +93,7 @@ describe("the id of a session", () => {
   });
 
   test.each([["x".repeat(256)], ["20260101_101010_abcdef"], ["a b:c@d+é"]])("%j is one", async (id) => {
-    const { ask } = await open([say("Hi.")]);
+    const { ask } = await openSession([say("Hi.")]);
     const headers = { "x-hermes-session-id": id };
     expect((await ask(CHAT, { body: { messages: [user("Hello?")] }, headers })).status).toBe(200);
   });
@@ -135,7 +102,7 @@ describe("the id of a session", () => {
     const store = await openStore();
     const prompt = { text: "", hash: "" };
     await store.createSession({ id: "s-1", owner: "somebody", createdAt: 0, prompt });
-    const { ask, provider } = await open([], { store });
+    const { ask, provider } = await openSession([], { store });
     for (const stream of [false, true]) {
       const answer = await ask(CHAT, { body: { messages: [user("Hello?")], stream }, headers: SESSION });
       expect([answer.status, answer.json().error.code]).toEqual([404, "session_not_found"]);
@@ -145,14 +112,14 @@ describe("the id of a session", () => {
   });
 
   test.each([["x".repeat(257)], ["a\u0001b"]])("memory scopes have rules as well: %j", async (key) => {
-    const { ask } = await open([]);
+    const { ask } = await openSession([]);
     const headers = { "x-hermes-session-key": key };
     const answer = await ask(CHAT, { body: { messages: [user("Hello?")] }, headers });
     expect([answer.status, answer.json().error.param]).toEqual([400, "X-Hermes-Session-Key"]);
   });
 
   test("a memory scope comes back", async () => {
-    const { ask } = await open([say("Hi.")]);
+    const { ask } = await openSession([say("Hi.")]);
     const headers = { "x-hermes-session-key": "webui:1" };
     const answer = await ask(CHAT, { body: { messages: [user("Hello?")] }, headers });
     expect(answer.headers["x-hermes-session-key"]).toBe("webui:1");
@@ -164,7 +131,7 @@ describe("a busy session", () => {
   async function busy(play: Play) {
     const gate = createGate();
     const store = await openStore();
-    const opened = await open(
+    const opened = await openSession(
       (request, n) => (n === 1 ? [...say("One"), ...hold(gate), ...say(".")] : pick(play, request, n)),
       {
         store,
@@ -232,75 +199,5 @@ describe("a busy session", () => {
     expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(Array(32).fill(200));
     expect(heard(provider, 33)).toHaveLength(32 * 2 + 3 - 2);
     expect(heard(provider, 33)).not.toContain("user: Too many?");
-  });
-});
-
-async function activeRuns(http: { inject: FastifyInstance["inject"] }): Promise<number> {
-  const headers = { authorization: `Bearer ${TEST_KEY}` };
-  return (await http.inject({ url: "/health/detailed", headers })).json<{ active_agents: number }>()
-    .active_agents;
-}
-
-describe("a session whose run was cut", () => {
-  /** Says something in a session and leaves as soon as this has come. */
-  async function cut(
-    opened: Awaited<ReturnType<typeof open>>,
-    content: string,
-    when: string,
-    more: object = {},
-  ) {
-    const origin = await opened.listen();
-    const raw = await openRaw(origin);
-    const body = JSON.stringify({ messages: [user(content)], stream: true, ...more });
-    const head = {
-      ...SESSION,
-      authorization: `Bearer ${TEST_KEY}`,
-      "content-type": "application/json",
-      "content-length": String(body.length),
-    };
-    raw.send(rawRequest(`POST ${CHAT} HTTP/1.1`, head, body));
-    await raw.until(when);
-    raw.destroy();
-    await vi.waitFor(async () => expect(await activeRuns(opened.app.http)).toBe(0), { interval: 5 });
-  }
-
-  test("keeps what was said until then", async () => {
-    const opened = await open([[...say("One", " two"), ...hold(createGate())], say("Yes.")]);
-    await cut(opened, "Count!", " two");
-    await opened.turn([user("Go on!")]);
-    expect(heard(opened.provider, 2)).toEqual(["user: Count!", "assistant: One two", "user: Go on!"]);
-  });
-
-  test("does not wait for a call that its client never had whole", async () => {
-    const half = [
-      { do: "call", name: "weather", arguments: "{}", deltas: ['{"ci'] },
-      ...hold(createGate()),
-    ] as const;
-    const opened = await open([half, say("Yes."), say("Still.")]);
-    await cut(opened, "Weather?", "weather", { tools: [WEATHER] });
-    expect((await opened.turn([user("Hello?")])).status).toBe(200);
-    expect((await opened.turn([user("Still there?")])).status).toBe(200);
-  });
-
-  test("does not wait for a whole call of a run that never came to its end", async () => {
-    const gate = createGate();
-    const opened = await open([
-      [...call("weather", { city: "Oslo" }), ...call("terminal", { command: "sleep 1000" })],
-      say("Yes."),
-      say("Still."),
-    ]);
-    gate.open();
-    await cut(opened, "Weather?", "running", { tools: [WEATHER] });
-    expect((await opened.turn([user("Hello?")])).status).toBe(200);
-    expect((await opened.turn([user("Still there?")])).status).toBe(200);
-    expect(heard(opened.provider, 3).filter((line) => line.startsWith("user"))).toHaveLength(3);
-  });
-
-  test("goes on after a request that did not fit it", async () => {
-    const { turn, provider } = await open([say("Hi Ann."), say("Ann.")]);
-    await turn([user("I am Ann.")]);
-    expect((await turn([{ role: "tool", tool_call_id: "call_x", content: "?" }])).status).toBe(400);
-    await turn([user("Who am I?")]);
-    expect(heard(provider, 2)).toEqual(["user: I am Ann.", "assistant: Hi Ann.", "user: Who am I?"]);
   });
 });
