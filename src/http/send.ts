@@ -29,13 +29,22 @@ const SSE_HEADERS = {
  * waits for its end, since thousands of them can be open. A whole answer is sent when the promise resolves.
  */
 export function sendRun(reply: FastifyReply, options: SendOptions): Promise<void> | undefined {
-  if (!options.stream) return sendWhenDone(reply, options);
   const response = reply.raw;
+  // Its close was before anybody listened: while the run was prepared.
+  if (response.destroyed) return leaveUnread(reply, options);
+  if (!options.stream) return sendWhenDone(reply, options);
   const reader = openStream(reply, options);
   // A stream that can no longer be read on must not look as if it had ended well.
   options.run.follow(reader).catch(() => response.destroy());
   void options.run.begin();
   return undefined;
+}
+
+/** Nobody waits for the answer any more; what that does to the run is the same as at any later time. */
+async function leaveUnread(reply: FastifyReply, options: SendOptions): Promise<void> {
+  reply.hijack();
+  new WholeReader(options).leave();
+  await options.run.begin();
 }
 
 async function sendWhenDone(reply: FastifyReply, options: SendOptions): Promise<void> {

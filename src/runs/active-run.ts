@@ -146,6 +146,7 @@ export class ActiveRun {
     const timer = setTimeout(() => this.stop(RunStop.fail(runTimeout(limits.maxRunMs))), limits.maxRunMs);
     let lease: SessionLease | undefined;
     try {
+      this.#abort.signal.throwIfAborted();
       lease = await this.#takeSession();
       const transcript = await this.#transcript(lease);
       this.#log.emit({ type: "run.created", run: this.run, input: transcript.input });

@@ -1,13 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { type App, createApp } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { checkAnswer } from "./contract.ts";
 import { temporaryDirectory } from "./directory.ts";
+import { openRaw, type RawSocket, rawRequest } from "./raw-socket.ts";
 
 /** The key that clients of a test's server send. */
 export const TEST_KEY = "hermes-test-key-0123456789";
@@ -67,8 +68,10 @@ export interface TestApp {
   ask(url: string, request?: TestRequest): Promise<TestAnswer>;
   /** Begins to listen on loopback; resolves with `http://127.0.0.1:<port>`. */
   listen(): Promise<string>;
-  /** As `ask`, over a socket, after `listen`. */
-  fetch(url: string, request?: TestRequest, signal?: AbortSignal): Promise<TestAnswer>;
+  /** Sends a chat request on a connection of its own, which shows bytes as they come; after `listen`. */
+  talk(body: object, headers?: Record<string, string>): Promise<RawSocket>;
+  /** Resolves when so many runs are going on. */
+  running(count: number): Promise<void>;
 }
 
 /** Makes a server that ends with the test. */
@@ -104,7 +107,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     log,
     listen,
     ask: (url, request) => inject(app, url, request),
-    fetch: (url, request, signal) => fetchChecked(originOf(app), url, { request, signal }),
+    talk: (body, headers) => talk(app, body, headers),
+    running: (count) => running(app, count),
   };
 }
 
@@ -155,24 +159,23 @@ async function inject(app: App, url: string, request: TestRequest = {}): Promise
   return checked(method, url, answer);
 }
 
-async function fetchChecked(
-  origin: string,
-  url: string,
-  { request = {}, signal }: { request: TestRequest | undefined; signal: AbortSignal | undefined },
-): Promise<TestAnswer> {
-  const { method, headers, body } = outgoing(request);
-  const response = await fetch(origin + url, {
-    method,
-    headers,
-    ...(body !== undefined && { body }),
-    ...(signal && { signal }),
-  });
-  const answer = {
-    status: response.status,
-    headers: Object.fromEntries(response.headers),
-    text: await response.text(),
+async function talk(app: App, body: object, headers: Record<string, string> = {}): Promise<RawSocket> {
+  const raw = await openRaw(originOf(app));
+  const bytes = Buffer.from(JSON.stringify(body));
+  const { headers: usual } = outgoing({ body });
+  const head = { ...usual, "content-length": String(bytes.length), ...headers };
+  raw.send(rawRequest("POST /v1/chat/completions HTTP/1.1", head));
+  raw.send(bytes);
+  return raw;
+}
+
+async function running(app: App, count: number): Promise<void> {
+  const { headers } = outgoing({});
+  const active = async () => {
+    const answer = await app.http.inject({ url: "/health/detailed", headers });
+    return answer.json<{ active_agents: number }>().active_agents;
   };
-  return checked(method, url, answer);
+  await vi.waitFor(async () => expect(await active()).toBe(count), { interval: 5, timeout: 5_000 });
 }
 
 function checked(method: string, url: string, answer: Omit<TestAnswer, "json">): TestAnswer {

@@ -1,21 +1,9 @@
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
-import { APPLICATION_ID } from "../../src/config/profile.ts";
-import type { Session } from "../../src/domain/session.ts";
-import { openSqliteStore } from "../../src/storage/sqlite/store.ts";
-import type { Store } from "../../src/storage/store.ts";
-import { temporaryDirectory } from "../helpers/directory.ts";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
-import { openRaw, rawRequest } from "../helpers/raw-socket.ts";
-import { call, hold, type Play, say } from "../helpers/scripted-provider.ts";
-import { activeRuns, CHAT, heard, openSession, SESSION, user, WEATHER } from "../helpers/session-app.ts";
-import { TEST_KEY } from "../helpers/test-app.ts";
+import { describe, expect, test } from "vitest";
+import { call, say } from "../helpers/scripted-provider.ts";
+import { heard, openSession, openStore, SESSION, user, WEATHER } from "../helpers/session-app.ts";
 
-async function openStore(): Promise<Store> {
-  const file = join(await temporaryDirectory(), "state.db");
-  return openSqliteStore({ file, applicationId: APPLICATION_ID, sync: "normal" });
-}
+const CHAT = "/v1/chat/completions";
 
 describe("a session", () => {
   test("is made by its first request, which is told the id", async () => {
@@ -123,81 +111,5 @@ describe("the id of a session", () => {
     const headers = { "x-hermes-session-key": "webui:1" };
     const answer = await ask(CHAT, { body: { messages: [user("Hello?")] }, headers });
     expect(answer.headers["x-hermes-session-key"]).toBe("webui:1");
-  });
-});
-
-describe("a busy session", () => {
-  /** A session whose first run waits at the gate, and a client that waits for its turn. */
-  async function busy(play: Play) {
-    const gate = createGate();
-    const store = await openStore();
-    const opened = await openSession(
-      (request, n) => (n === 1 ? [...say("One"), ...hold(gate), ...say(".")] : pick(play, request, n)),
-      {
-        store,
-        config: { gateway: { api_server: { keepalive_seconds: 0.02 } } },
-      },
-    );
-    const origin = await opened.listen();
-    const first = opened.turn([user("First?")]);
-    await gate.reached();
-    const head = async () => ((await store.findSession("s-1", "owner")) as Session | undefined)?.headRun;
-    await vi.waitFor(async () => expect(await head()).toBeDefined(), { interval: 5 });
-    const waiting = await openRaw(origin);
-    const send = (stream: boolean) => {
-      const body = JSON.stringify({ messages: [user("Second?")], stream });
-      const head = {
-        ...SESSION,
-        authorization: `Bearer ${TEST_KEY}`,
-        "content-type": "application/json",
-        "content-length": String(body.length),
-      };
-      waiting.send(rawRequest(`POST ${CHAT} HTTP/1.1`, head, body));
-    };
-    return { ...opened, gate, first, waiting, send };
-  }
-
-  const pick = (
-    play: Play,
-    request: Parameters<Extract<Play, (...all: never[]) => unknown>>[0],
-    n: number,
-  ) => (typeof play === "function" ? play(request, n) : (play[n - 2] ?? []));
-
-  test("lets a stream wait its turn, with keepalives, and answers it after the first", async () => {
-    const { gate, first, waiting, send, provider } = await busy([say("Two.")]);
-    send(true);
-    await waiting.until(/(: keepalive\s.*){3}/s);
-    expect(provider.requests).toHaveLength(1);
-    gate.open();
-    expect((await first).json().choices[0]?.message.content).toBe("One.");
-    const bytes = await waiting.until("[DONE]");
-    expect(bytes).toContain('"content":"Two."');
-    expect(heard(provider, 2)).toEqual(["user: First?", "assistant: One.", "user: Second?"]);
-  });
-
-  test.each([[true], [false]])("loses nothing when who waits goes away (streamed: %s)", async (stream) => {
-    const { app, gate, first, waiting, send, turn, provider } = await busy([say("Three.")]);
-    send(stream);
-    await vi.waitFor(async () => expect(await activeRuns(app.http)).toBe(2), { interval: 5 });
-    waiting.destroy();
-    await vi.waitFor(async () => expect(await activeRuns(app.http)).toBe(1), { interval: 5 });
-    gate.open();
-    await first;
-    await turn([user("Third?")]);
-    expect(heard(provider, 2)).toEqual(["user: First?", "assistant: One.", "user: Third?"]);
-  });
-
-  test("takes no more than 32 who wait, and loses nothing by refusing", async () => {
-    const { gate, first, turn, provider, app } = await busy(() => say("Later."));
-    const waiting = Array.from({ length: 32 }, (_, n) => turn([user(`Wait ${n}`)]));
-    await vi.waitFor(async () => expect(await activeRuns(app.http)).toBe(33), { interval: 5 });
-    const refused = await turn([user("Too many?")]);
-    expect([refused.status, refused.json().error.code]).toEqual([429, "rate_limit_exceeded"]);
-    expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
-    gate.open();
-    await first;
-    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(Array(32).fill(200));
-    expect(heard(provider, 33)).toHaveLength(32 * 2 + 3 - 2);
-    expect(heard(provider, 33)).not.toContain("user: Too many?");
   });
 });
