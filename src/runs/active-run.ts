@@ -18,8 +18,9 @@ import type { Store } from "../storage/store.ts";
 import { NO_TOOLS, type ToolRegistry } from "../tools/registry.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Reader } from "./follow.ts";
-import { checkClientCalls, newItems, restoreClientRuns } from "./history.ts";
+import { checkClientCalls, restoreClientRuns } from "./history.ts";
 import type { RunLog } from "./run-log.ts";
+import { isReadable, newItems } from "./session-items.ts";
 
 /** What runs are made of. */
 export interface RunDeps {
@@ -146,9 +147,9 @@ export class ActiveRun {
     const timer = setTimeout(() => this.stop(RunStop.fail(runTimeout(limits.maxRunMs))), limits.maxRunMs);
     let lease: SessionLease | undefined;
     try {
-      this.#abort.signal.throwIfAborted();
       lease = await this.#takeSession();
       const transcript = await this.#transcript(lease);
+      this.#abort.signal.throwIfAborted();
       this.#log.emit({ type: "run.created", run: this.run, input: transcript.input });
       await this.#runAgent(transcript);
     } catch (error) {
@@ -172,11 +173,11 @@ export class ActiveRun {
     if (lease === undefined)
       return { input: [], items, core: plain ? "" : (await this.#deps.prompt.current()).text };
     const { headRun, prompt } = lease.session;
-    // First of all: a run without its parent would cut off what the session was until now.
-    if (headRun !== undefined) this.run.parent = { runId: headRun };
     const stored = headRun === undefined ? [] : await this.#deps.store.readTranscript(headRun as RunId);
-    const added = newItems(items, stored);
-    const all = [...stored.map((item) => this.#shortened(item)), ...added];
+    const readable = stored.filter(isReadable);
+    if (headRun !== undefined) this.run.parent = { runId: headRun };
+    const added = newItems(items, readable);
+    const all = [...readable.map((item) => this.#shortened(item)), ...added];
     await checkClientCalls(all, (run) => isCut(this.#deps.store, run, this.run.owner));
     return {
       input: added.map((item, n) => this.#inputItem(item, n)),
@@ -215,9 +216,13 @@ export class ActiveRun {
     });
   }
 
-  /** The run ends without the agent: its session could not be had, or its input does not fit the session. */
+  /**
+   * The run ends without the agent: its session could not be had, or its input does not fit the session. It is no part
+   * of the session then, whose transcript must not end with it.
+   */
   #endBeforeStart(error: unknown): void {
     const none = { usage: NO_USAGE, steps: 0 };
+    this.#log.leaveSession(this.run.createdAt + STATELESS_RETENTION_MS);
     this.#log.emit({ type: "run.created", run: this.run, input: [] });
     if (error instanceof RunStop && error.failure === undefined) {
       this.#log.emit({ type: "run.cancelled", reason: error.message, ...none });

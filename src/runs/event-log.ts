@@ -54,8 +54,11 @@ export class EventLog implements LogHost {
 
   /** Stores everything emitted so far; for shutdown. */
   async flush(): Promise<void> {
-    this.#commit([...this.#live.values()]);
-    await this.#committing;
+    do {
+      this.#commit([...this.#live.values()]);
+      await this.#committing;
+      // A commit that was just over took nothing more with it.
+    } while (this.#dirty.size > 0);
   }
 
   now(): number {

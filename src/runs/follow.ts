@@ -43,6 +43,8 @@ class Follower {
   readonly #source: EventSource;
   readonly #id: RunId;
   readonly #reader: Reader;
+  /** The log, from when it was live. */
+  #log: RunLog | undefined;
   #cursor: number;
   #ended = false;
   #resolve: () => void = () => {};
@@ -68,6 +70,7 @@ class Follower {
       return;
     }
     const log = this.#source.live(this.#id);
+    this.#log ??= log;
     const isAtHand = log !== undefined && log.storedSeq <= this.#cursor && !this.#reader.behind();
     if (isAtHand) this.#readLive(log);
     else this.#readStored(log === undefined).then(this.#advance, this.#reject);
@@ -82,7 +85,14 @@ class Follower {
     const range = { afterSeq: this.#cursor, limit: PAGE_EVENTS };
     const page = await this.#source.store.readEvents(this.#id, range);
     for (const event of page) this.#push(event);
-    if (page.length === 0 && over) this.#ended = true;
+    if (page.length === 0 && over) this.#finish();
+  }
+
+  /** The store has no more of a run that is over: the reader has all, or the log broke and only it knows how it ended. */
+  #finish(): void {
+    const last = this.#log?.unstoredEnd;
+    if (last !== undefined && last.seq > this.#cursor) this.#push(last);
+    this.#ended = true;
   }
 
   /** What is not stored yet, then what comes, until the run ends, the reader falls behind, or it is gone. */
@@ -97,7 +107,9 @@ class Follower {
   }
 
   readonly #hear = (event: AgentEvent): void => {
-    this.#push(event);
+    // What the store had already when it was read can be published after that.
+    if (event.seq > this.#cursor) this.#push(event);
+    else this.#ended = isTerminal(event);
     if (this.#ended || this.#reader.behind()) this.#stop();
   };
 

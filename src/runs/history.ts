@@ -1,7 +1,6 @@
-import { isDeepStrictEqual } from "node:util";
 import { invalidRequest } from "../domain/error.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
-import { type Item, type ItemBody, textOf } from "../domain/item.ts";
+import type { Item, ItemBody } from "../domain/item.ts";
 import type { Store } from "../storage/store.ts";
 
 /**
@@ -101,46 +100,4 @@ function orphanResult(callId: string): Error {
     `No tool call was made with the id ${JSON.stringify(callId)}.`,
     "unknown_tool_call",
   );
-}
-
-/**
- * What of a client's messages a session does not have yet: what follows the last stored message; without a match,
- * everything from the last user message on. A client may send its whole history or only what is new; nothing is, when it
- * repeats a question that got no answer.
- */
-export function newItems(sent: readonly ItemBody[], stored: readonly Item[]): ItemBody[] {
-  if (stored.length === 0) return [...sent];
-  const last = lastMessage(stored);
-  const match = last === undefined ? -1 : sent.findLastIndex((item) => said(item) === last);
-  if (match >= 0 && match < sent.length - 1) return sent.slice(match + 1);
-  if (isAskedAgain(sent.at(-1), stored.at(-1))) return [];
-  const user = sent.findLastIndex((item) => item.type === "message" && item.role === "user");
-  return sent.slice(Math.max(user, 0));
-}
-
-/** A question that got no answer, because its run failed, is in the session already when it is sent again. */
-function isAskedAgain(sent: ItemBody | undefined, stored: Item | undefined): boolean {
-  const isQuestion = stored?.type === "message" && stored.role === "user";
-  // Content as a whole: the same words beside another picture are another question.
-  return isQuestion && sent?.type === "message" && isDeepStrictEqual(sent.content, stored.content);
-}
-
-/** What the last stored run said last, as its client saw it: a call by its id, else all of the run's text together. */
-function lastMessage(stored: readonly Item[]): string | undefined {
-  const last = stored.findLast(({ type }) => type === "message" || type === "function_call");
-  if (last === undefined || last.type === "function_call") return said(last);
-  if (last.type !== "message" || last.role !== "assistant") return said(last);
-  const run = runIdOfPart(last.id);
-  const texts = stored.filter(
-    (item) => item.type === "message" && item.role === "assistant" && runIdOfPart(item.id) === run,
-  );
-  return `assistant:${texts
-    .map((item) => (item.type === "message" ? textOf(item.content) : ""))
-    .join("\n\n")
-    .trim()}`;
-}
-
-function said(item: ItemBody | undefined): string | undefined {
-  if (item?.type === "function_call") return `call:${item.call_id}`;
-  return item?.type === "message" ? `${item.role}:${textOf(item.content).trim()}` : undefined;
 }

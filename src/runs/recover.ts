@@ -43,6 +43,7 @@ async function allEvents(store: Store, id: RunId): Promise<AgentEvent[]> {
   for (;;) {
     const page = await store.readEvents(id, { afterSeq: events.at(-1)?.seq ?? 0, limit: PAGE_EVENTS });
     if (page.length === 0) return events;
-    events.push(...page);
+    // One by one: a page may be larger than an argument list.
+    for (const event of page) events.push(event);
   }
 }

@@ -51,6 +51,7 @@ export class RunLog {
   #status: RunStatus = "queued";
   /** Set when the log can no longer be stored. */
   #failure: Failure | undefined;
+  #unstoredEnd: AgentEvent | undefined;
   #stopRun: (failure: Failure) => void = () => {};
   #end: () => void = () => {};
   /** Resolves when the terminal event is published. */
@@ -67,6 +68,13 @@ export class RunLog {
   /** Called when the log can no longer be stored, so that the run stops. */
   onBroken(stop: (failure: Failure) => void): void {
     this.#stopRun = stop;
+  }
+
+  /** Before the first event: the run belongs to no session after all, and is kept like one that never did. */
+  leaveSession(expiresAt: number): void {
+    delete this.run.sessionId;
+    delete this.run.parent;
+    this.#terms.expiresAt = expiresAt;
   }
 
   /** Appends an event. Nothing may follow a terminal one. */
@@ -100,6 +108,11 @@ export class RunLog {
     return this.#storedSeq;
   }
 
+  /** How the run ended, when that could not be stored: for readers that come to the end of what is. */
+  get unstoredEnd(): AgentEvent | undefined {
+    return this.#unstoredEnd;
+  }
+
   /** Published events after a cursor that the store does not have yet. */
   unstored(afterSeq: number): AgentEvent[] {
     const firstHeld = this.#held[0]?.seq ?? Number.POSITIVE_INFINITY;
@@ -113,6 +126,8 @@ export class RunLog {
     this.#pending = [];
     this.#writing = events;
     const last = events.at(-1) as AgentEvent;
+    // The first commit leaves a row, perhaps before we hear of it: from here on its numbers are all there are.
+    if (!this.#created) this.#reservedSeq = last.seq + SEQ_BLOCK;
     const write: RunWrite = {
       run: this.run,
       created: !this.#created,
@@ -146,14 +161,17 @@ export class RunLog {
     this.#writing = [];
     this.#pending = [];
     this.#failure = storageFailed(full);
-    this.#stopRun(this.#failure);
     for (const event of held) this.#publish(isTerminal(event) ? this.#failed(event) : event);
+    // What the run says when it is stopped comes after what was held.
+    this.#stopRun(this.#failure);
   }
 
   #failed(event: AgentEvent): AgentEvent {
     const { runId, seq, at } = event;
     const { usage, steps } = isTerminal(event) ? event : { usage: NO_USAGE, steps: 0 };
-    return { runId, seq, at, type: "run.failed", error: this.#failure ?? storageFailed(false), usage, steps };
+    const error = this.#failure ?? storageFailed(false);
+    this.#unstoredEnd = { runId, seq, at, type: "run.failed", error, usage, steps };
+    return this.#unstoredEnd;
   }
 
   #mustBeStored(event: AgentEvent): boolean {

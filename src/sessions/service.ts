@@ -17,8 +17,8 @@ export interface Sessions {
   check(id: string, owner: string): Promise<void>;
   /**
    * Waits for the session to be free and takes it; creates it when it is unknown. Check it first.
-   * @throws ApiError 404 for somebody else's, 429 when too many wait already; the signal's reason when aborted while
-   * waiting.
+   * @throws ApiError 404 for somebody else's, 429 when too many wait already; the signal's reason when aborted before
+   * its turn.
    */
   take(id: string, owner: string, signal: AbortSignal): Promise<SessionLease>;
 }
@@ -63,6 +63,7 @@ export function createSessions(deps: { store: Store; prompt: PromptBuilder; cloc
 }
 
 function enter(busy: Map<string, (() => void)[]>, id: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
   const waiting = busy.get(id);
   if (waiting === undefined) {
     busy.set(id, []);

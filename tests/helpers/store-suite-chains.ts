@@ -113,6 +113,15 @@ function sessions(open: Open): void {
       await keep(store, aRun(), "elsewhere", "yes");
       expect(await store.findSession("s", OWNER)).toMatchObject({ headRun: second.id });
     });
+
+    test("are not moved by a run that does not go on from their latest", async () => {
+      const store = await open();
+      await store.createSession(aSession("s"));
+      const first = aRun({ sessionId: "s" });
+      await keep(store, first, "1?", "1!");
+      await keep(store, aRun({ sessionId: "s" }), "cut off", "?");
+      expect(await store.findSession("s", OWNER)).toMatchObject({ headRun: first.id });
+    });
   });
 }
 

@@ -1,0 +1,40 @@
+import { openSqliteStore } from "../../src/storage/sqlite/store.ts";
+import type { RunWrite, Store } from "../../src/storage/store.ts";
+import { openForTest } from "./stored.ts";
+
+/** A store in memory whose writes a test can hold up, fail and watch. */
+export interface HookedStore {
+  store: Store;
+  /** All writes that were asked for, one entry per `append`. */
+  readonly appends: readonly (readonly RunWrite[])[];
+  /** Awaited before a write is done; what it throws is the write's failure. */
+  before: () => Promise<void> | void;
+  /** Awaited after a write is durable, before the writer hears of it. */
+  after: () => Promise<void> | void;
+}
+
+export async function hookedStore(): Promise<HookedStore> {
+  const store = await openForTest(async () =>
+    openSqliteStore({ file: ":memory:", applicationId: 1, sync: "normal" }),
+  )();
+  const appends: (readonly RunWrite[])[] = [];
+  const hooked: HookedStore = {
+    appends,
+    before: () => undefined,
+    after: () => undefined,
+    store: new Proxy(store, {
+      get(target, key) {
+        if (key === "append") return append;
+        const value: unknown = Reflect.get(target, key);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    }),
+  };
+  const append = async (writes: readonly RunWrite[]) => {
+    appends.push(writes);
+    await hooked.before();
+    await store.append(writes);
+    await hooked.after();
+  };
+  return hooked;
+}
