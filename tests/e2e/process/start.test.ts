@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { temporaryDirectory } from "../../helpers/directory.ts";
 import { send } from "../../helpers/live-app.ts";
-import { PROGRAM, runToEnd, serve, TestProcess } from "../../helpers/process.ts";
+import { PROGRAM, serve, TestProcess } from "../../helpers/process.ts";
 
 const HELLO = { messages: [{ role: "user", content: "list the files here" }] };
 
@@ -134,27 +134,4 @@ test("two profiles run side by side, each with its own key, name and sessions", 
   expect(await models.json()).toMatchObject({ data: [{ id: "one" }, { id: "one-lite" }] });
   expect((await send({ origin: two.origin, apiKey: ofOne }, "/v1/models")).status).toBe(401);
   expect((await send({ origin: two.origin, apiKey: ofTwo }, "/v1/models")).status).toBe(200);
-});
-
-describe("the command line", () => {
-  test("helps, tells its version, and exits with 64 for what it does not know", async () => {
-    const cwd = await temporaryDirectory();
-    const [help, version, command, option] = await Promise.all([
-      runToEnd(["--help"], { cwd }),
-      runToEnd(["-v"], { cwd }),
-      runToEnd(["fly"], { cwd }),
-      runToEnd(["--wings"], { cwd }),
-    ]);
-    expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining("Usage") });
-    expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
-    expect(command).toEqual({
-      code: 64,
-      stdout: "",
-      stderr: "hermes: Unknown command: fly. Run hermes --help.\n",
-    });
-    expect(option).toMatchObject({
-      code: 64,
-      stderr: expect.stringMatching(/^hermes: Unknown option '--wings'.*\n$/),
-    });
-  });
 });
