@@ -43,6 +43,8 @@ function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
 
 /** A schema may carry its own error code in `params.code` of a custom issue. */
 function issueCode(issue: Issue): string | undefined {
+  // A part of a kind that the agent cannot read: hermes' clients know it by this code.
+  if (issue.path.at(-1) === "type" && issue.path.includes("content")) return "unsupported_content_type";
   const code: unknown = issue.code === "custom" ? issue.params?.["code"] : undefined;
   return typeof code === "string" ? code : undefined;
 }

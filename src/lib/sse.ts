@@ -7,6 +7,16 @@ export function sseFrame(data: string, event?: string): string {
   return event === undefined ? `data: ${data}\n\n` : `event: ${event}\ndata: ${data}\n\n`;
 }
 
+const RARE_LINE_ENDS = /[\u0085\u2028\u2029]/g;
+
+/**
+ * Frames whose JSON holds no character that some reader takes for the end of a line: the standard knows only CR and
+ * LF, but Python's `splitlines` knows more. In JSON, which is all that our frames carry, they may stand escaped.
+ */
+export function withoutRareLineEnds(frames: string): string {
+  return frames.replace(RARE_LINE_ENDS, (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** The frame that ends an OpenAI stream. */
 export const SSE_DONE = "data: [DONE]\n\n";
 

@@ -2,7 +2,7 @@ import type { AgentEvent, CompletionReason } from "../../domain/event.ts";
 import { chatCompletionId } from "../../domain/id.ts";
 import type { Run } from "../../domain/run.ts";
 import type { Usage } from "../../domain/usage.ts";
-import { SSE_DONE, sseFrame } from "../../lib/sse.ts";
+import { SSE_DONE, sseFrame, withoutRareLineEnds } from "../../lib/sse.ts";
 import type { Answer, Encoder } from "../encoder.ts";
 import { errorFrame } from "./error-frame.ts";
 import { type ChatPiece, ChatView } from "./view.ts";
@@ -48,7 +48,7 @@ export class ChatEncoder implements Encoder {
   push(event: AgentEvent): string {
     let frames = "";
     for (const piece of this.#view.read(event)) frames += this.#frames(piece);
-    return frames;
+    return withoutRareLineEnds(frames);
   }
 
   read(event: AgentEvent): void {

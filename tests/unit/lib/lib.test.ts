@@ -4,7 +4,7 @@ import { TickBatch } from "../../../src/lib/batch.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { createIdSource, newRunId } from "../../../src/lib/id.ts";
 import { isJsonObject, parseJsonObject } from "../../../src/lib/json.ts";
-import { SSE_DONE, SSE_KEEPALIVE, sseFrame } from "../../../src/lib/sse.ts";
+import { SSE_DONE, SSE_KEEPALIVE, sseFrame, withoutRareLineEnds } from "../../../src/lib/sse.ts";
 import { firstLine, headAndTail } from "../../../src/lib/text.ts";
 
 describe("ids", () => {
@@ -85,6 +85,13 @@ describe("frames", () => {
     expect(sseFrame('{"a":1}')).toBe('data: {"a":1}\n\n');
     expect(sseFrame("{}", "hermes.status")).toBe("event: hermes.status\ndata: {}\n\n");
     expect([SSE_DONE, SSE_KEEPALIVE]).toEqual(["data: [DONE]\n\n", ": keepalive\n\n"]);
+  });
+
+  it("hold no character that Python takes for the end of a line", () => {
+    const text = "a\u0085b\u2028c\u2029d";
+    const frame = withoutRareLineEnds(sseFrame(JSON.stringify({ text })));
+    expect(frame).toMatch(/^data: [\x20-\x7e]*\n\n$/);
+    expect(JSON.parse(frame.slice("data: ".length))).toEqual({ text });
   });
 });
 
