@@ -79,7 +79,10 @@ function openStream(reply: FastifyReply, options: SendOptions): StreamReader {
   return reader;
 }
 
-function sendWhole(reply: FastifyReply, { encoder, run }: SendOptions): void {
+/** Characters that a socket takes at once, read or not. */
+const MAX_UNWATCHED_CHARS = 64 * 1024;
+
+function sendWhole(reply: FastifyReply, { encoder, run, streams }: SendOptions): void {
   const answer = encoder.answer();
   if ("failure" in answer) {
     const { failure } = answer;
@@ -87,6 +90,8 @@ function sendWhole(reply: FastifyReply, { encoder, run }: SendOptions): void {
     reply.code(failure.status).headers(failureHeaders(failure)).send(body);
     return;
   }
+  // The socket counts only time without progress, and is cut off then.
+  if (answer.body.length > MAX_UNWATCHED_CHARS) reply.raw.setTimeout(streams.writeTimeoutMs);
   reply.header("content-type", "application/json; charset=utf-8");
   if (answer.headers !== undefined) reply.headers(answer.headers);
   reply.send(answer.body);

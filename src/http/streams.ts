@@ -47,6 +47,11 @@ export class Streams {
     if (this.#open.size === 0) this.#onEmpty();
   }
 
+  /** How long any reader may take nothing before it is cut off. */
+  get writeTimeoutMs(): number {
+    return this.#times.writeTimeoutMs;
+  }
+
   get size(): number {
     return this.#open.size;
   }

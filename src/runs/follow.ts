@@ -23,7 +23,8 @@ export interface EventSource {
   live(id: RunId): RunLog | undefined;
 }
 
-const PAGE_EVENTS = 1_000;
+/** Few, since a reader gets a page whole, however slow it is. */
+const PAGE_EVENTS = 100;
 
 /**
  * Gives a reader all events of a run after a cursor, in order, without a gap or a repeat, and resolves after the
@@ -97,9 +98,12 @@ class Follower {
 
   /** What is not stored yet, then what comes, until the run ends, the reader falls behind, or it is gone. */
   #readLive(log: RunLog): void {
-    for (const event of log.unstored(this.#cursor)) this.#push(event);
-    if (this.#ended) {
-      this.#resolve();
+    for (const event of log.unstored(this.#cursor)) {
+      this.#push(event);
+      if (this.#reader.behind()) break;
+    }
+    if (this.#ended || this.#reader.behind()) {
+      this.#advance();
       return;
     }
     this.#forget = log.listen(this.#hear);

@@ -195,7 +195,8 @@ function chatUsage({ inputTokens, outputTokens, cachedTokens, reasoningTokens }:
 /** The reference's fields; label and emoji come with the start only. */
 function toolNews({ tool, callId, label, emoji, status }: Extract<ChatPiece, { kind: "tool" }>) {
   if (status === "running") return { tool, emoji, label, toolCallId: callId, status };
-  return { tool, toolCallId: callId, status: "completed", ...(status === "failed" && { error: true }) };
+  // Not `error`: the openai SDK throws every event that has such a field.
+  return { tool, toolCallId: callId, status: "completed", ...(status === "failed" && { failed: true }) };
 }
 
 function statusLine(piece: Extract<ChatPiece, { kind: "tool" | "status" }>) {

@@ -77,13 +77,13 @@ describe("progress of the server's tools", () => {
 
   it("a failed call says so", () => {
     const last = news("fields", serverCall("terminal", true)).at(-1);
-    expect(last?.data["hermes"]).toEqual({ type: "tool.progress", ...END, error: true });
+    expect(last?.data["hermes"]).toEqual({ type: "tool.progress", ...END, failed: true });
   });
 
   it("a call that was cut off has failed as well", () => {
     const outline = { call_id: "call_x", name: "x", output: "", executor: "server" as const };
     const cut = item("function_call_output", outline, { status: "incomplete" });
-    expect(news("events", told(cut)).at(-1)?.data).toMatchObject({ status: "completed", error: true });
+    expect(news("events", told(cut)).at(-1)?.data).toMatchObject({ status: "completed", failed: true });
   });
 
   it("a tool without a label of its own shows its name, and one that begins with _ does not show", () => {
