@@ -20,7 +20,7 @@ const weather = tool({
 async function connect(script: Script): Promise<{ live: Live; agent: Agent; runner: Runner }> {
   const live = await startLive(script, {
     files: FILES,
-    yaml: "llm: { max_retries: 0, idle_timeout_seconds: 0.2 }",
+    yaml: "llm: { max_retries: 0 }",
   });
   const client = new OpenAI({ baseURL: live.baseURL, apiKey: live.apiKey, maxRetries: 0 });
   const model = new OpenAIChatCompletionsModel(client, "hermes-agent");

@@ -38,10 +38,10 @@ const PROVIDERS: readonly [string, Provider][] = [
 ];
 
 describe.each(PROVIDERS)("%s", (name, provider) => {
-  async function connect(script: Script): Promise<Client> {
+  async function connect(script: Script, idleSeconds = 5): Promise<Client> {
     const live = await startLive(script, {
       files: FILES,
-      yaml: "llm: { max_retries: 0, idle_timeout_seconds: 0.2 }",
+      yaml: `llm: { max_retries: 0, idle_timeout_seconds: ${idleSeconds} }`,
     });
     let requests = 0;
     const counting: typeof fetch = (...args) => {
@@ -135,7 +135,7 @@ describe.each(PROVIDERS)("%s", (name, provider) => {
     ["a stall", { text: "One two", stall: { events: 2 } }, /took too long/],
     ["an event that is no JSON", { text: "One two", edits: [badJson(1)] }, /cannot be read/],
   ])("reports %s as one error part with its words", async (_, reply, words) => {
-    const client = await connect([reply]);
+    const client = await connect([reply], "stall" in reply ? 0.1 : undefined);
     const parts = await collect(stream(client).fullStream);
     const errors = parts.filter((part) => part.type === "error");
     expect(errors).toHaveLength(1);

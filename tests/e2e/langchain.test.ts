@@ -16,10 +16,10 @@ const weather = tool(async ({ city }) => `sunny in ${city}`, {
   schema: z.object({ city: z.string() }),
 });
 
-async function connect(script: Script): Promise<{ live: Live; model: ChatOpenAI }> {
+async function connect(script: Script, idleSeconds = 5): Promise<{ live: Live; model: ChatOpenAI }> {
   const live = await startLive(script, {
     files: FILES,
-    yaml: "llm: { max_retries: 0, idle_timeout_seconds: 0.2 }",
+    yaml: `llm: { max_retries: 0, idle_timeout_seconds: ${idleSeconds} }`,
   });
   const configuration = { baseURL: live.baseURL };
   const model = new ChatOpenAI({ model: "hermes-agent", apiKey: live.apiKey, maxRetries: 0, configuration });
@@ -69,7 +69,7 @@ test.each<[string, Reply, RegExp]>([
   ["a cut stream", { text: "One two", cut: { events: 2 } }, /cut off/],
   ["a stall", { text: "One two", stall: { events: 2 } }, /took too long/],
 ])("%s throws with its words", async (_, reply, words) => {
-  const { model } = await connect([reply]);
+  const { model } = await connect([reply], "stall" in reply ? 0.1 : undefined);
   await expect(async () => collect(await model.stream("Hello?"))).rejects.toThrow(words);
 });
 

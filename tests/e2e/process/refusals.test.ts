@@ -17,9 +17,9 @@ describe("the built program does not start", () => {
       [{ LLM_PROVIDER: "telepathy" }, /telepathy/],
       [{ API_SERVER_HOST: "0.0.0.0" }, /needs a key of its own/],
     ];
-    const cwd = await temporaryDirectory();
     await Promise.all(
       cases.map(async ([env, words]) => {
+        const cwd = await temporaryDirectory();
         const { code, stderr, stdout } = await runToEnd(["serve"], { cwd, env });
         expect({ code, stdout }).toEqual({ code: 78, stdout: "" });
         expect(oneLine(stderr)).toMatch(words);
