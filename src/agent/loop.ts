@@ -51,13 +51,12 @@ export function runAgent(run: AgentRun): Promise<void> {
   return new Agent(run).run();
 }
 
-const NO_NAMES: ReadonlySet<string> = new Set();
-
 class Agent {
   readonly #transcript: Transcript;
   readonly #run: AgentRun;
   readonly #items: ItemBody[];
-  readonly #clientTools: ReadonlySet<string>;
+  /** What the current step offers. */
+  #offered: StepTools["tools"] = [];
   readonly #detector = new LoopDetector();
   #steps = 0;
   #usage: Usage = NO_USAGE;
@@ -67,8 +66,6 @@ class Agent {
   constructor(run: AgentRun) {
     this.#run = run;
     this.#items = repairTranscript(run.items);
-    const { tools } = run.input;
-    this.#clientTools = tools.length === 0 ? NO_NAMES : new Set(tools.map(({ name }) => name));
     this.#transcript = new Transcript(run.run.id, run.firstNumber, run.emit);
   }
 
@@ -124,6 +121,7 @@ class Agent {
   #ask(tools: StepTools): Promise<StepResult> {
     const { run, input, core, provider, signal, emit, stream } = this.#run;
     emit({ type: "step.started", step: ++this.#steps });
+    this.#offered = tools.tools;
     const basis = { input, core, model: run.model.served, stream };
     const transcript = this.#transcript;
     const context = { provider, transcript, signal, emit, isClientTool: this.#isClientTool };
@@ -137,7 +135,9 @@ class Agent {
     return step;
   }
 
-  readonly #isClientTool = (name: string): boolean => this.#clientTools.has(name);
+  /** A client runs only what it was offered to be asked for; what a model makes up is ours to refuse. */
+  readonly #isClientTool = (name: string): boolean =>
+    this.#run.input.tools.some((tool) => tool.name === name && this.#offered.includes(tool));
 
   async #call(calls: readonly FunctionCallItem[]): Promise<void> {
     if (calls.length === 0) return;

@@ -83,7 +83,9 @@ function capped(text: string): string {
   if (text.length <= MAX_FILE_CHARS) return text;
   const head = text.slice(0, MAX_FILE_CHARS * 0.7);
   const tail = text.slice(-MAX_FILE_CHARS * 0.2);
-  return `${head}\n[... ${text.length - head.length - tail.length} characters left out ...]\n${tail}`;
+  const cut = text.length - head.length - tail.length;
+  // A cut can go through a character, and upstreams refuse half of one.
+  return `${head}\n[... ${cut} characters left out ...]\n${tail}`.toWellFormed();
 }
 
 /** A section that never changes. */

@@ -26,9 +26,28 @@ export async function runToolCalls(
     transcript.begin(result);
     return { call, result };
   });
-  const results = await Promise.all(started.map(({ call, result }) => runCall(call, result, context)));
+  const running = started.map(({ call, result }) => runCall(call, result, context));
+  const results = await untilStopped(Promise.all(running), context.signal);
   context.signal.throwIfAborted();
   return results;
+}
+
+/** How long tools may take to end when the run is stopped, ms: longer than ending a process group takes. */
+const STOP_GRACE_MS = 2_000;
+
+/** A tool that does not heed the signal must not keep its run, and its session, for ever. */
+function untilStopped<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    const stop = () => {
+      timer = setTimeout(() => reject(signal.reason), STOP_GRACE_MS);
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+    });
+  });
 }
 
 async function runCall(
@@ -36,6 +55,7 @@ async function runCall(
   result: FunctionCallOutputItem,
   { tools, transcript, signal }: CallContext,
 ): Promise<FunctionCallOutputItem> {
+  if (signal.aborted) return result;
   const { output, isError } = await tools.call({
     name: call.name,
     arguments: call.arguments,
@@ -44,7 +64,7 @@ async function runCall(
     progress: (text) => transcript.progress(result, text),
   });
   // A result that came because the run was stopped is not the call's own; the run closes it as incomplete.
-  if (signal.aborted) return result;
+  if (signal.aborted || !transcript.isOpen(result)) return result;
   const done: FunctionCallOutputItem = {
     ...result,
     status: "completed",

@@ -60,8 +60,12 @@ export class Transcript {
 
   /** Raw output of a running call, for watchers only. */
   progress(item: FunctionCallOutputItem, delta: string): void {
-    if (this.#open.some(({ id }) => id === item.id))
-      this.#emit({ type: "item.delta", itemId: item.id, channel: "output", delta });
+    if (this.isOpen(item)) this.#emit({ type: "item.delta", itemId: item.id, channel: "output", delta });
+  }
+
+  /** Whether the item was begun and is not done: after the end of its run, nothing is. */
+  isOpen(item: Item): boolean {
+    return this.#open.some(({ id }) => id === item.id);
   }
 
   /** The item's final form. */

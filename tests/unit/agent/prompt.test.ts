@@ -1,0 +1,116 @@
+import { createHash } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { coreSections, createPromptBuilder, type PromptSection } from "../../../src/agent/prompt.ts";
+import { temporaryDirectory } from "../../helpers/directory.ts";
+
+async function setUp() {
+  const directory = await temporaryDirectory();
+  const files = {
+    soul: join(directory, "SOUL.md"),
+    workspaceInstructions: join(directory, "AGENTS.md"),
+    workspace: "/the/workspace",
+  };
+  let now = 0;
+  const builder = createPromptBuilder(coreSections(files), () => now);
+  const text = async () => {
+    // Later than anything built before is fresh.
+    now += 10_000;
+    return (await builder.current()).text;
+  };
+  return { files, builder, text, sleep: (ms: number) => (now += ms) };
+}
+
+describe("the core prompt", () => {
+  test("has an identity, how to use tools, where it is, and where the answer is read", async () => {
+    const { text } = await setUp();
+    const prompt = await text();
+    expect(prompt).toMatch(/^You are Hermes/);
+    expect(prompt).toContain("# Tools");
+    expect(prompt).toContain("Your workspace is /the/workspace");
+    expect(prompt).toContain("reached through an API");
+    expect(prompt).not.toContain("AGENTS.md");
+  });
+
+  test("is told by SOUL.md who it is, and by the workspace's AGENTS.md what holds there", async () => {
+    const { files, text } = await setUp();
+    await writeFile(files.soul, "\nYou are Ada.\n\n");
+    await writeFile(files.workspaceInstructions, "Use tabs.\n");
+    const prompt = await text();
+    expect(prompt).toMatch(/^You are Ada\.\n\n# Tools/);
+    expect(prompt).not.toContain("You are Hermes");
+    expect(prompt).toMatch(/# Instructions of the workspace \(AGENTS\.md\)\n\nUse tabs\.$/);
+  });
+
+  test("takes an empty file for none", async () => {
+    const { files, text } = await setUp();
+    const before = await text();
+    await writeFile(files.soul, " \n");
+    await writeFile(files.workspaceInstructions, "");
+    expect(await text()).toBe(before);
+  });
+
+  test("keeps the head and the tail of a file that is too long, and no half character", async () => {
+    const { files, text } = await setUp();
+    await writeFile(files.workspaceInstructions, `HEAD${"\u{1F600}".repeat(15_000)}TAIL`);
+    const prompt = await text();
+    expect(prompt).toContain("HEAD");
+    expect(prompt).toContain("TAIL");
+    expect(prompt).toMatch(/\[\.\.\. \d+ characters left out \.\.\.\]/);
+    expect(prompt.length).toBeLessThan(25_000);
+    expect(prompt.isWellFormed()).toBe(true);
+    await writeFile(files.workspaceInstructions, `xHEAD${"\u{1F600}".repeat(15_000)}TAIL`);
+    expect((await text()).isWellFormed()).toBe(true);
+  });
+});
+
+describe("a snapshot", () => {
+  test("is the same object, byte for byte, until a file changes", async () => {
+    const { files, builder, sleep } = await setUp();
+    const first = await builder.current();
+    sleep(10_000);
+    expect(await builder.current()).toBe(first);
+    expect(first.hash).toBe(createHash("sha256").update(first.text).digest("hex"));
+    await writeFile(files.soul, "You are Ada.");
+    sleep(10_000);
+    const second = await builder.current();
+    expect(second.text).not.toBe(first.text);
+    expect(second.hash).not.toBe(first.hash);
+    await rm(files.soul);
+    sleep(10_000);
+    expect((await builder.current()).text).toBe(first.text);
+  });
+
+  test("looks at its files once for requests that come together, and not again for a second", async () => {
+    let built = 0;
+    let now = 0;
+    const section: PromptSection = {
+      name: "counted",
+      files: [join(await temporaryDirectory(), "none")],
+      text: async () => `built ${++built}`,
+    };
+    const builder = createPromptBuilder([section], () => now);
+    const all = await Promise.all([builder.current(), builder.current(), builder.current()]);
+    expect(new Set(all.map(({ text }) => text))).toEqual(new Set(["built 1"]));
+    now += 999;
+    await builder.current();
+    expect(built).toBe(1);
+  });
+
+  test("is tried again after a section failed", async () => {
+    let fails = true;
+    const section: PromptSection = {
+      name: "shaky",
+      files: [],
+      text: async () => {
+        if (fails) throw new Error("not now");
+        return "here";
+      },
+    };
+    const builder = createPromptBuilder([section], () => 0);
+    await expect(builder.current()).rejects.toThrow("not now");
+    fails = false;
+    expect((await builder.current()).text).toBe("here");
+  });
+});
