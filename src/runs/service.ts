@@ -28,6 +28,8 @@ export class Runs {
   /** Admitted or being admitted. */
   #count = 0;
   #draining = false;
+  /** What ran had its time: what is still being prepared gets none. */
+  #stopped = false;
   #onIdle: () => void = () => {};
 
   constructor(deps: RunsDeps) {
@@ -58,6 +60,7 @@ export class Runs {
     try {
       const active = await prepareRun(this.#deps, input, this.#onEnd);
       this.#live.add(active);
+      if (this.#stopped) active.stop(RunStop.fail(serverShutdown()));
       return active;
     } catch (error) {
       this.#left();
@@ -78,6 +81,7 @@ export class Runs {
   }
 
   #stopAll(): void {
+    this.#stopped = true;
     for (const run of this.#live) run.stop(RunStop.fail(serverShutdown()));
   }
 
