@@ -31,7 +31,7 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
       summary: "Is the process alive?",
       tags: ["health"],
       security: [],
-      response: { 200: Health },
+      response: { 200: Health, default: ErrorBody },
     },
     handler: async () => ({ status: "ok", platform: "hermes-agent", version }),
   });
@@ -44,7 +44,7 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
       summary: "Does the server take new work?",
       tags: ["health"],
       security: [],
-      response: { 200: Ready, 503: Ready },
+      response: { 200: Ready, 503: Ready, default: ErrorBody },
     },
     handler: async (_request, reply) => {
       if (!runs.isDraining) return { status: "ready" };
