@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { parseEnv } from "node:util";
 import { ConfigError } from "./error.ts";
 import type { Config } from "./load.ts";
 
@@ -53,8 +54,11 @@ function createKey(config: Config): ServerKey {
   const file = config.home.envFile;
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
-    const kept = lines.filter((line) => !/^\s*(export\s+)?API_SERVER_KEY\s*=/.test(line));
+    const text = existsSync(file) ? readFileSync(file, "utf8") : undefined;
+    // Another process may have been faster since the configuration was read; only one of the two will get to serve.
+    const theirs = parseEnv(text ?? "")["API_SERVER_KEY"];
+    if (theirs !== undefined && theirs !== "") return { value: theirs, created: false };
+    const kept = (text ?? "").split("\n").filter((line) => !/^\s*(export\s+)?API_SERVER_KEY\s*=/.test(line));
     while (kept.at(-1) === "") kept.pop();
     const temporary = `${file}.${process.pid}.tmp`;
     writeFileSync(temporary, [...kept, `API_SERVER_KEY=${value}`, ""].join("\n"), { mode: 0o600 });

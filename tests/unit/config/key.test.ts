@@ -52,6 +52,13 @@ describe("on loopback", () => {
     expect(ensureServerKey(load(directory))).toEqual({ value: first.value, created: false });
   });
 
+  it("of two first starts at the same time, the later one takes the key of the faster", async () => {
+    const directory = await home();
+    const [faster, later] = [load(directory), load(directory)];
+    const { value } = ensureServerKey(faster);
+    expect(ensureServerKey(later)).toEqual({ value, created: false });
+  });
+
   it("two homes have two keys", async () => {
     const keys = await Promise.all(
       [home(), home()].map(async (directory) => ensureServerKey(load(await directory))),
