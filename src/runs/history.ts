@@ -76,9 +76,13 @@ export async function checkClientCalls(
     if (run === undefined || !(await isCut(run))) missing.push(id);
   }
   if (missing.length === 0) return;
-  const message = `No tool output was sent for ${missing.join(", ")}.`;
+  const more = missing.length > NAMED_CALLS ? ` and ${missing.length - NAMED_CALLS} more` : "";
+  const message = `No tool output was sent for ${missing.slice(0, NAMED_CALLS).join(", ")}${more}.`;
   throw invalidRequest("messages", message, "missing_tool_output");
 }
+
+/** An error names so many calls: a body can hold a hundred thousand. */
+const NAMED_CALLS = 5;
 
 /** The ids of client calls without a result. */
 function unansweredCalls(items: readonly ItemBody[]): Set<string> {

@@ -149,6 +149,12 @@ describe("client calls and their results", () => {
     });
   });
 
+  test("are named in an error of bounded length, however many miss their results", async () => {
+    const items = Array.from({ length: 10_000 }, (_, n) => called(`call_${n}`));
+    const refusal = await checkClientCalls(items, whole).catch((error: Error) => error.message);
+    expect(refusal).toBe("No tool output was sent for call_0, call_1, call_2, call_3, call_4 and 9995 more.");
+  });
+
   test("of a run that was cut need no result, those of others do", async () => {
     const [cut, other] = [aRun(), aRun()];
     const isCut = async (id: string) => id === cut.id;
