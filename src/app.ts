@@ -12,6 +12,7 @@ import { isLoopback } from "./config/key.ts";
 import type { Config } from "./config/load.ts";
 import { APPLICATION_ID, protectedPaths } from "./config/profile.ts";
 import type { Settings } from "./config/schema.ts";
+import type { RunId } from "./domain/id.ts";
 import { createServer, type LogOptions } from "./http/server.ts";
 import { Streams } from "./http/streams.ts";
 import { systemClock } from "./lib/clock.ts";
@@ -72,7 +73,7 @@ export async function createApp(config: Config, key: string, overrides: Override
     allowedHosts: server.allowed_hosts,
     loopback: isLoopback(server.host),
   });
-  const onFault = (error: unknown) => http.log.error({ err: error }, "internal error");
+  const onFault = (error: unknown, run?: RunId) => http.log.error({ err: error, run }, "internal error");
   const store = overrides.store ?? openStore(config);
   const recovered = await endUnfinishedRuns(store, clock);
   const tools = overrides.tools ?? (await openTools(config));
@@ -89,7 +90,10 @@ export async function createApp(config: Config, key: string, overrides: Override
   });
   await overrides.beforeRoutes?.(http);
   addRoutes(http, { config, runs, streams, models, tools });
-  const sweeper = setInterval(() => sweep(store, clock.now()).catch(onFault), SWEEP_INTERVAL_MS).unref();
+  const sweeper = setInterval(
+    () => sweep(store, clock.now()).catch((error) => onFault(error)),
+    SWEEP_INTERVAL_MS,
+  ).unref();
   const close = async () => {
     const deadline = clock.now() + server.drain_timeout_seconds * 1000;
     await runs.drain(server.drain_timeout_seconds * 1000);

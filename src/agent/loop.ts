@@ -1,5 +1,6 @@
 import { toolLoop } from "../domain/error.ts";
 import type { CompletionReason, EventBody } from "../domain/event.ts";
+import type { RunId } from "../domain/id.ts";
 import {
   type FunctionCallItem,
   type FunctionCallOutputItem,
@@ -40,7 +41,7 @@ export interface AgentRun {
   /** Takes what happens, in order; must not throw. */
   emit(event: EventBody): void;
   /** Gets the cause of an unexpected failure, which no client is told. */
-  onFault(error: unknown): void;
+  onFault(error: unknown, run: RunId): void;
 }
 
 /**
@@ -112,7 +113,7 @@ class Agent {
     }
     const failure =
       error instanceof RunStop && error.failure !== undefined ? error.failure : failureOf(error);
-    if (failure.code === "internal_error") this.#run.onFault(error);
+    if (failure.code === "internal_error") this.#run.onFault(error, this.#run.run.id);
     // A repeated request would do again what the tools did.
     const settled = this.#effects ? { ...failure, shouldRetry: false } : failure;
     return { type: "run.failed", error: settled, ...this.#totals() };

@@ -117,6 +117,6 @@ export function storageFailed(full: boolean): Failure {
 /** What a client sees of a fault of ours: nothing of the exception itself, which goes to the log only. */
 export function internalError(): Failure {
   const message =
-    "The server had an internal error. Its log has the details, under the x-request-id of this answer.";
+    "The server had an internal error. Its log has the details, under the x-request-id or run id of this answer.";
   return { status: 500, type: SERVER, code: "internal_error", message };
 }

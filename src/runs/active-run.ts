@@ -40,7 +40,7 @@ export interface RunDeps {
   clock: Clock;
   nextId(): string;
   /** Gets what went wrong inside, which no client is told. */
-  onFault(error: unknown): void;
+  onFault(error: unknown, run: RunId): void;
 }
 
 /** How long a chat without a session is kept, ms. */
@@ -230,7 +230,7 @@ export class ActiveRun {
     }
     const failure =
       error instanceof RunStop && error.failure !== undefined ? error.failure : failureOf(error);
-    if (failure.code === "internal_error") this.#deps.onFault(error);
+    if (failure.code === "internal_error") this.#deps.onFault(error, this.run.id);
     this.#log.emit({ type: "run.failed", error: failure, ...none });
   }
 }
