@@ -2,6 +2,7 @@ import { invalidRequest } from "../domain/error.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
 import type { Item, ItemBody } from "../domain/item.ts";
 import type { Store } from "../storage/store.ts";
+import { isReadable } from "./session-items.ts";
 
 /**
  * Puts back what a stateless client could not keep. It sends the calls that it ran itself, under ids that name our
@@ -40,12 +41,17 @@ function spliceRuns(items: readonly ItemBody[], runs: Map<RunId, Item[]>): ItemB
       restored.push(item);
       continue;
     }
-    if (!placed.has(id)) restored.push(...made.filter(({ place }) => place === "output"));
+    if (!placed.has(id)) restored.push(...made.filter(isRestored));
     placed.add(id);
     // The client's copy of what the run made is replaced; only its results are its own.
     if (item.type === "function_call_output") restored.push(item);
   }
   return restored;
+}
+
+/** A result that was cut is none: the model must not take what there was of it for the outcome. */
+function isRestored(item: Item): boolean {
+  return item.place === "output" && (isReadable(item) || isClientPart(item));
 }
 
 function runOf(item: ItemBody): RunId | undefined {

@@ -7,6 +7,9 @@ import { StorageError } from "../../../src/storage/store.ts";
 import { type HookedStore, hookedStore } from "../../helpers/hooked-store.ts";
 import { aRun, COMPLETED, OWNER, STARTED, saidItem } from "../../helpers/stored.ts";
 
+/** The machine may be busy with other tests. */
+const PATIENT = { interval: 5, timeout: 10_000 };
+
 interface Setup extends HookedStore {
   log: EventLog;
   faults: unknown[];
@@ -71,7 +74,7 @@ describe("an event", () => {
     const { log, store } = await setUp();
     const { run } = open(log);
     begin(run);
-    await vi.waitFor(async () => expect(await store.findRun(run.run.id, OWNER)).toBeDefined());
+    await vi.waitFor(async () => expect(await store.findRun(run.run.id, OWNER)).toBeDefined(), PATIENT);
     expect(await store.findRun(run.run.id, OWNER)).toMatchObject({ status: "running" });
     expect(run.storedSeq).toBe(2);
   });
@@ -103,7 +106,7 @@ describe("what a run that outlives its request does", () => {
     run.emit({ type: "item.added", item: saidItem(run.run, 1, "", { status: "in_progress" }) });
     run.emit({ type: "item.done", item: saidItem(run.run, 1, "x") });
     run.emit({ type: "step.done", step: 1, usage: NO_USAGE });
-    await vi.waitFor(() => expect(setup.appends).toHaveLength(1));
+    await vi.waitFor(() => expect(setup.appends).toHaveLength(1), PATIENT);
     expect(types()).toEqual([]);
     expect(run.unstored(0)).toEqual([]);
     gate.resolve();
@@ -130,7 +133,7 @@ describe("commits", () => {
     setup.before = () => gate.promise;
     for (const run of runs) begin(run);
     for (const run of runs) run.emit({ ...COMPLETED });
-    await vi.waitFor(() => expect(setup.appends).toHaveLength(1));
+    await vi.waitFor(() => expect(setup.appends).toHaveLength(1), PATIENT);
     for (const run of late) begin(run);
     for (const run of late) run.emit({ ...COMPLETED });
     // Two turns of the loop: the late ones have asked for their commit.
@@ -172,7 +175,7 @@ describe("numbers", () => {
     expect(reserved).toBe(1_002);
     expect(heard.at(-1)?.seq).toBe(reserved);
     gate.resolve();
-    await vi.waitFor(() => expect(heard.at(-1)?.seq).toBe(1_502));
+    await vi.waitFor(() => expect(heard.at(-1)?.seq).toBe(1_502), PATIENT);
     expect(heard.map(({ seq }) => seq)).toEqual(Array.from({ length: 1_502 }, (_, i) => i + 1));
   });
 

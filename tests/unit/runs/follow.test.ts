@@ -7,6 +7,9 @@ import { type HookedStore, hookedStore } from "../../helpers/hooked-store.ts";
 import { TestReader } from "../../helpers/readers.ts";
 import { aRun, COMPLETED, STARTED } from "../../helpers/stored.ts";
 
+/** The machine may be busy with other tests. */
+const PATIENT = { interval: 5, timeout: 10_000 };
+
 interface Setup extends HookedStore {
   log: EventLog;
   run: RunLog;
@@ -158,7 +161,7 @@ describe("a slow reader", () => {
     await reader.waitedFor();
     await setup.log.flush();
     reader.catchUp();
-    await vi.waitFor(() => expect(reader.seqs.at(-1)).toBe(62));
+    await vi.waitFor(() => expect(reader.seqs.at(-1)).toBe(62), PATIENT);
     deltas(setup.run, 5);
     setup.run.emit({ ...COMPLETED });
     await done;

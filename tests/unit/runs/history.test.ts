@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { callId } from "../../../src/domain/id.ts";
-import { type ItemBody, textMessage } from "../../../src/domain/item.ts";
+import { type Item, type ItemBody, textMessage } from "../../../src/domain/item.ts";
 import { checkClientCalls, restoreClientRuns } from "../../../src/runs/history.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
 import {
@@ -26,7 +26,7 @@ function result(id: string, output: string, executor: "server" | "client" = "cli
 }
 
 /** A stored run that thought, used a tool of ours and then asked its client for two calls. */
-async function storedRun(owner = OWNER) {
+async function storedRun(owner = OWNER, ending: Partial<Item> = {}) {
   const { store } = await hookedStore();
   const run = aRun({ owner });
   const ours = callId(run.id, 3);
@@ -37,7 +37,7 @@ async function storedRun(owner = OWNER) {
     itemOf(run, 3, called(ours, "server", "terminal")),
     itemOf(run, 4, called(first)),
     itemOf(run, 5, called(second)),
-    itemOf(run, 6, result(ours, "ours", "server")),
+    itemOf(run, 6, result(ours, "ours", "server"), ending),
     itemOf(run, 7, user("for the model only"), { place: "internal" }),
   ];
   const bodies = items.map((item) => ({ type: "item.done" as const, item }));
@@ -85,6 +85,14 @@ describe("the calls that a stateless client sends back", () => {
       result(second, "rain"),
     ];
     expect(transcriptOf(await restore(sent))).toEqual(WHOLE);
+  });
+
+  test("do not bring back the half of a result that was cut", async () => {
+    const { restore, first, second } = await storedRun(OWNER, { status: "incomplete" });
+    const sent = [called(first), called(second), result(first, "sun"), result(second, "rain")];
+    expect(transcriptOf(await restore(sent))).toEqual(
+      WHOLE.slice(1).filter((line) => line !== "result ours"),
+    );
   });
 
   test("are no more than what the client says when they are somebody else's", async () => {

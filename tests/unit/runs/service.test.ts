@@ -18,6 +18,9 @@ import {
 } from "../../helpers/scripted-provider.ts";
 import { aSession, OWNER, transcriptOf } from "../../helpers/stored.ts";
 
+/** The machine may be busy with other tests. */
+const PATIENT = { interval: 5, timeout: 10_000 };
+
 const user = (text: string) => textMessage("user", text);
 const said = (text: string) => textMessage("assistant", text);
 const inSession = (...items: ReturnType<typeof user>[]) => ({ sessionId: "s", items });
@@ -89,7 +92,7 @@ describe("a drain", () => {
     const first = service.ask(inSession(user("1?")));
     await gate.reached();
     const waiting = service.ask(inSession(user("2?")));
-    await vi.waitFor(() => expect(runs.active).toBe(2));
+    await vi.waitFor(() => expect(runs.active).toBe(2), PATIENT);
     await runs.drain(1);
     expect([endOf((await first).events), endOf((await waiting).events)]).toEqual([
       "server_shutdown",
