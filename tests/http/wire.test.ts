@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import type { Socket } from "node:net";
+import { describe, expect, test, vi } from "vitest";
 import { checkAnswer } from "../helpers/contract.ts";
 import { answersOf, openRaw, type RawAnswer, rawRequest } from "../helpers/raw-socket.ts";
 import { say, scriptedProvider } from "../helpers/scripted-provider.ts";
@@ -12,8 +13,11 @@ const BODY = JSON.stringify({ messages: [{ role: "user", content: "Hello?" }] })
 async function open() {
   const provider = scriptedProvider(() => say("Hi."));
   const app = await openTestApp({ provider });
+  const { server } = app.app.http;
+  const sockets: Socket[] = [];
+  server.on("connection", (socket) => sockets.push(socket));
   const origin = await app.listen();
-  return { provider, origin, raw: await openRaw(origin) };
+  return { provider, origin, server, sockets, raw: await openRaw(origin) };
 }
 
 function codeOf({ text }: RawAnswer): string {
@@ -101,6 +105,35 @@ describe("what is no HTTP", () => {
     const other = await openRaw(origin);
     other.send(rawRequest("GET /health HTTP/1.1", { connection: "upgrade", upgrade: "websocket" }));
     expect(await other.until("}")).not.toContain("101");
+  });
+});
+
+describe("a request that comes too slowly", () => {
+  test("is bounded: 20 s for its head, 2 min in all", async () => {
+    const { server } = await open();
+    expect([server.headersTimeout, server.requestTimeout]).toEqual([20_000, 120_000]);
+  });
+
+  test.each([
+    ["its head", "POST /v1/chat/completions HTTP/1.1\r\nhost: loc"],
+    ["its body", rawRequest(`POST ${CHAT} HTTP/1.1`, { ...KEY, ...JSON_TYPE, "content-length": "500" }, "{")],
+  ])("is told so when the time for %s is over, and closed", async (_name, bytes) => {
+    const { raw, server, sockets } = await open();
+    raw.send(bytes);
+    await vi.waitFor(() => expect(sockets[0]?.bytesRead).toBe(bytes.length), { interval: 5 });
+    // As Node does it, which looks only every 30 s.
+    server.emit("clientError", Object.assign(new Error(), { code: "ERR_HTTP_REQUEST_TIMEOUT" }), sockets[0]);
+    const answers = answersOf(await raw.closed);
+    for (const answer of answers) checkAnswer({ method: "GET", url: "/refused", ...answer });
+    expect(answers.map((answer) => [answer.status, codeOf(answer)])).toEqual([[408, "request_timeout"]]);
+  });
+
+  test("byte by byte is still a request", async () => {
+    const { raw } = await open();
+    const head = { ...KEY, ...JSON_TYPE, "content-length": String(BODY.length), connection: "close" };
+    for (const byte of Buffer.from(rawRequest(`POST ${CHAT} HTTP/1.1`, head, BODY)))
+      raw.send(Buffer.of(byte));
+    expect(answersOf(await raw.closed).map(({ status }) => status)).toEqual([200]);
   });
 });
 
