@@ -26,5 +26,5 @@ WORKDIR /workspace
 EXPOSE 8642
 HEALTHCHECK --interval=30s --timeout=3s --start-period=5s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.API_SERVER_PORT || 8642}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "--max-semi-space-size=16", "/app/dist/hermes.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "/app/dist/hermes.js"]
 CMD ["serve"]
