@@ -78,8 +78,8 @@ function capabilities(model: string, cors: boolean): Capabilities {
       session_continuity_header: "X-Hermes-Session-Id",
       session_key_header: "X-Hermes-Session-Key",
       cors,
-      responses_api: false,
-      responses_streaming: false,
+      responses_api: true,
+      responses_streaming: true,
       run_submission: false,
       run_status: false,
       run_events_sse: false,
@@ -106,6 +106,7 @@ function capabilities(model: string, cors: boolean): Capabilities {
       health_detailed: { method: "GET", path: "/health/detailed" },
       models: { method: "GET", path: "/v1/models" },
       chat_completions: { method: "POST", path: "/v1/chat/completions" },
+      responses: { method: "POST", path: "/v1/responses" },
       toolsets: { method: "GET", path: "/v1/toolsets" },
     },
   };

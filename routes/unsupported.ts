@@ -6,10 +6,9 @@ import { mount } from "../src/http/mount.ts";
 const UNSUPPORTED: readonly [methods: string[], paths: string[], hint: string][] = [
   [["POST"], ["/v1/completions"], "Use POST /v1/chat/completions."],
   [
-    // What SDKs ask first unless they are told otherwise.
-    ["GET", "POST", "DELETE"],
-    ["/v1/responses", "/v1/responses/*"],
-    'Use chat completions: .chat(model) of @ai-sdk/openai, setOpenAIAPI("chat_completions") of @openai/agents.',
+    ["POST"],
+    ["/v1/responses/*"],
+    "A response is cancelled by closing its connection; its input cannot be counted or compacted here.",
   ],
   [
     ["POST"],

@@ -5,6 +5,7 @@ import { capabilityRoutes } from "../routes/capabilities.ts";
 import { chatRoutes } from "../routes/chat.ts";
 import { healthRoutes } from "../routes/health.ts";
 import { modelRoutes } from "../routes/models.ts";
+import { responsesRoutes } from "../routes/responses.ts";
 import { unsupportedRoutes } from "../routes/unsupported.ts";
 import { coreSections, createPromptBuilder } from "./agent/prompt.ts";
 import { createKeyRing } from "./auth/keys.ts";
@@ -256,6 +257,15 @@ function addRoutes(http: FastifyInstance, { config, runs, streams, models, tools
       onDisconnect: server.on_disconnect,
       disconnectGraceMs: server.disconnect_grace_ms,
       smallRequestsAreBackground: server.small_requests_are_background,
+    },
+  });
+  responsesRoutes(http, {
+    runs,
+    streams,
+    settings: {
+      clientTools: server.client_tools,
+      onDisconnect: server.on_disconnect,
+      disconnectGraceMs: server.disconnect_grace_ms,
     },
   });
   unsupportedRoutes(http);

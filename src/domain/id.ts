@@ -23,6 +23,11 @@ export function chatCompletionId(id: RunId): string {
   return `chatcmpl-${runKey(id)}`;
 }
 
+/** The response id of a run. */
+export function responseId(id: RunId): string {
+  return `resp_${runKey(id)}`;
+}
+
 /** The id of a run's n-th item; ids sort in transcript order within a run only by their number. */
 export function itemId(prefix: ItemPrefix, id: RunId, n: number): string {
   return `${prefix}_${runKey(id)}_${n}`;

@@ -77,6 +77,8 @@ export const Run = z.object({
   sessionId: z.string().exactOptional(),
   /** Where its history ends: the items of that run and of its ancestors. */
   parent: z.object({ runId: z.string() }).exactOptional(),
+  /** What of its request its surface says again, in that surface's own form. */
+  echo: z.record(z.string(), z.unknown()).exactOptional(),
 });
 export type Run = z.infer<typeof Run>;
 
@@ -101,5 +103,13 @@ export const RunInput = z.object({
   settings: ModelSettings,
   /** True when somebody reads deltas from the start, so that the upstream is worth streaming. */
   deltas: z.boolean(),
+  /** The run whose transcript it goes on from. */
+  previous: z
+    .custom<`run_${string}`>((id) => typeof id === "string" && id.startsWith("run_"))
+    .exactOptional(),
+  /** False: nothing of the run is kept once it has ended. */
+  store: z.boolean().exactOptional(),
+  /** What its surface will say again of the request. */
+  echo: z.record(z.string(), z.unknown()).exactOptional(),
 });
 export type RunInput = z.infer<typeof RunInput>;

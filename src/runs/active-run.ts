@@ -3,22 +3,21 @@ import type { Limits } from "../agent/limits.ts";
 import { runAgent } from "../agent/loop.ts";
 import type { PromptBuilder } from "../agent/prompt.ts";
 import { RunStop } from "../agent/stop.ts";
-import { ApiError, runTimeout } from "../domain/error.ts";
+import { runTimeout } from "../domain/error.ts";
 import { itemId, type RunId } from "../domain/id.ts";
 import { type Item, type ItemBody, prefixOf } from "../domain/item.ts";
 import type { Run, RunInput } from "../domain/run.ts";
 import { NO_USAGE } from "../domain/usage.ts";
 import type { Clock } from "../lib/clock.ts";
-import { newRunId } from "../lib/id.ts";
 import { headAndTail } from "../lib/text.ts";
-import { ProviderError } from "../providers/provider.ts";
 import type { Models, Target } from "../providers/resolve.ts";
 import type { SessionLease, Sessions } from "../sessions/service.ts";
 import type { Store } from "../storage/store.ts";
 import { NO_TOOLS, type ToolRegistry } from "../tools/registry.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Reader } from "./follow.ts";
-import { checkClientCalls, restoreClientRuns } from "./history.ts";
+import { checkClientCalls, isCut } from "./history.ts";
+import { STATELESS_RETENTION_MS } from "./retention.ts";
 import type { RunLog } from "./run-log.ts";
 import { isReadable, newItems } from "./session-items.ts";
 
@@ -43,61 +42,23 @@ export interface RunDeps {
   onFault(error: unknown, run: RunId): void;
 }
 
-/** How long a chat without a session is kept, ms. */
-const STATELESS_RETENTION_MS = 24 * 60 * 60 * 1000;
-
-/**
- * Checks a request and makes a run of it, which does nothing yet.
- * @throws ApiError 400 for a model, provider, session id or call id that cannot be, 404 for a foreign session.
- */
-export async function prepareRun(
-  deps: RunDeps,
-  input: RunInput,
-  onEnd: (run: ActiveRun) => void,
-): Promise<ActiveRun> {
-  const target = await resolveTarget(deps, input);
-  const { sessionId, owner } = input;
-  let items: readonly ItemBody[] = input.items;
-  if (sessionId !== undefined) await deps.sessions.check(sessionId, owner);
-  else if (items.some(({ type }) => type === "function_call" || type === "function_call_output")) {
-    items = await restoreClientRuns(items, owner, deps.store);
-    await checkClientCalls(items, (run) => isCut(deps.store, run, owner));
-  }
-  const id = newRunId(deps.nextId);
-  const asked = input.ask.model ?? deps.models.name;
-  const run: Run = {
-    id,
-    owner,
-    surface: input.surface,
-    createdAt: deps.clock.now(),
-    model: { asked, provider: target.provider.name, served: target.model },
-    ...(sessionId !== undefined && { sessionId }),
-  };
-  const expiresAt = sessionId === undefined ? run.createdAt + STATELESS_RETENTION_MS : undefined;
-  const log = deps.log.open(run, { durable: false, expiresAt });
-  return new ActiveRun(deps, { ...input, items: [...items] }, { run, target, log, onEnd });
-}
-
-async function isCut(store: Store, id: RunId, owner: string): Promise<boolean> {
-  const found = await store.findRun(id, owner);
-  return found?.status === "failed" || found?.status === "cancelled";
-}
-
-async function resolveTarget(deps: RunDeps, input: RunInput): Promise<Target> {
-  try {
-    const target = await deps.models.resolve(input.ask);
-    return input.mode === "plain" ? { ...target, mode: "plain" } : target;
-  } catch (error) {
-    // An upstream that must be asked for its models can fail like any model call.
-    throw error instanceof ProviderError ? new ApiError(failureOf(error)) : error;
-  }
+/** What a run goes on from when it has no session. */
+export interface History {
+  /** The transcript so far, as it is stored. */
+  stored: readonly Item[];
+  /** What its request adds to that. */
+  added: readonly ItemBody[];
+  /** Whether what it adds is kept, so that later runs can go on from this one. */
+  keepsInput: boolean;
 }
 
 /** What an active run is made of. */
-interface RunParts {
+export interface RunParts {
   run: Run;
   target: Target;
   log: RunLog;
+  /** Undefined for a run of a session, whose history is known at its turn. */
+  history: History | undefined;
   /** Told when the run has ended and its session is free. */
   onEnd(run: ActiveRun): void;
 }
@@ -111,6 +72,8 @@ interface Transcript {
   core: string;
 }
 
+const NO_HISTORY: History = { stored: [], added: [], keepsInput: false };
+
 /** One run from its admission to its end. */
 export class ActiveRun {
   readonly run: Run;
@@ -118,6 +81,7 @@ export class ActiveRun {
   readonly #input: RunInput;
   readonly #target: Target;
   readonly #log: RunLog;
+  readonly #history: History | undefined;
   readonly #onEnd: (run: ActiveRun) => void;
   readonly #abort = new AbortController();
 
@@ -127,6 +91,7 @@ export class ActiveRun {
     this.run = parts.run;
     this.#target = parts.target;
     this.#log = parts.log;
+    this.#history = parts.history;
     this.#onEnd = parts.onEnd;
     this.#log.onBroken((failure) => this.stop(RunStop.fail(failure)));
   }
@@ -169,20 +134,34 @@ export class ActiveRun {
 
   async #transcript(lease: SessionLease | undefined): Promise<Transcript> {
     const plain = this.#target.mode === "plain";
-    const { items } = this.#input;
-    if (lease === undefined)
-      return { input: [], items, core: plain ? "" : (await this.#deps.prompt.current()).text };
+    if (lease === undefined) {
+      const core = plain ? "" : (await this.#deps.prompt.current()).text;
+      const { stored, added, keepsInput } = this.#history ?? NO_HISTORY;
+      return this.#joined(stored, added, { keepsInput, core });
+    }
     const { headRun, prompt } = lease.session;
     const stored = headRun === undefined ? [] : await this.#deps.store.readTranscript(headRun as RunId);
     const readable = stored.filter(isReadable);
     if (headRun !== undefined) this.run.parent = { runId: headRun };
-    const added = newItems(items, readable);
-    const all = [...readable.map((item) => this.#shortened(item)), ...added];
-    await checkClientCalls(all, (run) => isCut(this.#deps.store, run, this.run.owner));
+    const added = newItems(this.#input.items, readable);
+    const whole = this.#joined(readable, added, { keepsInput: true, core: plain ? "" : prompt.text });
+    const { store } = this.#deps;
+    await checkClientCalls(whole.items, {
+      param: "messages",
+      isCut: (run) => isCut(store, run, this.run.owner),
+    });
+    return whole;
+  }
+
+  #joined(
+    stored: readonly Item[],
+    added: readonly ItemBody[],
+    { keepsInput, core }: { keepsInput: boolean; core: string },
+  ): Transcript {
     return {
-      input: added.map((item, n) => this.#inputItem(item, n)),
-      items: all,
-      core: plain ? "" : prompt.text,
+      input: keepsInput ? added.map((item, n) => this.#inputItem(item, n)) : [],
+      items: stored.length === 0 ? added : [...stored.map((item) => this.#shortened(item)), ...added],
+      core,
     };
   }
 
@@ -222,7 +201,7 @@ export class ActiveRun {
    */
   #endBeforeStart(error: unknown): void {
     const none = { usage: NO_USAGE, steps: 0 };
-    this.#log.leaveSession(this.run.createdAt + STATELESS_RETENTION_MS);
+    if (this.run.sessionId !== undefined) this.#log.leaveSession(this.run.createdAt + STATELESS_RETENTION_MS);
     this.#log.emit({ type: "run.created", run: this.run, input: [] });
     if (error instanceof RunStop && error.failure === undefined) {
       this.#log.emit({ type: "run.cancelled", reason: error.message, ...none });

@@ -70,8 +70,8 @@ class Follower {
       this.#resolve();
       return;
     }
-    const log = this.#source.live(this.#id);
-    this.#log ??= log;
+    this.#log ??= this.#source.live(this.#id);
+    const log = this.#log?.isStored === false ? this.#log : this.#source.live(this.#id);
     const isAtHand = log !== undefined && log.storedSeq <= this.#cursor && !this.#reader.behind();
     if (isAtHand) this.#readLive(log);
     else this.#readStored(log === undefined).then(this.#advance, this.#reject);

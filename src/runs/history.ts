@@ -67,6 +67,20 @@ function runOfNextCall(items: readonly ItemBody[], index: number): RunId | undef
   return runOf(next);
 }
 
+/** What the check of client calls needs to know. */
+export interface CallCheck {
+  /** The field of the request that holds the items. */
+  param: string;
+  /** Whether a run was cut before its end. */
+  isCut(run: RunId): Promise<boolean>;
+}
+
+/** Whether a run ended before it had said what it had to say. */
+export async function isCut(store: Pick<Store, "findRun">, id: RunId, owner: string): Promise<boolean> {
+  const found = await store.findRun(id, owner);
+  return found?.status === "failed" || found?.status === "cancelled";
+}
+
 /**
  * Checks that client calls and their results belong together. A call of a run that was cut waits for no result: its
  * client never had the run's end, so it cannot know that it was to answer.
@@ -74,39 +88,39 @@ function runOfNextCall(items: readonly ItemBody[], index: number): RunId | undef
  */
 export async function checkClientCalls(
   items: readonly ItemBody[],
-  isCut: (run: RunId) => Promise<boolean>,
+  { param, isCut }: CallCheck,
 ): Promise<void> {
   const missing: string[] = [];
-  for (const id of unansweredCalls(items)) {
+  for (const id of unansweredCalls(items, param)) {
     const run = runIdOfPart(id);
     if (run === undefined || !(await isCut(run))) missing.push(id);
   }
   if (missing.length === 0) return;
   const more = missing.length > NAMED_CALLS ? ` and ${missing.length - NAMED_CALLS} more` : "";
   const message = `No tool output was sent for ${missing.slice(0, NAMED_CALLS).join(", ")}${more}.`;
-  throw invalidRequest("messages", message, "missing_tool_output");
+  throw invalidRequest(param, message, "missing_tool_output");
 }
 
 /** An error names so many calls: a body can hold a hundred thousand. */
 const NAMED_CALLS = 5;
 
 /** The ids of client calls without a result. */
-function unansweredCalls(items: readonly ItemBody[]): Set<string> {
+function unansweredCalls(items: readonly ItemBody[], param: string): Set<string> {
   const calls = new Set<string>();
   const unanswered = new Set<string>();
   for (const item of items) {
     if (item.type === "function_call") calls.add(item.call_id);
     if (item.type === "function_call" && item.executor === "client") unanswered.add(item.call_id);
     if (item.type !== "function_call_output") continue;
-    if (!calls.has(item.call_id)) throw orphanResult(item.call_id);
+    if (!calls.has(item.call_id)) throw orphanResult(item.call_id, param);
     unanswered.delete(item.call_id);
   }
   return unanswered;
 }
 
-function orphanResult(callId: string): Error {
+function orphanResult(callId: string, param: string): Error {
   return invalidRequest(
-    "messages",
+    param,
     `No tool call was made with the id ${JSON.stringify(callId)}.`,
     "unknown_tool_call",
   );

@@ -11,6 +11,8 @@ export type Listener = (event: AgentEvent) => void;
 export interface LogTerms {
   /** Every finished item must be stored before anybody hears of it: the run outlives its request. */
   durable: boolean;
+  /** False: the run lives in memory only, and is gone after its end. */
+  stored: boolean;
   /** Epoch ms after which the run may be swept. */
   expiresAt: number | undefined;
 }
@@ -89,6 +91,10 @@ export class RunLog {
       return;
     }
     this.#pending.push(event);
+    if (!this.#terms.stored) {
+      this.#publish(event);
+      return;
+    }
     const gated = this.#mustBeStored(event);
     this.#host.schedule(this, gated ? "now" : "soon");
     if (gated || this.#held.length > 0) this.#held.push(event);
@@ -108,6 +114,11 @@ export class RunLog {
     return this.#storedSeq;
   }
 
+  /** Whether the store knows the run; else all of its events are here. */
+  get isStored(): boolean {
+    return this.#terms.stored;
+  }
+
   /** How the run ended, when that could not be stored: for readers that come to the end of what is. */
   get unstoredEnd(): AgentEvent | undefined {
     return this.#unstoredEnd;
@@ -121,7 +132,7 @@ export class RunLog {
 
   /** What is to be stored now; the answer is told by `stored` or `failed`. */
   take(): RunWrite | undefined {
-    if (this.#pending.length === 0) return undefined;
+    if (this.#pending.length === 0 || !this.#terms.stored) return undefined;
     const events = this.#pending;
     this.#pending = [];
     this.#writing = events;

@@ -1,8 +1,13 @@
 import { RunStop } from "../agent/stop.ts";
 import { draining, serverShutdown, tooManyRequests } from "../domain/error.ts";
+import type { AgentEvent } from "../domain/event.ts";
+import { fold } from "../domain/fold.ts";
+import { type RunId, runIdOfPart } from "../domain/id.ts";
+import type { ItemBody } from "../domain/item.ts";
 import type { Run, RunInput } from "../domain/run.ts";
-import { type ActiveRun, prepareRun, type RunDeps } from "./active-run.ts";
+import type { ActiveRun, RunDeps } from "./active-run.ts";
 import type { Reader } from "./follow.ts";
+import { prepareRun } from "./prepare.ts";
 
 /** What runs are made of, and how many there may be. */
 export interface RunsDeps extends RunDeps {
@@ -20,6 +25,8 @@ export interface LiveRun {
   /** Ends the run early; without effect when it has ended. */
   stop(stop: RunStop): void;
 }
+
+const PAGE_EVENTS = 1_000;
 
 /** Starts runs, and knows which are going on. */
 export class Runs {
@@ -66,6 +73,45 @@ export class Runs {
       this.#left();
       throw error;
     }
+  }
+
+  /** A run with all that has happened in it so far; undefined when this owner has none of that id. */
+  async read(id: RunId, owner: string): Promise<{ run: Run; events: AgentEvent[] } | undefined> {
+    const { store, log } = this.#deps;
+    const found = await store.findRun(id, owner);
+    if (found === undefined) return undefined;
+    const events: AgentEvent[] = [];
+    for (;;) {
+      const page = await store.readEvents(id, { afterSeq: events.at(-1)?.seq ?? 0, limit: PAGE_EVENTS });
+      if (page.length === 0) break;
+      events.push(...page);
+    }
+    events.push(...(log.live(id)?.unstored(events.at(-1)?.seq ?? 0) ?? []));
+    return { run: found.run, events };
+  }
+
+  /** Items by their ids, as far as this owner has stored them. */
+  async findItems(ids: readonly string[], owner: string): Promise<Map<string, ItemBody>> {
+    const items = new Map<string, ItemBody>();
+    for (const runId of new Set(ids.map(runIdOfPart))) {
+      const found = runId === undefined ? undefined : await this.read(runId, owner);
+      const { input, items: output } = fold(found?.events ?? []);
+      for (const { id, status: _status, place: _place, ...body } of [...input, ...output])
+        items.set(id, body as ItemBody);
+    }
+    return items;
+  }
+
+  /**
+   * Deletes a run, and stops it when it goes on; runs that go on from it keep what they need. False: there is none, or
+   * it is part of a session, which ends with it.
+   */
+  async remove(id: RunId, owner: string): Promise<boolean> {
+    const found = await this.#deps.store.findRun(id, owner);
+    if (found === undefined || found.run.sessionId !== undefined) return false;
+    const live = [...this.#live].find(({ run }) => run.id === id && run.owner === owner);
+    live?.stop(RunStop.cancel("deleted"));
+    return this.#deps.store.disownRun(id, owner, this.#deps.clock.now());
   }
 
   /** Takes no more work, lets runs finish for a while, then ends them with an error, and stores everything. */

@@ -50,6 +50,8 @@ export interface Store {
   append(writes: readonly RunWrite[]): Promise<void>;
   /** A run by id and owner. */
   findRun(id: RunId, owner: string): Promise<StoredRun | undefined>;
+  /** Makes a run nobody's: it goes with the next sweep, or with the last run that goes on from it. False: there is none. */
+  disownRun(id: RunId, owner: string, now: number): Promise<boolean>;
   /** A run's events in order of `seq`; fewer than exist when there are many, none when there are no more. */
   readEvents(id: RunId, range: EventRange): Promise<AgentEvent[]>;
   /**

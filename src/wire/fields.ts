@@ -40,3 +40,25 @@ export const ReasoningEffort = z.enum(["none", "minimal", "low", "medium", "high
 export const FunctionName = z
   .string()
   .regex(/^[a-zA-Z0-9_-]{1,64}$/, "use 1 to 64 letters, digits, '_' and '-'");
+
+/** A refusal of something that OpenAI knows and an agent cannot do. */
+export const unsupported = (message: string) => ({
+  error: message,
+  params: { code: "unsupported_parameter" },
+});
+
+export const Whole = z.int("must be a whole number");
+
+/** A limit of output tokens. */
+export const Tokens = Whole.min(1, "must be at least 1");
+
+/** hermes: reasoning and service tier in its own words. */
+export const ModelOptions = optional(
+  z.object({
+    reasoning: optional(z.object({ enabled: optional(z.boolean()), effort: optional(z.string()) })),
+    reasoning_effort: optional(z.string()),
+    service_tier: optional(z.string()),
+    fast: optional(z.boolean()),
+  }),
+);
+export type ModelOptions = z.infer<typeof ModelOptions>;

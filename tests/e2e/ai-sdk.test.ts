@@ -159,13 +159,3 @@ describe.each(PROVIDERS)("%s", (name, provider) => {
     expect(aborted.n).toBe(1);
   });
 });
-
-test("@ai-sdk/openai without .chat is told what to do instead", async () => {
-  const live = await startLive([]);
-  const { baseURL, apiKey } = live;
-  const model = createOpenAI({ baseURL, apiKey })("hermes-agent");
-  const asked = generateText({ model, prompt: "Hello?", maxRetries: 0 });
-  await expect(asked).rejects.toThrow(
-    /does not have \/v1\/responses\. Use chat completions: \.chat\(model\)/,
-  );
-});

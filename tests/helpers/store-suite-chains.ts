@@ -162,6 +162,22 @@ function sweeping(open: Open): void {
       expect(await store.findRun(root.id, OWNER)).toBeUndefined();
     });
 
+    test("leaves what was disowned as long as something goes on from it; its owner knows it no more", async () => {
+      const store = await open();
+      const root = aRun();
+      const leaf = following(root);
+      await keep(store, root, "1?", "1!");
+      await keep(store, leaf, "2?", "2!");
+      expect(await store.disownRun(root.id, "somebody", 5_000)).toBe(false);
+      expect(await store.disownRun(root.id, OWNER, 5_000)).toBe(true);
+      expect(await store.disownRun(root.id, OWNER, 5_000)).toBe(false);
+      expect(await store.findRun(root.id, OWNER)).toBeUndefined();
+      expect(await store.sweep(5_000, 100)).toBe(0);
+      expect(await store.readTranscript(leaf.id)).toHaveLength(4);
+      await store.disownRun(leaf.id, OWNER, 5_000);
+      expect(await store.sweep(5_000, 100)).toBe(2);
+    });
+
     test("takes a part of a chain from its end", async () => {
       const store = await open();
       const root = aRun();

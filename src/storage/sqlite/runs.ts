@@ -12,6 +12,9 @@ interface RunRow {
   data: string;
 }
 
+/** Owns what was deleted, as long as something else needs it. */
+const NOBODY = "";
+
 const COLUMNS = "status, ended_at, reserved_seq, usage, data";
 
 /** One row per run: what lists, look-ups and sweeps need to know without reading its events. */
@@ -19,6 +22,7 @@ export class RunTable {
   readonly #insert;
   readonly #update;
   readonly #find;
+  readonly #disown;
   readonly #unfinished;
   readonly #expired;
   readonly #deleteRun;
@@ -34,6 +38,9 @@ export class RunTable {
     );
     this.#find = db.prepare<[string, string], RunRow>(
       `SELECT ${COLUMNS} FROM runs WHERE id = ? AND owner = ?`,
+    );
+    this.#disown = db.prepare<[string, number, string, string]>(
+      "UPDATE runs SET owner = ?, expires_at = ? WHERE id = ? AND owner = ?",
     );
     this.#unfinished = db.prepare<[], RunRow>(
       `SELECT ${COLUMNS} FROM runs WHERE status IN ('queued', 'running') ORDER BY id`,
@@ -80,6 +87,10 @@ export class RunTable {
   find(id: RunId, owner: string): StoredRun | undefined {
     const row = this.#find.get(id, owner);
     return row && storedRun(row);
+  }
+
+  disown(id: RunId, owner: string, now: number): boolean {
+    return this.#disown.run(NOBODY, now, id, owner).changes > 0;
   }
 
   unfinished(): StoredRun[] {

@@ -58,6 +58,10 @@ class SqliteStore implements Store {
     return this.#do(() => this.#runs.find(id, owner));
   }
 
+  disownRun(id: RunId, owner: string, now: number) {
+    return this.#do(() => this.#runs.disown(id, owner, now));
+  }
+
   readEvents(id: RunId, range: { afterSeq: number; limit: number }) {
     return this.#do(() => this.#events.read(id, range));
   }

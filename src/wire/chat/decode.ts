@@ -1,7 +1,9 @@
 import { invalidRequest } from "../../domain/error.ts";
-import { type ItemBody, type MessageBody, type Part, textMessage } from "../../domain/item.ts";
+import { type ItemBody, type MessageBody, textMessage } from "../../domain/item.ts";
 import type { ModelSettings, OutputFormat, RunInput, ToolChoice, ToolSpec } from "../../domain/run.ts";
-import type { ChatMessage, ChatRequest, ContentPart } from "./schema.ts";
+import { hermesEffort } from "../model-options.ts";
+import { plainText, readParts } from "../parts.ts";
+import type { ChatMessage, ChatRequest } from "./schema.ts";
 
 /** What a request says outside its body. */
 export interface ChatTerms {
@@ -67,16 +69,16 @@ function isSystem(message: ChatMessage): message is SystemMessage {
 /** `names`: the names of the calls so far, by their ids. */
 function itemsOf(message: SpokenMessage, names: Map<string, string>): ItemBody[] {
   if (message.role === "user")
-    return [{ type: "message", role: "user", content: parts(message.content, "input_text") }];
+    return [{ type: "message", role: "user", content: readParts(message.content, "input_text") }];
   if (message.role === "tool") {
     const { tool_call_id: call_id, content } = message;
-    const output = typeof content === "string" ? content : parts(content, "input_text");
+    const output = typeof content === "string" ? content : readParts(content, "input_text");
     return [
       { type: "function_call_output", call_id, name: names.get(call_id) ?? "", output, executor: "client" },
     ];
   }
   const items: ItemBody[] = [];
-  const content = parts(message.content ?? "", "output_text");
+  const content = readParts(message.content ?? "", "output_text");
   if (content.length > 0) items.push({ type: "message", role: "assistant", content } satisfies MessageBody);
   for (const call of message.tool_calls ?? []) {
     const { name, arguments: text } = call.function;
@@ -84,26 +86,6 @@ function itemsOf(message: SpokenMessage, names: Map<string, string>): ItemBody[]
     items.push({ type: "function_call", call_id: call.id, name, arguments: text, executor: "client" });
   }
   return items;
-}
-
-function parts(content: string | readonly ContentPart[], type: "input_text" | "output_text"): Part[] {
-  if (typeof content === "string") return content === "" ? [] : [{ type, text: content }];
-  return content.map((part): Part => {
-    if ("text" in part) return { type, text: part.text };
-    if ("refusal" in part) return { type: "refusal", refusal: part.refusal };
-    const image = part.image_url;
-    const detail = (typeof image === "string" ? undefined : image.detail) ?? part.detail;
-    return {
-      type: "input_image",
-      image_url: typeof image === "string" ? image : image.url,
-      ...(detail && { detail }),
-    };
-  });
-}
-
-function plainText(content: string | readonly ContentPart[]): string {
-  if (typeof content === "string") return content;
-  return content.map((part) => ("text" in part ? part.text : "")).join("\n");
 }
 
 function toolSpecs(request: ChatRequest): ToolSpec[] {
@@ -155,7 +137,7 @@ function settingsOf(request: ChatRequest): ModelSettings {
     maxOutputTokens: request.max_completion_tokens ?? request.max_tokens,
     stop: stops.length === 0 ? undefined : stops,
     format: outputFormat(request),
-    reasoningEffort: request.reasoning_effort ?? reasoningEffort(options),
+    reasoningEffort: request.reasoning_effort ?? hermesEffort(options),
     parallelToolCalls: request.parallel_tool_calls,
     serviceTier: request.service_tier ?? options?.service_tier ?? (options?.fast ? "priority" : undefined),
     user: request.user,
@@ -164,15 +146,6 @@ function settingsOf(request: ChatRequest): ModelSettings {
   return Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== null && value !== undefined),
   );
-}
-
-const EFFORTS = /^(none|minimal|low|medium|high|xhigh|max|ultra)$/;
-
-/** hermes' own form; an effort that it does not know it ignores. */
-function reasoningEffort(options: ChatRequest["model_options"]): string | undefined {
-  if (options?.reasoning?.enabled === false) return "none";
-  const effort = options?.reasoning?.effort ?? options?.reasoning_effort;
-  return effort !== null && effort !== undefined && EFFORTS.test(effort) ? effort : undefined;
 }
 
 function outputFormat({ response_format: format }: ChatRequest): OutputFormat | undefined {

@@ -1,33 +1,22 @@
 import { z } from "zod";
-import { AnyObject, FunctionName, Metadata, optional, ReasoningEffort } from "../fields.ts";
+import {
+  AnyObject,
+  FunctionName,
+  Metadata,
+  ModelOptions,
+  optional,
+  ReasoningEffort,
+  Tokens,
+  unsupported,
+  Whole,
+} from "../fields.ts";
+import { ContentPart, MAX_PARTS } from "../parts.ts";
 
 /**
  * The request of POST /v1/chat/completions. Unknown fields are ignored; known ones have OpenAI's types and ranges.
  * @see https://platform.openai.com/docs/api-reference/chat/create
  */
 
-const TextPart = z.object({ type: z.enum(["text", "input_text", "output_text"]), text: z.string() });
-
-const Detail = z.enum(["auto", "low", "high", "original"]);
-
-const ImageUrl = z.string().refine((url) => /^(https?:\/\/|data:image\/)/i.test(url), {
-  error: "use an http(s) URL or a data:image/ URL",
-  params: { code: "invalid_image_url" },
-});
-
-const ImagePart = z.object({
-  type: z.enum(["image_url", "input_image"]),
-  image_url: z.union([ImageUrl, z.object({ url: ImageUrl, detail: optional(Detail) })]),
-  detail: optional(Detail),
-});
-
-const RefusalPart = z.object({ type: z.literal("refusal"), refusal: z.string() });
-
-/** One part of a message's content. */
-export const ContentPart = z.discriminatedUnion("type", [TextPart, ImagePart, RefusalPart]);
-export type ContentPart = z.infer<typeof ContentPart>;
-
-const MAX_PARTS = 1_000;
 const Content = z.union([z.string(), z.array(ContentPart).max(MAX_PARTS)]);
 const UserContent = z.union([
   z.string(),
@@ -90,12 +79,6 @@ const ResponseFormat = z.discriminatedUnion("type", [
   }),
 ]);
 
-/** A refusal of something that OpenAI knows and an agent cannot do. */
-const unsupported = (message: string) => ({ error: message, params: { code: "unsupported_parameter" } });
-
-const Whole = z.int("must be a whole number");
-const Tokens = Whole.min(1, "must be at least 1");
-
 /** 64 bits, as OpenAI has it: more than JavaScript's whole numbers. */
 const Seed = z
   .number()
@@ -132,15 +115,7 @@ export const ChatRequest = z
     metadata: optional(Metadata),
     /** hermes: the provider to ask. */
     provider: optional(z.string().min(1).max(128)),
-    /** hermes: reasoning and service tier in its own words. */
-    model_options: optional(
-      z.object({
-        reasoning: optional(z.object({ enabled: optional(z.boolean()), effort: optional(z.string()) })),
-        reasoning_effort: optional(z.string()),
-        service_tier: optional(z.string()),
-        fast: optional(z.boolean()),
-      }),
-    ),
+    model_options: ModelOptions,
   })
   .meta({ id: "ChatRequest", description: "A conversation and how to answer it" });
 export type ChatRequest = z.infer<typeof ChatRequest>;

@@ -25,7 +25,7 @@ async function setUp(): Promise<Setup> {
 
 /** A run's log, and what it published. */
 function open(log: EventLog, durable = false): { run: RunLog; heard: AgentEvent[]; types: () => string[] } {
-  const run = log.open(aRun(), { durable, expiresAt: undefined });
+  const run = log.open(aRun(), { durable, stored: true, expiresAt: undefined });
   const heard: AgentEvent[] = [];
   run.listen((event) => heard.push(event));
   return { run, heard, types: () => heard.map(({ type }) => type) };
@@ -81,7 +81,7 @@ describe("an event", () => {
 
   test("reaches all listeners when one of them throws", async () => {
     const { log, faults } = await setUp();
-    const run = log.open(aRun(), { durable: false, expiresAt: undefined });
+    const run = log.open(aRun(), { durable: false, stored: true, expiresAt: undefined });
     const bug = new Error("bug");
     const heard: string[] = [];
     run.listen(() => {

@@ -19,7 +19,7 @@ async function setUp(durable = false): Promise<Setup> {
   const hooked = await hookedStore();
   const clock = { now: () => 5_000, elapsed: () => 0 };
   const log = new EventLog({ store: hooked.store, clock, onFault: () => undefined });
-  const run = log.open(aRun(), { durable, expiresAt: undefined });
+  const run = log.open(aRun(), { durable, stored: true, expiresAt: undefined });
   return Object.assign(hooked, { log, run });
 }
 

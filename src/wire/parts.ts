@@ -1,0 +1,51 @@
+import { z } from "zod";
+import type { Part } from "../domain/item.ts";
+import { optional } from "./fields.ts";
+
+const TextPart = z.object({ type: z.enum(["text", "input_text", "output_text"]), text: z.string() });
+
+const Detail = z.enum(["auto", "low", "high", "original"]);
+
+const ImageUrl = z.string().refine((url) => /^(https?:\/\/|data:image\/)/i.test(url), {
+  error: "use an http(s) URL or a data:image/ URL",
+  params: { code: "invalid_image_url" },
+});
+
+const ImagePart = z.object({
+  type: z.enum(["image_url", "input_image"]),
+  image_url: z.union([ImageUrl, z.object({ url: ImageUrl, detail: optional(Detail) })]),
+  detail: optional(Detail),
+});
+
+const RefusalPart = z.object({ type: z.literal("refusal"), refusal: z.string() });
+
+/** One part of a message's content. */
+export const ContentPart = z.discriminatedUnion("type", [TextPart, ImagePart, RefusalPart]);
+export type ContentPart = z.infer<typeof ContentPart>;
+
+/** More parts than any message has. */
+export const MAX_PARTS = 1_000;
+/** Parts as the transcript keeps them; an empty text is none. */
+export function readParts(
+  content: string | readonly ContentPart[],
+  type: "input_text" | "output_text",
+): Part[] {
+  if (typeof content === "string") return content === "" ? [] : [{ type, text: content }];
+  return content.map((part): Part => {
+    if ("text" in part) return { type, text: part.text };
+    if ("refusal" in part) return { type: "refusal", refusal: part.refusal };
+    const image = part.image_url;
+    const detail = (typeof image === "string" ? undefined : image.detail) ?? part.detail;
+    return {
+      type: "input_image",
+      image_url: typeof image === "string" ? image : image.url,
+      ...(detail && { detail }),
+    };
+  });
+}
+
+/** The text of a message that is nothing but text. */
+export function plainText(content: string | readonly ContentPart[]): string {
+  if (typeof content === "string") return content;
+  return content.map((part) => ("text" in part ? part.text : "")).join("\n");
+}

@@ -1,0 +1,180 @@
+import { type AgentEvent, type EventOf, isTerminal, type TerminalEvent } from "../../domain/event.ts";
+import type { FunctionCallOutputItem, Item } from "../../domain/item.ts";
+import type { Run } from "../../domain/run.ts";
+import { SSE_DONE, sseFrame } from "../../lib/sse.ts";
+import type { Answer, Encoder } from "../encoder.ts";
+import { type Outcome, responseObject } from "./object.ts";
+import { type OutputItem, outputItem, type ToolItems, withResult } from "./output.ts";
+import { beginItem, type Frame, finishItem, growItem, type OpenItem } from "./progress.ts";
+
+/** What of a request decides how its response looks. */
+export interface ResponseForm {
+  run: Run;
+  toolItems: ToolItems;
+}
+
+/**
+ * Prints a run as a response, streamed or whole. Frames are counted, so a replay gives each the number that it had.
+ * @see https://platform.openai.com/docs/api-reference/responses-streaming
+ */
+export class ResponsesEncoder implements Encoder {
+  readonly #form: ResponseForm;
+  #sequence = 0;
+  #count = 0;
+  readonly #output: OutputItem[] = [];
+  /** Begun and not done, by the id of the run's item. */
+  readonly #open = new Map<string, OpenItem>();
+  /** The server's calls that wait for their results: item ids by call id. */
+  readonly #waiting = new Map<string, string>();
+  #outcome: Outcome = { status: "in_progress" };
+
+  constructor(form: ResponseForm) {
+    this.#form = form;
+  }
+
+  open(): string {
+    return this.#print([this.#whole("response.created")]);
+  }
+
+  push(event: AgentEvent): string {
+    const frames = this.#print(this.#take(event));
+    return isTerminal(event) ? frames + SSE_DONE : frames;
+  }
+
+  read(event: AgentEvent): void {
+    this.#take(event);
+  }
+
+  answer(): Answer {
+    if (this.#outcome.status === "failed") return { failure: this.#outcome.failure };
+    return { body: JSON.stringify(this.response()) };
+  }
+
+  /** The response as far as it is. */
+  response() {
+    return responseObject(this.#form.run, this.#outcome, this.#output);
+  }
+
+  #print(frames: readonly Frame[]): string {
+    let text = "";
+    for (const { type, ...fields } of frames) {
+      text += sseFrame(JSON.stringify({ type, sequence_number: this.#sequence++, ...fields }), type);
+    }
+    return text;
+  }
+
+  #whole(type: string): Frame {
+    return { type, response: this.response() };
+  }
+
+  #take(event: AgentEvent): Frame[] {
+    switch (event.type) {
+      case "run.started":
+        return [this.#whole("response.in_progress")];
+      case "item.added":
+        return event.item.place === "output" ? this.#begin(event.item) : [];
+      case "item.delta":
+        return this.#delta(event);
+      case "item.done":
+        return event.item.place === "output" ? this.#done(event.item) : [];
+      case "run.completed":
+      case "run.failed":
+      case "run.cancelled":
+        return this.#end(event);
+      case "run.created":
+      case "run.steered":
+      case "run.status":
+      case "step.started":
+      case "step.restarted":
+      case "step.done":
+      case "approval.requested":
+      case "approval.resolved":
+      case "input.requested":
+      case "input.resolved":
+        return [];
+      default:
+        return event satisfies never;
+    }
+  }
+
+  #begin(item: Item): Frame[] {
+    const printed = outputItem(item, this.#form.toolItems);
+    if (printed === undefined) return [];
+    const open: OpenItem = { index: this.#count++, item: printed, told: [] };
+    this.#open.set(item.id, open);
+    return beginItem(open);
+  }
+
+  #delta({ itemId, channel, delta }: EventOf<"item.delta">): Frame[] {
+    const open = this.#open.get(itemId);
+    return open === undefined ? [] : growItem(open, channel, delta);
+  }
+
+  #done(item: Item): Frame[] {
+    if (item.type === "function_call_output" && item.executor === "server") {
+      const waiting = this.#waiting.get(item.call_id);
+      if (waiting !== undefined) return this.#resolve(waiting, item);
+    }
+    const printed = outputItem(item, this.#form.toolItems);
+    if (printed === undefined) return [];
+    const begun = this.#open.has(item.id) ? [] : this.#begin(emptied(item));
+    const open = this.#open.get(item.id) as OpenItem;
+    const frames = [...begun, ...finishItem(open, printed)];
+    // The model has said it; as a call it is done when its result is there.
+    if (printed.type === "mcp_call" && printed.status === "in_progress" && item.type === "function_call") {
+      open.item = printed;
+      this.#waiting.set(item.call_id, item.id);
+      return frames;
+    }
+    return [...frames, this.#close(item.id, open, printed)];
+  }
+
+  #resolve(id: string, result: FunctionCallOutputItem): Frame[] {
+    const open = this.#open.get(id);
+    this.#waiting.delete(result.call_id);
+    if (open?.item.type !== "mcp_call") return [];
+    const item = withResult(open.item, result);
+    const type = item.status === "completed" ? "response.mcp_call.completed" : "response.mcp_call.failed";
+    return [{ type, item_id: item.id, output_index: open.index }, this.#close(id, open, item)];
+  }
+
+  #close(id: string, { index }: OpenItem, item: OutputItem): Frame {
+    this.#open.delete(id);
+    this.#output[index] = item;
+    return { type: "response.output_item.done", output_index: index, item };
+  }
+
+  #end(event: TerminalEvent): Frame[] {
+    // A call that never got to run.
+    const left = [...this.#open].map(([id, open]) =>
+      this.#close(id, open, { ...open.item, status: "incomplete" } as OutputItem),
+    );
+    this.#outcome = outcomeOf(event);
+    const { status } = this.response();
+    const type = status === "completed" || status === "incomplete" ? status : "failed";
+    return [...left, this.#whole(`response.${type}`)];
+  }
+}
+
+function outcomeOf(event: TerminalEvent): Outcome {
+  const { at, usage } = event;
+  if (event.type === "run.completed") return { status: "completed", reason: event.reason, at, usage };
+  if (event.type === "run.failed") return { status: "failed", failure: event.error, at, usage };
+  return { status: "cancelled", at, usage };
+}
+
+/** An item as it was before it said anything. */
+function emptied(item: Item): Item {
+  switch (item.type) {
+    case "message":
+      return { ...item, status: "in_progress", content: [] };
+    case "reasoning":
+      return { ...item, status: "in_progress", summary: [] };
+    case "function_call":
+      return { ...item, status: "in_progress", arguments: "" };
+    case "function_call_output":
+      return { ...item, status: "in_progress", output: "" };
+    case "compaction":
+      return { ...item, status: "in_progress" };
+  }
+}

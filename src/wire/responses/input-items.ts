@@ -1,0 +1,60 @@
+import type { Item, Part } from "../../domain/item.ts";
+
+/** An input item as it is listed again. */
+export type ListedItem = { id: string; type: string } & Readonly<Record<string, unknown>>;
+
+/** The items of a response's own input, as OpenAI lists them. */
+export function listedItem(item: Item): ListedItem {
+  const { id, status } = item;
+  switch (item.type) {
+    case "message":
+      return { id, type: "message", status, role: item.role, content: item.content.map(listedPart) };
+    case "function_call":
+      return {
+        id,
+        type: "function_call",
+        status,
+        call_id: item.call_id,
+        name: item.name,
+        arguments: item.arguments,
+      };
+    case "function_call_output": {
+      const output = typeof item.output === "string" ? item.output : item.output.map(listedPart);
+      return { id, type: "function_call_output", status, call_id: item.call_id, output };
+    }
+    case "reasoning":
+      return { id, type: "reasoning", status, summary: item.summary };
+    case "compaction":
+      return { id, type: "compaction", encrypted_content: item.encrypted_content };
+  }
+}
+
+function listedPart(part: Part): Readonly<Record<string, unknown>> {
+  if (part.type === "input_image") return { ...part, detail: part.detail ?? "auto" };
+  return part.type === "output_text" ? { ...part, annotations: [], logprobs: [] } : part;
+}
+
+/** Which part of a list is asked for. */
+export interface ListQuery {
+  order: "asc" | "desc";
+  limit: number;
+  /** The id of the last item that the client has. */
+  after: string | undefined;
+}
+
+/** One page of a list, in OpenAI's form. */
+export function page<Entry extends { id: string }>(
+  all: readonly Entry[],
+  { order, limit, after }: ListQuery,
+) {
+  const ordered = order === "asc" ? all : all.toReversed();
+  const start = after === undefined ? 0 : ordered.findIndex(({ id }) => id === after) + 1;
+  const data = ordered.slice(start, start + limit);
+  return {
+    object: "list" as const,
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: start + limit < ordered.length,
+  };
+}

@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { FunctionName, optional } from "../fields.ts";
+import { ContentPart, MAX_PARTS } from "../parts.ts";
+
+/**
+ * The items of a request's `input`: what clients write themselves, and what they send back of our own output.
+ * @see https://platform.openai.com/docs/api-reference/responses/create#responses-create-input
+ */
+
+const Content = z.union([
+  z.string(),
+  z.array(ContentPart).max(MAX_PARTS, `has more than ${MAX_PARTS} parts`),
+]);
+
+const Id = optional(z.string().max(256));
+const Status = optional(z.enum(["in_progress", "completed", "incomplete"]));
+
+const MessageItem = z.object({
+  type: z.literal("message"),
+  role: z.enum(["user", "assistant", "system", "developer"]),
+  content: Content,
+  id: Id,
+  status: Status,
+  phase: optional(z.string()),
+});
+
+const CallId = z.string().min(1, "must not be empty").max(256);
+
+const FunctionCall = z.object({
+  type: z.literal("function_call"),
+  call_id: CallId,
+  name: FunctionName,
+  arguments: z.string(),
+  id: Id,
+  status: Status,
+});
+
+const FunctionCallOutput = z.object({
+  type: z.literal("function_call_output"),
+  call_id: CallId,
+  output: Content,
+  id: Id,
+  status: Status,
+});
+
+const Reasoning = z.object({
+  type: z.literal("reasoning"),
+  id: Id,
+  summary: optional(z.array(z.object({ type: z.literal("summary_text"), text: z.string() }))),
+  encrypted_content: optional(z.string()),
+  status: Status,
+});
+
+const ItemReference = z.object({ type: z.literal("item_reference"), id: z.string().min(1).max(256) });
+
+const Compaction = z.object({ type: z.enum(["compaction"]), id: Id, encrypted_content: z.string() });
+
+/** Our own output, sent back. */
+const McpCall = z.object({
+  type: z.literal("mcp_call"),
+  id: z.string().min(1).max(256),
+  name: FunctionName,
+  arguments: z.string(),
+  output: optional(z.string()),
+  error: optional(z.unknown()),
+});
+
+const TypedItem = z.discriminatedUnion("type", [
+  MessageItem,
+  FunctionCall,
+  FunctionCallOutput,
+  Reasoning,
+  ItemReference,
+  Compaction,
+  McpCall,
+]);
+
+/** One item; a bare text is a user's message, and a message need not say that it is one. */
+export const InputItem = z.preprocess((item) => {
+  if (typeof item === "string") return { type: "message", role: "user", content: item };
+  const isObject = typeof item === "object" && item !== null && !Array.isArray(item);
+  return isObject && !("type" in item) && "role" in item ? { ...item, type: "message" } : item;
+}, TypedItem);
+export type InputItem = z.infer<typeof TypedItem>;

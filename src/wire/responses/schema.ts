@@ -1,0 +1,164 @@
+import { z } from "zod";
+import {
+  AnyObject,
+  FunctionName,
+  Metadata,
+  ModelOptions,
+  optional,
+  ReasoningEffort,
+  Tokens,
+  unsupported,
+  Whole,
+} from "../fields.ts";
+import { InputItem } from "./input.ts";
+
+/**
+ * The request of POST /v1/responses. Unknown fields are ignored; known ones have OpenAI's types and ranges.
+ * @see https://platform.openai.com/docs/api-reference/responses/create
+ */
+
+/** A function that the client runs. */
+const FunctionTool = z.object({
+  type: z.literal("function"),
+  name: FunctionName,
+  description: optional(z.string()),
+  parameters: optional(AnyObject),
+  strict: optional(z.boolean()),
+});
+
+/** Something else than a function: OpenAI's hosted tools, which need one of ours to stand for them. */
+const HostedTool = z.looseObject({ type: z.string().regex(/^(?!function$)/) });
+
+const NamedFunction = z.object({ type: z.literal("function"), name: FunctionName });
+
+const ToolChoice = z.union([
+  z.enum(["none", "auto", "required"]),
+  z.discriminatedUnion("type", [
+    NamedFunction,
+    z.object({
+      type: z.literal("allowed_tools"),
+      mode: z.enum(["auto", "required"]),
+      tools: z.array(NamedFunction).min(1),
+    }),
+  ]),
+]);
+
+const Format = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text") }),
+  z.object({ type: z.literal("json_object") }),
+  z.object({
+    type: z.literal("json_schema"),
+    name: FunctionName,
+    description: optional(z.string()),
+    schema: optional(AnyObject),
+    strict: optional(z.boolean()),
+  }),
+]);
+
+const ResponseId = z.string().min(1, "must not be empty").max(256);
+
+const Text = z.object({
+  format: optional(Format),
+  verbosity: optional(z.enum(["low", "medium", "high"])),
+});
+
+const Reasoning = z.object({
+  effort: optional(ReasoningEffort),
+  summary: optional(z.enum(["auto", "concise", "detailed"])),
+});
+
+const MAX_ITEMS = 10_000;
+
+/** The body of a request for a response. */
+export const ResponsesRequest = z
+  .object({
+    model: optional(z.string().max(256)),
+    input: z.union([
+      z.string().min(1, "must not be empty"),
+      z.array(InputItem).min(1, "must have at least one item").max(MAX_ITEMS),
+    ]),
+    instructions: optional(z.string()),
+    previous_response_id: optional(ResponseId),
+    store: optional(z.boolean()),
+    background: optional(
+      z.boolean().refine((on) => !on, unsupported("background responses are not available")),
+    ),
+    conversation: optional(
+      z
+        .unknown()
+        .refine((value) => value === null, unsupported("use previous_response_id to go on from a response")),
+    ),
+    stream: optional(z.boolean()),
+    stream_options: optional(z.object({ include_obfuscation: optional(z.boolean()) })),
+    metadata: optional(Metadata),
+    temperature: optional(z.number().min(0).max(2)),
+    top_p: optional(z.number().min(0).max(1)),
+    presence_penalty: optional(z.number().min(-2).max(2)),
+    frequency_penalty: optional(z.number().min(-2).max(2)),
+    max_output_tokens: optional(Tokens),
+    max_tool_calls: optional(Whole.min(1, "must be at least 1")),
+    parallel_tool_calls: optional(z.boolean()),
+    top_logprobs: optional(Whole.refine((n) => n === 0, unsupported("log probabilities are not available"))),
+    text: optional(Text),
+    tools: optional(z.array(z.union([FunctionTool, HostedTool])).max(128, "has more than 128 tools")),
+    tool_choice: optional(ToolChoice),
+    reasoning: optional(Reasoning),
+    truncation: optional(z.enum(["auto", "disabled"])),
+    include: optional(z.array(z.string().max(128)).max(32)),
+    safety_identifier: optional(z.string().max(512)),
+    prompt_cache_key: optional(z.string().max(512)),
+    service_tier: optional(z.string().max(64)),
+    user: optional(z.string().max(512)),
+    /** hermes: the provider to ask. */
+    provider: optional(z.string().min(1).max(128)),
+    model_options: ModelOptions,
+  })
+  .meta({ id: "ResponsesRequest", description: "What to answer, and how" });
+export type ResponsesRequest = z.infer<typeof ResponsesRequest>;
+
+/** The response object; its items and echoed fields are OpenAI's and pass as they are. */
+export const ResponseObject = z
+  .looseObject({
+    id: z.string(),
+    object: z.literal("response"),
+    created_at: z.int(),
+    completed_at: z.int().nullable(),
+    status: z.enum(["completed", "incomplete", "failed", "cancelled", "queued", "in_progress"]),
+    incomplete_details: z.object({ reason: z.string() }).nullable(),
+    model: z.string(),
+    previous_response_id: z.string().nullable(),
+    output: z.array(z.looseObject({ id: z.string(), type: z.string() })),
+    error: z.object({ type: z.string(), code: z.string(), message: z.string() }).nullable(),
+    usage: z
+      .object({
+        input_tokens: z.int(),
+        input_tokens_details: z.object({ cached_tokens: z.int() }),
+        output_tokens: z.int(),
+        output_tokens_details: z.object({ reasoning_tokens: z.int() }),
+        total_tokens: z.int(),
+      })
+      .nullable(),
+  })
+  .meta({ id: "Response", description: "A run as OpenAI's Responses API shows it" });
+
+export const DeletedResponse = z
+  .object({ id: z.string(), object: z.literal("response"), deleted: z.literal(true) })
+  .meta({ id: "DeletedResponse", description: "What is gone" });
+
+/** Which page of a response's input is asked for; numbers come as text. */
+export const InputItemsQuery = z.object({
+  order: z.enum(["asc", "desc"]).default("desc"),
+  limit: z.coerce.number().pipe(Whole.min(1).max(100)).default(20),
+  after: z.string().max(256).exactOptional(),
+});
+export type InputItemsQuery = z.infer<typeof InputItemsQuery>;
+
+export const InputItemList = z
+  .object({
+    object: z.literal("list"),
+    data: z.array(z.looseObject({ id: z.string(), type: z.string() })),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  })
+  .meta({ id: "InputItemList", description: "Items of a response's own input" });
