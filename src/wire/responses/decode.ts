@@ -213,7 +213,6 @@ const ECHOED = [
   "frequency_penalty",
   "temperature",
   "max_output_tokens",
-  "max_tool_calls",
   "store",
   "background",
   "metadata",

@@ -1,7 +1,7 @@
 import { type AgentEvent, type EventOf, isTerminal, type TerminalEvent } from "../../domain/event.ts";
 import type { FunctionCallOutputItem, Item } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
-import { SSE_DONE, sseFrame } from "../../lib/sse.ts";
+import { SSE_DONE, sseFrame, withoutRareLineEnds } from "../../lib/sse.ts";
 import type { Answer, Encoder } from "../encoder.ts";
 import { type Outcome, responseObject } from "./object.ts";
 import { type OutputItem, outputItem, type ToolItems, withResult } from "./output.ts";
@@ -60,7 +60,7 @@ export class ResponsesEncoder implements Encoder {
     for (const { type, ...fields } of frames) {
       text += sseFrame(JSON.stringify({ type, sequence_number: this.#sequence++, ...fields }), type);
     }
-    return text;
+    return withoutRareLineEnds(text);
   }
 
   #whole(type: string): Frame {

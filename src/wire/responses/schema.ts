@@ -96,7 +96,9 @@ export const ResponsesRequest = z
     presence_penalty: optional(z.number().min(-2).max(2)),
     frequency_penalty: optional(z.number().min(-2).max(2)),
     max_output_tokens: optional(Tokens),
-    max_tool_calls: optional(Whole.min(1, "must be at least 1")),
+    max_tool_calls: optional(
+      z.unknown().refine((value) => value === null, unsupported("the agent's own limit is agent.max_steps")),
+    ),
     parallel_tool_calls: optional(z.boolean()),
     top_logprobs: optional(Whole.refine((n) => n === 0, unsupported("log probabilities are not available"))),
     text: optional(Text),
