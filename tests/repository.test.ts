@@ -94,9 +94,6 @@ describe("the runtime", () => {
   });
 });
 
-/** Pages that a page may name before they are written. */
-const PROMISED: ReadonlySet<string> = new Set(["docs/guides/performance.md"]);
-
 describe("pages", () => {
   it.each(PAGES)("every relative link of %s leads somewhere", (page) => {
     const links = [...textOf(page).matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)].map(
@@ -105,7 +102,6 @@ describe("pages", () => {
     const broken = links.filter((link) => {
       const [path = "", anchor] = link.split("#");
       const target = path === "" ? page : posix.join(posix.dirname(page), path);
-      if (PROMISED.has(target)) return false;
       return !existsSync(join(ROOT, target)) || (anchor !== undefined && !anchorsOf(target).includes(anchor));
     });
     expect(broken).toEqual([]);
@@ -122,9 +118,7 @@ describe("pages", () => {
     const text = textOf("AGENTS.md");
     expect(text.split("\n").length).toBeLessThanOrEqual(120);
     const names = [...text.matchAll(/`((?:src|routes|tools|tests|docs|bench|scripts|\.ci)\/[^`\s]*)`/g)];
-    const paths = names
-      .map(([, path = ""]) => path.replace(/\*$|<.*$/, ""))
-      .filter((path) => !PROMISED.has(path));
+    const paths = names.map(([, path = ""]) => path.replace(/\*$|<.*$/, ""));
     expect(paths.length).toBeGreaterThan(20);
     expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
