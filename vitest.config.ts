@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -24,5 +25,7 @@ export default defineConfig({
     testTimeout: 15_000,
     hookTimeout: 15_000,
     pool: "threads",
+    // Many tests wait for processes and sockets; by default one core would be left idle.
+    maxWorkers: availableParallelism() + 1,
   },
 });
