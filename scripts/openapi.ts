@@ -80,16 +80,22 @@ function tidyComponents(document: Document): Document {
   return JSON.parse(text) as Document;
 }
 
+const RESPONSE_STREAM =
+  "With `stream: true`: the events of the Responses API as server-sent events, each with its `sequence_number`, ended by `data: [DONE]`. A failure after the start is `response.failed`.";
+
 /** Event streams have no schema that the generator could read. */
 const STREAMS: Readonly<Record<string, string>> = {
-  "/v1/chat/completions":
+  "post /v1/chat/completions":
     "With `stream: true`: chat.completion.chunk objects as server-sent events, ended by `data: [DONE]`. A failure after the start is an event with an `error` object.",
+  "post /v1/responses": RESPONSE_STREAM,
+  "get /v1/responses/{id}": RESPONSE_STREAM,
 };
 
 function describeStreams({ paths }: Document): void {
-  for (const [path, description] of Object.entries(STREAMS)) {
-    const answer = paths[path]?.["post"]?.responses["200"];
-    if (answer?.content === undefined) throw new Error(`${path} has no answer to describe.`);
+  for (const [operation, description] of Object.entries(STREAMS)) {
+    const [method = "", path = ""] = operation.split(" ");
+    const answer = paths[path]?.[method]?.responses["200"];
+    if (answer?.content === undefined) throw new Error(`${operation} has no answer to describe.`);
     answer.content["text/event-stream"] = { schema: { type: "string", description } };
   }
 }

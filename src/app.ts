@@ -6,6 +6,7 @@ import { chatRoutes } from "../routes/chat.ts";
 import { healthRoutes } from "../routes/health.ts";
 import { modelRoutes } from "../routes/models.ts";
 import { responsesRoutes } from "../routes/responses.ts";
+import { storedResponsesRoutes } from "../routes/stored-responses.ts";
 import { unsupportedRoutes } from "../routes/unsupported.ts";
 import { coreSections, createPromptBuilder } from "./agent/prompt.ts";
 import { createKeyRing } from "./auth/keys.ts";
@@ -268,5 +269,6 @@ function addRoutes(http: FastifyInstance, { config, runs, streams, models, tools
       disconnectGraceMs: server.disconnect_grace_ms,
     },
   });
+  storedResponsesRoutes(http, { runs, streams, cancelForeground: server.cancel_foreground_responses });
   unsupportedRoutes(http);
 }

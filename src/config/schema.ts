@@ -105,6 +105,8 @@ export const ServerSection = z.strictObject({
   /** What a client's disconnect before the end does. */
   on_disconnect: z.enum(["cancel", "continue"]).default("cancel"),
   disconnect_grace_ms: Whole.default(0),
+  /** Whether `POST /v1/responses/{id}/cancel` stops a response that a request waits for, too. */
+  cancel_foreground_responses: Flag.default(false),
   /** Answer every request of at most 8 output tokens as a background call, without tools. */
   small_requests_are_background: Flag.default(false),
   drain_timeout_seconds: Seconds.default(20),

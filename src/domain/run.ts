@@ -77,6 +77,8 @@ export const Run = z.object({
   sessionId: z.string().exactOptional(),
   /** Where its history ends: the items of that run and of its ancestors. */
   parent: z.object({ runId: z.string() }).exactOptional(),
+  /** It goes on whatever its client does, and after a restart. */
+  background: z.boolean().exactOptional(),
   /** What of its request its surface says again, in that surface's own form. */
   echo: z.record(z.string(), z.unknown()).exactOptional(),
 });

@@ -2,14 +2,15 @@ import type { FastifyReply } from "fastify";
 import { RunStop } from "../agent/stop.ts";
 import { type AgentEvent, isTerminal } from "../domain/event.ts";
 import type { Reader } from "../runs/follow.ts";
-import type { LiveRun } from "../runs/service.ts";
+import type { LiveRun, WatchedRun } from "../runs/service.ts";
 import type { Encoder } from "../wire/encoder.ts";
 import { envelope, failureHeaders } from "./errors.ts";
 import type { EventStream, Streams } from "./streams.ts";
 
 /** How a run is answered. */
 export interface SendOptions {
-  run: LiveRun;
+  /** One that is only watched goes on whatever its readers do. */
+  run: LiveRun | WatchedRun;
   encoder: Encoder;
   stream: boolean;
   /** What a disconnect before the end does to the run. */
@@ -36,7 +37,7 @@ export function sendRun(reply: FastifyReply, options: SendOptions): Promise<void
   const reader = openStream(reply, options);
   // A stream that can no longer be read on must not look as if it had ended well.
   options.run.follow(reader).catch(() => response.destroy());
-  void options.run.begin();
+  void begin(options);
   return undefined;
 }
 
@@ -44,7 +45,11 @@ export function sendRun(reply: FastifyReply, options: SendOptions): Promise<void
 async function leaveUnread(reply: FastifyReply, options: SendOptions): Promise<void> {
   reply.hijack();
   new WholeReader(options).leave();
-  await options.run.begin();
+  await begin(options);
+}
+
+function begin({ run }: SendOptions): Promise<void> | undefined {
+  return "begin" in run ? run.begin() : undefined;
 }
 
 async function sendWhenDone(reply: FastifyReply, options: SendOptions): Promise<void> {
@@ -53,7 +58,7 @@ async function sendWhenDone(reply: FastifyReply, options: SendOptions): Promise<
     if (!reply.raw.writableFinished) reader.leave();
   });
   const followed = options.run.follow(reader);
-  await options.run.begin();
+  await begin(options);
   await followed;
   // Nobody is there to answer; Fastify must not try.
   if (reader.gone) reply.hijack();
@@ -121,7 +126,7 @@ abstract class ClientReader implements Reader {
     this.gone = true;
     this.onGone?.();
     const { run, disconnect } = this.options;
-    if (!disconnect.cancels) return;
+    if (!disconnect.cancels || !("stop" in run)) return;
     const stop = () => run.stop(RunStop.cancel("client_disconnected"));
     if (disconnect.graceMs > 0) setTimeout(stop, disconnect.graceMs).unref();
     else stop();

@@ -101,6 +101,11 @@ export class ActiveRun {
     return this.#deps.log.follow(this.run.id, { afterSeq: 0, reader });
   }
 
+  /** Resolves when the terminal event is published. */
+  get ended(): Promise<void> {
+    return this.#log.ended;
+  }
+
   /** Ends the run early; without effect when it has ended. */
   stop(stop: RunStop): void {
     this.#abort.abort(stop);

@@ -5,6 +5,7 @@ import { fold } from "../domain/fold.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
 import type { ItemBody } from "../domain/item.ts";
 import type { Run, RunInput } from "../domain/run.ts";
+import type { RunQuery, StoredRun } from "../storage/store.ts";
 import type { ActiveRun, RunDeps } from "./active-run.ts";
 import type { Reader } from "./follow.ts";
 import { prepareRun } from "./prepare.ts";
@@ -15,11 +16,15 @@ export interface RunsDeps extends RunDeps {
   maxConcurrent: number;
 }
 
-/** A run that was admitted and begins as soon as somebody says so. */
-export interface LiveRun {
+/** A run as anybody who may see it can follow it, while it goes on and after. */
+export interface WatchedRun {
   readonly run: Run;
   /** Gives a reader every event from the first on; resolves after the last, or when the reader is gone. */
   follow(reader: Reader): Promise<void>;
+}
+
+/** A run that was admitted and begins as soon as somebody says so. */
+export interface LiveRun extends WatchedRun {
   /** Does the run; resolves when its terminal event is published. Never rejects. Call it once, whatever happens. */
   begin(): Promise<void>;
   /** Ends the run early; without effect when it has ended. */
@@ -31,7 +36,7 @@ const PAGE_EVENTS = 1_000;
 /** Starts runs, and knows which are going on. */
 export class Runs {
   readonly #deps: RunsDeps;
-  readonly #live = new Set<ActiveRun>();
+  readonly #live = new Map<RunId, ActiveRun>();
   /** Admitted or being admitted. */
   #count = 0;
   #draining = false;
@@ -66,7 +71,7 @@ export class Runs {
     this.#count++;
     try {
       const active = await prepareRun(this.#deps, input, this.#onEnd);
-      this.#live.add(active);
+      this.#live.set(active.run.id, active);
       if (this.#stopped) active.stop(RunStop.fail(serverShutdown()));
       return active;
     } catch (error) {
@@ -78,8 +83,8 @@ export class Runs {
   /** A run with all that has happened in it so far; undefined when this owner has none of that id. */
   async read(id: RunId, owner: string): Promise<{ run: Run; events: AgentEvent[] } | undefined> {
     const { store, log } = this.#deps;
-    const found = await store.findRun(id, owner);
-    if (found === undefined) return undefined;
+    const run = await this.#find(id, owner);
+    if (run === undefined) return undefined;
     const events: AgentEvent[] = [];
     for (;;) {
       const page = await store.readEvents(id, { afterSeq: events.at(-1)?.seq ?? 0, limit: PAGE_EVENTS });
@@ -87,7 +92,34 @@ export class Runs {
       events.push(...page);
     }
     events.push(...(log.live(id)?.unstored(events.at(-1)?.seq ?? 0) ?? []));
-    return { run: found.run, events };
+    return { run, events };
+  }
+
+  /** A run to follow, whether it goes on or is over; undefined when this owner has none of that id. */
+  async watch(id: RunId, owner: string): Promise<WatchedRun | undefined> {
+    const run = await this.#find(id, owner);
+    return run && { run, follow: (reader) => this.#deps.log.follow(id, { afterSeq: 0, reader }) };
+  }
+
+  /** One page of an owner's runs of a surface, oldest or newest first. */
+  list(query: RunQuery): Promise<StoredRun[]> {
+    return this.#deps.store.listRuns(query);
+  }
+
+  /** Stops a run and resolves when it has ended; false when it does not go on here. */
+  async cancel(id: RunId, owner: string): Promise<boolean> {
+    const live = this.#live.get(id);
+    if (live === undefined || live.run.owner !== owner) return false;
+    live.stop(RunStop.cancel("cancelled"));
+    await live.ended;
+    return true;
+  }
+
+  /** A run that somebody may look at: one that goes on is known before the store has it. */
+  async #find(id: RunId, owner: string): Promise<Run | undefined> {
+    const live = this.#deps.log.live(id);
+    if (live?.isStored === true) return live.run.owner === owner ? live.run : undefined;
+    return (await this.#deps.store.findRun(id, owner))?.run;
   }
 
   /** Items by their ids, as far as this owner has stored them. */
@@ -109,8 +141,8 @@ export class Runs {
   async remove(id: RunId, owner: string): Promise<boolean> {
     const found = await this.#deps.store.findRun(id, owner);
     if (found === undefined || found.run.sessionId !== undefined) return false;
-    const live = [...this.#live].find(({ run }) => run.id === id && run.owner === owner);
-    live?.stop(RunStop.cancel("deleted"));
+    // It must be over first: what it would still store would be nobody's.
+    await this.cancel(id, owner);
     return this.#deps.store.disownRun(id, owner, this.#deps.clock.now());
   }
 
@@ -128,11 +160,11 @@ export class Runs {
 
   #stopAll(): void {
     this.#stopped = true;
-    for (const run of this.#live) run.stop(RunStop.fail(serverShutdown()));
+    for (const run of this.#live.values()) run.stop(RunStop.fail(serverShutdown()));
   }
 
   readonly #onEnd = (active: ActiveRun): void => {
-    this.#live.delete(active);
+    this.#live.delete(active.run.id);
     this.#left();
   };
 

@@ -1,7 +1,7 @@
 import type { AgentEvent } from "../domain/event.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Item } from "../domain/item.ts";
-import type { Run, RunStatus } from "../domain/run.ts";
+import type { Run, RunStatus, Surface } from "../domain/run.ts";
 import type { Session } from "../domain/session.ts";
 import type { Usage } from "../domain/usage.ts";
 
@@ -31,6 +31,16 @@ export interface StoredRun {
   reservedSeq: number;
 }
 
+/** Which of an owner's runs to list. */
+export interface RunQuery {
+  owner: string;
+  surface: Surface;
+  order: "asc" | "desc";
+  limit: number;
+  /** The last run that the reader has. */
+  after?: RunId | undefined;
+}
+
 /** Which stored events to read. */
 export interface EventRange {
   /** Events with a larger `seq` only. */
@@ -50,6 +60,8 @@ export interface Store {
   append(writes: readonly RunWrite[]): Promise<void>;
   /** A run by id and owner. */
   findRun(id: RunId, owner: string): Promise<StoredRun | undefined>;
+  /** An owner's runs of one surface by age, from a cursor on. */
+  listRuns(query: RunQuery): Promise<StoredRun[]>;
   /** Makes a run nobody's: it goes with the next sweep, or with the last run that goes on from it. False: there is none. */
   disownRun(id: RunId, owner: string, now: number): Promise<boolean>;
   /** A run's events in order of `seq`; fewer than exist when there are many, none when there are no more. */

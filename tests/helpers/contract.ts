@@ -74,7 +74,8 @@ function bodyFaults(answer: GivenAnswer): string[] {
   if (documented === undefined) return [`${operation?.operationId} documents no status ${status}`];
   const content = documented.content?.[type];
   if (content === undefined) return [`${type} is not documented for this answer`];
-  if (type === "text/event-stream") return streamFaults(text);
+  if (type === "text/event-stream")
+    return operation?.operationId === "createChatCompletion" ? streamFaults(text) : responseFaults(text);
   return schemaFaults(content.schema, JSON.parse(text));
 }
 
@@ -101,6 +102,25 @@ function schemaFaults(schema: object, value: unknown): string[] {
   if (validate(value)) return [];
   return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
 }
+
+/** The frames of one response to its end: named as their data is, with numbers that rise by one. */
+function responseFaults(text: string): string[] {
+  const frames = framesOf(text).filter(({ comment }) => comment === undefined);
+  const faults = frames.at(-1)?.data === "[DONE]" ? [] : ["the stream does not end with [DONE]"];
+  const events = frames.slice(0, -1).map(({ event, data }) => ({ event, ...JSON.parse(data ?? "") }));
+  const first: number = events[0]?.sequence_number ?? 0;
+  for (const [index, { event, type, sequence_number: number }] of events.entries()) {
+    if (event !== type) faults.push(`${event} is named otherwise than ${type}`);
+    // After a restart numbers go on above all that may have been given out.
+    if (number !== first + index && number % 64 !== 0 && first < 64)
+      faults.push(`${type} is number ${number}`);
+  }
+  const ends = events.filter(({ type }) => RESPONSE_ENDS.includes(type));
+  if (ends.length > 1) faults.push(`${ends.length} ends`);
+  return faults;
+}
+
+const RESPONSE_ENDS = ["response.completed", "response.incomplete", "response.failed"];
 
 const CHUNK_KEYS = ["id", "object", "created", "model", "choices"];
 

@@ -5,8 +5,10 @@ import { openTestApp, type TestAnswer, type TestRequest } from "../helpers/test-
 /** One good request for each documented operation. */
 const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest]>> = {
   createResponse: ["/v1/responses", { body: { model: "hermes-agent", input: "Hello?" } }],
+  listResponses: ["/v1/responses"],
   getResponse: ["/v1/responses/{response}"],
   listResponseInputItems: ["/v1/responses/{response}/input_items"],
+  cancelResponse: ["/v1/responses/{response}/cancel", { method: "POST" }],
   deleteResponse: ["/v1/responses/{response}", { method: "DELETE" }],
   health: ["/v1/health"],
   ready: ["/ready"],
@@ -23,7 +25,8 @@ const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest]>> =
 
 /** Asks, about a response of its own where the path speaks of one. */
 async function asked(url: string, request?: TestRequest): Promise<TestAnswer> {
-  const { ask } = await openTestApp();
+  const config = { gateway: { api_server: { cancel_foreground_responses: true } } };
+  const { ask } = await openTestApp({ config });
   if (!url.includes("{response}")) return ask(url, request);
   const { id } = (await ask("/v1/responses", { body: { input: "Hello?" } })).json();
   return ask(url.replace("{response}", id), request);

@@ -45,4 +45,8 @@ export const MIGRATIONS: readonly string[] = [
     prompt TEXT NOT NULL
   ) WITHOUT ROWID;
   `,
+  `
+  -- Lists by age. Chats are not listed, and need no entry.
+  CREATE INDEX runs_listed ON runs (owner, surface, id) WHERE surface <> 'chat';
+  `,
 ];

@@ -1,7 +1,7 @@
 import type { RunId } from "../../domain/id.ts";
 import type { Run, RunStatus } from "../../domain/run.ts";
 import type { Usage } from "../../domain/usage.ts";
-import type { RunWrite, StoredRun } from "../store.ts";
+import type { RunQuery, RunWrite, StoredRun } from "../store.ts";
 import type { Db } from "./db.ts";
 
 interface RunRow {
@@ -15,6 +15,9 @@ interface RunRow {
 /** Owns what was deleted, as long as something else needs it. */
 const NOBODY = "";
 
+/** Sorts behind every run's id. */
+const AFTER_ALL = "run`";
+
 const COLUMNS = "status, ended_at, reserved_seq, usage, data";
 
 /** One row per run: what lists, look-ups and sweeps need to know without reading its events. */
@@ -22,6 +25,7 @@ export class RunTable {
   readonly #insert;
   readonly #update;
   readonly #find;
+  readonly #list;
   readonly #disown;
   readonly #unfinished;
   readonly #expired;
@@ -39,6 +43,12 @@ export class RunTable {
     this.#find = db.prepare<[string, string], RunRow>(
       `SELECT ${COLUMNS} FROM runs WHERE id = ? AND owner = ?`,
     );
+    const page = (compare: string, order: string) =>
+      db.prepare<[string, string, string, number], RunRow>(
+        // The index leaves chats out, and is taken only when the query says so too.
+        `SELECT ${COLUMNS} FROM runs WHERE owner = ? AND surface = ? AND surface <> 'chat' AND id ${compare} ? ORDER BY id ${order} LIMIT ?`,
+      );
+    this.#list = { asc: page(">", "ASC"), desc: page("<", "DESC") };
     this.#disown = db.prepare<[string, number, string, string]>(
       "UPDATE runs SET owner = ?, expires_at = ? WHERE id = ? AND owner = ?",
     );
@@ -87,6 +97,11 @@ export class RunTable {
   find(id: RunId, owner: string): StoredRun | undefined {
     const row = this.#find.get(id, owner);
     return row && storedRun(row);
+  }
+
+  list({ owner, surface, order, limit, after }: RunQuery): StoredRun[] {
+    const start = after ?? (order === "asc" ? "" : AFTER_ALL);
+    return this.#list[order].all(owner, surface, start, limit).map(storedRun);
   }
 
   disown(id: RunId, owner: string, now: number): boolean {

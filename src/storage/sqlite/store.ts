@@ -1,7 +1,7 @@
 import { fold } from "../../domain/fold.ts";
 import type { RunId } from "../../domain/id.ts";
 import type { Item } from "../../domain/item.ts";
-import type { RunWrite, Store } from "../store.ts";
+import type { RunQuery, RunWrite, Store } from "../store.ts";
 import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
 import { afterFirstFacts, EventTable, packEvents } from "./events.ts";
 import { RunTable } from "./runs.ts";
@@ -56,6 +56,10 @@ class SqliteStore implements Store {
 
   findRun(id: RunId, owner: string) {
     return this.#do(() => this.#runs.find(id, owner));
+  }
+
+  listRuns(query: RunQuery) {
+    return this.#do(() => this.#runs.list(query));
   }
 
   disownRun(id: RunId, owner: string, now: number) {

@@ -5,7 +5,7 @@ import type { ModelSettings, OutputFormat, RunInput, ToolChoice, ToolSpec } from
 import { hermesEffort } from "../model-options.ts";
 import { readParts } from "../parts.ts";
 import type { InputItem } from "./input.ts";
-import { callItemId } from "./output.ts";
+import { callItemId, type ToolItems } from "./output.ts";
 import type { ResponsesRequest } from "./schema.ts";
 
 /** What a request says outside its body, and what it refers to. */
@@ -14,6 +14,8 @@ export interface ResponsesTerms {
   owner: string;
   /** The run that it goes on from. */
   previous: RunId | undefined;
+  /** How the server's calls show. */
+  toolItems: ToolItems;
   /** `ignore`: the client's tools are left out, since it would not run them. */
   clientTools: "allow" | "ignore";
   /** Items that `item_reference` names, by their ids. */
@@ -40,7 +42,7 @@ export function decodeResponses(request: ResponsesRequest, terms: ResponsesTerms
     settings: settingsOf(request),
     deltas: request.stream ?? false,
     store: request.store ?? true,
-    echo: echoOf(request),
+    echo: { ...echoOf(request), ...(terms.toolItems !== "mcp_call" && { tool_items: terms.toolItems }) },
   };
 }
 

@@ -11,6 +11,8 @@ import { beginItem, type Frame, finishItem, growItem, type OpenItem } from "./pr
 export interface ResponseForm {
   run: Run;
   toolItems: ToolItems;
+  /** The last frame that the reader has; only what comes after it is printed. */
+  startingAfter?: number | undefined;
 }
 
 /**
@@ -19,6 +21,7 @@ export interface ResponseForm {
  */
 export class ResponsesEncoder implements Encoder {
   readonly #form: ResponseForm;
+  readonly #startingAfter: number;
   #sequence = 0;
   #count = 0;
   readonly #output: OutputItem[] = [];
@@ -30,6 +33,7 @@ export class ResponsesEncoder implements Encoder {
 
   constructor(form: ResponseForm) {
     this.#form = form;
+    this.#startingAfter = form.startingAfter ?? -1;
   }
 
   open(): string {
@@ -58,7 +62,9 @@ export class ResponsesEncoder implements Encoder {
   #print(frames: readonly Frame[]): string {
     let text = "";
     for (const { type, ...fields } of frames) {
-      text += sseFrame(JSON.stringify({ type, sequence_number: this.#sequence++, ...fields }), type);
+      const number = this.#sequence++;
+      if (number <= this.#startingAfter) continue;
+      text += sseFrame(JSON.stringify({ type, sequence_number: number, ...fields }), type);
     }
     return withoutRareLineEnds(text);
   }

@@ -1,3 +1,4 @@
+import { type ApiError, invalidRequest } from "../../domain/error.ts";
 import type { Item, Part } from "../../domain/item.ts";
 
 /** An input item as it is listed again. */
@@ -42,19 +43,42 @@ export interface ListQuery {
   after: string | undefined;
 }
 
-/** One page of a list, in OpenAI's form. */
-export function page<Entry extends { id: string }>(
+/**
+ * The page of a whole list that is asked for.
+ * @throws ApiError 400 for a cursor that is not in the list.
+ */
+export function pageOf<Entry extends { id: string }>(
   all: readonly Entry[],
   { order, limit, after }: ListQuery,
-) {
+): Page<Entry> {
   const ordered = order === "asc" ? all : all.toReversed();
-  const start = after === undefined ? 0 : ordered.findIndex(({ id }) => id === after) + 1;
-  const data = ordered.slice(start, start + limit);
+  const at = ordered.findIndex(({ id }) => id === after);
+  if (after !== undefined && at === -1) throw unknownCursor(after);
+  return listOf(ordered.slice(at + 1, at + 2 + limit), limit);
+}
+
+/** One page in OpenAI's form. */
+export interface Page<Entry> {
+  object: "list";
+  data: Entry[];
+  first_id: string | null;
+  last_id: string | null;
+  has_more: boolean;
+}
+
+/** A page of what was read: one entry more than asked for means that there are more. */
+export function listOf<Entry extends { id: string }>(read: readonly Entry[], limit: number): Page<Entry> {
+  const data = read.slice(0, limit);
   return {
-    object: "list" as const,
+    object: "list",
     data,
     first_id: data[0]?.id ?? null,
     last_id: data.at(-1)?.id ?? null,
-    has_more: start + limit < ordered.length,
+    has_more: read.length > limit,
   };
+}
+
+/** 400: `after` names nothing in the list. */
+export function unknownCursor(after: string): ApiError {
+  return invalidRequest("after", `There is no ${JSON.stringify(after)} in this list.`);
 }

@@ -45,6 +45,7 @@ const DEFAULTS = {
  */
 export function responseObject(run: Run, outcome: Outcome, output: readonly OutputItem[]) {
   const status = statusOf(outcome);
+  const { tool_items: _form, ...echo } = run.echo ?? {};
   return {
     id: responseId(run.id),
     object: "response",
@@ -60,7 +61,7 @@ export function responseObject(run: Run, outcome: Outcome, output: readonly Outp
     output,
     error: outcome.status === "failed" ? responseError(outcome.failure) : null,
     ...DEFAULTS,
-    ...run.echo,
+    ...echo,
     usage: "at" in outcome ? responseUsage(outcome.usage) : null,
     hermes: { run_id: run.id, model: run.model.served, provider: run.model.provider },
   };

@@ -147,13 +147,33 @@ export const DeletedResponse = z
   .object({ id: z.string(), object: z.literal("response"), deleted: z.literal(true) })
   .meta({ id: "DeletedResponse", description: "What is gone" });
 
-/** Which page of a response's input is asked for; numbers come as text. */
-export const InputItemsQuery = z.object({
+/** Which page of a list is asked for; numbers come as text. */
+export const PageQuery = z.object({
   order: z.enum(["asc", "desc"]).default("desc"),
   limit: z.coerce.number().pipe(Whole.min(1).max(100)).default(20),
   after: z.string().max(256).exactOptional(),
 });
-export type InputItemsQuery = z.infer<typeof InputItemsQuery>;
+export type PageQuery = z.infer<typeof PageQuery>;
+
+/** How a stored response is read: whole, or as its stream after a frame that the client has. */
+export const RetrieveQuery = z.object({
+  stream: z
+    .enum(["true", "false"])
+    .default("false")
+    .transform((text) => text === "true"),
+  starting_after: z.coerce.number().pipe(Whole.min(0)).exactOptional(),
+});
+export type RetrieveQuery = z.infer<typeof RetrieveQuery>;
+
+export const ResponseList = z
+  .object({
+    object: z.literal("list"),
+    data: z.array(ResponseObject),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  })
+  .meta({ id: "ResponseList", description: "Stored responses by age" });
 
 export const InputItemList = z
   .object({

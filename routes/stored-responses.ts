@@ -1,0 +1,188 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { invalidRequest, notFound } from "../src/domain/error.ts";
+import type { AgentEvent } from "../src/domain/event.ts";
+import { fold } from "../src/domain/fold.ts";
+import { type RunId, runIdFrom } from "../src/domain/id.ts";
+import type { Run } from "../src/domain/run.ts";
+import { principalOf } from "../src/http/auth.ts";
+import { mount } from "../src/http/mount.ts";
+import { sendRun } from "../src/http/send.ts";
+import type { Streams } from "../src/http/streams.ts";
+import type { Runs } from "../src/runs/service.ts";
+import { ErrorBody } from "../src/wire/error.ts";
+import { ResponsesEncoder } from "../src/wire/responses/encode.ts";
+import { listedItem, listOf, pageOf, unknownCursor } from "../src/wire/responses/input-items.ts";
+import {
+  DeletedResponse,
+  InputItemList,
+  PageQuery,
+  ResponseList,
+  ResponseObject,
+  RetrieveQuery,
+} from "../src/wire/responses/schema.ts";
+import { toolItemsFor } from "../src/wire/responses/tool-items.ts";
+
+/** What the routes need. */
+export interface StoredResponsesDeps {
+  runs: Runs;
+  streams: Streams;
+  /** Whether a response that some request waits for may be cancelled by its id; OpenAI allows background ones only. */
+  cancelForeground: boolean;
+}
+
+/** What can be done with a response by its id: read it, follow it, cancel it, delete it. */
+export function storedResponsesRoutes(app: FastifyInstance, deps: StoredResponsesDeps): void {
+  retrieveRoute(app, deps);
+  listRoute(app, deps);
+  cancelRoute(app, deps);
+  deleteRoute(app, deps);
+  inputItemsRoute(app, deps);
+}
+
+function retrieveRoute(app: FastifyInstance, { runs, streams }: StoredResponsesDeps): void {
+  mount(app, {
+    method: "GET",
+    url: "/v1/responses/:id",
+    schema: {
+      operationId: "getResponse",
+      summary: "Read a stored response, or follow its stream from any frame on",
+      tags: ["responses"],
+      querystring: RetrieveQuery,
+      response: { 200: ResponseObject, default: ErrorBody },
+    },
+    handler: async (request, reply) => {
+      const { stream, starting_after: startingAfter } = request.query as RetrieveQuery;
+      if (!stream) return viewOf(await stored(runs, request), request);
+      const { id, runId } = responseOf(request);
+      const run = runId === undefined ? undefined : await runs.watch(runId, principalOf(request).id);
+      if (run === undefined) throw unknownResponse(id);
+      reply.header("x-hermes-run-id", run.run.id);
+      const toolItems = toolItemsFor(request.headers, run.run);
+      const encoder = new ResponsesEncoder({ run: run.run, toolItems, startingAfter });
+      await sendRun(reply, { run, encoder, stream, disconnect: { cancels: false, graceMs: 0 }, streams });
+      return reply;
+    },
+  });
+}
+
+function listRoute(app: FastifyInstance, { runs }: StoredResponsesDeps): void {
+  mount(app, {
+    method: "GET",
+    url: "/v1/responses",
+    schema: {
+      operationId: "listResponses",
+      summary: "List stored responses by age",
+      tags: ["responses"],
+      querystring: PageQuery,
+      response: { 200: ResponseList, default: ErrorBody },
+    },
+    handler: async (request) => {
+      const { order, limit, after } = request.query as PageQuery;
+      const owner = principalOf(request).id;
+      const query = { owner, surface: "responses", order, limit: limit + 1 } as const;
+      const found = await runs.list({ ...query, after: cursorOf(after) });
+      const views = [];
+      for (const { run } of found.slice(0, limit)) {
+        const read = await runs.read(run.id, owner);
+        if (read !== undefined) views.push(viewOf(read, request));
+      }
+      return { ...listOf(views, limit), has_more: found.length > limit };
+    },
+  });
+}
+
+function cursorOf(after: string | undefined): RunId | undefined {
+  if (after === undefined) return undefined;
+  const run = runIdFrom(after);
+  if (run === undefined) throw unknownCursor(after);
+  return run;
+}
+
+function cancelRoute(app: FastifyInstance, { runs, cancelForeground }: StoredResponsesDeps): void {
+  mount(app, {
+    method: "POST",
+    url: "/v1/responses/:id/cancel",
+    schema: {
+      operationId: "cancelResponse",
+      summary: "Cancel a background response",
+      tags: ["responses"],
+      response: { 200: ResponseObject, default: ErrorBody },
+    },
+    handler: async (request) => {
+      const { run } = await stored(runs, request);
+      if (run.background !== true && !cancelForeground) {
+        const message =
+          "Only background responses can be cancelled; close the connection of any other to stop it.";
+        throw invalidRequest("response_id", message, "response_not_cancellable");
+      }
+      await runs.cancel(run.id, run.owner);
+      return viewOf(await stored(runs, request), request);
+    },
+  });
+}
+
+function deleteRoute(app: FastifyInstance, { runs }: StoredResponsesDeps): void {
+  mount(app, {
+    method: "DELETE",
+    url: "/v1/responses/:id",
+    schema: {
+      operationId: "deleteResponse",
+      summary: "Delete a stored response",
+      tags: ["responses"],
+      response: { 200: DeletedResponse, default: ErrorBody },
+    },
+    handler: async (request) => {
+      const { id, runId } = responseOf(request);
+      const isGone = runId !== undefined && (await runs.remove(runId, principalOf(request).id));
+      if (!isGone) throw unknownResponse(id);
+      return { id, object: "response", deleted: true };
+    },
+  });
+}
+
+function inputItemsRoute(app: FastifyInstance, { runs }: StoredResponsesDeps): void {
+  mount(app, {
+    method: "GET",
+    url: "/v1/responses/:id/input_items",
+    schema: {
+      operationId: "listResponseInputItems",
+      summary: "List the items of a response's own input",
+      tags: ["responses"],
+      querystring: PageQuery,
+      response: { 200: InputItemList, default: ErrorBody },
+    },
+    handler: async (request) => {
+      const { order, limit, after } = request.query as PageQuery;
+      const { events } = await stored(runs, request);
+      return pageOf(fold(events).input.map(listedItem), { order, limit, after });
+    },
+  });
+}
+
+interface Stored {
+  run: Run;
+  events: AgentEvent[];
+}
+
+function viewOf({ run, events }: Stored, { headers }: FastifyRequest) {
+  const encoder = new ResponsesEncoder({ run, toolItems: toolItemsFor(headers, run) });
+  for (const event of events) encoder.read(event);
+  return encoder.response();
+}
+
+/** Any run can be read as a response, whichever surface started it. */
+async function stored(runs: Runs, request: FastifyRequest): Promise<Stored> {
+  const { id, runId } = responseOf(request);
+  const found = runId === undefined ? undefined : await runs.read(runId, principalOf(request).id);
+  if (found === undefined) throw unknownResponse(id);
+  return found;
+}
+
+function responseOf(request: FastifyRequest): { id: string; runId: RunId | undefined } {
+  const { id } = request.params as { id: string };
+  return { id, runId: runIdFrom(id) };
+}
+
+function unknownResponse(id: string): Error {
+  return notFound("response_not_found", `Response with id '${id}' not found.`);
+}
