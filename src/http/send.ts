@@ -7,14 +7,20 @@ import type { Encoder } from "../wire/encoder.ts";
 import { envelope, failureHeaders } from "./errors.ts";
 import type { EventStream, Streams } from "./streams.ts";
 
+/** What a disconnect before the end does to the run. */
+export interface Disconnect {
+  cancels: boolean;
+  /** How long the client may be away before the run is cancelled. */
+  graceMs: number;
+}
+
 /** How a run is answered. */
 export interface SendOptions {
   /** One that is only watched goes on whatever its readers do. */
   run: LiveRun | WatchedRun;
   encoder: Encoder;
   stream: boolean;
-  /** What a disconnect before the end does to the run. */
-  disconnect: { cancels: boolean; graceMs: number };
+  disconnect: Disconnect;
   streams: Streams;
 }
 
@@ -107,6 +113,14 @@ export function elapsedMs(reply: FastifyReply): string {
   return String(Math.round(reply.elapsedTime));
 }
 
+/** A run's client is gone before the end. */
+export function leaveRun(run: LiveRun | WatchedRun, { cancels, graceMs }: Disconnect): void {
+  if (!cancels || !("stop" in run)) return;
+  const stop = () => run.stop(RunStop.cancel("client_disconnected"));
+  if (graceMs > 0) setTimeout(stop, graceMs).unref();
+  else stop();
+}
+
 /** A client that waits for a run's answer, until it has it or leaves. */
 abstract class ClientReader implements Reader {
   protected readonly options: SendOptions;
@@ -125,11 +139,7 @@ abstract class ClientReader implements Reader {
   leave(): void {
     this.gone = true;
     this.onGone?.();
-    const { run, disconnect } = this.options;
-    if (!disconnect.cancels || !("stop" in run)) return;
-    const stop = () => run.stop(RunStop.cancel("client_disconnected"));
-    if (disconnect.graceMs > 0) setTimeout(stop, disconnect.graceMs).unref();
-    else stop();
+    leaveRun(this.options.run, this.options.disconnect);
   }
 }
 
