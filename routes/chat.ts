@@ -4,17 +4,12 @@ import { mount } from "../src/http/mount.ts";
 import { sendRun } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
 import type { Runs } from "../src/runs/service.ts";
-import {
-  detectClient,
-  disconnectCancels,
-  type Headers,
-  isBackground,
-  progressFor,
-  sessionKey,
-} from "../src/wire/chat/client.ts";
+import { isBackground } from "../src/wire/chat/background.ts";
 import { decodeChat } from "../src/wire/chat/decode.ts";
 import { ChatEncoder, type ToolProgress } from "../src/wire/chat/encode.ts";
 import { ChatCompletion, ChatRequest } from "../src/wire/chat/schema.ts";
+import { progressFor } from "../src/wire/chat/tool-progress.ts";
+import { detectClient, disconnectCancels, type Headers, sessionKey } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 
 /** How chat requests are treated where they do not say so themselves. */

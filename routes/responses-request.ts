@@ -4,7 +4,7 @@ import type { RunInput } from "../src/domain/run.ts";
 import type { Disconnect } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
 import type { Runs } from "../src/runs/service.ts";
-import { disconnectCancels, type Headers } from "../src/wire/chat/client.ts";
+import { disconnectCancels, type Headers } from "../src/wire/client.ts";
 import { decodeResponses, referencedIds } from "../src/wire/responses/decode.ts";
 import type { ToolItems } from "../src/wire/responses/output.ts";
 import type { ResponsesRequest } from "../src/wire/responses/schema.ts";

@@ -152,7 +152,7 @@ export class ActiveRun {
     const whole = this.#joined(readable, added, { keepsInput: true, core: plain ? "" : prompt.text });
     const { store } = this.#deps;
     await checkClientCalls(whole.items, {
-      param: "messages",
+      surface: this.run.surface,
       isCut: (run) => isCut(store, run, this.run.owner),
     });
     return whole;

@@ -1,6 +1,7 @@
 import { invalidRequest } from "../domain/error.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
 import type { Item, ItemBody } from "../domain/item.ts";
+import type { Surface } from "../domain/run.ts";
 import type { Store } from "../storage/store.ts";
 import { isReadable } from "./session-items.ts";
 
@@ -69,8 +70,8 @@ function runOfNextCall(items: readonly ItemBody[], index: number): RunId | undef
 
 /** What the check of client calls needs to know. */
 export interface CallCheck {
-  /** The field of the request that holds the items. */
-  param: string;
+  /** Where the request came from; its field that holds the items is named in errors. */
+  surface: Surface;
   /** Whether a run was cut before its end. */
   isCut(run: RunId): Promise<boolean>;
 }
@@ -88,8 +89,9 @@ export async function isCut(store: Pick<Store, "findRun">, id: RunId, owner: str
  */
 export async function checkClientCalls(
   items: readonly ItemBody[],
-  { param, isCut }: CallCheck,
+  { surface, isCut }: CallCheck,
 ): Promise<void> {
+  const param = surface === "chat" ? "messages" : "input";
   const missing: string[] = [];
   for (const id of unansweredCalls(items, param)) {
     const run = runIdOfPart(id);

@@ -62,7 +62,7 @@ async function readHistory({ store }: RunDeps, input: RunInput): Promise<History
   if (!input.items.some(isCallPart) && stored.length === 0) return { stored, added: input.items, keepsInput };
   const added = previous === undefined ? await restoreClientRuns(input.items, owner, store) : input.items;
   await checkClientCalls([...stored, ...added], {
-    param: surface === "chat" ? "messages" : "input",
+    surface,
     isCut: (run) => isCut(store, run, owner),
   });
   return { stored, added, keepsInput };

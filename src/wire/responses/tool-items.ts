@@ -1,6 +1,5 @@
-import { invalidRequest } from "../../domain/error.ts";
 import type { Run } from "../../domain/run.ts";
-import { detectClient, type Headers } from "../chat/client.ts";
+import { askedWay, detectClient, type Headers } from "../client.ts";
 import type { ToolItems } from "./output.ts";
 
 const TOOL_ITEMS: readonly ToolItems[] = ["mcp_call", "function_call", "none"];
@@ -11,15 +10,8 @@ const TOOL_ITEMS: readonly ToolItems[] = ["mcp_call", "function_call", "none"];
  * @throws ApiError 400 for a header that names no way.
  */
 export function toolItemsFor(headers: Headers, made?: Run): ToolItems {
-  const asked = String(headers["x-hermes-tool-items"] ?? "").toLowerCase();
-  const named = TOOL_ITEMS.find((items) => items === asked);
-  if (named !== undefined) return named;
-  if (asked !== "") {
-    throw invalidRequest(
-      "X-Hermes-Tool-Items",
-      `Invalid 'X-Hermes-Tool-Items': use one of ${TOOL_ITEMS.join(", ")}.`,
-    );
-  }
+  const asked = askedWay(headers, "X-Hermes-Tool-Items", TOOL_ITEMS);
+  if (asked !== undefined) return asked;
   if (made?.surface === "responses")
     return (made.echo?.["tool_items"] as ToolItems | undefined) ?? "mcp_call";
   const client = detectClient(headers);

@@ -1,0 +1,58 @@
+import { invalidRequest } from "../domain/error.ts";
+
+/** Request headers by lower-case name. */
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+/** What a client's own ways ask of us. */
+export type Client = "hermes" | "openwebui" | "nextchat" | "other";
+
+/** Which frontend calls, by what it cannot help sending. */
+export function detectClient(headers: Headers): Client {
+  if (headers["x-hermes-session-id"] !== undefined) return "hermes";
+  for (const name in headers) if (name.startsWith("x-openwebui-")) return "openwebui";
+  return headerText(headers, "user-agent").includes("Next.js Middleware") ? "nextchat" : "other";
+}
+
+/**
+ * Which of the known ways a header asks for, whatever its case; undefined when it is absent or empty.
+ * @throws ApiError 400 for a header that names no way.
+ */
+export function askedWay<Way extends string>(
+  headers: Headers,
+  name: string,
+  ways: readonly Way[],
+): Way | undefined {
+  const asked = headerText(headers, name.toLowerCase()).toLowerCase();
+  const way = ways.find((known) => known === asked);
+  if (way !== undefined || asked === "") return way;
+  throw invalidRequest(name, `Invalid '${name}': use one of ${ways.join(", ")}.`);
+}
+
+const MAX_KEY_CHARS = 256;
+
+/**
+ * The memory scope that a request names.
+ * @throws ApiError 400 for one that is too long or holds control characters.
+ */
+export function sessionKey(headers: Headers): string | undefined {
+  if (headers["x-hermes-session-key"] === undefined) return undefined;
+  const key = headerText(headers, "x-hermes-session-key");
+  if (key.length > MAX_KEY_CHARS) throw invalidRequest("X-Hermes-Session-Key", "Session key too long");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(key)) throw invalidRequest("X-Hermes-Session-Key", "Invalid session key");
+  return key;
+}
+
+/**
+ * Whether a disconnect ends the run, from `X-Hermes-Disconnect`, else as configured.
+ * @throws ApiError 400 for any other value.
+ */
+export function disconnectCancels(headers: Headers, configured: "cancel" | "continue"): boolean {
+  return (askedWay(headers, "X-Hermes-Disconnect", ["cancel", "continue"]) ?? configured) === "cancel";
+}
+
+/** A header's value, "" when it is absent; of a repeated one the first. */
+export function headerText(headers: Headers, name: string): string {
+  const value = headers[name];
+  return (Array.isArray(value) ? value[0] : value) ?? "";
+}
