@@ -80,6 +80,7 @@ function capabilities(model: string, cors: boolean): Capabilities {
       cors,
       responses_api: true,
       responses_streaming: true,
+      responses_websocket: true,
       run_submission: false,
       run_status: false,
       run_events_sse: false,

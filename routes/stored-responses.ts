@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { invalidRequest, notFound } from "../src/domain/error.ts";
 import type { AgentEvent } from "../src/domain/event.ts";
 import { fold } from "../src/domain/fold.ts";
@@ -28,6 +28,8 @@ export interface StoredResponsesDeps {
   streams: Streams;
   /** Whether a response that some request waits for may be cancelled by its id; OpenAI allows background ones only. */
   cancelForeground: boolean;
+  /** What an upgrade to a WebSocket does at the address of the list. */
+  socket: Pick<RouteOptions, "preValidation" | "wsHandler">;
 }
 
 /** What can be done with a response by its id: read it, follow it, cancel it, delete it. */
@@ -65,8 +67,9 @@ function retrieveRoute(app: FastifyInstance, { runs, streams }: StoredResponsesD
   });
 }
 
-function listRoute(app: FastifyInstance, { runs }: StoredResponsesDeps): void {
+function listRoute(app: FastifyInstance, { runs, socket }: StoredResponsesDeps): void {
   mount(app, {
+    ...socket,
     method: "GET",
     url: "/v1/responses",
     schema: {

@@ -6,6 +6,8 @@ import { chatRoutes } from "../routes/chat.ts";
 import { healthRoutes } from "../routes/health.ts";
 import { modelRoutes } from "../routes/models.ts";
 import { responsesRoutes } from "../routes/responses.ts";
+import type { ResponsesSettings } from "../routes/responses-request.ts";
+import { responsesSocket } from "../routes/responses-socket.ts";
 import { storedResponsesRoutes } from "../routes/stored-responses.ts";
 import { unsupportedRoutes } from "../routes/unsupported.ts";
 import { coreSections, createPromptBuilder } from "./agent/prompt.ts";
@@ -15,7 +17,9 @@ import type { Config } from "./config/load.ts";
 import { APPLICATION_ID, protectedPaths } from "./config/profile.ts";
 import type { Settings } from "./config/schema.ts";
 import type { RunId } from "./domain/id.ts";
+import { jsonReader } from "./http/body.ts";
 import { createServer, type LogOptions } from "./http/server.ts";
+import { Sockets } from "./http/sockets.ts";
 import { Streams } from "./http/streams.ts";
 import { systemClock } from "./lib/clock.ts";
 import { createIdSource } from "./lib/id.ts";
@@ -90,18 +94,26 @@ export async function createApp(config: Config, key: string, overrides: Override
     keepaliveMs: server.keepalive_seconds * 1000,
     writeTimeoutMs: server.write_timeout_seconds * 1000,
   });
+  const sockets = new Sockets({
+    times: { ...streams.times, idleMs: SOCKET_IDLE_MS },
+    maxOpen: MAX_SOCKETS,
+    parse: jsonReader(http),
+    onFault,
+  });
   await overrides.beforeRoutes?.(http);
-  addRoutes(http, { config, runs, streams, models, tools });
+  addRoutes(http, { config, runs, streams, sockets, models, tools });
   const sweeper = setInterval(
     () => sweep(store, clock.now()).catch((error) => onFault(error)),
     SWEEP_INTERVAL_MS,
   ).unref();
   const close = async () => {
     const deadline = clock.now() + server.drain_timeout_seconds * 1000;
+    sockets.drain();
     await runs.drain(server.drain_timeout_seconds * 1000);
     clearInterval(sweeper);
     // Slow readers get what is left of the time: what ended well must not look cut.
-    await streams.close(Math.max(CLOSE_GRACE_MS, deadline - clock.now()));
+    const graceMs = Math.max(CLOSE_GRACE_MS, deadline - clock.now());
+    await Promise.all([streams.close(graceMs), sockets.close(graceMs)]);
     // Connections without an answer under way (half a request, a browser's spare one) are not waited for.
     const late = setTimeout(() => http.server.closeAllConnections(), CLOSE_GRACE_MS);
     await http.close();
@@ -114,6 +126,10 @@ export async function createApp(config: Config, key: string, overrides: Override
 
 /** How long answers may still flow to their readers when nothing else is to be done. */
 const CLOSE_GRACE_MS = 500;
+
+/** A WebSocket that asks for nothing is closed after this time; OpenAI's end after an hour, too. */
+const SOCKET_IDLE_MS = 60 * 60 * 1000;
+const MAX_SOCKETS = 1_000;
 
 const SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 const SWEEP_ROWS = 500;
@@ -209,6 +225,7 @@ interface Parts {
   config: Config;
   runs: Runs;
   streams: Streams;
+  sockets: Sockets;
   models: Models;
   tools: ToolRegistry;
 }
@@ -219,7 +236,7 @@ const DEFAULT_CONTEXT_LENGTH = 128_000;
 /** Constant, so that a client's list does not look new each time. */
 const MODELS_CREATED = 1_767_225_600;
 
-function addRoutes(http: FastifyInstance, { config, runs, streams, models, tools }: Parts): void {
+function addRoutes(http: FastifyInstance, { config, runs, streams, sockets, models, tools }: Parts): void {
   const { server, llm } = config.settings;
   healthRoutes(http, {
     version: VERSION,
@@ -260,15 +277,14 @@ function addRoutes(http: FastifyInstance, { config, runs, streams, models, tools
       smallRequestsAreBackground: server.small_requests_are_background,
     },
   });
-  responsesRoutes(http, {
-    runs,
-    streams,
-    settings: {
-      clientTools: server.client_tools,
-      onDisconnect: server.on_disconnect,
-      disconnectGraceMs: server.disconnect_grace_ms,
-    },
-  });
-  storedResponsesRoutes(http, { runs, streams, cancelForeground: server.cancel_foreground_responses });
+  const responses: ResponsesSettings = {
+    clientTools: server.client_tools,
+    onDisconnect: server.on_disconnect,
+    disconnectGraceMs: server.disconnect_grace_ms,
+  };
+  responsesRoutes(http, { runs, streams, settings: responses });
+  const socket = responsesSocket({ runs, sockets, settings: responses });
+  const cancelForeground = server.cancel_foreground_responses;
+  storedResponsesRoutes(http, { runs, streams, cancelForeground, socket });
   unsupportedRoutes(http);
 }

@@ -177,6 +177,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@fastify/bearer-auth": ["src/http"],
   "@fastify/cors": ["src/http"],
   "@fastify/swagger": ["src/http"],
+  "@fastify/websocket": ["src/http"],
   openai: ["src/providers"],
   "@anthropic-ai/sdk": ["src/providers"],
   "eventsource-parser": ["src/providers"],

@@ -16,6 +16,23 @@ export function acceptJson(app: FastifyInstance): void {
   });
 }
 
+/**
+ * JSON text as a value, by the rules for bodies.
+ * @throws ApiError 400 for anything else.
+ */
+export function jsonReader(app: FastifyInstance): (text: string) => unknown {
+  const parse = app.getDefaultJsonParser("error", "error");
+  return (text) => {
+    let read: { value: unknown } | undefined;
+    // The parser answers at once, and does not look at the request.
+    parse(undefined as unknown as FastifyRequest, text, (error, value) => {
+      if (error === null) read = { value };
+    });
+    if (read === undefined) throw invalidRequest(undefined, "The message is not valid JSON.", "invalid_json");
+    return read.value;
+  };
+}
+
 /** Bytes are never guessed: read as what they are not, they would be stored and answered as other words. */
 function refusalOf({ headers }: FastifyRequest, body: Buffer): ApiError | undefined {
   const encoding = headers["content-encoding"];

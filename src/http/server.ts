@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import cors from "@fastify/cors";
+import websocket from "@fastify/websocket";
 import fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -58,7 +59,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 512 },
     // The guard asks for the Host, and refuses in our words.
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false },
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requireHostHeader: false,
+      // Any other upgrade, as Java's clients ask for with each request, is declined by answering as if there was none.
+      shouldUpgradeCallback: ({ method, url, headers }) =>
+        method === "GET" && headers.upgrade?.toLowerCase() === "websocket" && SOCKET_URL.test(url ?? ""),
+    },
     forceCloseConnections: "idle",
     return503OnClosing: false,
     requestIdHeader: false,
@@ -81,6 +88,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   // Answered by the hook below, before a body is read; without a handler of its own Fastify would not run it.
   app.setNotFoundHandler(() => {});
   acceptJson(app);
+  await installSockets(app);
   const guard = createGuard(options);
   app.addHook("onRequest", (request, reply, done) => {
     reply.headers(SECURITY_HEADERS).header("x-request-id", request.id);
@@ -99,6 +107,25 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   await installAuth(app, options.keys);
   return app;
+}
+
+/** Where a WebSocket may be opened. */
+const SOCKET_URL = /^(\/v1)?\/responses(\?|$)/;
+
+/**
+ * Handshakes pass the hooks of all requests. To be called before any hook that refuses: the package closes the
+ * connection of a refused handshake only when its own hook came first.
+ */
+async function installSockets(app: FastifyInstance): Promise<void> {
+  await app.register(websocket, {
+    options: { maxPayload: BODY_LIMIT_BYTES, autoPong: false },
+    // A broken protocol is answered by the package itself.
+    errorHandler: (error, socket, request) => {
+      if (socket.readyState !== socket.OPEN) return;
+      request.log.error({ err: error, requestId: request.id }, "internal error");
+      socket.close(1011);
+    },
+  });
 }
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/;

@@ -15,7 +15,8 @@ const MAX_WRITE_CHARS = 16 * 1024;
 
 /** All open event streams: one timer keeps them alive, one write per tick carries what a burst brought. */
 export class Streams {
-  readonly #times: StreamTimes;
+  /** How they behave when nothing moves. */
+  readonly times: StreamTimes;
   readonly #open = new Set<EventStream>();
   readonly #pending = new TickBatch<EventStream>((streams) => {
     for (const stream of streams) stream.flush();
@@ -24,7 +25,7 @@ export class Streams {
   #onEmpty: () => void = () => {};
 
   constructor(times: StreamTimes) {
-    this.#times = times;
+    this.times = times;
     const intervalMs = Math.max(5, Math.min(1_000, times.keepaliveMs / 4));
     this.#timer = setInterval(() => this.#sweep(intervalMs), intervalMs).unref();
   }
@@ -49,7 +50,7 @@ export class Streams {
 
   /** How long any reader may take nothing before it is cut off. */
   get writeTimeoutMs(): number {
-    return this.#times.writeTimeoutMs;
+    return this.times.writeTimeoutMs;
   }
 
   get size(): number {
@@ -76,8 +77,8 @@ export class Streams {
       const silence = now - stream.lastWrite;
       // No comment for a reader that takes nothing: it would count as a write, and the timeout would never come.
       if (stream.behind) {
-        if (silence > this.#times.writeTimeoutMs) stream.cut();
-      } else if (silence >= this.#times.keepaliveMs - intervalMs) {
+        if (silence > this.times.writeTimeoutMs) stream.cut();
+      } else if (silence >= this.times.keepaliveMs - intervalMs) {
         // A sweep early rather than late: readers count the seconds.
         stream.write(SSE_KEEPALIVE);
       }

@@ -18,3 +18,11 @@ export interface Encoder {
   /** The whole answer, after the terminal event was read. */
   answer(): Answer;
 }
+
+/** A view of a run as messages, for a transport that keeps them apart by itself. */
+export interface MessageEncoder {
+  /** Messages that begin the view. */
+  opening(): string[];
+  /** Messages that an event adds; often none. */
+  messages(event: AgentEvent): string[];
+}

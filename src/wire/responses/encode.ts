@@ -2,7 +2,7 @@ import { type AgentEvent, type EventOf, isTerminal, type TerminalEvent } from ".
 import type { FunctionCallOutputItem, Item } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
 import { SSE_DONE, sseFrame, withoutRareLineEnds } from "../../lib/sse.ts";
-import type { Answer, Encoder } from "../encoder.ts";
+import type { Answer, Encoder, MessageEncoder } from "../encoder.ts";
 import { type Outcome, responseObject } from "./object.ts";
 import { type OutputItem, outputItem, type ToolItems, withResult } from "./output.ts";
 import { beginItem, type Frame, finishItem, growItem, type OpenItem } from "./progress.ts";
@@ -19,7 +19,7 @@ export interface ResponseForm {
  * Prints a run as a response, streamed or whole. Frames are counted, so a replay gives each the number that it had.
  * @see https://platform.openai.com/docs/api-reference/responses-streaming
  */
-export class ResponsesEncoder implements Encoder {
+export class ResponsesEncoder implements Encoder, MessageEncoder {
   readonly #form: ResponseForm;
   readonly #startingAfter: number;
   #sequence = 0;
@@ -45,6 +45,14 @@ export class ResponsesEncoder implements Encoder {
     return isTerminal(event) ? frames + SSE_DONE : frames;
   }
 
+  opening(): string[] {
+    return this.#texts([this.#whole("response.created")]);
+  }
+
+  messages(event: AgentEvent): string[] {
+    return this.#texts(this.#take(event));
+  }
+
   read(event: AgentEvent): void {
     this.#take(event);
   }
@@ -67,6 +75,12 @@ export class ResponsesEncoder implements Encoder {
       text += sseFrame(JSON.stringify({ type, sequence_number: number, ...fields }), type);
     }
     return withoutRareLineEnds(text);
+  }
+
+  #texts(frames: readonly Frame[]): string[] {
+    return frames.map(({ type, ...fields }) =>
+      JSON.stringify({ type, sequence_number: this.#sequence++, ...fields }),
+    );
   }
 
   #whole(type: string): Frame {

@@ -1,0 +1,143 @@
+import type { RouteOptions } from "fastify";
+import type { AgentEvent } from "../src/domain/event.ts";
+import { type RunId, responseId } from "../src/domain/id.ts";
+import type { Item, ItemBody } from "../src/domain/item.ts";
+import type { RunInput } from "../src/domain/run.ts";
+import { principalOf } from "../src/http/auth.ts";
+import type { MessageSocket } from "../src/http/message-socket.ts";
+import { sendRunOver } from "../src/http/send-socket.ts";
+import type { Sockets } from "../src/http/sockets.ts";
+import { errorOf } from "../src/http/zod.ts";
+import { ResponsesEncoder } from "../src/wire/responses/encode.ts";
+import { ResponsesRequest } from "../src/wire/responses/schema.ts";
+import { CreateMessage } from "../src/wire/responses/socket.ts";
+import { type ResponsesDeps, readTerms, runInput } from "./responses-request.ts";
+
+/** What the socket needs. */
+export interface SocketDeps extends Pick<ResponsesDeps, "runs" | "settings"> {
+  sockets: Sockets;
+}
+
+/**
+ * The WebSocket side of a route: each `response.create` is answered by the events of its response, one after the other.
+ * @see https://developers.openai.com/api/docs/guides/websocket-mode
+ */
+export function responsesSocket(deps: SocketDeps): Pick<RouteOptions, "preValidation" | "wsHandler"> {
+  const { sockets, settings } = deps;
+  return {
+    // What is wrong with a handshake is an HTTP answer.
+    preValidation(request, _reply, done) {
+      if (request.ws) {
+        sockets.admit();
+        readTerms(request.headers, settings);
+      }
+      done();
+    },
+    wsHandler(socket, request) {
+      const { toolItems, disconnect } = readTerms(request.headers, settings);
+      const owner = principalOf(request).id;
+      const dialogue = new Dialogue(deps, { owner, toolItems, disconnect });
+      sockets.start(socket, (message, line) => dialogue.answer(message, line));
+    },
+  };
+}
+
+/** A response that was not stored, for the next one to go on from. */
+interface Kept {
+  id: string;
+  /** The stored run before it. */
+  previous: RunId | undefined;
+  /** Everything since that run. */
+  items: readonly ItemBody[];
+  chars: number;
+}
+
+/** Longer than any model reads; images count as their text. */
+const MAX_KEPT_CHARS = 20_000_000;
+
+type Terms = ReturnType<typeof readTerms> & { owner: string };
+
+/** One client's turns: a socket remembers its last response that was not stored, and nothing else does. */
+class Dialogue {
+  readonly #deps: SocketDeps;
+  readonly #terms: Terms;
+  #kept: Kept | undefined;
+
+  constructor(deps: SocketDeps, terms: Terms) {
+    this.#deps = deps;
+    this.#terms = terms;
+  }
+
+  async answer(message: unknown, socket: MessageSocket): Promise<void> {
+    const before = this.#kept?.id === previousOf(message) ? this.#kept : undefined;
+    // A turn that fails takes what it went on from with it.
+    if (before !== undefined) this.#kept = undefined;
+    const input = await this.#input(readCreate(message), before);
+    const { toolItems, disconnect } = this.#terms;
+    const run = await this.#deps.runs.admit(input);
+    const encoder = new ResponsesEncoder({ run: run.run, toolItems });
+    const heard = new Heard();
+    await sendRunOver(socket, { run, encoder, disconnect, hear: (event) => heard.hear(event) });
+    if (!heard.completed) return;
+    if (input.store === false) this.#kept = keep(responseId(run.run.id), { input, heard, before });
+    else if (before !== undefined) this.#kept = before;
+  }
+
+  async #input(body: ResponsesRequest, before: Kept | undefined): Promise<RunInput> {
+    const { runs, settings } = this.#deps;
+    const asked = before === undefined ? body : { ...body, previous_response_id: null };
+    const input = await runInput(asked, { runs, settings, ...this.#terms });
+    if (before === undefined) return input;
+    return {
+      ...input,
+      ...(before.previous !== undefined && { previous: before.previous }),
+      items: [...before.items, ...input.items],
+      echo: { ...input.echo, previous_response_id: before.id },
+    };
+  }
+}
+
+function previousOf(message: unknown): unknown {
+  return typeof message === "object" && message !== null
+    ? Reflect.get(message, "previous_response_id")
+    : undefined;
+}
+
+/** @throws ApiError 400 naming what is wrong with the message. */
+function readCreate(message: unknown): ResponsesRequest {
+  const create = CreateMessage.safeParse(message);
+  if (!create.success) throw errorOf(create.error, message);
+  const body = { ...(message as object), stream: true };
+  const request = ResponsesRequest.safeParse(body);
+  if (!request.success) throw errorOf(request.error, body);
+  return request.data;
+}
+
+/** What of a run a later one goes on from. */
+class Heard {
+  input: readonly Item[] = [];
+  readonly output: Item[] = [];
+  completed = false;
+
+  hear(event: AgentEvent): void {
+    if (event.type === "run.created") this.input = event.input;
+    else if (event.type === "item.done" && event.item.place === "output") this.output.push(event.item);
+    else if (event.type === "run.completed") this.completed = true;
+  }
+}
+
+function keep(
+  id: string,
+  turn: { input: RunInput; heard: Heard; before: Kept | undefined },
+): Kept | undefined {
+  const { input, heard, before } = turn;
+  const known = before?.items ?? [];
+  const added = [...heard.input.slice(known.length), ...heard.output].map(bodyOf);
+  const chars = (before?.chars ?? 0) + JSON.stringify(added).length;
+  if (chars > MAX_KEPT_CHARS) return undefined;
+  return { id, previous: input.previous, items: [...known, ...added], chars };
+}
+
+function bodyOf({ id: _id, status: _status, place: _place, ...body }: Item): ItemBody {
+  return body as ItemBody;
+}

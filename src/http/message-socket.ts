@@ -1,0 +1,166 @@
+import type { WebSocket } from "@fastify/websocket";
+import { type ApiError, type Failure, invalidRequest, tooManyRequests } from "../domain/error.ts";
+
+/** Unread bytes at which what comes next waits in the store, not in memory. */
+const HIGH_WATER_BYTES = 64 * 1024;
+
+/** Messages, and bytes of them, that wait for the one that is being answered. */
+const MAX_WAITING = 16;
+const MAX_WAITING_BYTES = 10_000_000;
+
+/** What a socket tells its owner. */
+export interface SocketEvents {
+  /** Answers the text of a message; must not reject. */
+  answer(text: string): Promise<void>;
+  closed(socket: MessageSocket): void;
+}
+
+/** One WebSocket: its messages are answered one after the other, and what it is sent waits for its reader. */
+export class MessageSocket {
+  readonly #socket: WebSocket;
+  readonly #events: SocketEvents;
+  readonly #waiting: (Buffer | undefined)[] = [];
+  #waitingBytes = 0;
+  #busy = false;
+  #ending: { code: number; reason: string } | undefined;
+  #onCaughtUp: (() => void)[] = [];
+  #heardAt = performance.now();
+  #askedAt = 0;
+  #takenAt = performance.now();
+  #answeredAt = performance.now();
+  /** Called when the client is gone while a message is being answered. */
+  onLeave: (() => void) | undefined;
+
+  constructor(socket: WebSocket, events: SocketEvents) {
+    this.#socket = socket;
+    this.#events = events;
+    socket.on("message", (data, isBinary) => this.#hear(isBinary ? undefined : (data as Buffer)));
+    socket.on("ping", (data) => this.#pong(data));
+    socket.on("pong", () => {
+      this.#heardAt = performance.now();
+    });
+    socket.on("close", () => this.#onClose());
+  }
+
+  /** Whether the client is gone. */
+  get gone(): boolean {
+    return this.#socket.readyState === this.#socket.CLOSED;
+  }
+
+  /** Whether the client takes less than it is given. */
+  get behind(): boolean {
+    return this.#socket.bufferedAmount > HIGH_WATER_BYTES;
+  }
+
+  /** Resolves when the client has taken what was sent, or is gone. */
+  caughtUp(): Promise<void> {
+    if (!this.behind || this.gone) return Promise.resolve();
+    return new Promise((resolve) => this.#onCaughtUp.push(resolve));
+  }
+
+  /** Sends a message; nothing when the client is gone. */
+  send(text: string): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#socket.bufferedAmount === 0) this.#takenAt = performance.now();
+    this.#socket.send(text, this.#onTaken);
+  }
+
+  /** Tells the client of a failure. */
+  fail({ status, type, code, message, param }: Failure): void {
+    const error = { type, code, message, ...(param !== undefined && { param }) };
+    this.send(JSON.stringify({ type: "error", status, error }));
+  }
+
+  /** Closes the socket, after the message that is being answered. */
+  end(code: number, reason: string): void {
+    this.#ending = { code, reason };
+    this.#forgetWaiting();
+    if (!this.#busy) this.#socket.close(code, reason);
+  }
+
+  /** Drops the connection. */
+  cut(): void {
+    this.#socket.terminate();
+  }
+
+  /** Looks whether the client is still there: one that takes or says nothing for too long is cut off. */
+  check(now: number, times: { keepaliveMs: number; writeTimeoutMs: number; idleMs: number }): void {
+    const unread = this.#socket.bufferedAmount > 0;
+    if (unread && now - this.#takenAt > times.writeTimeoutMs) this.cut();
+    else if (now - this.#heardAt > times.keepaliveMs + times.writeTimeoutMs) this.cut();
+    else if (!this.#busy && now - this.#answeredAt > times.idleMs) this.end(1000, "idle for too long");
+    else if (!unread && now - Math.max(this.#heardAt, this.#askedAt) >= times.keepaliveMs) {
+      this.#askedAt = now;
+      this.#socket.ping();
+    }
+  }
+
+  #hear(data: Buffer | undefined): void {
+    this.#heardAt = performance.now();
+    if (this.#ending !== undefined) return;
+    const bytes = data?.length ?? 0;
+    if (this.#waiting.length >= MAX_WAITING || this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
+      // Who sends more and reads nothing has no use for an answer.
+      if (this.behind) this.cut();
+      else this.fail(crowded().failure);
+      return;
+    }
+    this.#waiting.push(data);
+    this.#waitingBytes += bytes;
+    if (!this.#busy) void this.#answerAll();
+  }
+
+  /** Pongs for a client that reads nothing would fill the memory. */
+  #pong(data: Buffer): void {
+    this.#heardAt = performance.now();
+    if (!this.behind) this.#socket.pong(data);
+  }
+
+  async #answerAll(): Promise<void> {
+    this.#busy = true;
+    while (this.#waiting.length > 0) {
+      const data = this.#waiting.shift();
+      this.#waitingBytes -= data?.length ?? 0;
+      if (data === undefined) this.fail(notText().failure);
+      else await this.#events.answer(data.toString());
+      // An error can be answered at once: who sends many of them must read them, too.
+      await this.caughtUp();
+    }
+    this.#busy = false;
+    this.#answeredAt = performance.now();
+    if (this.#ending !== undefined) this.#socket.close(this.#ending.code, this.#ending.reason);
+  }
+
+  #forgetWaiting(): void {
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+  }
+
+  readonly #onTaken = (): void => {
+    this.#takenAt = performance.now();
+    if (!this.behind) this.#release();
+  };
+
+  #release(): void {
+    const waiting = this.#onCaughtUp;
+    this.#onCaughtUp = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #onClose(): void {
+    this.#forgetWaiting();
+    this.onLeave?.();
+    this.#release();
+    this.#events.closed(this);
+  }
+}
+
+function notText(): ApiError {
+  return invalidRequest(undefined, "Send text messages that hold JSON, not binary ones.", "invalid_json");
+}
+
+function crowded(): ApiError {
+  return tooManyRequests(
+    "Too many messages wait to be answered on this connection; wait for a response first.",
+  );
+}

@@ -1,0 +1,66 @@
+import { type AgentEvent, isTerminal } from "../domain/event.ts";
+import type { Reader } from "../runs/follow.ts";
+import type { LiveRun } from "../runs/service.ts";
+import type { MessageEncoder } from "../wire/encoder.ts";
+import type { MessageSocket } from "./message-socket.ts";
+import { type Disconnect, leaveRun } from "./send.ts";
+
+/** How a run is answered over a socket. */
+export interface SocketSendOptions {
+  run: LiveRun;
+  encoder: MessageEncoder;
+  disconnect: Disconnect;
+  /** Hears every event that the client is told of. */
+  hear(event: AgentEvent): void;
+}
+
+/** Begins a run and sends its view, a message for each of its events; resolves when the run has ended. */
+export async function sendRunOver(socket: MessageSocket, options: SocketSendOptions): Promise<void> {
+  const reader = new SocketReader(socket, options);
+  if (socket.gone) reader.leave();
+  else {
+    socket.onLeave = () => reader.leave();
+    for (const message of options.encoder.opening()) socket.send(message);
+  }
+  // A view that can no longer be read on must not look as if it had ended well.
+  const followed = options.run.follow(reader).catch(() => socket.cut());
+  await options.run.begin();
+  await followed;
+  socket.onLeave = undefined;
+}
+
+/** Reads a run as messages. */
+class SocketReader implements Reader {
+  readonly #socket: MessageSocket;
+  readonly #options: SocketSendOptions;
+  #ended = false;
+  gone = false;
+  onGone: (() => void) | undefined;
+
+  constructor(socket: MessageSocket, options: SocketSendOptions) {
+    this.#socket = socket;
+    this.#options = options;
+  }
+
+  push(event: AgentEvent): void {
+    const { encoder, hear } = this.#options;
+    for (const message of encoder.messages(event)) this.#socket.send(message);
+    this.#ended = isTerminal(event);
+    hear(event);
+  }
+
+  behind(): boolean {
+    return this.#socket.behind;
+  }
+
+  caughtUp(): Promise<void> {
+    return this.#socket.caughtUp();
+  }
+
+  /** The client closed the connection. */
+  leave(): void {
+    this.gone = true;
+    this.onGone?.();
+    if (!this.#ended) leaveRun(this.#options.run, this.#options.disconnect);
+  }
+}

@@ -1,0 +1,118 @@
+import type { WebSocket } from "@fastify/websocket";
+import { ApiError, draining, internalError, tooManyRequests } from "../domain/error.ts";
+import { MessageSocket } from "./message-socket.ts";
+
+/** How sockets behave when nothing moves, in ms. */
+export interface SocketTimes {
+  /** Longest silence before the client is asked whether it is there. */
+  keepaliveMs: number;
+  /** How long a client may take nothing, or not answer when asked, before it is cut off. */
+  writeTimeoutMs: number;
+  /** How long a socket may stay open without a message to answer. */
+  idleMs: number;
+}
+
+/** Answers one message of a client's. What it throws is told to the client, and the socket stays open. */
+export type Answer = (message: unknown, socket: MessageSocket) => Promise<void>;
+
+/** What all sockets share. */
+export interface SocketsOptions {
+  times: SocketTimes;
+  /** Open at once; each may hold a conversation in memory. */
+  maxOpen: number;
+  /** JSON text as a value. @throws ApiError for anything else. */
+  parse(text: string): unknown;
+  /** Gets what went wrong inside, which no client is told. */
+  onFault(error: unknown): void;
+}
+
+/** Going away, in the protocol's numbers. */
+const GOING_AWAY = 1001;
+
+/** All open WebSockets: one timer looks after them. */
+export class Sockets {
+  readonly #options: SocketsOptions;
+  readonly #open = new Set<MessageSocket>();
+  readonly #timer: NodeJS.Timeout;
+  #draining = false;
+  #onEmpty: () => void = () => {};
+
+  constructor(options: SocketsOptions) {
+    this.#options = options;
+    const intervalMs = Math.max(5, Math.min(1_000, options.times.keepaliveMs / 4));
+    this.#timer = setInterval(() => this.#sweep(), intervalMs).unref();
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * Before a handshake is answered.
+   * @throws ApiError 503 while shutting down, 429 when too many are open.
+   */
+  admit(): void {
+    if (this.#draining) throw draining();
+    const { maxOpen } = this.#options;
+    if (this.#open.size < maxOpen) return;
+    throw tooManyRequests(`Too many open WebSockets (max ${maxOpen})`);
+  }
+
+  /** Takes a socket on whose handshake is done. */
+  start(socket: WebSocket, answer: Answer): void {
+    const line: MessageSocket = new MessageSocket(socket, {
+      answer: (text) => this.#answer(text, line, answer),
+      closed: () => this.#forget(line),
+    });
+    this.#open.add(line);
+    if (this.#draining) this.#dismiss(line);
+  }
+
+  /** Takes no more messages; each socket is closed when the one that it answers is answered. */
+  drain(): void {
+    this.#draining = true;
+    for (const line of this.#open) this.#dismiss(line);
+  }
+
+  /** Resolves when all are closed; who is not after a while is cut off. */
+  async close(graceMs: number): Promise<void> {
+    this.drain();
+    const emptied = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+      if (this.#open.size === 0) resolve();
+    });
+    const late = setTimeout(() => {
+      for (const line of this.#open) line.cut();
+    }, graceMs);
+    await emptied;
+    clearTimeout(late);
+    clearInterval(this.#timer);
+  }
+
+  #dismiss(line: MessageSocket): void {
+    line.end(GOING_AWAY, "the server is shutting down");
+  }
+
+  async #answer(text: string, line: MessageSocket, answer: Answer): Promise<void> {
+    try {
+      await answer(this.#options.parse(text), line);
+    } catch (error) {
+      if (error instanceof ApiError) {
+        line.fail(error.failure);
+        return;
+      }
+      this.#options.onFault(error);
+      line.fail(internalError());
+    }
+  }
+
+  #forget(line: MessageSocket): void {
+    this.#open.delete(line);
+    if (this.#open.size === 0) this.#onEmpty();
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const line of this.#open) line.check(now, this.#options.times);
+  }
+}

@@ -1,0 +1,300 @@
+import { describe, expect, test } from "vitest";
+import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { call, fail, hold, type Play, say, scriptedProvider } from "../helpers/scripted-provider.ts";
+import { Refusal, TestSocket } from "../helpers/socket.ts";
+import { openTestApp, type TestAppOptions } from "../helpers/test-app.ts";
+
+const WEATHER = { type: "function", name: "get_weather", parameters: { type: "object", properties: {} } };
+
+async function open(play: Play, options: TestAppOptions = {}) {
+  const provider = scriptedProvider(play);
+  const opened = await openTestApp({ provider, ...options });
+  const origin = await opened.listen();
+  const connect = (headers?: Record<string, string>) => TestSocket.open(`${origin}/v1/responses`, headers);
+  return { ...opened, provider, origin, connect };
+}
+
+describe("a WebSocket at /v1/responses", () => {
+  test("answers each message with the events of the stream, one JSON text each, one response after the other", async () => {
+    const { connect } = await open([say("One."), say("Two.")]);
+    const socket = await connect();
+    for (const text of ["One.", "Two."]) {
+      socket.send({ type: "response.create", input: "Count." });
+      const events = await socket.answer();
+      expect(events.map(({ type }) => type)).toEqual([
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+      ]);
+      expect(events.map((event) => event.sequence_number)).toEqual(events.map((_, index) => index));
+      expect(JSON.stringify(events.at(-1)?.response?.output)).toContain(text);
+    }
+  });
+
+  test("messages that come meanwhile wait for their turn; too many are refused", async () => {
+    const gate = createGate();
+    const { connect, provider } = await open([
+      [...hold(gate), ...say("0")],
+      ...Array.from({ length: 16 }, (_, n) => say(`${n + 1}`)),
+    ]);
+    const socket = await connect();
+    for (let n = 0; n < 18; n++) socket.send({ type: "response.create", input: `Question ${n}.` });
+    await gate.reached();
+    let message = await socket.next();
+    while (message.type !== "error") message = await socket.next();
+    expect(message).toMatchObject({ status: 429, error: { code: "rate_limit_exceeded" } });
+    expect(provider.requests).toHaveLength(1);
+    gate.open();
+    for (let n = 0; n < 17; n++) {
+      const last = (await socket.answer()).at(-1);
+      expect(JSON.stringify(last?.response?.output)).toContain(`"text":"${n}"`);
+    }
+  });
+
+  test("a response that was not stored is gone on from on its socket, and on no other", async () => {
+    const { connect, ask } = await open([say("Hello Ann."), say("Ann."), say("Ann, again."), say("Who?")]);
+    const socket = await connect();
+    const first = await socket.create({ input: "I am Ann.", store: false });
+    const id = first.response?.id ?? "";
+    const other = await connect();
+    const missing = {
+      status: 400,
+      error: { code: "previous_response_not_found", param: "previous_response_id" },
+    };
+    expect(await other.create({ input: "Who am I?", previous_response_id: id })).toMatchObject(missing);
+    expect((await ask(`/v1/responses/${id}`)).status).toBe(404);
+    const second = await socket.create({ input: "Who am I?", previous_response_id: id, store: false });
+    expect(second.response).toMatchObject({ status: "completed", previous_response_id: id });
+    const third = await socket.create({
+      input: "Sure?",
+      previous_response_id: second.response?.id,
+      store: false,
+    });
+    expect(third.response?.status).toBe("completed");
+    // Only the last one is remembered.
+    expect(await socket.create({ input: "Who?", previous_response_id: id })).toMatchObject(missing);
+    expect((await other.create({ input: "A clean start." })).response?.status).toBe("completed");
+  });
+
+  test("the model reads the whole conversation of a socket, tool calls and stored beginnings included", async () => {
+    const { connect, provider } = await open([
+      say("Stored."),
+      [...say("Let me ask."), ...call("get_weather", { city: "Oslo" })],
+      say("Rain."),
+      say("Yes."),
+    ]);
+    const socket = await connect();
+    const first = await socket.create({ input: "Begin." });
+    const second = await socket.create({
+      input: "Weather?",
+      previous_response_id: first.response?.id,
+      store: false,
+      tools: [WEATHER],
+    });
+    const calls = second.response?.output.filter(({ type }) => type === "function_call") ?? [];
+    const third = await socket.create({
+      input: [{ type: "function_call_output", call_id: calls[0]?.["call_id"], output: "rain" }],
+      previous_response_id: second.response?.id,
+      store: false,
+    });
+    const fourth = await socket.create({ input: "Sure?", previous_response_id: third.response?.id });
+    expect(fourth.response?.status).toBe("completed");
+    expect(provider.requests[3]?.items.map((item) => item.type)).toEqual([
+      "message",
+      "message",
+      "message",
+      "message",
+      "function_call",
+      "function_call_output",
+      "message",
+      "message",
+    ]);
+  });
+
+  test("what is stored of an unstored conversation is whole: it can be gone on from anywhere", async () => {
+    const { connect, ask, provider } = await open([say("Hello Ann."), say("Ann."), say("Ann.")]);
+    const socket = await connect();
+    const first = await socket.create({ input: "I am Ann.", store: false });
+    const second = await socket.create({ input: "Who am I?", previous_response_id: first.response?.id });
+    const third = await ask("/v1/responses", {
+      body: { input: "Sure?", previous_response_id: second.response?.id },
+    });
+    expect(third.status).toBe(200);
+    expect(JSON.stringify(provider.requests[2]?.items)).toContain("I am Ann.");
+  });
+
+  test("a turn that fails takes the unstored response that it went on from with it", async () => {
+    const { connect } = await open([say("One."), say("Two."), say("Three.")]);
+    const socket = await connect();
+    const first = await socket.create({ input: "One?", store: false });
+    const previous = { previous_response_id: first.response?.id, store: false };
+    const orphan = { type: "function_call_output", call_id: "call_unknown", output: "x" };
+    expect(await socket.create({ input: [orphan], ...previous })).toMatchObject({
+      status: 400,
+      error: { code: "unknown_tool_call", param: "input" },
+    });
+    expect(await socket.create({ input: "Again?", ...previous })).toMatchObject({
+      status: 400,
+      error: { code: "previous_response_not_found" },
+    });
+    // A stored one is not lost.
+    const stored = await socket.create({ input: "Stored?" });
+    await socket.create({ input: [orphan], previous_response_id: stored.response?.id });
+    const again = await socket.create({ input: "Again?", previous_response_id: stored.response?.id });
+    expect(again.response?.status).toBe("completed");
+  });
+
+  test("what is no request is told so, by name, and the socket stays open", async () => {
+    const { connect } = await open([say("Still here.")]);
+    const socket = await connect();
+    const deep = `{"type":"response.create","input":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
+    const refused: [sent: string | Buffer, error: object][] = [
+      ["", { code: "invalid_json" }],
+      ["{", { code: "invalid_json" }],
+      ['{"type":"response.create","input":"x","__proto__":{}}', { code: "invalid_json" }],
+      [Buffer.from('{"type":"response.create","input":"x"}'), { code: "invalid_json" }],
+      ["[]", { code: "invalid_value" }],
+      ["null", { type: "invalid_request_error" }],
+      ["{}", { code: "missing_required_parameter", param: "type" }],
+      ['{"type":"response.cancel"}', { param: "type" }],
+      ['{"type":"response.create"}', { code: "missing_required_parameter", param: "input" }],
+      ['{"type":"response.create","input":"x","background":true}', { param: "background" }],
+      ['{"type":"response.create","input":"x","generate":false}', { param: "generate" }],
+      [
+        '{"type":"response.create","input":"x","stream_id":"a"}',
+        { code: "unsupported_parameter", param: "stream_id" },
+      ],
+      ['{"type":"response.create","input":"x","temperature":9}', { param: "temperature" }],
+      [deep, { type: "invalid_request_error" }],
+    ];
+    for (const [sent, error] of refused) {
+      socket.send(sent);
+      expect(await socket.next()).toMatchObject({ type: "error", status: 400, error });
+    }
+    const { response } = await socket.create({ input: "Hello?", stream: false });
+    expect(response?.status).toBe("completed");
+  });
+
+  test("a run that fails ends in response.failed, and the next is answered", async () => {
+    const { connect } = await open([fail("bad_request"), say("Fine.")]);
+    const socket = await connect();
+    const failed = await socket.create({ input: "Fail." });
+    expect(failed).toMatchObject({ type: "response.failed", response: { status: "failed" } });
+    expect((await socket.create({ input: "And now?" })).type).toBe("response.completed");
+  });
+
+  test("a message that is too large closes the socket by the protocol's number", async () => {
+    const { connect } = await open([]);
+    const socket = await connect();
+    socket.send("x".repeat(10_000_001));
+    expect(await socket.closed).toMatchObject({ code: 1009 });
+  });
+
+  test("closing the socket cancels the run, unless the handshake says otherwise", async () => {
+    const [never, gate] = [createGate(), createGate()];
+    const { connect, running, ask } = await open([[...hold(never)], [...hold(gate), ...say("Done.")]]);
+    const leaving = await connect();
+    leaving.send({ type: "response.create", input: "Wait." });
+    await never.reached();
+    leaving.raw.terminate();
+    await running(0);
+    const staying = await connect({ "x-hermes-disconnect": "continue" });
+    staying.send({ type: "response.create", input: "Wait." });
+    const { response } = await staying.next();
+    await gate.reached();
+    staying.raw.close();
+    await staying.closed;
+    gate.open();
+    await running(0);
+    const read = await ask(`/v1/responses/${response?.id}`);
+    expect(read.json().status).toBe("completed");
+  });
+});
+
+describe("the handshake of a WebSocket", () => {
+  async function refusal(opening: Promise<TestSocket>) {
+    const error = await opening.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (!(error instanceof Refusal)) throw new Error("the handshake was not refused by HTTP");
+    return { status: error.status, code: JSON.parse(error.body).error.code };
+  }
+
+  test("passes the same guards as any request", async () => {
+    const { origin } = await open([]);
+    const url = `${origin}/v1/responses`;
+    expect(await refusal(TestSocket.open(url, { authorization: "" }))).toEqual({
+      status: 401,
+      code: "invalid_api_key",
+    });
+    expect(await refusal(TestSocket.open(url, { authorization: "Bearer wrong" }))).toMatchObject({
+      status: 401,
+    });
+    expect(await refusal(TestSocket.open(url, { origin: "https://evil.example" }))).toEqual({
+      status: 403,
+      code: "origin_not_allowed",
+    });
+    expect(await refusal(TestSocket.open(url, { host: "evil.example" }))).toEqual({
+      status: 421,
+      code: "host_not_allowed",
+    });
+    expect(await refusal(TestSocket.open(url, { "x-hermes-tool-items": "all" }))).toMatchObject({
+      status: 400,
+    });
+    // Anywhere else there is nothing to open: the request is answered like any other.
+    await expect(TestSocket.open(`${origin}/v1/models`)).rejects.toMatchObject({ status: 200 });
+  });
+
+  test("works without /v1, and a plain GET still lists responses", async () => {
+    const { origin, ask } = await open([say("Hi.")]);
+    const socket = await TestSocket.open(`${origin}/responses`);
+    expect((await socket.create({ input: "Hello?" })).type).toBe("response.completed");
+    expect((await ask("/v1/responses")).json<{ data: unknown[] }>().data).toHaveLength(1);
+  });
+
+  test("an upgrade that is no WebSocket is answered as if it had not been asked for", async () => {
+    const { talk } = await open([say("Hi.")]);
+    await talk(
+      { messages: [{ role: "user", content: "Hello?" }] },
+      { connection: "Upgrade, HTTP2-Settings", upgrade: "h2c", "http2-settings": "AAMAAABkAAQCAAAAAAIAAAAA" },
+    ).then((raw) => raw.until('"Hi."'));
+  });
+});
+
+describe("a server that closes", () => {
+  test("lets the response of a socket come to its end, then says that it is going away", async () => {
+    const gate = createGate();
+    const { app, connect } = await open([[...hold(gate), ...say("Done.")]]);
+    const [busy, idle] = [await connect(), await connect()];
+    busy.send({ type: "response.create", input: "Wait." });
+    await gate.reached();
+    const closed = app.close();
+    expect(await idle.closed).toMatchObject({ code: 1001 });
+    gate.open();
+    expect((await busy.answer()).at(-1)?.type).toBe("response.completed");
+    expect(await busy.closed).toMatchObject({ code: 1001 });
+    await closed;
+  });
+
+  test("ends one that takes too long with an event, then the socket", async () => {
+    const { app, connect, running } = await open([[...say("One"), ...hold(createGate())]], {
+      config: { gateway: { api_server: { drain_timeout_seconds: 0.05 } } },
+    });
+    const socket = await connect();
+    socket.send({ type: "response.create", input: "Wait." });
+    await running(1);
+    await app.close();
+    expect((await socket.answer()).at(-1)).toMatchObject({
+      type: "response.failed",
+      response: { error: { code: "server_shutdown" } },
+    });
+    expect(await socket.closed).toMatchObject({ code: 1001 });
+  });
+});
