@@ -2,8 +2,8 @@ import { grow } from "./delta.ts";
 import type { Failure } from "./error.ts";
 import {
   type AgentEvent,
-  type Channel,
   type CompletionReason,
+  type EventOf,
   isTerminal,
   type TerminalEvent,
 } from "./event.ts";
@@ -42,16 +42,24 @@ export function fold(events: Iterable<AgentEvent>): RunState {
     error: undefined,
     lastSeq: 0,
   };
-  const items = new Map<string, Item>();
+  const items: Items = { known: new Map(), growing: new Set() };
   for (const event of events) {
     state.lastSeq = event.seq;
     apply(state, items, event);
   }
-  state.items = [...items.values()].sort((a, b) => (numberOfPart(a.id) ?? 0) - (numberOfPart(b.id) ?? 0));
+  state.items = [...items.known.values()].sort(
+    (a, b) => (numberOfPart(a.id) ?? 0) - (numberOfPart(b.id) ?? 0),
+  );
   return state;
 }
 
-function apply(state: RunState, items: Map<string, Item>, event: AgentEvent): void {
+interface Items {
+  known: Map<string, Item>;
+  /** Ids of those that are copies of what was announced: deltas are written into them. */
+  growing: Set<string>;
+}
+
+function apply(state: RunState, items: Items, event: AgentEvent): void {
   switch (event.type) {
     case "run.created":
       state.run = event.run;
@@ -64,14 +72,12 @@ function apply(state: RunState, items: Map<string, Item>, event: AgentEvent): vo
       state.steps = event.step;
       return;
     case "item.added":
-      // A copy: deltas are written into it, and events are shared with every other reader.
-      items.set(event.item.id, structuredClone(event.item));
-      return;
     case "item.done":
-      items.set(event.item.id, event.item);
+      items.known.set(event.item.id, event.item);
+      items.growing.delete(event.item.id);
       return;
     case "item.delta":
-      addDelta(items.get(event.itemId), event.channel, event.delta);
+      addDelta(items, event);
       return;
     case "step.done":
       state.usage = addUsage(state.usage, event.usage);
@@ -95,6 +101,16 @@ function end(state: RunState, event: TerminalEvent): void {
   }
 }
 
-function addDelta(item: Item | undefined, channel: Channel, delta: string): void {
-  if (item?.status === "in_progress") grow(item, channel, delta);
+function addDelta({ known, growing }: Items, { itemId, channel, delta }: EventOf<"item.delta">): void {
+  const item = known.get(itemId);
+  if (item?.status !== "in_progress") return;
+  if (growing.has(itemId)) {
+    grow(item, channel, delta);
+    return;
+  }
+  // Events are shared with every other reader.
+  const copy = structuredClone(item);
+  growing.add(itemId);
+  known.set(itemId, copy);
+  grow(copy, channel, delta);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { EventBody } from "../../src/domain/event.ts";
 import { textMessage } from "../../src/domain/item.ts";
+import type { Run } from "../../src/domain/run.ts";
 import {
   aRun,
   aSession,
@@ -76,6 +77,59 @@ function transcripts(open: Open): void {
         "assistant: last",
         "assistant: cut",
       ]);
+    });
+
+    test("read again are the same, whatever their reader did to the list, and whatever was added to the chain", async () => {
+      const store = await open();
+      const first = aRun();
+      const second = following(first);
+      await keep(store, first, "1?", "1!");
+      await keep(store, second, "2?", "2!");
+      for (const { id } of [first, second, first, second]) {
+        const items = await store.readTranscript(id);
+        expect(items).toHaveLength(id === first.id ? 2 : 4);
+        items.length = 0;
+      }
+      const branch = following(first);
+      await keep(store, branch, "or?", "or!");
+      expect(transcriptOf(await store.readTranscript(branch.id)).at(-1)).toBe("assistant: or!");
+      expect(await store.readTranscript(second.id)).toHaveLength(4);
+    });
+
+    test("of a run that goes on grow with it", async () => {
+      const store = await open();
+      const run = aRun();
+      const log = dialogue(run, "1?", "1!");
+      await store.append([writeOf(run, log.slice(0, 2))]);
+      expect(transcriptOf(await store.readTranscript(run.id))).toEqual(["user: 1?"]);
+      await store.append([writeOf(run, log.slice(2))]);
+      expect(transcriptOf(await store.readTranscript(run.id))).toEqual(["user: 1?", "assistant: 1!"]);
+    });
+
+    test("are gone with their run, and whole as long as it is there", async () => {
+      const store = await open();
+      const root = aRun();
+      const leaf = following(root);
+      await keep(store, root, "1?", "1!");
+      await keep(store, leaf, "2?", "2!");
+      for (const { id } of [root, leaf]) await store.readTranscript(id);
+      await store.disownRun(root.id, OWNER, 5_000);
+      await store.sweep(5_000, 10);
+      expect(await store.readTranscript(leaf.id)).toHaveLength(4);
+      await store.disownRun(leaf.id, OWNER, 5_000);
+      expect(await store.sweep(5_000, 10)).toBe(2);
+      expect(await store.readTranscript(leaf.id)).toEqual([]);
+    });
+
+    test.each([200, 5_000])("of a chain of %i are read whole", async (length) => {
+      const store = await open();
+      const runs = [aRun()];
+      while (runs.length < length) runs.push(following(runs.at(-1) as Run));
+      await store.append(runs.map((run, n) => writeOf(run, dialogue(run, `${n}?`, `${n}!`))));
+      const last = runs.at(-1) as Run;
+      const items = await store.readTranscript(last.id);
+      expect(items).toHaveLength(2 * length);
+      expect(transcriptOf(items.slice(-2))).toEqual([`user: ${length - 1}?`, `assistant: ${length - 1}!`]);
     });
 
     test("of an unknown run are empty", async () => {

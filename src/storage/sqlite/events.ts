@@ -1,5 +1,6 @@
 import type { AgentEvent, EventOf } from "../../domain/event.ts";
 import type { RunId } from "../../domain/id.ts";
+import type { Run } from "../../domain/run.ts";
 import type { EventRange } from "../store.ts";
 import type { Db } from "./db.ts";
 
@@ -19,6 +20,8 @@ interface EventRow {
   batch: number;
   kind: number;
   payload: string;
+  /** The run itself, beside its first facts. */
+  run: string | null;
 }
 
 /** Events that happened together, as they are stored. */
@@ -42,7 +45,7 @@ export function packEvents(events: readonly AgentEvent[]): PackedEvents {
   return {
     batch: events[0]?.seq ?? FIRST_BATCH,
     lastSeq: events.at(-1)?.seq ?? 0,
-    facts: JSON.stringify(facts),
+    facts: JSON.stringify(facts[0]?.type === "run.created" ? withoutRun(facts[0], facts) : facts),
     deltas: deltas.length === 0 ? undefined : JSON.stringify(pack(deltas)),
   };
 }
@@ -51,22 +54,22 @@ export function packEvents(events: readonly AgentEvent[]): PackedEvents {
 export class EventTable {
   readonly #insert;
   readonly #range;
-  readonly #facts;
+  readonly #laterFacts;
 
   constructor(db: Db) {
     this.#insert = db.prepare<[string, number, number, number, string]>(
       "INSERT INTO events (run_id, batch, kind, last_seq, payload) VALUES (?, ?, ?, ?, ?)",
     );
     this.#range = db.prepare<{ run: string; after: number }, EventRow>(
-      `SELECT ${FIRST_BATCH} AS batch, ${FACTS} AS kind, facts AS payload FROM runs WHERE id = :run
+      `SELECT ${FIRST_BATCH} AS batch, ${FACTS} AS kind, facts AS payload, data AS run FROM runs WHERE id = :run
        UNION ALL
-       SELECT batch, kind, payload FROM events WHERE run_id = :run AND last_seq > :after ORDER BY batch, kind`,
+       SELECT batch, kind, payload, NULL FROM events WHERE run_id = :run AND last_seq > :after ORDER BY batch, kind`,
     );
-    this.#facts = db.prepare<{ run: string }, { payload: string }>(
-      `SELECT ${FIRST_BATCH} AS batch, facts AS payload FROM runs WHERE id = :run
-       UNION ALL
-       SELECT batch, payload FROM events WHERE run_id = :run AND kind = ${FACTS} ORDER BY batch`,
-    );
+    this.#laterFacts = db
+      .prepare<[string], string>(
+        `SELECT payload FROM events WHERE run_id = ? AND kind = ${FACTS} ORDER BY batch`,
+      )
+      .pluck();
   }
 
   /** Stores events that happened together. */
@@ -82,17 +85,28 @@ export class EventTable {
     for (const row of this.#range.iterate({ run: runId, after: afterSeq })) {
       if (row.batch !== batch && events.length >= limit) break;
       batch = row.batch;
-      const parsed =
-        row.kind === FACTS ? (JSON.parse(row.payload) as AgentEvent[]) : unpack(runId, row.payload);
+      const parsed = row.kind === FACTS ? factsOf(row) : unpack(runId, row.payload);
       for (const event of parsed) if (event.seq > afterSeq) events.push(event);
     }
     return events.sort((a, b) => a.seq - b.seq);
   }
 
-  /** All events of a run except its deltas. */
-  facts(runId: string): AgentEvent[] {
-    return this.#facts.all({ run: runId }).flatMap((row) => JSON.parse(row.payload) as AgentEvent[]);
+  /** A run's facts after its first commit, as they are stored. */
+  laterFacts(runId: string): string[] {
+    return this.#laterFacts.all(runId);
   }
+}
+
+/** The run stands in the same row once more: what its request says is not stored twice. */
+function withoutRun(created: EventOf<"run.created">, facts: readonly AgentEvent[]): unknown[] {
+  return [{ ...created, run: undefined }, ...facts.slice(1)];
+}
+
+function factsOf({ payload, run }: EventRow): AgentEvent[] {
+  const facts = JSON.parse(payload) as AgentEvent[];
+  const created = facts[0];
+  if (run !== null && created?.type === "run.created") created.run = JSON.parse(run) as Run;
+  return facts;
 }
 
 /** What remains of a run's first commit when its facts are stored in the run's row. */

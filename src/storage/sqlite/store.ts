@@ -1,11 +1,10 @@
-import { fold } from "../../domain/fold.ts";
 import type { RunId } from "../../domain/id.ts";
-import type { Item } from "../../domain/item.ts";
 import type { RunQuery, RunWrite, Store } from "../store.ts";
 import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
 import { afterFirstFacts, EventTable, packEvents } from "./events.ts";
 import { RunTable } from "./runs.ts";
 import { SessionTable } from "./sessions.ts";
+import { TranscriptTable } from "./transcripts.ts";
 
 /**
  * The store on one SQLite file. The driver is synchronous: each method is done when it returns, and the promise only
@@ -27,7 +26,7 @@ class SqliteStore implements Store {
   readonly #runs: RunTable;
   readonly #events: EventTable;
   readonly #sessions: SessionTable;
-  readonly #ancestors;
+  readonly #transcripts: TranscriptTable;
   readonly #append;
   readonly #sweep;
 
@@ -37,13 +36,7 @@ class SqliteStore implements Store {
     this.#runs = new RunTable(db);
     this.#events = new EventTable(db);
     this.#sessions = new SessionTable(db);
-    this.#ancestors = db.prepare<[string], { id: string }>(
-      `WITH RECURSIVE chain (id, depth) AS (
-         VALUES (?, 0)
-         UNION ALL
-         SELECT runs.parent_run, depth + 1 FROM chain JOIN runs ON runs.id = chain.id WHERE runs.parent_run IS NOT NULL
-       ) SELECT id FROM chain ORDER BY depth DESC`,
-    );
+    this.#transcripts = new TranscriptTable(db, this.#events);
     this.#append = db.transaction((writes: readonly RunWrite[]) => {
       for (const write of writes) this.#write(write);
     });
@@ -63,7 +56,11 @@ class SqliteStore implements Store {
   }
 
   disownRun(id: RunId, owner: string, now: number) {
-    return this.#do(() => this.#runs.disown(id, owner, now));
+    return this.#do(() => {
+      const isGone = this.#runs.disown(id, owner, now);
+      if (isGone) this.#transcripts.forget(id);
+      return isGone;
+    });
   }
 
   readEvents(id: RunId, range: { afterSeq: number; limit: number }) {
@@ -71,11 +68,11 @@ class SqliteStore implements Store {
   }
 
   readTranscript(id: RunId) {
-    return this.#do(() => this.#ancestors.all(id).flatMap((run) => this.#items(run.id)));
+    return this.#do(() => this.#transcripts.read(id));
   }
 
   readOutput(id: RunId) {
-    return this.#do(() => fold(this.#events.facts(id)).items);
+    return this.#do(() => this.#transcripts.output(id));
   }
 
   findSession(id: string, owner: string) {
@@ -91,7 +88,11 @@ class SqliteStore implements Store {
   }
 
   sweep(now: number, limit: number) {
-    return this.#do(() => this.#sweep.immediate(now, limit));
+    return this.#do(() => {
+      const removed = this.#sweep.immediate(now, limit);
+      if (removed > 0) this.#transcripts.clear();
+      return removed;
+    });
   }
 
   close(): Promise<void> {
@@ -106,11 +107,6 @@ class SqliteStore implements Store {
     this.#events.write(write.run.id, write.created ? afterFirstFacts(packed) : packed);
     const { sessionId } = write.run;
     if (write.created && sessionId !== undefined) this.#sessions.advance(sessionId, write.run);
-  }
-
-  #items(runId: string): Item[] {
-    const { input, items } = fold(this.#events.facts(runId));
-    return [...input, ...items.filter((item) => item.place !== "internal")];
   }
 
   async #do<Result>(work: () => Result): Promise<Result> {
