@@ -23,13 +23,18 @@ export function responsesRoutes(app: FastifyInstance, { runs, streams, settings 
       const owner = principalOf(request).id;
       const { toolItems, disconnect } = readTerms(request.headers, settings);
       const body = request.body as ResponsesRequest;
+      const stream = body.stream ?? false;
       const input = await runInput(body, { runs, settings, owner, toolItems });
       // The request lives as long as its answer, which can take minutes; what was read of it need not.
       request.body = undefined;
       const run = await runs.admit(input);
       reply.header("x-hermes-run-id", run.run.id);
       const encoder = new ResponsesEncoder({ run: run.run, toolItems });
-      await sendRun(reply, { run, encoder, stream: input.deltas, disconnect, streams });
+      if (input.background === true && !stream) {
+        void run.begin();
+        return encoder.response();
+      }
+      await sendRun(reply, { run, encoder, stream, disconnect, streams });
       return reply;
     },
   });

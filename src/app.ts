@@ -28,7 +28,7 @@ import type { Provider } from "./providers/provider.ts";
 import { createModels, type Models } from "./providers/resolve.ts";
 import type { UpstreamSettings } from "./providers/upstream.ts";
 import { EventLog } from "./runs/event-log.ts";
-import { endUnfinishedRuns } from "./runs/recover.ts";
+import { createPrompts } from "./runs/prompts.ts";
 import { Runs } from "./runs/service.ts";
 import { createLocalSandbox } from "./sandbox/local.ts";
 import { createSessions } from "./sessions/service.ts";
@@ -56,8 +56,8 @@ export interface Overrides {
 export interface App {
   http: FastifyInstance;
   models: Models;
-  /** Runs that a former process had left unfinished, and that were ended. */
-  recovered: number;
+  /** Runs that a former process had left unfinished: how many were ended, and how many go on. */
+  recovered: { ended: number; resumed: number };
   /** Takes no more work, lets runs finish for the configured time, ends the rest, and closes everything. */
   close(): Promise<void>;
 }
@@ -81,14 +81,14 @@ export async function createApp(config: Config, key: string, overrides: Override
   });
   const onFault = (error: unknown, run?: RunId) => http.log.error({ err: error, run }, "internal error");
   const store = overrides.store ?? openStore(config);
-  const recovered = await endUnfinishedRuns(store, clock);
   const tools = overrides.tools ?? (await openTools(config));
   const models = openModels(config, overrides.provider);
   const files = { soul: home.soulFile, workspaceInstructions: join(config.workspace, "AGENTS.md") };
   const prompt = createPromptBuilder(coreSections({ ...files, workspace: config.workspace }), clock.now);
   const log = new EventLog({ store, clock, onFault });
   const sessions = createSessions({ store, prompt, clock });
-  const shared = { store, log, sessions, models, prompt, tools, clock, nextId, onFault };
+  const prompts = createPrompts(prompt, store);
+  const shared = { store, log, sessions, models, prompts, tools, clock, nextId, onFault };
   const runs = new Runs({ ...shared, ...runSettings(settings) });
   const streams = new Streams({
     keepaliveMs: server.keepalive_seconds * 1000,
@@ -121,6 +121,7 @@ export async function createApp(config: Config, key: string, overrides: Override
     await models.close();
     await store.close();
   };
+  const recovered = await runs.recover();
   return { http, models, recovered, close };
 }
 
@@ -215,6 +216,7 @@ function runSettings({ agent, llm, server }: Settings) {
       maxOutputTokens: agent.max_output_tokens,
     },
     maxConcurrent: server.max_concurrent_runs,
+    maxQueued: server.max_queued_runs,
     upstreamStream: llm.upstream_stream,
     historyOutputChars: server.history_tool_output_max_chars,
     ephemeralPrompt: agent.ephemeral_system_prompt,

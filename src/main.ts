@@ -105,6 +105,7 @@ async function announce(app: App, { config, key, url }: Started): Promise<void> 
   if (config.settings.server.cors_origins.includes("*")) {
     log.warn("CORS is open to every web page (API_SERVER_CORS_ORIGINS=*); list exact origins instead");
   }
-  if (app.recovered > 0)
-    log.warn(`${app.recovered} runs that a former process left unfinished were ended as failed`);
+  const { ended, resumed } = app.recovered;
+  if (ended > 0) log.warn(`${ended} runs that a former process left unfinished were ended as failed`);
+  if (resumed > 0) log.info(`${resumed} background runs go on where a former process left them`);
 }

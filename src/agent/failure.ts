@@ -1,6 +1,9 @@
 import type { Failure } from "../domain/error.ts";
 import { ApiError, internalError } from "../domain/error.ts";
+import type { EventBody } from "../domain/event.ts";
+import type { Usage } from "../domain/usage.ts";
 import { ProviderError, type ProviderErrorKind } from "../providers/provider.ts";
+import { RunStop } from "./stop.ts";
 
 interface Mapping {
   status: number;
@@ -92,6 +95,18 @@ export function failureOf(error: unknown): Failure {
     // A wrong key does not mend itself; SDKs would send the request twice more all the same.
     ...(!error.retryable && mapping.status >= 429 && { shouldRetry: false }),
   };
+}
+
+/** The end of a run that something was thrown in, or that was told to stop. */
+export function endingOf(
+  error: unknown,
+  totals: { usage: Usage; steps: number },
+): Extract<EventBody, { type: "run.failed" | "run.cancelled" }> {
+  if (!(error instanceof RunStop)) return { type: "run.failed", error: failureOf(error), ...totals };
+  const { failure, message } = error;
+  return failure === undefined
+    ? { type: "run.cancelled", reason: message, ...totals }
+    : { type: "run.failed", error: failure, ...totals };
 }
 
 /** What looks like a key, whole or with stars in it: upstreams repeat parts of a refused one in their messages. */

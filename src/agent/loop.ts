@@ -13,8 +13,9 @@ import { addUsage, NO_USAGE, type Usage } from "../domain/usage.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { modelRequest, repairTranscript, type StepTools, stepTools } from "./context.ts";
-import { failureOf } from "./failure.ts";
+import { endingOf } from "./failure.ts";
 import { type Limits, LoopDetector, loopNotice, SUMMARY_REQUEST } from "./limits.ts";
+import type { Resumption } from "./resumption.ts";
 import { modelStep, type StepResult } from "./step.ts";
 import { RunStop } from "./stop.ts";
 import { runToolCalls } from "./tool-calls.ts";
@@ -38,6 +39,12 @@ export interface AgentRun {
   stream: boolean;
   /** Aborted with a `RunStop` when the run must end. */
   signal: AbortSignal;
+  /** Where a former process left the run. */
+  resumption?: Resumption | undefined;
+  /** Resolves when everything emitted so far is stored; undefined where nobody goes on after a crash. */
+  settled?: (() => Promise<void>) | undefined;
+  /** Asked between steps: whether this process shall go no further with the run. */
+  isPausing?: (() => boolean) | undefined;
   /** Takes what happens, in order; must not throw. */
   emit(event: EventBody): void;
   /** Gets the cause of an unexpected failure, which no client is told. */
@@ -46,11 +53,14 @@ export interface AgentRun {
 
 /**
  * Does a run: asks the model, runs the tools it calls, and repeats until it answers with text, within the limits.
- * Never throws; the last thing it emits is exactly one terminal event, after an `item.done` for every item begun.
+ * Never throws; the last thing it emits is exactly one terminal event, after an `item.done` for every item begun, or
+ * nothing of that when the run is suspended.
  */
 export function runAgent(run: AgentRun): Promise<void> {
   return new Agent(run).run();
 }
+
+type Begun = Resumption["begun"];
 
 class Agent {
   readonly #transcript: Transcript;
@@ -67,15 +77,16 @@ class Agent {
   constructor(run: AgentRun) {
     this.#run = run;
     this.#items = repairTranscript(run.items);
-    this.#transcript = new Transcript(run.run.id, run.firstNumber, run.emit);
+    const first = run.resumption?.nextNumber ?? run.firstNumber;
+    this.#transcript = new Transcript(run.run.id, first, run.emit);
   }
 
   /** The one frame of a run that waits for its model: nothing below it is an async function. */
   async run(): Promise<void> {
-    const { input, tools, emit, signal } = this.#run;
-    emit({ type: "run.started" });
+    const { input, tools, emit, resumption } = this.#run;
+    if (resumption?.isStarted !== true) emit({ type: "run.started" });
     try {
-      let reason: CompletionReason | undefined;
+      let reason = resumption && (await this.#resume(resumption));
       while (reason === undefined) {
         const step = this.#heard(await this.#ask(stepTools(input, tools.specs, this.#steps + 1)));
         const calls = step.items.filter((item) => item.type === "function_call");
@@ -84,14 +95,32 @@ class Agent {
       }
       emit({ type: "run.completed", reason, ...this.#totals() });
     } catch (error) {
-      this.#transcript.closeOpen();
-      emit(this.#ending(signal.aborted ? signal.reason : error));
+      this.#end(error);
     }
   }
 
+  /** Takes up what a former process did: finished steps are not asked again, finished calls not made again. */
+  #resume(left: Resumption): Promise<CompletionReason | undefined> | CompletionReason | undefined {
+    const { emit, limits } = this.#run;
+    this.#steps = left.steps;
+    this.#usage = left.usage;
+    this.#items.push(...left.items);
+    this.#effects = left.called.some(({ name }) => this.#run.tools.effect(name) !== "read");
+    this.#transcript.adopt(left.open);
+    emit({ type: "step.restarted", step: Math.max(1, left.steps + (left.isCut ? 1 : 0)) });
+    for (const item of left.discarded)
+      this.#transcript.done({ ...item, status: "incomplete", place: "internal" });
+    // Also before a step that was cut: the results of the calls before it are part of what it is asked with.
+    if (left.calls.length > 0 && (left.isCut || left.steps <= limits.maxSteps))
+      return this.#act(left.calls, left.begun);
+    if (left.isCut || left.steps === 0) return undefined;
+    return left.steps > limits.maxSteps ? "max_steps" : left.finish;
+  }
+
   /** Runs the server's calls; a reason when the run ends with them. */
-  async #act(calls: readonly FunctionCallItem[]): Promise<CompletionReason | undefined> {
-    await this.#call(calls.filter((call) => call.executor === "server"));
+  async #act(calls: readonly FunctionCallItem[], begun?: Begun): Promise<CompletionReason | undefined> {
+    const own = calls.filter((call) => call.executor === "server");
+    await this.#call(own, begun);
     if (calls.some((call) => call.executor === "client")) return "tool_calls";
     if (this.#isTooLong()) return "length";
     return this.#steps >= this.#run.limits.maxSteps ? this.#summarize() : undefined;
@@ -106,32 +135,35 @@ class Agent {
     return maxOutputTokens > 0 && this.#usage.outputTokens >= maxOutputTokens;
   }
 
-  /** How the run ends when something was thrown or the run was told to stop. */
-  #ending(error: unknown): EventBody {
-    if (error instanceof RunStop && error.failure === undefined) {
-      return { type: "run.cancelled", reason: error.message, ...this.#totals() };
+  /** Something was thrown, or the run was told to stop. */
+  #end(error: unknown): void {
+    const { signal, emit, run, onFault } = this.#run;
+    const cause: unknown = signal.aborted ? signal.reason : error;
+    if (cause instanceof RunStop && cause.suspends) return;
+    this.#transcript.closeOpen();
+    const ending = endingOf(cause, this.#totals());
+    if (ending.type === "run.failed") {
+      if (ending.error.code === "internal_error") onFault(cause, run.id);
+      // A repeated request would do again what the tools did.
+      if (this.#effects) ending.error = { ...ending.error, shouldRetry: false };
     }
-    const failure =
-      error instanceof RunStop && error.failure !== undefined ? error.failure : failureOf(error);
-    if (failure.code === "internal_error") this.#run.onFault(error, this.#run.run.id);
-    // A repeated request would do again what the tools did.
-    const settled = this.#effects ? { ...failure, shouldRetry: false } : failure;
-    return { type: "run.failed", error: settled, ...this.#totals() };
+    emit(ending);
   }
 
   #ask(tools: StepTools): Promise<StepResult> {
+    if (this.#run.isPausing?.() === true) throw RunStop.suspend();
     const { run, input, core, provider, signal, emit, stream } = this.#run;
     emit({ type: "step.started", step: ++this.#steps });
     this.#offered = tools.tools;
     const basis = { input, core, model: run.model.served, stream };
     const transcript = this.#transcript;
-    const context = { provider, transcript, signal, emit, isClientTool: this.#isClientTool };
+    const step = this.#steps;
+    const context = { provider, transcript, signal, emit, step, isClientTool: this.#isClientTool };
     return modelStep(modelRequest(basis, this.#items, tools), context);
   }
 
   #heard(step: StepResult): StepResult {
     this.#usage = addUsage(this.#usage, step.usage);
-    this.#run.emit({ type: "step.done", step: this.#steps, usage: step.usage });
     for (const item of step.items) if (item.place === "output") this.#items.push(item);
     return step;
   }
@@ -140,13 +172,15 @@ class Agent {
   readonly #isClientTool = (name: string): boolean =>
     this.#run.input.tools.some((tool) => tool.name === name && this.#offered.includes(tool));
 
-  async #call(calls: readonly FunctionCallItem[]): Promise<void> {
+  async #call(calls: readonly FunctionCallItem[], begun?: Begun): Promise<void> {
     if (calls.length === 0) return;
-    const { tools, signal } = this.#run;
+    const { tools, signal, settled } = this.#run;
     const results = await runToolCalls(calls, {
       tools,
       transcript: this.#transcript,
       signal,
+      settled,
+      ...(begun !== undefined && { begun }),
       onEffect: () => {
         this.#effects = true;
       },

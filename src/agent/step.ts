@@ -12,6 +12,8 @@ export interface StepContext {
   signal: AbortSignal;
   isClientTool(name: string): boolean;
   emit(event: EventBody): void;
+  /** Its number within the run. */
+  step: number;
 }
 
 /** What came of a model step. */
@@ -61,8 +63,12 @@ function discarded(item: FunctionCallItem): FunctionCallItem {
   return { ...item, status: "incomplete", place: "internal" };
 }
 
-function tell(result: StepResult, { transcript }: StepContext): StepResult {
+/** The whole answer and the step's end in one go, so that they are stored together: a process can die in between. */
+function tell(result: StepResult, { transcript, emit, step }: StepContext): StepResult {
   for (const item of result.items) transcript.done(item);
+  const { usage, finish } = result;
+  const isCut = finish === "length" || finish === "content_filter";
+  emit({ type: "step.done", step, usage, ...(isCut && { finish }) });
   return result;
 }
 

@@ -7,6 +7,10 @@ export interface CallContext {
   tools: ToolRegistry;
   transcript: Transcript;
   signal: AbortSignal;
+  /** Resolves when everything told so far is stored; undefined where nobody goes on after a crash. */
+  settled: (() => Promise<void>) | undefined;
+  /** Results of calls that a former process began, by call id. */
+  begun?: ReadonlyMap<string, FunctionCallOutputItem>;
   /** Told before a call starts that may change something. */
   onEffect(): void;
 }
@@ -19,18 +23,40 @@ export async function runToolCalls(
   calls: readonly FunctionCallItem[],
   context: CallContext,
 ): Promise<FunctionCallOutputItem[]> {
-  const { tools, transcript } = context;
-  const started = calls.map((call) => {
-    const result = transcript.resultOf(call, tools.display(call));
-    if (tools.effect(call.name) !== "read") context.onEffect();
-    transcript.begin(result);
-    return { call, result };
-  });
-  const running = started.map(({ call, result }) => runCall(call, result, context));
+  const started = calls.map((call) => ({ call, result: startOf(call, context) }));
+  const running = started.map(({ call, result }) =>
+    result.status === "completed" ? result : runCall(call, result, context),
+  );
   const results = await untilStopped(Promise.all(running), context.signal);
   context.signal.throwIfAborted();
   return results;
 }
+
+/** The result of a call as it is at its start; done where a former process left the call so that it is not repeated. */
+function startOf(call: FunctionCallItem, context: CallContext): FunctionCallOutputItem {
+  const { tools, transcript, begun } = context;
+  const isRead = tools.effect(call.name) === "read";
+  if (!isRead) context.onEffect();
+  const left = begun?.get(call.call_id);
+  if (left === undefined) {
+    const result = transcript.resultOf(call, tools.display(call));
+    transcript.begin(result);
+    return result;
+  }
+  if (left.status === "completed" || tools.effect(call.name) !== "write") return left;
+  const unknown: FunctionCallOutputItem = {
+    ...left,
+    status: "completed",
+    output: UNKNOWN_OUTCOME,
+    is_error: true,
+  };
+  transcript.done(unknown);
+  return unknown;
+}
+
+/** What a model reads of a call that may have been made, whole or in part. */
+const UNKNOWN_OUTCOME =
+  "[The server was restarted while this call was going on; its outcome is unknown. Look at what it did before you repeat it.]";
 
 /** How long tools may take to end when the run is stopped, ms: longer than ending a process group takes. */
 const STOP_GRACE_MS = 2_000;
@@ -53,8 +79,10 @@ function untilStopped<Result>(work: Promise<Result>, signal: AbortSignal): Promi
 async function runCall(
   call: FunctionCallItem,
   result: FunctionCallOutputItem,
-  { tools, transcript, signal }: CallContext,
+  { tools, transcript, signal, settled }: CallContext,
 ): Promise<FunctionCallOutputItem> {
+  // A call that must not be made twice, or only under its own id, must be known to have begun.
+  if (settled !== undefined && tools.effect(call.name) !== "read") await settled();
   if (signal.aborted) return result;
   const { output, isError } = await tools.call({
     name: call.name,

@@ -51,6 +51,11 @@ export class Transcript {
     this.#emit({ type: "item.added", item: snapshot(item) });
   }
 
+  /** Items that a former process began. */
+  adopt(items: readonly Item[]): void {
+    this.#open = this.#open.concat(items);
+  }
+
   /** More of an open item. */
   delta(item: Item, event: Extract<ModelEvent, { type: "delta" }>): void {
     // Kept in case the item is cut.

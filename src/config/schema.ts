@@ -95,6 +95,8 @@ export const ServerSection = z.strictObject({
   allowed_hosts: Hosts.default([]),
   model_name: z.string().min(1).max(128).exactOptional(),
   max_concurrent_runs: Cap.default(64),
+  /** Background runs that may wait for others to end. */
+  max_queued_runs: Whole.default(1_000),
   model_routes: z.record(z.string().min(1), ModelRoute).default({}),
   direct_model_requests: Flag.default(false),
   tool_progress_events: Flag.default(true),

@@ -105,6 +105,12 @@ export function serverRestarted(): Failure {
   return { status: 503, type: SERVER, code: "server_restarted", message };
 }
 
+/** What a run ends with that was begun again too often. */
+export function runInterrupted(attempts: number): Failure {
+  const message = `The server was restarted before the run was over, ${attempts} times; it is not tried again.`;
+  return { status: 503, type: SERVER, code: "server_restarted", message, shouldRetry: false };
+}
+
 /** What a run ends with when its result could not be stored. */
 export function storageFailed(full: boolean): Failure {
   const message = full

@@ -36,7 +36,13 @@ export const EventBody = z.discriminatedUnion("type", [
   z.object({ type: z.literal("item.delta"), itemId: z.string(), channel: Channel, delta: z.string() }),
   /** The item's final form; the truth of which the deltas were a preview. */
   z.object({ type: z.literal("item.done"), item: Item }),
-  z.object({ type: z.literal("step.done"), step: z.int(), usage: Usage }),
+  /** The model has answered, and every item of the answer is done. `finish`: when the answer was no whole one. */
+  z.object({
+    type: z.literal("step.done"),
+    step: z.int(),
+    usage: Usage,
+    finish: z.enum(["length", "content_filter"]).exactOptional(),
+  }),
   z.object({ type: z.literal("approval.requested"), approval: Approval }),
   z.object({ type: z.literal("approval.resolved"), approvalId: z.string(), choice: z.string() }),
   z.object({ type: z.literal("input.requested"), inputId: z.string(), question: z.string() }),
@@ -44,6 +50,8 @@ export const EventBody = z.discriminatedUnion("type", [
   z.object({ type: z.literal("run.steered"), text: z.string() }),
   /** News for a person (a retry, a fallback); never part of the answer. */
   z.object({ type: z.literal("run.status"), kind: z.string(), text: z.string() }),
+  /** Told to whoever watches, and not stored: this process stops, and the next one goes on with the run. */
+  z.object({ type: z.literal("run.suspended") }),
   z.object({ type: z.literal("run.completed"), reason: CompletionReason, usage: Usage, steps: z.int() }),
   z.object({ type: z.literal("run.failed"), error: Failure, usage: Usage, steps: z.int() }),
   z.object({ type: z.literal("run.cancelled"), reason: z.string(), usage: Usage, steps: z.int() }),
@@ -65,6 +73,11 @@ export type EventOf<Type extends EventBody["type"]> = Envelope & Extract<EventBo
 
 /** The three events of which each run has exactly one, as its last. */
 export type TerminalEvent = EventOf<"run.completed" | "run.failed" | "run.cancelled">;
+
+/** Whether nothing comes after the event, at least not in this process. */
+export function isLast(event: AgentEvent): boolean {
+  return event.type === "run.suspended" || isTerminal(event);
+}
 
 /** Whether the event ends its run. */
 export function isTerminal(event: AgentEvent): event is TerminalEvent {

@@ -77,6 +77,8 @@ export const Run = z.object({
   sessionId: z.string().exactOptional(),
   /** Where its history ends: the items of that run and of its ancestors. */
   parent: z.object({ runId: z.string() }).exactOptional(),
+  /** The hash of the core prompt that it and what goes on from it are done with. */
+  prompt: z.string().exactOptional(),
   /** It goes on whatever its client does, and after a restart. */
   background: z.boolean().exactOptional(),
   /** What of its request its surface says again, in that surface's own form. */
@@ -109,6 +111,8 @@ export const RunInput = z.object({
   previous: z
     .custom<`run_${string}`>((id) => typeof id === "string" && id.startsWith("run_"))
     .exactOptional(),
+  /** True: it goes on whatever its client does, and after a restart. */
+  background: z.boolean().exactOptional(),
   /** False: nothing of the run is kept once it has ended. */
   store: z.boolean().exactOptional(),
   /** What its surface will say again of the request. */

@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { RunStop } from "../agent/stop.ts";
-import { type AgentEvent, isTerminal } from "../domain/event.ts";
+import { type AgentEvent, isLast } from "../domain/event.ts";
 import type { Reader } from "../runs/follow.ts";
 import type { LiveRun, WatchedRun } from "../runs/service.ts";
 import type { Encoder } from "../wire/encoder.ts";
@@ -42,7 +42,8 @@ export function sendRun(reply: FastifyReply, options: SendOptions): Promise<void
   if (!options.stream) return sendWhenDone(reply, options);
   const reader = openStream(reply, options);
   // A stream that can no longer be read on must not look as if it had ended well.
-  options.run.follow(reader).catch(() => response.destroy());
+  const cut = () => response.destroy();
+  options.run.follow(reader).then(() => reader.isDone || cut(), cut);
   void begin(options);
   return undefined;
 }
@@ -115,7 +116,7 @@ export function elapsedMs(reply: FastifyReply): string {
 
 /** A run's client is gone before the end. */
 export function leaveRun(run: LiveRun | WatchedRun, { cancels, graceMs }: Disconnect): void {
-  if (!cancels || !("stop" in run)) return;
+  if (!cancels || run.run.background === true || !("stop" in run)) return;
   const stop = () => run.stop(RunStop.cancel("client_disconnected"));
   if (graceMs > 0) setTimeout(stop, graceMs).unref();
   else stop();
@@ -146,6 +147,8 @@ abstract class ClientReader implements Reader {
 /** Reads the run as an event stream. */
 class StreamReader extends ClientReader {
   readonly #stream: EventStream;
+  /** Whether it got the last event. */
+  isDone = false;
 
   constructor(options: SendOptions, stream: EventStream) {
     super(options);
@@ -154,7 +157,9 @@ class StreamReader extends ClientReader {
 
   push(event: AgentEvent): void {
     this.#stream.write(this.options.encoder.push(event));
-    if (isTerminal(event)) this.#stream.end();
+    if (!isLast(event)) return;
+    this.isDone = true;
+    this.#stream.end();
   }
 
   behind(): boolean {

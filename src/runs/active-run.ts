@@ -1,12 +1,13 @@
-import { failureOf } from "../agent/failure.ts";
+import { endingOf } from "../agent/failure.ts";
 import type { Limits } from "../agent/limits.ts";
 import { runAgent } from "../agent/loop.ts";
-import type { PromptBuilder } from "../agent/prompt.ts";
+import type { Resumption } from "../agent/resumption.ts";
 import { RunStop } from "../agent/stop.ts";
 import { runTimeout } from "../domain/error.ts";
 import { itemId, type RunId } from "../domain/id.ts";
 import { type Item, type ItemBody, prefixOf } from "../domain/item.ts";
 import type { Run, RunInput } from "../domain/run.ts";
+import type { PromptSnapshot } from "../domain/session.ts";
 import { NO_USAGE } from "../domain/usage.ts";
 import type { Clock } from "../lib/clock.ts";
 import { headAndTail } from "../lib/text.ts";
@@ -17,9 +18,11 @@ import { NO_TOOLS, type ToolRegistry } from "../tools/registry.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Reader } from "./follow.ts";
 import { checkClientCalls, isCut } from "./history.ts";
+import type { Prompts } from "./prompts.ts";
 import { STATELESS_RETENTION_MS } from "./retention.ts";
 import type { RunLog } from "./run-log.ts";
 import { isReadable, newItems } from "./session-items.ts";
+import type { Slot } from "./slots.ts";
 
 /** What runs are made of. */
 export interface RunDeps {
@@ -27,7 +30,7 @@ export interface RunDeps {
   log: EventLog;
   sessions: Sessions;
   models: Models;
-  prompt: PromptBuilder;
+  prompts: Prompts;
   tools: ToolRegistry;
   limits: Limits;
   /** Whether to ask upstream for a stream: when somebody reads deltas, always, or never. */
@@ -59,6 +62,11 @@ export interface RunParts {
   log: RunLog;
   /** Undefined for a run of a session, whose history is known at its turn. */
   history: History | undefined;
+  /** The core prompt that its chain began with; undefined for a run that nothing goes on from. */
+  prompt?: PromptSnapshot | undefined;
+  /** Where a former process left it. */
+  resumption?: Resumption | undefined;
+  slot: Slot;
   /** Told when the run has ended and its session is free. */
   onEnd(run: ActiveRun): void;
 }
@@ -79,20 +87,18 @@ export class ActiveRun {
   readonly run: Run;
   readonly #deps: RunDeps;
   readonly #input: RunInput;
-  readonly #target: Target;
+  readonly #parts: RunParts;
   readonly #log: RunLog;
-  readonly #history: History | undefined;
-  readonly #onEnd: (run: ActiveRun) => void;
   readonly #abort = new AbortController();
+  #isPausing = false;
+  #isRunning = false;
 
   constructor(deps: RunDeps, input: RunInput, parts: RunParts) {
     this.#deps = deps;
     this.#input = input;
+    this.#parts = parts;
     this.run = parts.run;
-    this.#target = parts.target;
     this.#log = parts.log;
-    this.#history = parts.history;
-    this.#onEnd = parts.onEnd;
     this.#log.onBroken((failure) => this.stop(RunStop.fail(failure)));
   }
 
@@ -111,24 +117,52 @@ export class ActiveRun {
     this.#abort.abort(stop);
   }
 
+  /**
+   * Stores what a later process needs to go on with the run: from here on it has an end, whatever happens to this
+   * process.
+   * @throws ApiError when it cannot be stored; the run is over then, and nothing of it is left.
+   */
+  async accept(attempts: number): Promise<void> {
+    const added = this.#parts.history?.added ?? this.#input.items;
+    try {
+      await this.#log.plan({ input: { ...this.#input, items: [...added] }, attempts });
+    } catch (error) {
+      this.#log.discard();
+      throw error;
+    }
+  }
+
+  /** Leaves the run to the next process: at the end of its step when it goes on, else at once. */
+  pause(): void {
+    this.#isPausing = true;
+    if (!this.#isRunning) this.stop(RunStop.suspend());
+  }
+
   /** Does the run, after waiting for its session; resolves when its terminal event is published. Never rejects. */
   async begin(): Promise<void> {
     const { limits } = this.#deps;
-    const timer = setTimeout(() => this.stop(RunStop.fail(runTimeout(limits.maxRunMs))), limits.maxRunMs);
+    const { slot, resumption, onEnd } = this.#parts;
+    let timer: NodeJS.Timeout | undefined;
     let lease: SessionLease | undefined;
     try {
+      if (this.run.background === true) await slot.turn(this.#abort.signal);
+      timer = setTimeout(() => this.stop(RunStop.fail(runTimeout(limits.maxRunMs))), limits.maxRunMs);
       lease = await this.#takeSession();
       const transcript = await this.#transcript(lease);
       this.#abort.signal.throwIfAborted();
-      this.#log.emit({ type: "run.created", run: this.run, input: transcript.input });
+      this.#isRunning = true;
+      if (resumption === undefined)
+        this.#log.emit({ type: "run.created", run: this.run, input: transcript.input });
       await this.#runAgent(transcript);
     } catch (error) {
       this.#endBeforeStart(error);
     }
     clearTimeout(timer);
+    if (!this.#log.isOver) await this.#log.suspend();
     await this.#log.ended;
     lease?.release();
-    this.#onEnd(this);
+    slot.release();
+    onEnd(this);
   }
 
   async #takeSession(): Promise<SessionLease | undefined> {
@@ -138,10 +172,12 @@ export class ActiveRun {
   }
 
   async #transcript(lease: SessionLease | undefined): Promise<Transcript> {
-    const plain = this.#target.mode === "plain";
-    if (lease === undefined) {
-      const core = plain ? "" : (await this.#deps.prompt.current()).text;
-      const { stored, added, keepsInput } = this.#history ?? NO_HISTORY;
+    const { target, history, resumption } = this.#parts;
+    const plain = target.mode === "plain";
+    if (lease === undefined || resumption !== undefined) {
+      const prompt = lease?.session.prompt ?? this.#parts.prompt;
+      const core = plain ? "" : (prompt ?? (await this.#deps.prompts.current())).text;
+      const { stored, added, keepsInput } = history ?? NO_HISTORY;
       return this.#joined(stored, added, { keepsInput, core });
     }
     const { headRun, prompt } = lease.session;
@@ -182,7 +218,8 @@ export class ActiveRun {
 
   #runAgent({ input, items, core }: Transcript): Promise<void> {
     const { tools, limits, upstreamStream, ephemeralPrompt, onFault } = this.#deps;
-    const plain = this.#target.mode === "plain" || this.#input.toolChoice.mode === "none";
+    const { target, resumption } = this.#parts;
+    const plain = target.mode === "plain" || this.#input.toolChoice.mode === "none";
     const instructions = [this.#input.instructions, ephemeralPrompt].filter((text) => text !== undefined);
     return runAgent({
       run: this.run,
@@ -190,12 +227,17 @@ export class ActiveRun {
       items,
       firstNumber: input.length,
       core,
-      provider: this.#target.provider,
+      provider: target.provider,
       tools: plain ? NO_TOOLS : tools,
       limits,
       stream: upstreamStream === "auto" ? this.#input.deltas : upstreamStream === "always",
       signal: this.#abort.signal,
       emit: this.#log.emit,
+      ...(resumption !== undefined && { resumption }),
+      ...(this.run.background === true && {
+        settled: () => this.#log.settled(),
+        isPausing: () => this.#isPausing,
+      }),
       onFault,
     });
   }
@@ -205,16 +247,23 @@ export class ActiveRun {
    * of the session then, whose transcript must not end with it.
    */
   #endBeforeStart(error: unknown): void {
-    const none = { usage: NO_USAGE, steps: 0 };
+    if (error instanceof RunStop && error.suspends) return;
+    const { resumption } = this.#parts;
+    if (resumption === undefined) this.#createAlone();
+    for (const item of resumption?.open ?? [])
+      this.#log.emit({ type: "item.done", item: { ...item, status: "incomplete" } });
+    const { usage, steps } = resumption ?? { usage: NO_USAGE, steps: 0 };
+    const ending = endingOf(error, { usage, steps });
+    if (ending.type === "run.failed" && ending.error.code === "internal_error")
+      this.#deps.onFault(error, this.run.id);
+    this.#log.emit(ending);
+  }
+
+  #createAlone(): void {
+    const { history } = this.#parts;
     if (this.run.sessionId !== undefined) this.#log.leaveSession(this.run.createdAt + STATELESS_RETENTION_MS);
-    this.#log.emit({ type: "run.created", run: this.run, input: [] });
-    if (error instanceof RunStop && error.failure === undefined) {
-      this.#log.emit({ type: "run.cancelled", reason: error.message, ...none });
-      return;
-    }
-    const failure =
-      error instanceof RunStop && error.failure !== undefined ? error.failure : failureOf(error);
-    if (failure.code === "internal_error") this.#deps.onFault(error, this.run.id);
-    this.#log.emit({ type: "run.failed", error: failure, ...none });
+    const added = history?.keepsInput ? history.added : [];
+    const input = added.map((item, n) => this.#inputItem(item, n));
+    this.#log.emit({ type: "run.created", run: this.run, input });
   }
 }

@@ -1,4 +1,4 @@
-import { type AgentEvent, isTerminal } from "../domain/event.ts";
+import { type AgentEvent, isLast } from "../domain/event.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Store } from "../storage/store.ts";
 import type { RunLog } from "./run-log.ts";
@@ -113,7 +113,7 @@ class Follower {
   readonly #hear = (event: AgentEvent): void => {
     // What the store had already when it was read can be published after that.
     if (event.seq > this.#cursor) this.#push(event);
-    else this.#ended = isTerminal(event);
+    else this.#ended = isLast(event);
     if (this.#ended || this.#reader.behind()) this.#stop();
   };
 
@@ -125,7 +125,7 @@ class Follower {
 
   #push(event: AgentEvent): void {
     this.#cursor = event.seq;
-    this.#ended = isTerminal(event);
+    this.#ended = isLast(event);
     this.#reader.push(event);
   }
 }

@@ -6,7 +6,7 @@ import type { Run, RunInput } from "../domain/run.ts";
 import { newRunId } from "../lib/id.ts";
 import { ProviderError } from "../providers/provider.ts";
 import type { Target } from "../providers/resolve.ts";
-import { ActiveRun, type History, type RunDeps } from "./active-run.ts";
+import { ActiveRun, type History, type RunDeps, type RunParts } from "./active-run.ts";
 import { checkClientCalls, isCut, restoreClientRuns } from "./history.ts";
 import { expiryOf } from "./retention.ts";
 
@@ -18,12 +18,14 @@ import { expiryOf } from "./retention.ts";
 export async function prepareRun(
   deps: RunDeps,
   input: RunInput,
-  onEnd: (run: ActiveRun) => void,
+  terms: Pick<RunParts, "onEnd" | "slot">,
 ): Promise<ActiveRun> {
   const target = await resolveTarget(deps, input);
-  const { sessionId, owner, surface, previous, echo } = input;
+  const { sessionId, owner, surface, previous, echo, background } = input;
   if (sessionId !== undefined) await deps.sessions.check(sessionId, owner);
+  const from = previous === undefined ? undefined : await checkPrevious(deps, previous, owner);
   const history = sessionId === undefined ? await readHistory(deps, input) : undefined;
+  const prompt = isContinued(input, target) ? await deps.prompts.keep(from?.prompt) : undefined;
   const asked = input.ask.model ?? deps.models.name;
   const run: Run = {
     id: newRunId(deps.nextId),
@@ -33,17 +35,28 @@ export async function prepareRun(
     model: { asked, provider: target.provider.name, served: target.model },
     ...(sessionId !== undefined && { sessionId }),
     ...(previous !== undefined && { parent: { runId: previous } }),
+    ...(prompt !== undefined && { prompt: prompt.hash }),
+    ...(background === true && { background }),
     ...(echo !== undefined && { echo }),
   };
   const log = deps.log.open(run, {
-    durable: false,
+    durable: background === true,
     stored: input.store ?? true,
     expiresAt: expiryOf(input, run.createdAt),
   });
-  return new ActiveRun(deps, input, { run, target, log, history, onEnd });
+  return new ActiveRun(deps, input, { run, target, log, history, prompt, ...terms });
 }
 
-async function resolveTarget(deps: RunDeps, input: RunInput): Promise<Target> {
+/** Whether later runs may go on from this one, and want its core prompt. */
+function isContinued({ surface, sessionId, store }: RunInput, { mode }: Target): boolean {
+  return surface !== "chat" && sessionId === undefined && store !== false && mode !== "plain";
+}
+
+/**
+ * The model that a request asks for.
+ * @throws ApiError 400 for a model or provider that cannot be, or as the upstream failed that was asked for its models.
+ */
+export async function resolveTarget(deps: RunDeps, input: RunInput): Promise<Target> {
   try {
     const target = await deps.models.resolve(input.ask);
     return input.mode === "plain" ? { ...target, mode: "plain" } : target;
@@ -56,7 +69,6 @@ async function resolveTarget(deps: RunDeps, input: RunInput): Promise<Target> {
 /** A chat sends its whole conversation each time; any other surface may name the run that it goes on from. */
 async function readHistory({ store }: RunDeps, input: RunInput): Promise<History> {
   const { owner, previous, surface } = input;
-  if (previous !== undefined) await checkPrevious({ store }, previous, owner);
   const stored = previous === undefined ? [] : await store.readTranscript(previous);
   const keepsInput = surface !== "chat";
   if (!input.items.some(isCallPart) && stored.length === 0) return { stored, added: input.items, keepsInput };
@@ -72,14 +84,15 @@ function isCallPart({ type }: ItemBody): boolean {
   return type === "function_call" || type === "function_call_output";
 }
 
-async function checkPrevious({ store }: Pick<RunDeps, "store">, id: RunId, owner: string): Promise<void> {
-  const found = await store.findRun(id, owner);
+async function checkPrevious({ store, log }: RunDeps, id: RunId, owner: string): Promise<Run> {
   const name = responseId(id);
-  if (found === undefined) {
+  const live = log.live(id);
+  const found = await store.findRun(id, owner);
+  if (found?.endedAt !== undefined) return found.run;
+  if (found === undefined && (live?.isStored !== true || live.run.owner !== owner)) {
     const message = `Previous response with id '${name}' not found.`;
     throw invalidRequest("previous_response_id", message, "previous_response_not_found");
   }
-  if (found.endedAt !== undefined) return;
   const message = `The response '${name}' is still in progress; wait for its end, or cancel it.`;
   throw invalidRequest("previous_response_id", message, "previous_response_in_progress");
 }

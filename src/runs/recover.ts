@@ -1,49 +1,98 @@
-import { serverRestarted } from "../domain/error.ts";
-import type { AgentEvent } from "../domain/event.ts";
+import { resumptionOf } from "../agent/resumption.ts";
+import { type Failure, runInterrupted, serverRestarted } from "../domain/error.ts";
+import type { AgentEvent, EventBody } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { RunWrite, Store, StoredRun } from "../storage/store.ts";
+import type { Plan, RunWrite, Store, StoredRun, UnfinishedRun } from "../storage/store.ts";
+import { ActiveRun, type History, type RunDeps, type RunParts } from "./active-run.ts";
+import { allEvents } from "./all-events.ts";
+import { resolveTarget } from "./prepare.ts";
+
+/** How often a process begins with a run. */
+const MAX_ATTEMPTS = 5;
+
+/** A run that a former process left, to go on with. */
+export type Leftover = UnfinishedRun & { plan: Plan };
+
+/** What a former process left unfinished. */
+export interface Leftovers {
+  /** How many runs were given their end: a request whose client is gone is not repeated. */
+  ended: number;
+  /** Runs to go on with. */
+  resumed: Leftover[];
+}
+
+/** Gives every unfinished run that nobody goes on with its end, so that none stays in progress for ever. */
+export async function settleUnfinished(store: Store, clock: Clock): Promise<Leftovers> {
+  const left = await store.unfinishedRuns();
+  const resumed = left.filter((run) => run.plan !== undefined && run.plan.attempts < MAX_ATTEMPTS);
+  const writes: RunWrite[] = [];
+  for (const run of left) {
+    if (resumed.includes(run)) continue;
+    const { plan } = run;
+    if (plan === undefined) writes.push(await endOf(run, { store, clock, error: serverRestarted() }));
+    else {
+      const end = await endOf(run, { store, clock, error: runInterrupted(plan.attempts) });
+      writes.push({ ...end, status: "interrupted" });
+    }
+  }
+  if (writes.length > 0) await store.append(writes);
+  return { ended: writes.length, resumed: resumed as Leftover[] };
+}
+
+/** The end of an unfinished run; what it had begun is closed as far as it was stored. */
+export async function endOf(
+  { run, reservedSeq }: StoredRun,
+  { store, clock, error }: { store: Store; clock: Clock; error: Failure },
+): Promise<RunWrite> {
+  const state = fold(await allEvents(store, run.id));
+  const { usage, steps } = state;
+  const bodies: EventBody[] = [
+    ...(state.run === undefined ? [{ type: "run.created" as const, run, input: [] }] : []),
+    { type: "step.restarted", step: Math.max(1, steps) },
+    ...state.items
+      .filter((item) => item.status === "in_progress")
+      .map((item) => ({ type: "item.done" as const, item: { ...item, status: "incomplete" as const } })),
+    { type: "run.failed", error, usage, steps },
+  ];
+  const at = clock.now();
+  // Above everything that the former process may have published.
+  const events = bodies.map(
+    (body, i): AgentEvent => ({ runId: run.id, seq: reservedSeq + 1 + i, at, ...body }),
+  );
+  const end = { status: "failed", endedAt: at, usage } as const;
+  return { run, created: false, events, reservedSeq: reservedSeq + events.length, ...end };
+}
 
 /**
- * Gives every run that a former process left unfinished its end, so that none stays in progress for ever: a request
- * whose client is gone is not repeated. What it had begun is closed as far as it was stored.
- * @returns how many there were.
+ * A run where its former process left it, ready to begin.
+ * @throws ApiError when its model cannot be had any more.
  */
-export async function endUnfinishedRuns(store: Store, clock: Clock): Promise<number> {
-  const left = await store.unfinishedRuns();
-  const writes = await Promise.all(left.map((stored) => endOf(stored, store, clock)));
-  if (writes.length > 0) await store.append(writes);
-  return writes.length;
+export async function resumeRun(
+  deps: RunDeps,
+  { run, status, reservedSeq, plan: { input } }: Leftover,
+  terms: Pick<RunParts, "onEnd" | "slot">,
+): Promise<ActiveRun> {
+  const { store } = deps;
+  const events = await allEvents(store, run.id);
+  const { run: begun, input: items, lastSeq } = fold(events);
+  const target = await resolveTarget(deps, input);
+  const added = begun === undefined ? input.items : items;
+  const isOfSession = run.sessionId !== undefined && begun === undefined;
+  const history = isOfSession ? undefined : await historyOf(run, added, store);
+  const prompt = run.prompt === undefined ? undefined : await deps.prompts.keep(run.prompt);
+  const log = deps.log.open(run, {
+    durable: true,
+    stored: true,
+    expiresAt: undefined,
+    resumed: { storedSeq: lastSeq, reservedSeq, status },
+  });
+  const resumption = begun === undefined ? undefined : resumptionOf(events, items.length);
+  return new ActiveRun(deps, input, { run, target, log, history, prompt, resumption, ...terms });
 }
 
-async function endOf({ run, reservedSeq }: StoredRun, store: Store, clock: Clock): Promise<RunWrite> {
-  const state = fold(await allEvents(store, run.id));
-  // Above everything that the former process may have published.
-  let seq = reservedSeq;
-  const at = clock.now();
-  const events: AgentEvent[] = state.items
-    .filter((item) => item.status === "in_progress")
-    .map((item) => ({
-      runId: run.id,
-      seq: ++seq,
-      at,
-      type: "item.done",
-      item: { ...item, status: "incomplete" },
-    }));
-  const { usage, steps } = state;
-  events.push({ runId: run.id, seq: ++seq, at, type: "run.failed", error: serverRestarted(), usage, steps });
-  return { run, created: false, status: "failed", events, reservedSeq: seq, endedAt: at, usage };
-}
-
-const PAGE_EVENTS = 1_000;
-
-async function allEvents(store: Store, id: RunId): Promise<AgentEvent[]> {
-  const events: AgentEvent[] = [];
-  for (;;) {
-    const page = await store.readEvents(id, { afterSeq: events.at(-1)?.seq ?? 0, limit: PAGE_EVENTS });
-    if (page.length === 0) return events;
-    // One by one: a page may be larger than an argument list.
-    for (const event of page) events.push(event);
-  }
+async function historyOf(run: StoredRun["run"], added: History["added"], store: Store): Promise<History> {
+  const stored = run.parent === undefined ? [] : await store.readTranscript(run.parent.runId as RunId);
+  return { stored, added, keepsInput: true };
 }

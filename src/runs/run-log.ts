@@ -1,8 +1,9 @@
-import { type Failure, storageFailed } from "../domain/error.ts";
-import { type AgentEvent, type EventBody, isTerminal } from "../domain/event.ts";
+import { ApiError, type Failure, storageFailed } from "../domain/error.ts";
+import { type AgentEvent, type EventBody, isLast, isTerminal } from "../domain/event.ts";
 import type { Run, RunStatus } from "../domain/run.ts";
 import { NO_USAGE } from "../domain/usage.ts";
-import { type RunWrite, StorageError } from "../storage/store.ts";
+import { type Plan, type RunWrite, StorageError } from "../storage/store.ts";
+import { WriteWaiters } from "./write-waiters.ts";
 
 /** Gets a run's events in order; must not throw. */
 export type Listener = (event: AgentEvent) => void;
@@ -15,6 +16,8 @@ export interface LogTerms {
   stored: boolean;
   /** Epoch ms after which the run may be swept. */
   expiresAt: number | undefined;
+  /** What a former process stored of the run. */
+  resumed?: { storedSeq: number; reservedSeq: number; status: RunStatus };
 }
 
 /** What a log needs from the event log that it belongs to. */
@@ -51,6 +54,10 @@ export class RunLog {
   #reservedSeq = Number.POSITIVE_INFINITY;
   #created = false;
   #status: RunStatus = "queued";
+  /** To be stored with the next write. */
+  #plan: Plan | undefined;
+  readonly #writes = new WriteWaiters();
+  #isOver = false;
   /** Set when the log can no longer be stored. */
   #failure: Failure | undefined;
   #unstoredEnd: AgentEvent | undefined;
@@ -65,6 +72,14 @@ export class RunLog {
     this.run = run;
     this.#terms = terms;
     this.#host = host;
+    const { resumed } = terms;
+    if (resumed === undefined) return;
+    this.#created = true;
+    this.#status = resumed.status;
+    this.#storedSeq = resumed.storedSeq;
+    // Above everything that the former process may have published.
+    this.#seq = resumed.reservedSeq;
+    this.#reservedSeq = resumed.reservedSeq;
   }
 
   /** Called when the log can no longer be stored, so that the run stops. */
@@ -86,6 +101,7 @@ export class RunLog {
     event.seq = ++this.#seq;
     event.at = this.#host.now();
     if (event.type === "run.started") this.#status = "running";
+    else if (isTerminal(event)) this.#isOver = true;
     if (this.#failure !== undefined) {
       this.#publish(isTerminal(event) ? this.#failed(event) : event);
       return;
@@ -100,6 +116,47 @@ export class RunLog {
     if (gated || this.#held.length > 0) this.#held.push(event);
     else this.#publish(event);
   };
+
+  /** Whether its end was emitted. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /**
+   * Stores what a later process needs to go on with the run, and its row if there is none.
+   * @throws ApiError when it cannot be stored.
+   */
+  plan(plan: Plan): Promise<void> {
+    this.#plan = plan;
+    return this.settled();
+  }
+
+  /**
+   * Resolves when everything emitted so far is stored; at once for a run that never is.
+   * @throws ApiError when it cannot be stored.
+   */
+  settled(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(new ApiError(this.#failure));
+    if (!this.#terms.stored) return Promise.resolve();
+    if (this.#plan === undefined && this.#pending.length === 0) return this.#writes.wait("current");
+    this.#host.schedule(this, "now");
+    return this.#writes.wait("next");
+  }
+
+  /** Forgets a run of which nothing was told. */
+  discard(): void {
+    this.#host.closed(this);
+    this.#end();
+  }
+
+  /** Ends what this process does with the run: what was emitted is stored, and the next process goes on. */
+  async suspend(): Promise<void> {
+    // What cannot be stored the next process does again.
+    await this.settled().catch(() => {});
+    const { id: runId } = this.run;
+    this.#unstoredEnd = { runId, seq: ++this.#seq, at: this.#host.now(), type: "run.suspended" };
+    this.#publish(this.#unstoredEnd);
+  }
 
   /** Hears every event published from now on. Returns how to stop that. */
   listen(listener: Listener): () => void {
@@ -132,23 +189,28 @@ export class RunLog {
 
   /** What is to be stored now; the answer is told by `stored` or `failed`. */
   take(): RunWrite | undefined {
-    if (this.#pending.length === 0 || !this.#terms.stored) return undefined;
+    const plan = this.#plan;
+    if ((this.#pending.length === 0 && plan === undefined) || !this.#terms.stored) return undefined;
     const events = this.#pending;
     this.#pending = [];
+    this.#plan = undefined;
     this.#writing = events;
-    const last = events.at(-1) as AgentEvent;
+    this.#writes.begin();
+    const last = events.at(-1);
+    const lastSeq = last?.seq ?? this.#seq;
     // The first commit leaves a row, perhaps before we hear of it: from here on its numbers are all there are.
-    if (!this.#created) this.#reservedSeq = last.seq + SEQ_BLOCK;
+    if (!this.#created) this.#reservedSeq = lastSeq + SEQ_BLOCK;
     const write: RunWrite = {
       run: this.run,
       created: !this.#created,
       status: this.#status,
       events,
-      reservedSeq: last.seq + SEQ_BLOCK,
+      reservedSeq: lastSeq + SEQ_BLOCK,
     };
+    if (plan !== undefined) write.plan = plan;
     const { expiresAt } = this.#terms;
     if (expiresAt !== undefined) write.expiresAt = expiresAt;
-    if (!isTerminal(last)) return write;
+    if (last === undefined || !isTerminal(last)) return write;
     return { ...write, status: statusAfter(last), endedAt: last.at, usage: last.usage };
   }
 
@@ -162,6 +224,7 @@ export class RunLog {
     const released = ready === -1 ? this.#held : this.#held.slice(0, ready);
     this.#held = ready === -1 ? [] : this.#held.slice(ready);
     for (const event of released) this.#publish(event);
+    this.#writes.done();
   }
 
   /** A write failed: the run cannot end well any more, and must not look as if it did. */
@@ -172,6 +235,7 @@ export class RunLog {
     this.#writing = [];
     this.#pending = [];
     this.#failure = storageFailed(full);
+    this.#writes.fail(new ApiError(this.#failure));
     for (const event of held) this.#publish(isTerminal(event) ? this.#failed(event) : event);
     // What the run says when it is stopped comes after what was held.
     this.#stopRun(this.#failure);
@@ -212,7 +276,7 @@ export class RunLog {
         this.#host.fault(error);
       }
     }
-    if (!isTerminal(event)) return;
+    if (!isLast(event)) return;
     this.#host.closed(this);
     this.#end();
   }

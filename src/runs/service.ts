@@ -1,5 +1,6 @@
+import { failureOf } from "../agent/failure.ts";
 import { RunStop } from "../agent/stop.ts";
-import { draining, serverShutdown, tooManyRequests } from "../domain/error.ts";
+import { draining, serverShutdown } from "../domain/error.ts";
 import type { AgentEvent } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
@@ -7,13 +8,18 @@ import type { ItemBody } from "../domain/item.ts";
 import type { Run, RunInput } from "../domain/run.ts";
 import type { RunQuery, StoredRun } from "../storage/store.ts";
 import type { ActiveRun, RunDeps } from "./active-run.ts";
+import { allEvents } from "./all-events.ts";
 import type { Reader } from "./follow.ts";
 import { prepareRun } from "./prepare.ts";
+import { endOf, type Leftover, resumeRun, settleUnfinished } from "./recover.ts";
+import { Slots } from "./slots.ts";
 
 /** What runs are made of, and how many there may be. */
 export interface RunsDeps extends RunDeps {
   /** Running at once; 0 for no limit. */
   maxConcurrent: number;
+  /** Background runs that may wait for their turn. */
+  maxQueued: number;
 }
 
 /** A run as anybody who may see it can follow it, while it goes on and after. */
@@ -31,12 +37,11 @@ export interface LiveRun extends WatchedRun {
   stop(stop: RunStop): void;
 }
 
-const PAGE_EVENTS = 1_000;
-
 /** Starts runs, and knows which are going on. */
 export class Runs {
   readonly #deps: RunsDeps;
   readonly #live = new Map<RunId, ActiveRun>();
+  readonly #slots: Slots;
   /** Admitted or being admitted. */
   #count = 0;
   #draining = false;
@@ -46,6 +51,7 @@ export class Runs {
 
   constructor(deps: RunsDeps) {
     this.#deps = deps;
+    this.#slots = new Slots(deps.maxConcurrent, deps.maxQueued);
   }
 
   /** Runs that go on or wait for their session. */
@@ -60,24 +66,57 @@ export class Runs {
   /**
    * Takes a run on. Everything that can be wrong with the request itself is found here; what goes wrong later is an
    * event of the run.
-   * @throws ApiError 503 while shutting down, 429 above the cap, else as `prepareRun`.
+   * @throws ApiError 503 while shutting down, 429 above the caps, 507 or 503 for a background run that cannot be stored,
+   * else as `prepareRun`.
    */
   async admit(input: RunInput): Promise<LiveRun> {
     if (this.#draining) throw draining();
-    const { maxConcurrent } = this.#deps;
-    if (maxConcurrent > 0 && this.#count >= maxConcurrent) {
-      throw tooManyRequests(`Too many concurrent runs (max ${maxConcurrent})`);
-    }
+    const isBackground = input.background === true;
+    const slot = isBackground ? this.#slots.queue() : this.#slots.take();
     this.#count++;
     try {
-      const active = await prepareRun(this.#deps, input, this.#onEnd);
-      this.#live.set(active.run.id, active);
-      if (this.#stopped) active.stop(RunStop.fail(serverShutdown()));
+      const active = await prepareRun(this.#deps, input, { slot, onEnd: this.#onEnd });
+      if (isBackground) await active.accept(1);
+      this.#add(active);
       return active;
     } catch (error) {
+      slot.release();
       this.#left();
       throw error;
     }
+  }
+
+  /**
+   * Deals with what a former process left: background runs go on where they were, all others end as failed.
+   * @throws StorageError when the store cannot be used.
+   */
+  async recover(): Promise<{ ended: number; resumed: number }> {
+    const { store, clock } = this.#deps;
+    const { ended, resumed } = await settleUnfinished(store, clock);
+    for (const left of resumed) await this.#resume(left);
+    return { ended, resumed: resumed.length };
+  }
+
+  async #resume(left: Leftover): Promise<void> {
+    const { store, clock } = this.#deps;
+    const slot = left.status === "running" ? this.#slots.take(true) : this.#slots.queue(true);
+    this.#count++;
+    try {
+      const active = await resumeRun(this.#deps, left, { slot, onEnd: this.#onEnd });
+      await active.accept(left.plan.attempts + 1);
+      this.#add(active);
+      void active.begin();
+    } catch (error) {
+      slot.release();
+      this.#left();
+      await store.append([await endOf(left, { store, clock, error: failureOf(error) })]);
+    }
+  }
+
+  #add(active: ActiveRun): void {
+    this.#live.set(active.run.id, active);
+    if (this.#draining && active.run.background === true) active.pause();
+    else if (this.#stopped) active.stop(RunStop.fail(serverShutdown()));
   }
 
   /** A run with all that has happened in it so far; undefined when this owner has none of that id. */
@@ -85,14 +124,7 @@ export class Runs {
     const { store, log } = this.#deps;
     const run = await this.#find(id, owner);
     if (run === undefined) return undefined;
-    const events: AgentEvent[] = [];
-    for (;;) {
-      const page = await store.readEvents(id, { afterSeq: events.at(-1)?.seq ?? 0, limit: PAGE_EVENTS });
-      if (page.length === 0) break;
-      events.push(...page);
-    }
-    events.push(...(log.live(id)?.unstored(events.at(-1)?.seq ?? 0) ?? []));
-    return { run, events };
+    return { run, events: await allEvents(store, id, log.live(id)) };
   }
 
   /** A run to follow, whether it goes on or is over; undefined when this owner has none of that id. */
@@ -146,9 +178,13 @@ export class Runs {
     return this.#deps.store.disownRun(id, owner, this.#deps.clock.now());
   }
 
-  /** Takes no more work, lets runs finish for a while, then ends them with an error, and stores everything. */
+  /**
+   * Takes no more work, lets runs finish for a while, then ends them with an error, and stores everything. Background runs are
+   * left to the next process, at the end of their step if that comes in time.
+   */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
+    for (const run of this.#live.values()) if (run.run.background === true) run.pause();
     const timer = setTimeout(() => this.#stopAll(), timeoutMs);
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
@@ -160,7 +196,9 @@ export class Runs {
 
   #stopAll(): void {
     this.#stopped = true;
-    for (const run of this.#live.values()) run.stop(RunStop.fail(serverShutdown()));
+    for (const run of this.#live.values()) {
+      run.stop(run.run.background === true ? RunStop.suspend() : RunStop.fail(serverShutdown()));
+    }
   }
 
   readonly #onEnd = (active: ActiveRun): void => {

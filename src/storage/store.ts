@@ -1,17 +1,20 @@
 import type { AgentEvent } from "../domain/event.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Item } from "../domain/item.ts";
-import type { Run, RunStatus, Surface } from "../domain/run.ts";
-import type { Session } from "../domain/session.ts";
+import type { Run, RunInput, RunStatus, Surface } from "../domain/run.ts";
+import type { PromptSnapshot, Session } from "../domain/session.ts";
 import type { Usage } from "../domain/usage.ts";
 
 /** What is new of one run; all writes of one `append` become durable together. */
 export interface RunWrite {
   run: Run;
-  /** True in the run's first write: it creates the row and makes the run its session's latest, if it goes on from the latest so far. */
+  /** True in the run's first write, which creates its row. */
   created: boolean;
   status: RunStatus;
-  /** In order of `seq`. */
+  /**
+   * In order of `seq`. `run.created` makes the run its session's latest, if it goes on from the latest so far, and
+   * brings the run's final terms, which a row that was created without it did not know.
+   */
   events: readonly AgentEvent[];
   /** No event with a larger `seq` was published before this write; after a crash numbering goes on above it. */
   reservedSeq: number;
@@ -20,6 +23,21 @@ export interface RunWrite {
   usage?: Usage;
   /** Epoch ms after which the run may be swept. */
   expiresAt?: number;
+  /** What a later process needs to go on with the run; kept until the run ends. */
+  plan?: Plan;
+}
+
+/** What a background run was asked to do. */
+export interface Plan {
+  input: RunInput;
+  /** How often a process began with it. */
+  attempts: number;
+}
+
+/** A run that a former process left. */
+export interface UnfinishedRun extends StoredRun {
+  /** Undefined for one that is not gone on with. */
+  plan: Plan | undefined;
 }
 
 /** A run as it is stored. */
@@ -78,7 +96,11 @@ export interface Store {
   /** Stores a new session. */
   createSession(session: Session): Promise<void>;
   /** Runs that a former process left unfinished. */
-  unfinishedRuns(): Promise<StoredRun[]>;
+  unfinishedRuns(): Promise<UnfinishedRun[]>;
+  /** Keeps a core prompt under its hash. */
+  keepPrompt(prompt: PromptSnapshot): Promise<void>;
+  /** A core prompt by its hash. */
+  findPrompt(hash: string): Promise<PromptSnapshot | undefined>;
   /** Removes at most `limit` runs that may go since `now` (epoch ms); tells how many it removed. */
   sweep(now: number, limit: number): Promise<number>;
   close(): Promise<void>;

@@ -5,6 +5,8 @@ import { openForTest } from "./stored.ts";
 /** A store in memory whose writes a test can hold up, fail and watch. */
 export interface HookedStore {
   store: Store;
+  /** The store itself, which nothing holds up. */
+  inner: Store;
   /** All writes that were asked for, one entry per `append`. */
   readonly appends: readonly (readonly RunWrite[])[];
   /** Awaited before a write is done; what it throws is the write's failure. */
@@ -13,12 +15,12 @@ export interface HookedStore {
   after: () => Promise<void> | void;
 }
 
-export async function hookedStore(): Promise<HookedStore> {
-  const store = await openForTest(async () =>
-    openSqliteStore({ file: ":memory:", applicationId: 1, sync: "normal" }),
-  )();
+/** A new store in memory, or one that a former process left. */
+export async function hookedStore(left?: Store): Promise<HookedStore> {
+  const store = left ?? (await openInMemory());
   const appends: (readonly RunWrite[])[] = [];
   const hooked: HookedStore = {
+    inner: store,
     appends,
     before: () => undefined,
     after: () => undefined,
@@ -38,3 +40,7 @@ export async function hookedStore(): Promise<HookedStore> {
   };
   return hooked;
 }
+
+const openInMemory = openForTest(async () =>
+  openSqliteStore({ file: ":memory:", applicationId: 1, sync: "normal" }),
+);

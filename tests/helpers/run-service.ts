@@ -4,8 +4,10 @@ import { createIdSource } from "../../src/lib/id.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import type { Models } from "../../src/providers/resolve.ts";
 import { EventLog } from "../../src/runs/event-log.ts";
+import { createPrompts } from "../../src/runs/prompts.ts";
 import { type LiveRun, Runs, type RunsDeps } from "../../src/runs/service.ts";
 import { createSessions } from "../../src/sessions/service.ts";
+import type { Store } from "../../src/storage/store.ts";
 import { inputOf, registryOf } from "./agent-run.ts";
 import { type HookedStore, hookedStore } from "./hooked-store.ts";
 import { TestReader } from "./readers.ts";
@@ -20,8 +22,13 @@ export interface RunService extends HookedStore {
   ask(input: Partial<RunInput>): Promise<{ run: LiveRun; events: AgentEvent[] }>;
 }
 
-export async function runService(provider: Provider, terms: Partial<RunsDeps> = {}): Promise<RunService> {
-  const hooked = await hookedStore();
+/** `left`: the store of a former process. */
+export async function runService(
+  provider: Provider,
+  terms: Partial<RunsDeps> = {},
+  left?: Store,
+): Promise<RunService> {
+  const hooked = await hookedStore(left);
   const { store } = hooked;
   const faults: unknown[] = [];
   const clock = { now: Date.now, elapsed: () => performance.now() };
@@ -33,7 +40,7 @@ export async function runService(provider: Provider, terms: Partial<RunsDeps> = 
     log: new EventLog({ store, clock, onFault }),
     sessions: createSessions({ store, prompt, clock }),
     models,
-    prompt,
+    prompts: createPrompts(prompt, store),
     tools: registryOf([]),
     limits: { maxSteps: 10, maxRunMs: 60_000, maxOutputTokens: 0 },
     upstreamStream: "auto",
@@ -43,6 +50,7 @@ export async function runService(provider: Provider, terms: Partial<RunsDeps> = 
     nextId: createIdSource(),
     onFault,
     maxConcurrent: 0,
+    maxQueued: 100,
     ...terms,
   });
   const ask = async (input: Partial<RunInput>) => {

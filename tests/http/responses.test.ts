@@ -21,7 +21,6 @@ describe("a request for a response", () => {
     [{ input: [{ type: "function_call_output", call_id: "x", output: "" }] }, "unknown_tool_call", "input"],
     [{ input: [{ type: "item_reference", id: "msg_x" }] }, "item_not_found", "input[0].id"],
     [{ input: "x", previous_response_id: "resp_x" }, "previous_response_not_found", "previous_response_id"],
-    [{ input: "x", background: true }, "unsupported_parameter", "background"],
     [{ input: "x", max_tool_calls: 3 }, "unsupported_parameter", "max_tool_calls"],
     [{ input: "x", conversation: "c" }, "unsupported_parameter", "conversation"],
     [{ input: "x", tools: [{ type: "web_search" }] }, "unsupported_tool", "tools[0].type"],

@@ -20,7 +20,7 @@ interface EventRow {
   batch: number;
   kind: number;
   payload: string;
-  /** The run itself, beside its first facts. */
+  /** The run itself, in the first row of its log. */
   run: string | null;
 }
 
@@ -82,10 +82,12 @@ export class EventTable {
   read(runId: RunId, { afterSeq, limit }: EventRange): AgentEvent[] {
     const events: AgentEvent[] = [];
     let batch: number | undefined;
+    let run = "";
     for (const row of this.#range.iterate({ run: runId, after: afterSeq })) {
       if (row.batch !== batch && events.length >= limit) break;
       batch = row.batch;
-      const parsed = row.kind === FACTS ? factsOf(row) : unpack(runId, row.payload);
+      run = row.run ?? run;
+      const parsed = row.kind === FACTS ? factsOf(row.payload, run) : unpack(runId, row.payload);
       for (const event of parsed) if (event.seq > afterSeq) events.push(event);
     }
     return events.sort((a, b) => a.seq - b.seq);
@@ -97,15 +99,15 @@ export class EventTable {
   }
 }
 
-/** The run stands in the same row once more: what its request says is not stored twice. */
+/** The run stands in its own row, too: what its request says is not stored twice. */
 function withoutRun(created: EventOf<"run.created">, facts: readonly AgentEvent[]): unknown[] {
   return [{ ...created, run: undefined }, ...facts.slice(1)];
 }
 
-function factsOf({ payload, run }: EventRow): AgentEvent[] {
+function factsOf(payload: string, run: string): AgentEvent[] {
   const facts = JSON.parse(payload) as AgentEvent[];
   const created = facts[0];
-  if (run !== null && created?.type === "run.created") created.run = JSON.parse(run) as Run;
+  if (created?.type === "run.created") created.run = JSON.parse(run) as Run;
   return facts;
 }
 

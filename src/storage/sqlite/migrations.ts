@@ -49,4 +49,11 @@ export const MIGRATIONS: readonly string[] = [
   -- Lists by age. Chats are not listed, and need no entry.
   CREATE INDEX runs_listed ON runs (owner, surface, id) WHERE surface <> 'chat';
   `,
+  `
+  -- What background runs were asked to do, as long as they go on.
+  CREATE TABLE plans (run_id TEXT PRIMARY KEY, input TEXT NOT NULL, attempts INTEGER NOT NULL) WITHOUT ROWID;
+
+  -- Core prompts that runs were done with; one for each change of what they are made from.
+  CREATE TABLE prompts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+  `,
 ];

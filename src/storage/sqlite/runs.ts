@@ -24,6 +24,7 @@ const COLUMNS = "status, ended_at, reserved_seq, usage, data";
 export class RunTable {
   readonly #insert;
   readonly #update;
+  readonly #begin;
   readonly #find;
   readonly #list;
   readonly #disown;
@@ -39,6 +40,9 @@ export class RunTable {
     );
     this.#update = db.prepare<unknown[]>(
       `UPDATE runs SET status = ?, ended_at = ?, expires_at = coalesce(?, expires_at), reserved_seq = ?, usage = ? WHERE id = ?`,
+    );
+    this.#begin = db.prepare<[string | null, string, string]>(
+      "UPDATE runs SET parent_run = ?, data = ? WHERE id = ?",
     );
     this.#find = db.prepare<[string, string], RunRow>(
       `SELECT ${COLUMNS} FROM runs WHERE id = ? AND owner = ?`,
@@ -92,6 +96,11 @@ export class RunTable {
       data,
       facts,
     );
+  }
+
+  /** The run's terms as its turn made them, for a row that was there before. */
+  begin(run: Run): void {
+    this.#begin.run(run.parent?.runId ?? null, JSON.stringify(run), run.id);
   }
 
   find(id: RunId, owner: string): StoredRun | undefined {

@@ -1,7 +1,9 @@
 import type { RunId } from "../../domain/id.ts";
+import type { PromptSnapshot } from "../../domain/session.ts";
 import type { RunQuery, RunWrite, Store } from "../store.ts";
 import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
 import { afterFirstFacts, EventTable, packEvents } from "./events.ts";
+import { PlanTable } from "./plans.ts";
 import { RunTable } from "./runs.ts";
 import { SessionTable } from "./sessions.ts";
 import { TranscriptTable } from "./transcripts.ts";
@@ -27,6 +29,9 @@ class SqliteStore implements Store {
   readonly #events: EventTable;
   readonly #sessions: SessionTable;
   readonly #transcripts: TranscriptTable;
+  readonly #plans: PlanTable;
+  readonly #keepPrompt;
+  readonly #findPrompt;
   readonly #append;
   readonly #sweep;
 
@@ -37,6 +42,11 @@ class SqliteStore implements Store {
     this.#events = new EventTable(db);
     this.#sessions = new SessionTable(db);
     this.#transcripts = new TranscriptTable(db, this.#events);
+    this.#plans = new PlanTable(db);
+    this.#keepPrompt = db.prepare<[string, string]>(
+      "INSERT INTO prompts (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    );
+    this.#findPrompt = db.prepare<[string], PromptSnapshot>("SELECT hash, text FROM prompts WHERE hash = ?");
     this.#append = db.transaction((writes: readonly RunWrite[]) => {
       for (const write of writes) this.#write(write);
     });
@@ -84,7 +94,19 @@ class SqliteStore implements Store {
   }
 
   unfinishedRuns() {
-    return this.#do(() => this.#runs.unfinished());
+    return this.#do(() =>
+      this.#runs.unfinished().map((stored) => ({ ...stored, plan: this.#plans.find(stored.run.id) })),
+    );
+  }
+
+  keepPrompt({ hash, text }: PromptSnapshot) {
+    return this.#do(() => {
+      this.#keepPrompt.run(hash, text);
+    });
+  }
+
+  findPrompt(hash: string) {
+    return this.#do(() => this.#findPrompt.get(hash));
   }
 
   sweep(now: number, limit: number) {
@@ -102,11 +124,16 @@ class SqliteStore implements Store {
   }
 
   #write(write: RunWrite): void {
-    const packed = packEvents(write.events);
+    const { run, created, events, plan, endedAt } = write;
+    const packed = packEvents(events);
     this.#runs.write(write, packed.facts);
-    this.#events.write(write.run.id, write.created ? afterFirstFacts(packed) : packed);
-    const { sessionId } = write.run;
-    if (write.created && sessionId !== undefined) this.#sessions.advance(sessionId, write.run);
+    this.#events.write(run.id, created ? afterFirstFacts(packed) : packed);
+    if (events[0]?.type === "run.created") {
+      if (!created) this.#runs.begin(run);
+      if (run.sessionId !== undefined) this.#sessions.advance(run.sessionId, run);
+    }
+    if (plan !== undefined) this.#plans.put(run.id, plan);
+    if (run.background === true && endedAt !== undefined) this.#plans.drop(run.id);
   }
 
   async #do<Result>(work: () => Result): Promise<Result> {

@@ -63,6 +63,7 @@ export class ChatView {
         return [{ kind: "failed", failure: CANCELLED }];
       case "run.created":
       case "run.started":
+      case "run.suspended":
       case "run.steered":
       case "step.started":
       case "step.restarted":

@@ -40,10 +40,23 @@ export function decodeResponses(request: ResponsesRequest, terms: ResponsesTerms
     tools,
     toolChoice: toolChoice(request, tools, terms.clientTools),
     settings: settingsOf(request),
-    deltas: request.stream ?? false,
+    ...background(request),
     store: request.store ?? true,
     echo: { ...echoOf(request), ...(terms.toolItems !== "mcp_call" && { tool_items: terms.toolItems }) },
   };
+}
+
+/** A background response may be followed at any time, so its deltas are wanted from the start. */
+function background({
+  background,
+  store,
+  stream,
+}: ResponsesRequest): Pick<RunInput, "background" | "deltas"> {
+  if (background !== true) return { deltas: stream ?? false };
+  if (store === false) {
+    throw invalidRequest("store", "A background response is read by its id later: it must be stored.");
+  }
+  return { background, deltas: true };
 }
 
 /** The ids that `item_reference` items name. */

@@ -24,24 +24,30 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
   readonly #startingAfter: number;
   #sequence = 0;
   #count = 0;
-  readonly #output: OutputItem[] = [];
+  /** By their places; what was taken back leaves its own empty. */
+  readonly #output: (OutputItem | undefined)[] = [];
   /** Begun and not done, by the id of the run's item. */
   readonly #open = new Map<string, OpenItem>();
   /** The server's calls that wait for their results: item ids by call id. */
   readonly #waiting = new Map<string, string>();
-  #outcome: Outcome = { status: "in_progress" };
+  #outcome: Outcome;
 
   constructor(form: ResponseForm) {
     this.#form = form;
     this.#startingAfter = form.startingAfter ?? -1;
+    this.#outcome = { status: form.run.background === true ? "queued" : "in_progress" };
   }
 
   open(): string {
-    return this.#print([this.#whole("response.created")]);
+    const created = this.#whole("response.created");
+    return this.#print(
+      this.#form.run.background === true ? [created, this.#whole("response.queued")] : [created],
+    );
   }
 
   push(event: AgentEvent): string {
     const frames = this.#print(this.#take(event));
+    if (event.type === "run.suspended") return this.#suspended();
     return isTerminal(event) ? frames + SSE_DONE : frames;
   }
 
@@ -64,7 +70,8 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
 
   /** The response as far as it is. */
   response() {
-    return responseObject(this.#form.run, this.#outcome, this.#output);
+    const output = this.#output.filter((item) => item !== undefined);
+    return responseObject(this.#form.run, this.#outcome, output);
   }
 
   #print(frames: readonly Frame[]): string {
@@ -83,29 +90,41 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
     );
   }
 
+  /** No end: the next process goes on. It has the last frame's number, after which the stream can be read on. */
+  #suspended(): string {
+    const frame = { type: "error", sequence_number: this.#sequence - 1, ...SUSPENDED };
+    return sseFrame(JSON.stringify(frame), "error");
+  }
+
   #whole(type: string): Frame {
     return { type, response: this.response() };
   }
 
   #take(event: AgentEvent): Frame[] {
     switch (event.type) {
+      case "run.created":
+        return [];
+      case "step.restarted":
+        // Frames that were sent and not stored have numbers, too: none is used twice.
+        this.#sequence = Math.max(this.#sequence, event.seq * NUMBERS_PER_EVENT);
+        return [];
       case "run.started":
+        this.#outcome = { status: "in_progress" };
         return [this.#whole("response.in_progress")];
       case "item.added":
         return event.item.place === "output" ? this.#begin(event.item) : [];
       case "item.delta":
         return this.#delta(event);
       case "item.done":
-        return event.item.place === "output" ? this.#done(event.item) : [];
+        return event.item.place === "output" ? this.#done(event.item) : this.#discard(event.item);
       case "run.completed":
       case "run.failed":
       case "run.cancelled":
         return this.#end(event);
-      case "run.created":
+      case "run.suspended":
       case "run.steered":
       case "run.status":
       case "step.started":
-      case "step.restarted":
       case "step.done":
       case "approval.requested":
       case "approval.resolved":
@@ -149,6 +168,15 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
     return [...frames, this.#close(item.id, open, printed)];
   }
 
+  /** What was begun is taken back: its step is asked again. */
+  #discard({ id }: Item): Frame[] {
+    const open = this.#open.get(id);
+    if (open === undefined) return [];
+    const frame = this.#close(id, open, { ...open.item, status: "incomplete" } as OutputItem);
+    this.#output[open.index] = undefined;
+    return [frame];
+  }
+
   #resolve(id: string, result: FunctionCallOutputItem): Frame[] {
     const open = this.#open.get(id);
     this.#waiting.delete(result.call_id);
@@ -175,6 +203,16 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
     return [...left, this.#whole(`response.${type}`)];
   }
 }
+
+/** More frames than any event prints. */
+const NUMBERS_PER_EVENT = 64;
+
+const SUSPENDED = {
+  code: "server_shutdown",
+  message:
+    "The server is restarting and will go on with the response: read on with GET /v1/responses/{id}?stream=true&starting_after=N.",
+  param: null,
+};
 
 function outcomeOf(event: TerminalEvent): Outcome {
   const { at, usage } = event;

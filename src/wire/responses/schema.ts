@@ -80,9 +80,7 @@ export const ResponsesRequest = z
     instructions: optional(z.string()),
     previous_response_id: optional(ResponseId),
     store: optional(z.boolean()),
-    background: optional(
-      z.boolean().refine((on) => !on, unsupported("background responses are not available")),
-    ),
+    background: optional(z.boolean()),
     conversation: optional(
       z
         .unknown()

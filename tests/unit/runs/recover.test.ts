@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { isTerminal } from "../../../src/domain/event.ts";
 import { fold } from "../../../src/domain/fold.ts";
 import { itemId } from "../../../src/domain/id.ts";
-import { endUnfinishedRuns } from "../../../src/runs/recover.ts";
+import { settleUnfinished } from "../../../src/runs/recover.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
 import {
   aRun,
@@ -41,14 +41,15 @@ async function crashed(said: string[]) {
 describe("after a crash", () => {
   test("a run that was left open ends as failed, with what it had said", async () => {
     const { store, run, log } = await crashed(["Hel", "lo"]);
-    expect(await endUnfinishedRuns(store, clock)).toBe(1);
+    expect(await settleUnfinished(store, clock)).toEqual({ ended: 1, resumed: [] });
     const events = await store.readEvents(run.id, { afterSeq: 0, limit: 100 });
     expect(events.slice(0, log.length)).toEqual(log);
     expect(events.slice(log.length)).toMatchObject([
-      { type: "item.done", seq: 1_501, item: { status: "incomplete", content: [{ text: "Hello" }] } },
+      { type: "step.restarted", seq: 1_501, step: 1 },
+      { type: "item.done", seq: 1_502, item: { status: "incomplete", content: [{ text: "Hello" }] } },
       {
         type: "run.failed",
-        seq: 1_502,
+        seq: 1_503,
         at: 9_000,
         steps: 1,
         error: { status: 503, code: "server_restarted" },
@@ -61,7 +62,7 @@ describe("after a crash", () => {
 
   test("such a run is kept no longer than it would have been", async () => {
     const { store } = await crashed([]);
-    await endUnfinishedRuns(store, clock);
+    await settleUnfinished(store, clock);
     expect(await store.sweep(76_999, 10)).toBe(0);
     expect(await store.sweep(77_000, 10)).toBe(1);
   });
@@ -70,9 +71,9 @@ describe("after a crash", () => {
     const { store, appends } = await crashed([]);
     const done = aRun();
     await keep(store, done, "a", "b");
-    await endUnfinishedRuns(store, clock);
+    await settleUnfinished(store, clock);
     const writes = appends.length;
-    expect(await endUnfinishedRuns(store, clock)).toBe(0);
+    expect(await settleUnfinished(store, clock)).toEqual({ ended: 0, resumed: [] });
     expect(appends).toHaveLength(writes);
     expect(await store.readEvents(done.id, { afterSeq: 0, limit: 100 })).toEqual(dialogue(done, "a", "b"));
   });
@@ -95,7 +96,7 @@ describe("after a crash", () => {
       await store.append([writeOf(run, deltas(from, count), { created: false })]);
       from += count;
     }
-    await endUnfinishedRuns(store, clock);
+    await settleUnfinished(store, clock);
     const [item] = await store.readOutput(run.id);
     const text =
       item?.type === "message" && item.content[0]?.type === "output_text" ? item.content[0].text : "";

@@ -1,0 +1,127 @@
+import { grow } from "../domain/delta.ts";
+import type { AgentEvent, CompletionReason } from "../domain/event.ts";
+import { numberOfPart } from "../domain/id.ts";
+import type { FunctionCallItem, FunctionCallOutputItem, Item } from "../domain/item.ts";
+import { addUsage, NO_USAGE, type Usage } from "../domain/usage.ts";
+
+/** Where a former process left a run, as far as it was stored. */
+export interface Resumption {
+  isStarted: boolean;
+  /** Model steps that were finished. */
+  steps: number;
+  usage: Usage;
+  /** Whether a step was begun and not finished: it is asked again. */
+  isCut: boolean;
+  /** What the model reads of the run, up to the last finished answer; results of its calls come after it. */
+  items: Item[];
+  /** Begun and not done. */
+  open: Item[];
+  /** Begun in the step that was cut: what it says when asked again takes their place. */
+  discarded: Item[];
+  /** The calls of the last finished answer. */
+  calls: FunctionCallItem[];
+  /** Their results, done or only begun, by call id. */
+  begun: ReadonlyMap<string, FunctionCallOutputItem>;
+  /** Every call of this server's that was begun. */
+  called: FunctionCallOutputItem[];
+  /** How the run ends when the last finished answer made no calls. */
+  finish: CompletionReason;
+  /** The number of the next item, above every one that may have been given out. */
+  nextNumber: number;
+}
+
+/** Item numbers that a former process may have given out without storing them are left free. */
+const NUMBER_BLOCK = 1_000;
+
+/** Reads a run's log for where to go on. */
+export function resumptionOf(events: readonly AgentEvent[], firstNumber: number): Resumption {
+  const found = new Log();
+  for (const event of events) found.read(event);
+  const { items, lastAnswer, step, stepsDone, usage, finish } = found;
+  const all = [...items.values()].sort((a, b) => numberOf(a) - numberOf(b));
+  const end = lastAnswer.reduce((max, item) => Math.max(max, numberOf(item)), -1);
+  const called = all.filter((item) => item.type === "function_call_output");
+  const calls = lastAnswer.filter((item) => item.type === "function_call");
+  const isOfLast = ({ call_id }: FunctionCallOutputItem) => calls.some((call) => call.call_id === call_id);
+  const last = all.at(-1);
+  return {
+    isStarted: found.isStarted,
+    steps: stepsDone,
+    usage,
+    isCut: step > stepsDone,
+    items: all.filter((item) => numberOf(item) <= end && !isDiscarded(item)),
+    open: all.filter(({ status }) => status === "in_progress"),
+    discarded: all.filter(({ status, type }) => status === "in_progress" && type !== "function_call_output"),
+    calls,
+    begun: new Map(called.filter(isOfLast).map((result) => [result.call_id, result])),
+    called,
+    finish,
+    nextNumber:
+      last === undefined ? firstNumber : (Math.floor(numberOf(last) / NUMBER_BLOCK) + 1) * NUMBER_BLOCK,
+  };
+}
+
+function numberOf({ id }: Item): number {
+  return numberOfPart(id) ?? 0;
+}
+
+/** Closed without having said anything that counts. */
+function isDiscarded({ place, status }: Item): boolean {
+  return place === "internal" && status === "incomplete";
+}
+
+/** What the events say, one after the other. */
+class Log {
+  readonly items = new Map<string, Item>();
+  isStarted = false;
+  step = 0;
+  stepsDone = 0;
+  usage: Usage = NO_USAGE;
+  finish: CompletionReason = "stop";
+  lastAnswer: Item[] = [];
+  /** The ids of what the model said in the step that goes on. */
+  #said = new Set<string>();
+
+  read(event: AgentEvent): void {
+    switch (event.type) {
+      case "run.started":
+        this.isStarted = true;
+        return;
+      case "step.started":
+        this.step = event.step;
+        this.#said = new Set();
+        return;
+      case "item.added":
+        this.#keep(structuredClone(event.item));
+        return;
+      case "item.done":
+        this.#keep(event.item);
+        return;
+      case "item.delta": {
+        const item = this.items.get(event.itemId);
+        if (item?.status === "in_progress") grow(item, event.channel, event.delta);
+        return;
+      }
+      case "step.done":
+        this.stepsDone = event.step;
+        this.usage = addUsage(this.usage, event.usage);
+        this.finish = event.finish ?? "stop";
+        this.lastAnswer = this.#answer();
+        return;
+      default:
+        return;
+    }
+  }
+
+  #keep(item: Item): void {
+    this.items.set(item.id, item);
+    this.#said.add(item.id);
+  }
+
+  #answer(): Item[] {
+    return [...this.#said]
+      .map((id) => this.items.get(id))
+      .filter((item) => item !== undefined)
+      .filter((item) => item.type !== "function_call_output" && !isDiscarded(item));
+  }
+}

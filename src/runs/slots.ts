@@ -1,0 +1,90 @@
+import { tooManyRequests } from "../domain/error.ts";
+
+/** A run's right to go on, had or waited for. */
+export interface Slot {
+  /** Resolves when it is the run's turn. @throws the signal's reason when aborted before. */
+  turn(signal: AbortSignal): Promise<void>;
+  /** Gives it back, or leaves the queue. */
+  release(): void;
+}
+
+/** How many runs may go on at once: what somebody waits for is refused above that, background work waits in order. */
+export class Slots {
+  readonly #max: number;
+  readonly #maxQueued: number;
+  #taken = 0;
+  /** In order; a released slot goes to the first that waits for its turn. */
+  readonly #queue = new Set<QueuedSlot>();
+
+  /** `max`: 0 for no limit. `maxQueued`: background runs that may wait. */
+  constructor(max: number, maxQueued: number) {
+    this.#max = max;
+    this.#maxQueued = maxQueued;
+  }
+
+  /** A slot at once. `force`: for a run that had one before a restart. @throws ApiError 429 when there is none. */
+  take(force = false): Slot {
+    if (this.#isFull && !force) throw tooManyRequests(`Too many concurrent runs (max ${this.#max})`);
+    this.#taken++;
+    return { turn: () => Promise.resolve(), release: this.#release };
+  }
+
+  /** A place in the queue. `force`: for a run that had one before a restart. @throws ApiError 429 when it is full. */
+  queue(force = false): Slot {
+    if (this.#queue.size >= this.#maxQueued && !force)
+      throw tooManyRequests(`Too many background runs wait (max ${this.#maxQueued})`);
+    const slot = new QueuedSlot((given) => {
+      this.#queue.delete(slot);
+      if (given) this.#release();
+      else this.#advance();
+    });
+    this.#queue.add(slot);
+    this.#advance();
+    return slot;
+  }
+
+  readonly #release = (): void => {
+    this.#taken--;
+    this.#advance();
+  };
+
+  #advance(): void {
+    for (const slot of this.#queue) {
+      if (this.#isFull) return;
+      this.#queue.delete(slot);
+      this.#taken++;
+      slot.give();
+    }
+  }
+
+  get #isFull(): boolean {
+    return this.#max > 0 && this.#taken >= this.#max;
+  }
+}
+
+class QueuedSlot implements Slot {
+  readonly #leave: (given: boolean) => void;
+  readonly #given = Promise.withResolvers<void>();
+  #isGiven = false;
+
+  constructor(leave: (given: boolean) => void) {
+    this.#leave = leave;
+  }
+
+  give(): void {
+    this.#isGiven = true;
+    this.#given.resolve();
+  }
+
+  turn(signal: AbortSignal): Promise<void> {
+    const stopped = new Promise<never>((_resolve, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+    return Promise.race([this.#given.promise, stopped]);
+  }
+
+  release(): void {
+    this.#leave(this.#isGiven);
+  }
+}
