@@ -1,6 +1,7 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { ROWS, type Row } from "./rows.ts";
+import type { Row } from "./row.ts";
+import { ROWS } from "./rows.ts";
 import { SERVER_ENTRY, type TargetName } from "./targets.ts";
 
 /** How long and how often everything is measured. */
@@ -109,7 +110,8 @@ export function parseOptions(args: string[]): Options | undefined {
   });
   if (values.help) return undefined;
   const { profile } = values;
-  if (profile === "start" || profile === "held") throw new Error("--profile takes a row with steady load.");
+  if (profile === "start" || profile === "held" || profile === "growth")
+    throw new Error("--profile takes a row with steady load.");
   return {
     rows: chooseRows(profile ?? values.only),
     timing: chooseTiming(values.quick, profile === undefined ? values.rounds : "1"),

@@ -31,6 +31,22 @@ export function startNode({ args, env, cwd, core, stdio }: Command): ChildProces
   return child;
 }
 
+/**
+ * What a short process prints; it must end well.
+ * @throws Error with what it said.
+ */
+export async function run(args: string[]): Promise<string> {
+  const env = { PATH: process.env["PATH"] ?? "" };
+  const child = startNode({ args, env, core: undefined, stdio: ["ignore", "pipe", "inherit"] });
+  let printed = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    printed += text;
+  });
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  if (code !== 0) throw new Error(`${args[0]} ended with ${code}`);
+  return printed;
+}
+
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
   try {

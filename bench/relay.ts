@@ -22,6 +22,23 @@ const upstream = new Pool(base.origin, {
   bodyTimeout: 0,
 });
 
+/** Asked for by the stored rows: one row for each turn, committed by itself, before the answer goes out. */
+const storeFile = process.env["RELAY_STORE"];
+const storeTurn = storeFile === undefined ? undefined : await openStore(storeFile);
+
+async function openStore(file: string): Promise<(request: string, answer: string) => void> {
+  const { default: Database } = await import("better-sqlite3");
+  const db = new Database(file);
+  db.pragma("locking_mode = EXCLUSIVE");
+  db.pragma("journal_mode = WAL");
+  db.pragma(`synchronous = ${process.env["RELAY_SYNC"] ?? "NORMAL"}`);
+  db.exec("CREATE TABLE turns (id INTEGER PRIMARY KEY, request TEXT NOT NULL, answer TEXT NOT NULL)");
+  const insert = db.prepare("INSERT INTO turns (request, answer) VALUES (?, ?)");
+  return (request, answer) => {
+    insert.run(request, answer);
+  };
+}
+
 interface ChatRequest {
   model: string;
   messages: unknown[];
@@ -88,6 +105,12 @@ abstract class Relay implements Dispatcher.DispatchHandler {
 
 class JsonRelay extends Relay {
   readonly #chunks: Buffer[] = [];
+  readonly #request: string;
+
+  constructor(response: ServerResponse, request: string) {
+    super(response);
+    this.#request = request;
+  }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#chunks.push(chunk);
@@ -96,7 +119,9 @@ class JsonRelay extends Relay {
   onResponseEnd(): void {
     const only = this.#chunks.length === 1 ? this.#chunks[0] : undefined;
     const text = (only ?? Buffer.concat(this.#chunks)).toString();
-    sendJson(this.response, this.status, JSON.stringify(JSON.parse(text)));
+    const answer = JSON.stringify(JSON.parse(text));
+    storeTurn?.(this.#request, answer);
+    sendJson(this.response, this.status, answer);
   }
 }
 
@@ -143,7 +168,7 @@ function relayChat(text: string, response: ServerResponse): void {
   }
   upstream.dispatch(
     { path: upstreamPath, method: "POST", headers: upstreamHeaders, body: JSON.stringify(request) },
-    request.stream === true ? new StreamRelay(response) : new JsonRelay(response),
+    request.stream === true ? new StreamRelay(response) : new JsonRelay(response, text),
   );
 }
 

@@ -1,5 +1,5 @@
 import type { Measured } from "./measure/measure.ts";
-import type { Aim, Line } from "./rows.ts";
+import type { Aim, Line } from "./row.ts";
 import { isDisturbed, type RowResult, type RunResult } from "./run.ts";
 import { median } from "./stats.ts";
 import type { TargetName } from "./targets.ts";
@@ -76,6 +76,8 @@ function isMet(aim: Aim, { server, ratio, difference }: Medians): boolean | unde
       return orUnknown(ratio, ratio <= aim.value);
     case "atMost":
       return orUnknown(server, server <= aim.value);
+    case "atLeast":
+      return orUnknown(server, server >= aim.value);
     case "aboveRelayAtMost":
       return orUnknown(difference, difference <= aim.value);
   }
@@ -89,6 +91,8 @@ function aimText({ aim, unit }: Line): string {
       return `≤ ${aim.value.toFixed(2)}×`;
     case "atMost":
       return `≤ ${aim.value}${unit === "" ? "" : ` ${unit}`}`;
+    case "atLeast":
+      return `≥ ${aim.value.toLocaleString("en-US")}${unit}`;
     case "aboveRelayAtMost":
       return `≤ relay + ${aim.value} ${unit}`;
     case undefined:

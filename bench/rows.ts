@@ -1,40 +1,6 @@
-import type { Scenario } from "./scenarios.ts";
-
-/** How a row is measured; each kind has its file in measure/. */
-export type Measurement =
-  | { kind: "turns"; scenario: Scenario; connections: number; relayScenario?: Scenario }
-  | { kind: "firstToken"; connections: number }
-  | { kind: "blast"; streams: number; tokens: number }
-  | { kind: "paced"; streams: number; everyMs: number }
-  | { kind: "held"; streams: number }
-  | { kind: "start" };
-
-/** What the server must reach: alone, as a multiple of the relay, or at most so much above it. */
-export type Aim =
-  | { must: "ratioAtLeast" | "ratioAtMost"; value: number }
-  | { must: "atMost"; value: number }
-  | { must: "aboveRelayAtMost"; value: number };
-
-/** One line of the table: one number out of a measurement. */
-export interface Line {
-  label: string;
-  metric: string;
-  unit: string;
-  digits: number;
-  /** The number is what a target adds to the same request sent to the upstream itself. */
-  added?: true;
-  aim?: Aim;
-}
-
-export interface Row {
-  id: string;
-  measurement: Measurement;
-  lines: Line[];
-  /** Also measured without a target between: for what is added, and for the harness's own limit. */
-  direct?: true;
-  /** Load that should fill the target's core; when it does not, the harness was the limit. */
-  saturates?: true;
-}
+import { cpu, rate } from "./lines.ts";
+import { RESPONSE_ROWS } from "./response-rows.ts";
+import type { Aim, Line, Row } from "./row.ts";
 
 function plain(connections: number, lines: Line[]): Row {
   return {
@@ -45,21 +11,6 @@ function plain(connections: number, lines: Line[]): Row {
     ...(connections > 1 ? { saturates: true } : {}),
   };
 }
-
-const rate = (label: string, aim?: Aim): Line => ({
-  label,
-  metric: "perSecond",
-  unit: "/s",
-  digits: 0,
-  ...(aim ? { aim } : {}),
-});
-const cpu = (label: string, aim?: Aim): Line => ({
-  label,
-  metric: "cpuPerTurn",
-  unit: "µs",
-  digits: 1,
-  ...(aim ? { aim } : {}),
-});
 
 function blast(streams: number, aim?: Aim): Row {
   return {
@@ -201,4 +152,5 @@ export const ROWS: readonly Row[] = [
       },
     ],
   },
+  ...RESPONSE_ROWS,
 ];

@@ -1,15 +1,9 @@
 import type { Harness } from "./harness.ts";
-import { measureBlast } from "./measure/blast.ts";
-import { measureFirstToken } from "./measure/first-token.ts";
-import { measureHeld } from "./measure/held.ts";
+import { isFresh, measureFresh, measureSteady, probeOf, type SteadyRow, warmUpOf } from "./measure/kinds.ts";
 import type { FreshOptions, MeasureContext, Measured } from "./measure/measure.ts";
-import { measurePaced } from "./measure/paced.ts";
-import { measureStart } from "./measure/start.ts";
-import { measureTurns } from "./measure/turns.ts";
 import type { Options } from "./options.ts";
 import { Profiler } from "./profile.ts";
-import type { Measurement, Row } from "./rows.ts";
-import type { Scenario } from "./scenarios.ts";
+import type { Pair, Row, Stand } from "./row.ts";
 import { type StartedTarget, startTarget, type Target, type TargetName } from "./targets.ts";
 
 /** All rounds of one row, by target. */
@@ -29,15 +23,12 @@ export interface RunResult {
 const FOREIGN_TOLERATED = 0.1;
 const TRIES = 3;
 
-type FreshRow = Row & { measurement: Extract<Measurement, { kind: "held" | "start" }> };
-type SteadyRow = Row & { measurement: Exclude<Measurement, { kind: "held" | "start" }> };
+interface Started extends FreshOptions {
+  stand?: Stand;
+}
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function isFresh(row: Row): row is FreshRow {
-  return row.measurement.kind === "held" || row.measurement.kind === "start";
 }
 
 /** Measures the chosen rows; what fails is written down as an error and the rest goes on. */
@@ -69,7 +60,7 @@ export class Run {
     return { harness: this.#harness, timing: this.#options.timing };
   }
 
-  async #start(name: "relay" | "server", options: FreshOptions = {}): Promise<StartedTarget> {
+  async #start(name: "relay" | "server", options: Started = {}): Promise<StartedTarget> {
     const profiled = name === "server" ? this.#profiler : undefined;
     const target = await startTarget({
       name,
@@ -91,27 +82,37 @@ export class Run {
     const rows = this.#options.rows.filter(isFresh);
     for (let round = 0; round < this.#options.timing.freshRounds; round += 1) {
       for (const row of rows) {
-        for (const name of this.#order(this.#options.targets, round)) {
+        for (const name of this.#order(this.#targetsOf(row.pair), round)) {
           const context = {
             ...this.#context,
             startTarget: (options?: FreshOptions) => this.#start(name, options),
           };
           const { measurement } = row;
-          await this.#record(row, name, () =>
-            measurement.kind === "held" ? measureHeld(context, measurement) : measureStart(context),
-          );
+          await this.#record(row, name, () => measureFresh(context, measurement));
         }
       }
     }
   }
 
+  /** Rows that share their targets, one set of targets after the other: two at a time have the machine. */
   async #measureSteadyRows(): Promise<void> {
     const rows = this.#options.rows.filter((row): row is SteadyRow => !isFresh(row));
-    if (rows.length === 0) return;
+    for (const [, together] of Map.groupBy(rows, ({ pair }) => pair?.id))
+      await this.#measureTogether(together);
+  }
+
+  /** The columns that a pair has, of those asked for. */
+  #targetsOf(pair: Pair | undefined): Options["targets"] {
+    return this.#options.targets.filter((name) => pair === undefined || pair[name] !== undefined);
+  }
+
+  async #measureTogether(rows: readonly SteadyRow[]): Promise<void> {
+    const pair = rows[0]?.pair;
     const targets: StartedTarget[] = [];
-    for (const name of this.#options.targets) {
+    for (const name of this.#targetsOf(pair)) {
+      const stand = pair?.[name];
       try {
-        targets.push(await this.#start(name));
+        targets.push(await this.#start(name, stand === undefined ? {} : { stand }));
       } catch (error) {
         this.#fail(textOf(error));
       }
@@ -160,7 +161,7 @@ export class Run {
     for (const target of targets) {
       const warmed = new Set<string>();
       for (const row of rows) {
-        const probe = probeOf(row.measurement, target.name);
+        const probe = probeOf(row.measurement, target);
         const { faults } = await this.#harness.ask({
           do: "probe",
           aim: this.#harness.aimAt(target),
@@ -232,44 +233,6 @@ function calmer(one: Measured, other: Measured): Measured {
     errors: [...one.errors, ...other.errors],
     errorCount: one.errorCount + other.errorCount,
   };
-}
-
-function measureSteady(
-  context: MeasureContext,
-  target: Target,
-  measurement: SteadyRow["measurement"],
-): Promise<Measured> {
-  switch (measurement.kind) {
-    case "turns":
-      return measureTurns(context, target, measurement);
-    case "firstToken":
-      return measureFirstToken(context, target, measurement);
-    case "blast":
-      return measureBlast(context, target, measurement);
-    case "paced":
-      return measurePaced(context, target, measurement);
-  }
-}
-
-/** Rows of the same path share a warm-up: at a middling number of connections. */
-function warmUpOf(measurement: SteadyRow["measurement"]): SteadyRow["measurement"] {
-  if ("connections" in measurement) return { ...measurement, connections: 32 };
-  if (measurement.kind === "blast") return { ...measurement, streams: 64 };
-  return measurement;
-}
-
-function probeOf(
-  measurement: SteadyRow["measurement"],
-  name: TargetName,
-): { scenario: Scenario; stream: boolean } {
-  if (measurement.kind === "turns") {
-    const { scenario, relayScenario = scenario } = measurement;
-    return { scenario: name === "server" ? scenario : relayScenario, stream: false };
-  }
-  if (measurement.kind === "firstToken") return { scenario: { kind: "first" }, stream: true };
-  if (measurement.kind === "blast")
-    return { scenario: { kind: "blast", tokens: measurement.tokens }, stream: true };
-  return { scenario: { kind: "paced", tokens: 20, everyMs: 5 }, stream: true };
 }
 
 function inBrief({ metrics, busy, foreign }: Measured): string {

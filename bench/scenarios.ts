@@ -14,7 +14,11 @@ export type Scenario =
   /** As fast as the reader takes them, some per write. */
   | { kind: "blast"; tokens: number }
   /** The first token, then silence until the reader goes. */
-  | { kind: "held" };
+  | { kind: "held" }
+  /** The plain turn as a stored response, which may go on from an earlier one. */
+  | { kind: "response"; previous?: string }
+  /** A finished response's stream, read again. */
+  | { kind: "replay"; id: string; tokens: number };
 
 /** Every token has this many characters, so that text can be counted whichever way a target cuts it into chunks. */
 export const TOKEN_CHARS = 5;
@@ -53,8 +57,20 @@ export function tokensOf(scenario: Scenario): number {
   return "tokens" in scenario ? scenario.tokens : TOKENS.length;
 }
 
-/** A small chat with a past, as a client would send it. */
+/** Method and path of a turn. */
+export function requestTarget(scenario: Scenario): { method: "GET" | "POST"; path: string } {
+  if (scenario.kind === "response") return { method: "POST", path: "/v1/responses" };
+  if (scenario.kind === "replay") return { method: "GET", path: `/v1/responses/${scenario.id}?stream=true` };
+  return { method: "POST", path: "/v1/chat/completions" };
+}
+
+/** A small chat with a past, as a client would send it; of a response its new part, of a replay nothing. */
 export function requestBody(scenario: Scenario, stream: boolean): string {
+  if (scenario.kind === "replay") return "";
+  if (scenario.kind === "response") {
+    const input = `Then do that now, please, and say it in sixteen words. ${toMark(scenario)}`;
+    return JSON.stringify({ model: "bench", input, previous_response_id: scenario.previous });
+  }
   const messages = [
     { role: "user", content: "What is the quickest way to see whether the build is green?" },
     { role: "assistant", content: "Ask for the state of the last run: it names the first step that failed." },

@@ -7,7 +7,8 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { transformSync } from "esbuild";
 import type { Machine } from "./machine.ts";
-import { makeFolder, removeFolder, startNode, stop } from "./processes.ts";
+import { makeFolder, removeFolder, run, startNode, stop } from "./processes.ts";
+import type { Stand } from "./row.ts";
 import { TOOL_FILE, TOOL_FILE_TEXT } from "./scenarios.ts";
 
 const BENCH_DIR = import.meta.dirname;
@@ -48,6 +49,8 @@ export interface Target {
   port: number;
   key: string;
   pid: number;
+  /** The last response that was put into its database. */
+  seeded?: string;
 }
 
 /** A target with a process and a home of its own. */
@@ -131,8 +134,25 @@ function healthy(port: number): Promise<boolean> {
   });
 }
 
+/** What makes a target one that stores in its own way: settings in its home and environment. */
+function standEnv({ program, sync }: Stand, scratch: Scratch): Record<string, string> {
+  if (sync === undefined) return {};
+  if (program === "relay")
+    return { RELAY_STORE: path.join(scratch.folder, "relay.db"), RELAY_SYNC: sync.toUpperCase() };
+  mkdirSync(scratch.home, { recursive: true, mode: 0o700 });
+  writeFileSync(path.join(scratch.home, "config.yaml"), `storage:\n  sync: ${sync}\n`);
+  return {};
+}
+
+async function seedHome({ seed }: Stand, home: string): Promise<string | undefined> {
+  if (seed === undefined) return undefined;
+  return run([path.join(BENCH_DIR, "seed.ts"), home, JSON.stringify(seed)]);
+}
+
 export interface StartOptions {
   name: "relay" | "server";
+  /** What runs in that column; the program of its name when not given. */
+  stand?: Stand;
   serverEntry: string;
   upstreamPort: number;
   machine: Machine;
@@ -144,16 +164,22 @@ export interface StartOptions {
 
 export async function startTarget(options: StartOptions): Promise<StartedTarget> {
   const { name, machine } = options;
+  const stand = options.stand ?? { program: name };
   const scratch = options.scratch ?? makeScratch(name);
   const port = await freePort();
   const key = randomBytes(24).toString("hex");
   const log = path.join(scratch.folder, "output.log");
   const logFile = openSync(log, "w");
-  const args = [...(options.nodeOptions ?? []), ...targetArgs(name, options.serverEntry)];
+  const seeded = await seedHome(stand, scratch.home);
+  const args = [...(options.nodeOptions ?? []), ...targetArgs(stand.program, options.serverEntry)];
   const startedAt = performance.now();
   const child = startNode({
     args,
-    env: { ...targetEnv({ scratch, port, key, upstreamPort: options.upstreamPort }), ...options.env },
+    env: {
+      ...targetEnv({ scratch, port, key, upstreamPort: options.upstreamPort }),
+      ...standEnv(stand, scratch),
+      ...options.env,
+    },
     cwd: scratch.workspace,
     core: machine.cores?.target,
     stdio: ["ignore", logFile, logFile],
@@ -175,6 +201,7 @@ export async function startTarget(options: StartOptions): Promise<StartedTarget>
     port,
     key,
     pid: child.pid ?? 0,
+    ...(seeded !== undefined && { seeded }),
     child,
     startMs,
     output,

@@ -1,4 +1,4 @@
-import { PLAIN_TEXT, TOKEN_CHARS } from "../scenarios.ts";
+import { PLAIN_TEXT, type Scenario, TOKEN_CHARS } from "../scenarios.ts";
 
 /** Reads one answer; made once per connection and used again for each turn. */
 export interface AnswerReader {
@@ -12,6 +12,14 @@ export interface AnswerReader {
 
 interface JsonAnswer {
   choices?: { message?: { content?: unknown }; finish_reason?: unknown }[];
+  /** Of a response. */
+  status?: unknown;
+  output?: { content?: { text?: unknown }[] }[];
+}
+
+function isWhole({ choices, status, output }: JsonAnswer): boolean {
+  if (output !== undefined) return status === "completed" && output[0]?.content?.[0]?.text === PLAIN_TEXT;
+  return choices?.[0]?.message?.content === PLAIN_TEXT && choices[0].finish_reason === "stop";
 }
 
 /** A JSON answer must parse and carry the whole text. */
@@ -32,9 +40,7 @@ export class JsonReader implements AnswerReader {
 
   fault(): string | undefined {
     try {
-      const answer: JsonAnswer = JSON.parse(this.#text);
-      const choice = answer.choices?.[0];
-      if (choice?.message?.content === PLAIN_TEXT && choice.finish_reason === "stop") return undefined;
+      if (isWhole(JSON.parse(this.#text))) return undefined;
     } catch {
       // Told below, with the text.
     }
@@ -42,7 +48,18 @@ export class JsonReader implements AnswerReader {
   }
 }
 
-const CONTENT = '"content":"';
+/** What stands before each piece of text in a stream, and what says that it ended well. */
+export interface Marks {
+  text: string;
+  finished: string;
+}
+
+const CHAT_MARKS: Marks = { text: '"content":"', finished: '"finish_reason":"stop"' };
+const RESPONSE_MARKS: Marks = { text: '"delta":"', finished: '"type":"response.completed"' };
+
+export function marksOf(scenario: Scenario): Marks {
+  return scenario.kind === "replay" ? RESPONSE_MARKS : CHAT_MARKS;
+}
 
 /**
  * A streamed answer is searched, not parsed: the search costs the generator a tenth of what a parser costs the target,
@@ -51,12 +68,14 @@ const CONTENT = '"content":"';
  */
 export class StreamReader implements AnswerReader {
   readonly #expectedChars: number;
+  readonly #marks: Marks;
   #chars = 0;
   #tail = "";
   #finished = false;
   #done = false;
 
-  constructor(expectedTokens: number) {
+  constructor(expectedTokens: number, marks: Marks) {
+    this.#marks = marks;
     this.#expectedChars = expectedTokens * TOKEN_CHARS;
   }
 
@@ -72,13 +91,14 @@ export class StreamReader implements AnswerReader {
     const end = text.lastIndexOf("\n") + 1;
     this.#tail = end === text.length ? "" : text.slice(end);
     let at = 0;
-    for (let found = text.indexOf(CONTENT); found !== -1 && found < end; found = text.indexOf(CONTENT, at)) {
-      const start = found + CONTENT.length;
+    const { text: mark, finished } = this.#marks;
+    for (let found = text.indexOf(mark); found !== -1 && found < end; found = text.indexOf(mark, at)) {
+      const start = found + mark.length;
       at = text.indexOf('"', start);
       this.#chars += at - start;
     }
     if (this.#chars < this.#expectedChars) return;
-    if (!this.#finished) this.#finished = text.includes('"finish_reason":"stop"', at);
+    if (!this.#finished) this.#finished = text.includes(finished, at);
     if (!this.#done) this.#done = text.includes("data: [DONE]\n", at);
   }
 

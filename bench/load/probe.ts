@@ -1,5 +1,5 @@
 import { createParser } from "eventsource-parser";
-import { requestBody, TOKEN_CHARS, tokensOf } from "../scenarios.ts";
+import { requestBody, requestTarget, type Scenario, TOKEN_CHARS, tokensOf } from "../scenarios.ts";
 import type { Probe, ProbeJob } from "./jobs.ts";
 
 interface Chunk {
@@ -34,26 +34,72 @@ function jsonFaults(text: string, expectedChars: number): string[] {
   return [`not the expected answer: ${text.slice(0, 200)}`];
 }
 
+interface ResponseAnswer {
+  object?: unknown;
+  status?: unknown;
+  previous_response_id?: unknown;
+  output?: { type?: unknown; content?: { text?: string }[] }[];
+}
+
+function responseFaults(text: string, { previous = null, expectedChars }: ResponseTerms): string[] {
+  const { object, status, output, previous_response_id: before }: ResponseAnswer = JSON.parse(text);
+  const said = output?.[0]?.content?.[0]?.text;
+  const isWhole = object === "response" && status === "completed" && said?.length === expectedChars;
+  return isWhole && before === previous ? [] : [`not the expected response: ${text.slice(0, 200)}`];
+}
+
+interface ResponseTerms {
+  previous?: string | null;
+  expectedChars: number;
+}
+
+interface Frame {
+  type?: unknown;
+  sequence_number?: unknown;
+  delta?: string;
+}
+
+/** What a strict reader holds against a response's stream. */
+function frameFaults(events: readonly string[], expectedChars: number): string[] {
+  const faults: string[] = [];
+  if (events.at(-1) !== "[DONE]") faults.push(`the last event is ${events.at(-1)?.slice(0, 80)}, not [DONE]`);
+  const frames = events.filter((data) => data !== "[DONE]").map((data): Frame => JSON.parse(data));
+  const gap = frames.findIndex((frame, i) => frame.sequence_number !== i);
+  if (gap !== -1) faults.push(`frame ${gap} has the number ${frames[gap]?.sequence_number}`);
+  if (frames[0]?.type !== "response.created") faults.push(`it begins with ${frames[0]?.type}`);
+  if (frames.at(-1)?.type !== "response.completed") faults.push(`it ends with ${frames.at(-1)?.type}`);
+  const text = frames.map(({ delta = "" }) => delta).join("");
+  if (text.length !== expectedChars) faults.push(`${text.length} of ${expectedChars} characters`);
+  return faults;
+}
+
+function faultsOf(scenario: Scenario, stream: boolean, text: string): string[] {
+  const expectedChars = tokensOf(scenario) * TOKEN_CHARS;
+  if (scenario.kind === "response")
+    return responseFaults(text, { expectedChars, previous: scenario.previous ?? null });
+  if (!stream) return jsonFaults(text, expectedChars);
+  const events: string[] = [];
+  createParser({ onEvent: ({ data }) => events.push(data) }).feed(text);
+  return scenario.kind === "replay" ? frameFaults(events, expectedChars) : chunkFaults(events, expectedChars);
+}
+
 /** One answer, read in full and checked field by field; the fast readers of the load rely on it. */
 export async function probe({ aim, scenario, stream }: ProbeJob): Promise<Probe> {
-  const expectedChars = tokensOf(scenario) * TOKEN_CHARS;
+  const { method, path } = requestTarget(scenario);
   try {
-    const response = await fetch(`http://127.0.0.1:${aim.port}/v1/chat/completions`, {
-      method: "POST",
+    const response = await fetch(`http://127.0.0.1:${aim.port}${path}`, {
+      method,
       headers: {
         "content-type": "application/json",
         authorization: `Bearer ${aim.key}`,
         connection: "close",
       },
-      body: requestBody(scenario, stream),
+      ...(method === "POST" && { body: requestBody(scenario, stream) }),
       signal: AbortSignal.timeout(10_000),
     });
     const text = await response.text();
     if (response.status !== 200) return { faults: [`status ${response.status}: ${text.slice(0, 300)}`] };
-    if (!stream) return { faults: jsonFaults(text, expectedChars) };
-    const events: string[] = [];
-    createParser({ onEvent: ({ data }) => events.push(data) }).feed(text);
-    return { faults: chunkFaults(events, expectedChars) };
+    return { faults: faultsOf(scenario, stream, text) };
   } catch (error) {
     return { faults: [String(error)] };
   }

@@ -1,13 +1,14 @@
-import { requestBody, type Scenario, tokensOf } from "../scenarios.ts";
-import { type AnswerReader, JsonReader, StreamReader } from "./answer.ts";
+import { requestBody, requestTarget, type Scenario, tokensOf } from "../scenarios.ts";
+import { type AnswerReader, JsonReader, marksOf, StreamReader } from "./answer.ts";
 import { ClientConnection } from "./connection.ts";
 import type { Aim } from "./jobs.ts";
 
 /** A turn as bytes, ready to be sent again and again. */
 export function requestBytes(aim: Aim, scenario: Scenario, stream: boolean): Buffer {
   const body = requestBody(scenario, stream);
+  const { method, path } = requestTarget(scenario);
   const head = [
-    "POST /v1/chat/completions HTTP/1.1",
+    `${method} ${path} HTTP/1.1`,
     `host: 127.0.0.1:${aim.port}`,
     `authorization: Bearer ${aim.key}`,
     "content-type: application/json",
@@ -44,7 +45,9 @@ export class Turn {
   }) {
     this.#request = options.request;
     this.#events = options.events;
-    this.#reader = options.stream ? new StreamReader(tokensOf(options.scenario)) : new JsonReader();
+    this.#reader = options.stream
+      ? new StreamReader(tokensOf(options.scenario), marksOf(options.scenario))
+      : new JsonReader();
     this.#connection = new ClientConnection(options.aim.port, {
       head: (status) => {
         this.#status = status;

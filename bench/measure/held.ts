@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { openFilesLimit } from "../machine.ts";
 import { rssKb } from "../proc.ts";
-import type { Measurement } from "../rows.ts";
+import type { Measurement } from "../row.ts";
 import type { StartedTarget } from "../targets.ts";
 import type { FreshContext, Measured } from "./measure.ts";
 

@@ -1,6 +1,6 @@
 import type { Harness } from "../harness.ts";
 import type { Timing } from "../options.ts";
-import type { Measurement } from "../rows.ts";
+import type { Measurement } from "../row.ts";
 import type { Scratch, StartedTarget, Target } from "../targets.ts";
 
 /** Numbers by name; a line of the table takes one of them. */

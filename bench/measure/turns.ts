@@ -1,4 +1,7 @@
 import type { LoopJob, Window } from "../load/jobs.ts";
+import type { Measurement } from "../row.ts";
+import type { Scenario } from "../scenarios.ts";
+import type { Target } from "../targets.ts";
 import type { Measured, SteadyMeasure } from "./measure.ts";
 
 /** What every window tells beside its numbers. */
@@ -7,13 +10,22 @@ export function asMeasured(window: Window, metrics: Measured["metrics"]): Measur
   return { metrics, errors, errorCount, busy, foreign };
 }
 
+/** What a target is asked; a response goes on from what was put into its database. */
+export function scenarioOf(
+  { scenario, relayScenario = scenario }: Extract<Measurement, { kind: "turns" }>,
+  { name, seeded }: Target,
+): Scenario {
+  const asked = name === "server" ? scenario : relayScenario;
+  return asked.kind === "response" && seeded !== undefined ? { ...asked, previous: seeded } : asked;
+}
+
 /** Closed loop, answers not streamed: requests per second, CPU and latency of one. */
 export const measureTurns: SteadyMeasure<"turns"> = async ({ harness, timing }, target, measurement) => {
-  const { scenario, relayScenario, connections } = measurement;
+  const { connections } = measurement;
   const job: LoopJob = {
     do: "loop",
     aim: harness.aimAt(target),
-    scenario: target.name === "server" ? scenario : (relayScenario ?? scenario),
+    scenario: scenarioOf(measurement, target),
     stream: false,
     connections,
     rampMs: timing.rampMs,

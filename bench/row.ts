@@ -1,0 +1,66 @@
+import type { Scenario } from "./scenarios.ts";
+
+/** How a row is measured; each kind has its file in measure/. */
+export type Measurement =
+  | { kind: "turns"; scenario: Scenario; connections: number; relayScenario?: Scenario }
+  | { kind: "firstToken"; connections: number }
+  | { kind: "blast"; streams: number; tokens: number }
+  | { kind: "paced"; streams: number; everyMs: number }
+  | { kind: "held"; streams: number }
+  | { kind: "replay"; connections: number; tokens: number }
+  | { kind: "growth"; turns: number }
+  | { kind: "start" };
+
+/** What lies in a target's database before it starts. */
+export interface Seed {
+  responses: number;
+  /** Each goes on from the one before. */
+  chained?: true;
+  /** The answer's pieces; none for an answer that was not streamed. */
+  deltas?: number;
+}
+
+/** A target other than usual: what runs in a column of the table, on which home. */
+export interface Stand {
+  program: "relay" | "server";
+  /** Of the server's database; the relay takes it to store a row for each turn. */
+  sync?: "normal" | "full";
+  seed?: Seed;
+}
+
+/** Both columns of some rows; they are measured together, beside no other row. */
+export interface Pair {
+  id: string;
+  /** Absent where there is nothing to compare with. */
+  relay?: Stand;
+  server: Stand;
+}
+
+/** What the server must reach: alone, as a multiple of the relay, or at most so much above it. */
+export type Aim =
+  | { must: "ratioAtLeast" | "ratioAtMost"; value: number }
+  | { must: "atMost" | "atLeast"; value: number }
+  | { must: "aboveRelayAtMost"; value: number };
+
+/** One line of the table: one number out of a measurement. */
+export interface Line {
+  label: string;
+  metric: string;
+  unit: string;
+  digits: number;
+  /** The number is what a target adds to the same request sent to the upstream itself. */
+  added?: true;
+  aim?: Aim;
+}
+
+export interface Row {
+  id: string;
+  measurement: Measurement;
+  lines: Line[];
+  /** Also measured without a target between: for what is added, and for the harness's own limit. */
+  direct?: true;
+  /** Targets of its own; otherwise the relay and the server on a new home. */
+  pair?: Pair;
+  /** Load that should fill the target's core; when it does not, the harness was the limit. */
+  saturates?: true;
+}
