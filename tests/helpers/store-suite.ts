@@ -5,6 +5,7 @@ import type { Run } from "../../src/domain/run.ts";
 import { NO_USAGE } from "../../src/domain/usage.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { chainContract } from "./store-suite-chains.ts";
+import { retentionContract } from "./store-suite-retention.ts";
 import {
   aRun,
   COMPLETED,
@@ -25,6 +26,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     events(openForTest(open));
     runs(openForTest(open));
     chainContract(openForTest(open));
+    retentionContract(openForTest(open));
   });
 }
 

@@ -12,6 +12,16 @@ interface RunRow {
   data: string;
 }
 
+interface ExpiredRow {
+  id: string;
+  parent_run: string | null;
+  /** Whether a run goes on from it. */
+  is_needed: 0 | 1;
+}
+
+/** A sweep looks at so many rows for each that it may remove: a long one would keep requests waiting. */
+const SEEN_PER_REMOVED = 20;
+
 /** Owns what was deleted, as long as something else needs it. */
 const NOBODY = "";
 
@@ -30,6 +40,8 @@ export class RunTable {
   readonly #disown;
   readonly #unfinished;
   readonly #expired;
+  readonly #setAside;
+  readonly #takeBack;
   readonly #deleteRun;
   readonly #deleteEvents;
 
@@ -59,10 +71,13 @@ export class RunTable {
     this.#unfinished = db.prepare<[], RunRow>(
       `SELECT ${COLUMNS} FROM runs WHERE status IN ('queued', 'running') ORDER BY id`,
     );
-    // What a kept run continues from must stay as long as that run.
-    this.#expired = db.prepare<[number, number], { id: string }>(
-      `SELECT id FROM runs WHERE expires_at <= ? AND status NOT IN ('queued', 'running')
-         AND NOT EXISTS (SELECT 1 FROM runs AS next WHERE next.parent_run = runs.id) LIMIT ?`,
+    this.#expired = db.prepare<[number, number], ExpiredRow>(
+      `SELECT id, parent_run, EXISTS (SELECT 1 FROM runs AS next WHERE next.parent_run = runs.id) AS is_needed
+       FROM runs WHERE expires_at > 0 AND expires_at <= ? AND status NOT IN ('queued', 'running') LIMIT ?`,
+    );
+    this.#setAside = db.prepare<[string]>("UPDATE runs SET expires_at = -expires_at WHERE id = ?");
+    this.#takeBack = db.prepare<[string]>(
+      "UPDATE runs SET expires_at = -expires_at WHERE id = ? AND expires_at < 0",
     );
     this.#deleteRun = db.prepare<[string]>("DELETE FROM runs WHERE id = ?");
     this.#deleteEvents = db.prepare<[string]>("DELETE FROM events WHERE run_id = ?");
@@ -121,19 +136,29 @@ export class RunTable {
     return this.#unfinished.all().map(storedRun);
   }
 
-  /** A run whose last follower goes may go itself: chains are taken from their ends. */
+  /**
+   * What a kept run goes on from must stay as long as that run. It is set aside, with its time negated, and looked at
+   * again when a follower goes: so each row is looked at once, and chains are taken from their ends.
+   */
   sweep(now: number, limit: number): number {
     let removed = 0;
-    while (removed < limit) {
+    for (let seen = 0; removed < limit && seen < limit * SEEN_PER_REMOVED; ) {
       const rows = this.#expired.all(now, limit - removed);
       if (rows.length === 0) break;
-      for (const { id } of rows) {
-        this.#deleteEvents.run(id);
-        this.#deleteRun.run(id);
-      }
-      removed += rows.length;
+      seen += rows.length;
+      const free = rows.filter((row) => row.is_needed === 0);
+      // First, since what is removed takes back what it went on from.
+      for (const row of rows) if (row.is_needed === 1) this.#setAside.run(row.id);
+      for (const row of free) this.#remove(row);
+      removed += free.length;
     }
     return removed;
+  }
+
+  #remove({ id, parent_run: parent }: ExpiredRow): void {
+    this.#deleteEvents.run(id);
+    this.#deleteRun.run(id);
+    if (parent !== null) this.#takeBack.run(parent);
   }
 }
 

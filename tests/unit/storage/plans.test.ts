@@ -1,0 +1,76 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { type Db, openDatabase } from "../../../src/storage/sqlite/db.ts";
+import { storeOn } from "../../../src/storage/sqlite/store.ts";
+
+/** Every statement that the store prepares, with how SQLite would find its rows. */
+function plans(): { sql: string; steps: string[] }[] {
+  const db = openDatabase({ file: ":memory:", applicationId: 1, sync: "normal" });
+  onTestFinished(() => void db.close());
+  const statements: string[] = [];
+  const written = new Proxy(db, {
+    get: (target, name) => {
+      if (name === "prepare") {
+        return (sql: string) => {
+          statements.push(sql);
+          return target.prepare(sql);
+        };
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  storeOn(written as Db, ":memory:");
+  return statements
+    .filter((sql) => !sql.startsWith("INSERT"))
+    .map((sql) => ({ sql, steps: stepsOf(db, sql) }));
+}
+
+function stepsOf(db: Db, sql: string): string[] {
+  const names = [...sql.matchAll(/:(\w+)/g)].map(([, name]) => [name, null]);
+  const nameless = Array.from(sql.matchAll(/\?/g), () => null);
+  const explain = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`);
+  const rows = names.length > 0 ? explain.all(Object.fromEntries(names)) : explain.all(...nameless);
+  return rows.map(({ detail }) => detail);
+}
+
+/** Those that wait for their end are few, and all of them are wanted. */
+const UNFINISHED = "USING INDEX runs_unfinished";
+
+describe("however much is stored", () => {
+  test("no statement reads a whole table, nor sorts what it finds", () => {
+    const all = plans();
+    expect(all.length).toBeGreaterThan(15);
+    for (const { sql, steps } of all) {
+      const slow = steps.filter((step) => /SCAN|TEMP B-TREE/.test(step) && !step.includes(UNFINISHED));
+      expect(slow, `${sql}\n${steps.join("\n")}`).toEqual([]);
+    }
+  });
+
+  test.each([
+    [
+      "a look-up",
+      /FROM runs WHERE id = \? AND owner = \?/,
+      /SEARCH runs USING INDEX sqlite_autoindex_runs_1 \(id=\?\)/,
+    ],
+    [
+      "a list",
+      /ORDER BY id DESC LIMIT/,
+      /SEARCH runs USING INDEX runs_listed \(owner=\? AND surface=\? AND id<\?\)/,
+    ],
+    ["a sweep", /AS is_needed/, /SEARCH runs USING INDEX runs_expiry \(expires_at>\? AND expires_at<\?\)/],
+    [
+      "a sweep's question who goes on from it",
+      /AS is_needed/,
+      /SEARCH next USING COVERING INDEX runs_parent/,
+    ],
+    [
+      "a log",
+      /SELECT payload FROM events/,
+      /SEARCH events USING INDEX sqlite_autoindex_events_1 \(run_id=\?\)/,
+    ],
+  ])("%s goes by its index", (_, sql, step) => {
+    const found = plans().filter((plan) => sql.test(plan.sql));
+    expect(found).not.toEqual([]);
+    for (const { steps } of found) expect(steps.join("\n")).toMatch(step);
+  });
+});
