@@ -31,7 +31,7 @@ export class Slots {
 
   /** A place in the queue. `force`: for a run that had one before a restart. @throws ApiError 429 when it is full. */
   queue(force = false): Slot {
-    if (this.#queue.size >= this.#maxQueued && !force)
+    if (this.#isFull && this.#queue.size >= this.#maxQueued && !force)
       throw tooManyRequests(`Too many background runs wait (max ${this.#maxQueued})`);
     const slot = new QueuedSlot((given) => {
       this.#queue.delete(slot);

@@ -1,7 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import OpenAI from "openai";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { temporaryDirectory } from "../../helpers/directory.ts";
 import { FakeUpstream } from "../../helpers/fake-upstream/fake-upstream.ts";
 import { asChat } from "../../helpers/fake-upstream/request.ts";
@@ -15,6 +15,11 @@ async function setUp(script: Script) {
   const cwd = await temporaryDirectory();
   const upstream = await FakeUpstream.start(script);
   onTestFinished(() => upstream.close());
+  await mkdir(join(cwd, ".hermes"));
+  await writeFile(
+    join(cwd, ".hermes", "config.yaml"),
+    "gateway: { api_server: { drain_timeout_seconds: 0.2 } }",
+  );
   const env = { LLM_BASE_URL: upstream.origin, LLM_MODEL: "fake-model", API_SERVER_KEY: TEST_KEY };
   const start = async () => {
     const server = await serve({ cwd, env });
@@ -83,4 +88,44 @@ test("a run that was going on when the process was killed is ended as failed, an
   expect(answer.choices[0]?.message.content).toBe("Hello again.");
   const { messages } = asChat(await upstream.requestArrived(3));
   expect(messages.slice(1).map(({ role }) => role)).toEqual(["user", "assistant", "tool", "user"]);
+});
+
+describe.each(["SIGKILL", "SIGTERM"] as const)("a background response whose server gets a %s", (signal) => {
+  test("is gone on with by the next one, and its stream is read on without a gap or a repeat", async () => {
+    const text = { text: "One two three four five six seven." };
+    const { upstream, start } = await setUp([
+      { text: "I look.", toolCalls: [{ name: "terminal", arguments: { command: "echo made >> made.txt" } }] },
+      { ...text, stall: { events: 6 } },
+      text,
+    ]);
+    const first = await start();
+    const stream = await first.client.responses.create({ input: "Go.", background: true, stream: true });
+    const events: OpenAI.Responses.ResponseStreamEvent[] = [];
+    const reading = (async () => {
+      for await (const event of stream) events.push(event);
+    })();
+    reading.catch(() => undefined);
+    await upstream.requestArrived(2);
+    await vi.waitFor(() => expect(JSON.stringify(events.at(-1))).toContain("output_text.delta"));
+    first.server.child.kill(signal);
+    await expect(reading).rejects.toThrow();
+    expect(await first.server.ending(25_000)).toMatchObject(signal === "SIGTERM" ? { code: 0 } : { signal });
+    const [created] = events;
+    if (created?.type !== "response.created") throw new Error("no response");
+    const { id } = created.response;
+
+    const second = await start();
+    const after = events.at(-1)?.sequence_number ?? 0;
+    const rest = await second.client.responses.retrieve(id, { stream: true, starting_after: after });
+    for await (const event of rest) events.push(event);
+    const numbers = events.map(({ sequence_number: number }) => number);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    expect(events.at(-1)).toMatchObject({ type: "response.completed", response: { status: "completed" } });
+    const whole = await second.client.responses.retrieve(id);
+    expect(whole.output_text).toBe("I look.One two three four five six seven.");
+    expect(whole.output.map(({ type }) => type)).toEqual(["message", "mcp_call", "message"]);
+    // The first two model steps were asked once, the one that was cut twice.
+    await upstream.idle();
+    expect(upstream.requests.length).toBe(3);
+  });
 });
