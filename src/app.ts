@@ -208,8 +208,9 @@ export function openModels({ settings, upstreams, home }: Config, provider?: Pro
   });
 }
 
-function runSettings({ agent, llm, server }: Settings) {
+function runSettings({ agent, llm, server, responses }: Settings) {
   return {
+    retention: { responsesMs: responses.retention_days * DAY_MS },
     limits: {
       maxSteps: agent.max_steps,
       maxRunMs: agent.max_run_seconds * 1000,
@@ -222,6 +223,8 @@ function runSettings({ agent, llm, server }: Settings) {
     ephemeralPrompt: agent.ephemeral_system_prompt,
   };
 }
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 interface Parts {
   config: Config;

@@ -155,6 +155,11 @@ export const StorageSection = z.strictObject({
   sync: z.enum(["normal", "full"]).default("normal"),
 });
 
+export const ResponsesSection = z.strictObject({
+  /** Days that stored responses are kept where they are not deleted before; 0 for ever. */
+  retention_days: Whole.pipe(z.int().max(36_500, "must be at most 36500 (100 years)")).default(0),
+});
+
 export const LogSection = z.strictObject({
   level: z.enum(["silent", "error", "warn", "info", "debug", "trace"]).default("info"),
 });
@@ -166,6 +171,7 @@ export const Settings = z.object({
   agent: AgentSection,
   approvals: ApprovalsSection,
   storage: StorageSection,
+  responses: ResponsesSection,
   log: LogSection,
   /** The only directory that file tools may touch; default: where the server was started. */
   workspace: z.string().min(1).exactOptional(),

@@ -19,7 +19,7 @@ import type { EventLog } from "./event-log.ts";
 import type { Reader } from "./follow.ts";
 import { checkClientCalls, isCut } from "./history.ts";
 import type { Prompts } from "./prompts.ts";
-import { STATELESS_RETENTION_MS } from "./retention.ts";
+import { type Retention, STATELESS_RETENTION_MS } from "./retention.ts";
 import type { RunLog } from "./run-log.ts";
 import { isReadable, newItems } from "./session-items.ts";
 import type { Slot } from "./slots.ts";
@@ -39,6 +39,7 @@ export interface RunDeps {
   historyOutputChars: number;
   /** Text after every request's own system prompt. */
   ephemeralPrompt: string | undefined;
+  retention: Retention;
   clock: Clock;
   nextId(): string;
   /** Gets what went wrong inside, which no client is told. */

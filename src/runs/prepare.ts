@@ -42,7 +42,7 @@ export async function prepareRun(
   const log = deps.log.open(run, {
     durable: background === true,
     stored: input.store ?? true,
-    expiresAt: expiryOf(input, run.createdAt),
+    expiresAt: expiryOf(input, run.createdAt, deps.retention),
   });
   return new ActiveRun(deps, input, { run, target, log, history, prompt, ...terms });
 }

@@ -51,6 +51,7 @@ export async function runService(
     onFault,
     maxConcurrent: 0,
     maxQueued: 100,
+    retention: { responsesMs: 0 },
     ...terms,
   });
   const ask = async (input: Partial<RunInput>) => {
