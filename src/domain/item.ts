@@ -139,6 +139,28 @@ export function textOf(content: string | readonly Part[]): string {
   return text;
 }
 
+/** About how much items say: the characters of their texts, pictures and arguments. */
+export function charsOf(items: readonly ItemBody[]): number {
+  let chars = 0;
+  for (const item of items) {
+    if (item.type === "message") chars += charsOfParts(item.content);
+    else if (item.type === "function_call") chars += item.arguments.length;
+    else if (item.type === "function_call_output") chars += charsOfParts(item.output);
+    else if (item.type === "compaction") chars += item.encrypted_content.length;
+  }
+  return chars;
+}
+
+function charsOfParts(content: string | readonly Part[]): number {
+  if (typeof content === "string") return content.length;
+  let chars = 0;
+  for (const part of content) {
+    if (part.type === "input_image") chars += part.image_url.length;
+    else chars += part.type === "refusal" ? part.refusal.length : part.text.length;
+  }
+  return chars;
+}
+
 const PREFIXES: Readonly<Record<ItemBody["type"], ItemPrefix>> = {
   message: "msg",
   function_call: "fc",

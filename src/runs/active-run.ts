@@ -48,8 +48,8 @@ export interface RunDeps {
 
 /** What a run goes on from when it has no session. */
 export interface History {
-  /** The transcript so far, as it is stored. */
-  stored: readonly Item[];
+  /** The transcript so far, as it is stored; read at the run's turn when undefined: a run can wait for long. */
+  stored: readonly Item[] | undefined;
   /** What its request adds to that. */
   added: readonly ItemBody[];
   /** Whether what it adds is kept, so that later runs can go on from this one. */
@@ -179,7 +179,7 @@ export class ActiveRun {
       const prompt = lease?.session.prompt ?? this.#parts.prompt;
       const core = plain ? "" : (prompt ?? (await this.#deps.prompts.current())).text;
       const { stored, added, keepsInput } = history ?? NO_HISTORY;
-      return this.#joined(stored, added, { keepsInput, core });
+      return this.#joined(stored ?? (await this.#ancestors()), added, { keepsInput, core });
     }
     const { headRun, prompt } = lease.session;
     const stored = headRun === undefined ? [] : await this.#deps.store.readTranscript(headRun as RunId);
@@ -193,6 +193,12 @@ export class ActiveRun {
       isCut: (run) => isCut(store, run, this.run.owner),
     });
     return whole;
+  }
+
+  async #ancestors(): Promise<Item[]> {
+    const { parent } = this.run;
+    if (parent === undefined) return [];
+    return (await this.#deps.store.readTranscript(parent.runId as RunId)).filter(isReadable);
   }
 
   #joined(

@@ -9,6 +9,7 @@ import type { Target } from "../providers/resolve.ts";
 import { ActiveRun, type History, type RunDeps, type RunParts } from "./active-run.ts";
 import { checkClientCalls, isCut, restoreClientRuns } from "./history.ts";
 import { expiryOf } from "./retention.ts";
+import { isReadable } from "./session-items.ts";
 
 /**
  * Checks a request and makes a run of it, which does nothing yet.
@@ -68,8 +69,8 @@ export async function resolveTarget(deps: RunDeps, input: RunInput): Promise<Tar
 
 /** A chat sends its whole conversation each time; any other surface may name the run that it goes on from. */
 async function readHistory({ store }: RunDeps, input: RunInput): Promise<History> {
-  const { owner, previous, surface } = input;
-  const stored = previous === undefined ? [] : await store.readTranscript(previous);
+  const { owner, previous, surface, background } = input;
+  const stored = previous === undefined ? [] : (await store.readTranscript(previous)).filter(isReadable);
   const keepsInput = surface !== "chat";
   if (!input.items.some(isCallPart) && stored.length === 0) return { stored, added: input.items, keepsInput };
   const added = previous === undefined ? await restoreClientRuns(input.items, owner, store) : input.items;
@@ -77,7 +78,7 @@ async function readHistory({ store }: RunDeps, input: RunInput): Promise<History
     surface,
     isCut: (run) => isCut(store, run, owner),
   });
-  return { stored, added, keepsInput };
+  return { stored: background === true ? undefined : stored, added, keepsInput };
 }
 
 function isCallPart({ type }: ItemBody): boolean {

@@ -2,10 +2,9 @@ import { resumptionOf } from "../agent/resumption.ts";
 import { type Failure, runInterrupted, serverRestarted } from "../domain/error.ts";
 import type { AgentEvent, EventBody } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
-import type { RunId } from "../domain/id.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Plan, RunWrite, Store, StoredRun, UnfinishedRun } from "../storage/store.ts";
-import { ActiveRun, type History, type RunDeps, type RunParts } from "./active-run.ts";
+import { ActiveRun, type RunDeps, type RunParts } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
 import { resolveTarget } from "./prepare.ts";
 
@@ -80,7 +79,7 @@ export async function resumeRun(
   const target = await resolveTarget(deps, input);
   const added = begun === undefined ? input.items : items;
   const isOfSession = run.sessionId !== undefined && begun === undefined;
-  const history = isOfSession ? undefined : await historyOf(run, added, store);
+  const history = isOfSession ? undefined : { stored: undefined, added, keepsInput: true };
   const prompt = run.prompt === undefined ? undefined : await deps.prompts.keep(run.prompt);
   const log = deps.log.open(run, {
     durable: true,
@@ -90,9 +89,4 @@ export async function resumeRun(
   });
   const resumption = begun === undefined ? undefined : resumptionOf(events, items.length);
   return new ActiveRun(deps, input, { run, target, log, history, prompt, resumption, ...terms });
-}
-
-async function historyOf(run: StoredRun["run"], added: History["added"], store: Store): Promise<History> {
-  const stored = run.parent === undefined ? [] : await store.readTranscript(run.parent.runId as RunId);
-  return { stored, added, keepsInput: true };
 }

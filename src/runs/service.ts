@@ -4,7 +4,7 @@ import { draining, serverShutdown } from "../domain/error.ts";
 import type { AgentEvent } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
-import type { ItemBody } from "../domain/item.ts";
+import { charsOf, type ItemBody } from "../domain/item.ts";
 import type { Run, RunInput } from "../domain/run.ts";
 import type { RunQuery, StoredRun } from "../storage/store.ts";
 import type { ActiveRun, RunDeps } from "./active-run.ts";
@@ -72,7 +72,7 @@ export class Runs {
   async admit(input: RunInput): Promise<LiveRun> {
     if (this.#draining) throw draining();
     const isBackground = input.background === true;
-    const slot = isBackground ? this.#slots.queue() : this.#slots.take();
+    const slot = isBackground ? this.#slots.queue(charsOf(input.items)) : this.#slots.take();
     this.#count++;
     try {
       const active = await prepareRun(this.#deps, input, { slot, onEnd: this.#onEnd });
@@ -99,7 +99,10 @@ export class Runs {
 
   async #resume(left: Leftover): Promise<void> {
     const { store, clock } = this.#deps;
-    const slot = left.status === "running" ? this.#slots.take(true) : this.#slots.queue(true);
+    const slot =
+      left.status === "running"
+        ? this.#slots.take(true)
+        : this.#slots.queue(charsOf(left.plan.input.items), true);
     this.#count++;
     try {
       const active = await resumeRun(this.#deps, left, { slot, onEnd: this.#onEnd });

@@ -29,11 +29,13 @@ export class Slots {
     return { turn: () => Promise.resolve(), release: this.#release };
   }
 
-  /** A place in the queue. `force`: for a run that had one before a restart. @throws ApiError 429 when it is full. */
-  queue(force = false): Slot {
-    if (this.#isFull && this.#queue.size >= this.#maxQueued && !force)
-      throw tooManyRequests(`Too many background runs wait (max ${this.#maxQueued})`);
-    const slot = new QueuedSlot((given) => {
+  /**
+   * A place in the queue for a run whose input has so many characters. `force`: for a run that had one before a restart.
+   * @throws ApiError 429 when the queue is full.
+   */
+  queue(chars: number, force = false): Slot {
+    if (this.#isFull && !force) this.#checkRoom(chars);
+    const slot = new QueuedSlot(chars, (given) => {
       this.#queue.delete(slot);
       if (given) this.#release();
       else this.#advance();
@@ -41,6 +43,13 @@ export class Slots {
     this.#queue.add(slot);
     this.#advance();
     return slot;
+  }
+
+  #checkRoom(chars: number): void {
+    let waiting = chars;
+    for (const slot of this.#queue) waiting += slot.chars;
+    if (this.#queue.size >= this.#maxQueued || waiting > MAX_QUEUED_CHARS)
+      throw tooManyRequests(`Too many background runs wait (max ${this.#maxQueued})`);
   }
 
   readonly #release = (): void => {
@@ -62,12 +71,17 @@ export class Slots {
   }
 }
 
+/** What waits is held in memory. */
+const MAX_QUEUED_CHARS = 64_000_000;
+
 class QueuedSlot implements Slot {
+  readonly chars: number;
   readonly #leave: (given: boolean) => void;
   readonly #given = Promise.withResolvers<void>();
   #isGiven = false;
 
-  constructor(leave: (given: boolean) => void) {
+  constructor(chars: number, leave: (given: boolean) => void) {
+    this.chars = chars;
     this.#leave = leave;
   }
 

@@ -4,7 +4,7 @@ import { createGate } from "../helpers/fake-upstream/gate.ts";
 import { framesOf } from "../helpers/frames.ts";
 import { hookedStore } from "../helpers/hooked-store.ts";
 import { openStream } from "../helpers/live-stream.ts";
-import { fail, hold, type Play, say, scriptedProvider } from "../helpers/scripted-provider.ts";
+import { call, fail, hold, type Play, say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { openTestApp, type TestAppOptions } from "../helpers/test-app.ts";
 
 const URL = "/v1/responses";
@@ -138,4 +138,17 @@ describe("above the cap", () => {
     expect((await ask(URL, { body: { input: "x" } })).status).toBe(200);
     expect(provider.requests.length).toBe(2);
   });
+});
+
+test("what a failed response had finished is gone on from, what it had only begun is not", async () => {
+  const { ask, create, ends, provider } = await open([
+    [...say("I look."), ...call("terminal", { command: "echo seen" })],
+    fail("server"),
+    say("Again."),
+  ]);
+  const { id } = await create();
+  expect(await ends(id)).toMatchObject({ status: "failed" });
+  await ask(URL, { body: { input: "And?", previous_response_id: id } });
+  const said = provider.requests.at(-1)?.items.map(({ type }) => type);
+  expect(said).toEqual(["message", "message", "function_call", "function_call_output", "message"]);
 });

@@ -7,7 +7,7 @@ const GOES_ON = new AbortController().signal;
 function turns(slots: Slots, names: readonly string[]) {
   const had: string[] = [];
   const places = names.map((name) => {
-    const slot = slots.queue();
+    const slot = slots.queue(1);
     void slot.turn(GOES_ON).then(() => had.push(name));
     return slot;
   });
@@ -54,10 +54,18 @@ describe("slots", () => {
   test("have room for so many who wait, and for those of a former process besides", () => {
     const slots = new Slots(1, 1);
     slots.take();
-    slots.queue();
-    expect(() => slots.queue()).toThrow("Too many background runs wait (max 1)");
-    expect(() => slots.queue(true)).not.toThrow();
+    slots.queue(1);
+    expect(() => slots.queue(1)).toThrow("Too many background runs wait (max 1)");
+    expect(() => slots.queue(1, true)).not.toThrow();
     expect(() => slots.take(true)).not.toThrow();
+  });
+
+  test("have room for so much input of those who wait", () => {
+    const slots = new Slots(1, 100);
+    slots.take();
+    slots.queue(60_000_000);
+    expect(() => slots.queue(5_000_000)).toThrow("Too many background runs wait");
+    expect(() => slots.queue(1_000_000)).not.toThrow();
   });
 
   test("without a limit are had by all", async () => {
@@ -69,11 +77,11 @@ describe("slots", () => {
     const slots = new Slots(1, 1);
     slots.take();
     const abort = new AbortController();
-    const slot = slots.queue();
+    const slot = slots.queue(1);
     const turn = slot.turn(abort.signal);
     abort.abort(new Error("stopped"));
     await expect(turn).rejects.toThrow("stopped");
     slot.release();
-    expect(() => slots.queue()).not.toThrow();
+    expect(() => slots.queue(1)).not.toThrow();
   });
 });
