@@ -181,7 +181,7 @@ export class Run {
   async #warm(row: SteadyRow, target: Target): Promise<void> {
     this.#say(`warming  ${row.id.padEnd(12)} ${target.name}`);
     const timing = { ...this.#options.timing, rampMs: 0, windowMs: this.#options.timing.warmMs };
-    if (row.measurement.kind === "paced") timing.windowMs /= 2;
+    if (row.measurement.kind === "paced" || row.pair !== undefined) timing.windowMs /= 2;
     const measured = await measureSteady({ ...this.#context, timing }, target, warmUpOf(row.measurement));
     this.#addErrors(row.id, target.name, measured);
   }

@@ -3,7 +3,7 @@ import type { FunctionCallOutputItem, Item } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
 import { SSE_DONE, sseFrame, withoutRareLineEnds } from "../../lib/sse.ts";
 import type { Answer, Encoder, MessageEncoder } from "../encoder.ts";
-import { type Outcome, responseObject } from "./object.ts";
+import { type Outcome, responseObject, statusOf } from "./object.ts";
 import { type OutputItem, outputItem, type ToolItems, withResult } from "./output.ts";
 import { beginItem, type Frame, finishItem, growItem, type OpenItem } from "./progress.ts";
 
@@ -76,9 +76,10 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
 
   #print(frames: readonly Frame[]): string {
     let text = "";
-    for (const { type, ...fields } of frames) {
+    for (const frame of frames) {
       const number = this.#sequence++;
       if (number <= this.#startingAfter) continue;
+      const { type, ...fields } = frame;
       text += sseFrame(JSON.stringify({ type, sequence_number: number, ...fields }), type);
     }
     return withoutRareLineEnds(text);
@@ -96,8 +97,15 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
     return sseFrame(JSON.stringify(frame), "error");
   }
 
+  /** The response is made when its frame is printed: an answer that is not streamed prints none. */
   #whole(type: string): Frame {
-    return { type, response: this.response() };
+    const response = () => this.response();
+    return {
+      type,
+      get response() {
+        return response();
+      },
+    };
   }
 
   #take(event: AgentEvent): Frame[] {
@@ -198,7 +206,7 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
       this.#close(id, open, { ...open.item, status: "incomplete" } as OutputItem),
     );
     this.#outcome = outcomeOf(event);
-    const { status } = this.response();
+    const status = statusOf(this.#outcome);
     const type = status === "completed" || status === "incomplete" ? status : "failed";
     return [...left, this.#whole(`response.${type}`)];
   }

@@ -82,7 +82,8 @@ function incompleteDetails(outcome: Outcome): { reason: string } | null {
   }
 }
 
-function statusOf(outcome: Outcome): string {
+/** The word for how far a response is. */
+export function statusOf(outcome: Outcome): string {
   return incompleteDetails(outcome) === null ? outcome.status : "incomplete";
 }
 

@@ -25,6 +25,15 @@ describe("ids", () => {
     expect([...ids].sort()).toEqual(ids);
   });
 
+  it("of one ms, or of a clock that is set back, sort in the order in which they were made", () => {
+    const times = [5, ...Array.from({ length: 70_000 }, () => 5), 3, 6, 4, 9];
+    let at = 0;
+    const nextId = createIdSource(() => times[at++] ?? 0);
+    const ids = times.map(nextId);
+    expect([...ids].sort()).toEqual(ids);
+    expect(ids.at(-1)).toMatch(/^0000000000090000/);
+  });
+
   it("of two sources differ, and a run's bears its prefix", () => {
     const [one, two] = [createIdSource(() => 1), createIdSource(() => 1)];
     expect(one()).not.toBe(two());
