@@ -56,6 +56,16 @@ function describe(name: string): { name: string; label: string; description: str
   return { name, label, description };
 }
 
+const ENDPOINTS: Capabilities["endpoints"] = {
+  health: { method: "GET", path: "/health" },
+  health_detailed: { method: "GET", path: "/health/detailed" },
+  models: { method: "GET", path: "/v1/models" },
+  chat_completions: { method: "POST", path: "/v1/chat/completions" },
+  responses: { method: "POST", path: "/v1/responses" },
+  conversations: { method: "POST", path: "/v1/conversations" },
+  toolsets: { method: "GET", path: "/v1/toolsets" },
+};
+
 /** Names of the reference; each is true only when the thing exists here. */
 function capabilities(model: string, cors: boolean): Capabilities {
   return {
@@ -81,6 +91,7 @@ function capabilities(model: string, cors: boolean): Capabilities {
       responses_api: true,
       responses_streaming: true,
       responses_websocket: true,
+      conversations_api: true,
       run_submission: false,
       run_status: false,
       run_events_sse: false,
@@ -102,13 +113,6 @@ function capabilities(model: string, cors: boolean): Capabilities {
       audio_api: false,
       realtime_voice: false,
     },
-    endpoints: {
-      health: { method: "GET", path: "/health" },
-      health_detailed: { method: "GET", path: "/health/detailed" },
-      models: { method: "GET", path: "/v1/models" },
-      chat_completions: { method: "POST", path: "/v1/chat/completions" },
-      responses: { method: "POST", path: "/v1/responses" },
-      toolsets: { method: "GET", path: "/v1/toolsets" },
-    },
+    endpoints: ENDPOINTS,
   };
 }

@@ -44,7 +44,7 @@ export async function runInput(
     previous: previousRun(body),
     toolItems,
     clientTools: settings.clientTools,
-    referenced: await runs.findItems(referencedIds(body), owner),
+    referenced: await runs.findItems(referencedIds(body.input), owner),
   });
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { capabilityRoutes } from "../routes/capabilities.ts";
 import { chatRoutes } from "../routes/chat.ts";
+import { conversationRoutes } from "../routes/conversations.ts";
 import { healthRoutes } from "../routes/health.ts";
 import { modelRoutes } from "../routes/models.ts";
 import { responsesRoutes } from "../routes/responses.ts";
@@ -30,6 +31,7 @@ import type { UpstreamSettings } from "./providers/upstream.ts";
 import { EventLog } from "./runs/event-log.ts";
 import { createPrompts } from "./runs/prompts.ts";
 import { Runs } from "./runs/service.ts";
+import { SessionContents } from "./runs/session-contents.ts";
 import { createLocalSandbox } from "./sandbox/local.ts";
 import { createSessions } from "./sessions/service.ts";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
@@ -86,7 +88,7 @@ export async function createApp(config: Config, key: string, overrides: Override
   const files = { soul: home.soulFile, workspaceInstructions: join(config.workspace, "AGENTS.md") };
   const prompt = createPromptBuilder(coreSections({ ...files, workspace: config.workspace }), clock.now);
   const log = new EventLog({ store, clock, onFault });
-  const sessions = createSessions({ store, prompt, clock });
+  const sessions = createSessions({ store, prompt, clock, nextId });
   const prompts = createPrompts(prompt, store);
   const shared = { store, log, sessions, models, prompts, tools, clock, nextId, onFault };
   const runs = new Runs({ ...shared, ...runSettings(settings) });
@@ -102,6 +104,7 @@ export async function createApp(config: Config, key: string, overrides: Override
   });
   await overrides.beforeRoutes?.(http);
   addRoutes(http, { config, runs, streams, sockets, models, tools });
+  conversationRoutes(http, { runs, sessions, contents: new SessionContents(shared) });
   const sweeper = setInterval(
     () => sweep(store, clock.now()).catch((error) => onFault(error)),
     SWEEP_INTERVAL_MS,
@@ -121,8 +124,7 @@ export async function createApp(config: Config, key: string, overrides: Override
     await models.close();
     await store.close();
   };
-  const recovered = await runs.recover();
-  return { http, models, recovered, close };
+  return { http, models, recovered: await runs.recover(), close };
 }
 
 /** How long answers may still flow to their readers when nothing else is to be done. */

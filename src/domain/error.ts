@@ -58,6 +58,11 @@ export function notFound(code: string, message: string): ApiError {
   return new ApiError({ status: 404, type: INVALID, code, message });
 }
 
+/** 404: OpenAI's name for a session. */
+export function unknownConversation(id: string): ApiError {
+  return notFound("conversation_not_found", `Conversation with id ${JSON.stringify(id)} not found.`);
+}
+
 /** 421: a Host header that names neither this machine nor an allowed host (DNS rebinding). */
 export function misdirectedHost(host: string): ApiError {
   const message = `Host ${JSON.stringify(host)} is not served here. Add it to API_SERVER_ALLOWED_HOSTS if it should be.`;

@@ -1,8 +1,11 @@
 import { z } from "zod";
 import { ItemBody } from "./item.ts";
 
-/** Where a run was asked for; each surface is a view of the same events. */
-export const Surface = z.enum(["chat", "responses", "runs", "jobs"]);
+/**
+ * Where a run was asked for; each surface is a view of the same events. A run of `conversations` only holds items that a
+ * client put into a session: no agent did anything, and it shows as part of the session alone.
+ */
+export const Surface = z.enum(["chat", "responses", "runs", "jobs", "conversations"]);
 export type Surface = z.infer<typeof Surface>;
 
 export const RunStatus = z.enum(["queued", "running", "completed", "failed", "cancelled", "interrupted"]);
@@ -99,6 +102,8 @@ export const RunInput = z.object({
   sessionId: z.string().exactOptional(),
   /** What the client sent: without a session the whole conversation. */
   items: z.array(ItemBody),
+  /** True: the items are all new to the session; else a client may send what it has already, too. */
+  newOnly: z.boolean().exactOptional(),
   /** The frontend's own system text; a second block after the core prompt, for this run only. */
   instructions: z.string().exactOptional(),
   /** Tools that the client runs. */

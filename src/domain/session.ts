@@ -17,5 +17,19 @@ export const Session = z.object({
   prompt: PromptSnapshot,
   /** The latest run; the transcript ends with it. */
   headRun: z.string().exactOptional(),
+  /** What its client wrote on it. */
+  metadata: z.record(z.string(), z.string()).exactOptional(),
 });
 export type Session = z.infer<typeof Session>;
+
+const GIVEN = "conv_";
+
+/** The id of a session that a client asks for without naming it. */
+export function newSessionId(nextId: () => string): string {
+  return GIVEN + nextId();
+}
+
+/** Whether only this server gives out ids of this form: a session that is named so exists, or is unknown. */
+export function isGivenId(id: string): boolean {
+  return id.startsWith(GIVEN);
+}

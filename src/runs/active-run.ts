@@ -182,10 +182,12 @@ export class ActiveRun {
       return this.#joined(stored ?? (await this.#ancestors()), added, { keepsInput, core });
     }
     const { headRun, prompt } = lease.session;
-    const stored = headRun === undefined ? [] : await this.#deps.store.readTranscript(headRun as RunId);
+    const stored =
+      headRun === undefined ? [] : await this.#deps.store.readTranscript(headRun as RunId, lease.session.id);
     const readable = stored.filter(isReadable);
     if (headRun !== undefined) this.run.parent = { runId: headRun };
-    const added = newItems(this.#input.items, readable);
+    const { items, newOnly } = this.#input;
+    const added = newOnly ? items : newItems(items, readable);
     const whole = this.#joined(readable, added, { keepsInput: true, core: plain ? "" : prompt.text });
     const { store } = this.#deps;
     await checkClientCalls(whole.items, {

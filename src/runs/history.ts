@@ -106,8 +106,11 @@ export async function checkClientCalls(
 /** An error names so many calls: a body can hold a hundred thousand. */
 const NAMED_CALLS = 5;
 
-/** The ids of client calls without a result. */
-function unansweredCalls(items: readonly ItemBody[], param: string): Set<string> {
+/**
+ * The ids of client calls without a result.
+ * @throws ApiError 400 naming the id of a result without a call.
+ */
+export function unansweredCalls(items: readonly ItemBody[], param: string): Set<string> {
   const calls = new Set<string>();
   const unanswered = new Set<string>();
   for (const item of items) {

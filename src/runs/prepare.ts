@@ -89,8 +89,9 @@ async function checkPrevious({ store, log }: RunDeps, id: RunId, owner: string):
   const name = responseId(id);
   const live = log.live(id);
   const found = await store.findRun(id, owner);
-  if (found?.endedAt !== undefined) return found.run;
-  if (found === undefined && (live?.isStored !== true || live.run.owner !== owner)) {
+  const isHeld = found?.run.surface === "conversations";
+  if (found?.endedAt !== undefined && !isHeld) return found.run;
+  if (isHeld || (found === undefined && (live?.isStored !== true || live.run.owner !== owner))) {
     const message = `Previous response with id '${name}' not found.`;
     throw invalidRequest("previous_response_id", message, "previous_response_not_found");
   }

@@ -124,10 +124,8 @@ export class Runs {
 
   /** A run with all that has happened in it so far; undefined when this owner has none of that id. */
   async read(id: RunId, owner: string): Promise<{ run: Run; events: AgentEvent[] } | undefined> {
-    const { store, log } = this.#deps;
     const run = await this.#find(id, owner);
-    if (run === undefined) return undefined;
-    return { run, events: await allEvents(store, id, log.live(id)) };
+    return run && { run, events: await this.#events(id) };
   }
 
   /** A run to follow, whether it goes on or is over; undefined when this owner has none of that id. */
@@ -150,19 +148,31 @@ export class Runs {
     return true;
   }
 
-  /** A run that somebody may look at: one that goes on is known before the store has it. */
+  /** A run that somebody may look at; one that only holds items is none. */
   async #find(id: RunId, owner: string): Promise<Run | undefined> {
+    const run = await this.#owned(id, owner);
+    return run?.surface === "conversations" ? undefined : run;
+  }
+
+  /** A run by id and owner: one that goes on is known before the store has it. */
+  async #owned(id: RunId, owner: string): Promise<Run | undefined> {
     const live = this.#deps.log.live(id);
     if (live?.isStored === true) return live.run.owner === owner ? live.run : undefined;
     return (await this.#deps.store.findRun(id, owner))?.run;
+  }
+
+  #events(id: RunId): Promise<AgentEvent[]> {
+    const { store, log } = this.#deps;
+    return allEvents(store, id, log.live(id));
   }
 
   /** Items by their ids, as far as this owner has stored them. */
   async findItems(ids: readonly string[], owner: string): Promise<Map<string, ItemBody>> {
     const items = new Map<string, ItemBody>();
     for (const runId of new Set(ids.map(runIdOfPart))) {
-      const found = runId === undefined ? undefined : await this.read(runId, owner);
-      const { input, items: output } = fold(found?.events ?? []);
+      const found = runId === undefined ? undefined : await this.#owned(runId, owner);
+      if (found === undefined) continue;
+      const { input, items: output } = fold(await this.#events(found.id));
       for (const { id, status: _status, place: _place, ...body } of [...input, ...output])
         items.set(id, body as ItemBody);
     }
@@ -170,12 +180,12 @@ export class Runs {
   }
 
   /**
-   * Deletes a run, and stops it when it goes on; runs that go on from it keep what they need. False: there is none, or
-   * it is part of a session, which ends with it.
+   * Deletes a run, and stops it when it goes on; runs that go on from it keep what they need, and so does a session.
+   * False: there is none, or only its session shows it.
    */
   async remove(id: RunId, owner: string): Promise<boolean> {
-    const found = await this.#deps.store.findRun(id, owner);
-    if (found === undefined || found.run.sessionId !== undefined) return false;
+    const found = await this.#find(id, owner);
+    if (found === undefined || (found.sessionId !== undefined && found.surface !== "responses")) return false;
     // It must be over first: what it would still store would be nobody's.
     await this.cancel(id, owner);
     return this.#deps.store.disownRun(id, owner, this.#deps.clock.now());

@@ -1,6 +1,6 @@
 import type { PromptBuilder } from "../agent/prompt.ts";
-import { invalidRequest, notFound, tooManyRequests } from "../domain/error.ts";
-import type { Session } from "../domain/session.ts";
+import { invalidRequest, notFound, tooManyRequests, unknownConversation } from "../domain/error.ts";
+import { isGivenId, newSessionId, type Session } from "../domain/session.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../storage/store.ts";
 
@@ -13,11 +13,20 @@ export interface SessionLease {
 
 /** Sessions: found or created, and one run at a time. */
 export interface Sessions {
-  /** @throws ApiError 400 for an id that cannot be one, 404 for somebody else's. */
+  /** Makes a session whose id only its owner is told. */
+  create(owner: string, metadata: Record<string, string>): Promise<Session>;
+  /** A session by id and owner. */
+  find(id: string, owner: string): Promise<Session | undefined>;
+  /** Replaces what its client wrote on a session. */
+  describe(session: Session, metadata: Record<string, string>): Promise<void>;
+  /** Deletes a session; responses that were made in it stay, each under its own id. */
+  remove(session: Session): Promise<void>;
+  /** @throws ApiError 400 for an id that cannot be one, 404 for somebody else's and for one that was not given out. */
   check(id: string, owner: string): Promise<void>;
   /**
-   * Waits for the session to be free and takes it; creates it when it is unknown. Check it first.
-   * @throws ApiError 404 for somebody else's, 429 when too many wait already; the signal's reason when aborted before
+   * Waits for the session to be free and takes it; creates it when it is unknown, unless such ids are given out. Check
+   * it first.
+   * @throws ApiError 404 for somebody else's and for one that is gone, 429 when too many wait already; the signal's reason when aborted before
    * its turn.
    */
   take(id: string, owner: string, signal: AbortSignal): Promise<SessionLease>;
@@ -27,8 +36,16 @@ export interface Sessions {
 const MAX_WAITING = 32;
 const MAX_ID_CHARS = 256;
 
+/** What sessions are made of. */
+export interface SessionDeps {
+  store: Store;
+  prompt: PromptBuilder;
+  clock: Clock;
+  nextId(): string;
+}
+
 /** Opens the sessions of a store. */
-export function createSessions(deps: { store: Store; prompt: PromptBuilder; clock: Clock }): Sessions {
+export function createSessions(deps: SessionDeps): Sessions {
   /** Who waits for which session; a session in the map is busy. */
   const busy = new Map<string, (() => void)[]>();
 
@@ -37,23 +54,35 @@ export function createSessions(deps: { store: Store; prompt: PromptBuilder; cloc
     if (next === undefined) busy.delete(id);
     else next();
   };
-  const find = async (id: string, owner: string): Promise<Session> => {
-    const found = await deps.store.findSession(id, owner);
-    if (found === "foreign") throw unknownSession();
-    if (found !== undefined) return found;
-    const session = { id, owner, createdAt: deps.clock.now(), prompt: await deps.prompt.current() };
+  const create = async (terms: Pick<Session, "id" | "owner" | "metadata">): Promise<Session> => {
+    const session = { ...terms, createdAt: deps.clock.now(), prompt: await deps.prompt.current() };
     await deps.store.createSession(session);
     return session;
   };
+  const findOrCreate = async (id: string, owner: string): Promise<Session> => {
+    const found = await deps.store.findSession(id, owner);
+    if (found === "foreign" || (found === undefined && isGivenId(id))) throw unknownSession(id);
+    return found ?? create({ id, owner });
+  };
   return {
+    create: (owner, metadata) => create({ id: newSessionId(deps.nextId), owner, metadata }),
+    async find(id, owner) {
+      const found = await deps.store.findSession(id, owner);
+      return found === "foreign" ? undefined : found;
+    },
+    describe: ({ id, owner }, metadata) => deps.store.describeSession(id, owner, metadata),
+    async remove({ id, owner }) {
+      await deps.store.deleteSession(id, owner, deps.clock.now());
+    },
     async check(id, owner) {
-      checkSessionId(id);
-      if ((await deps.store.findSession(id, owner)) === "foreign") throw unknownSession();
+      if (!isGivenId(id)) checkSessionId(id);
+      const found = await deps.store.findSession(id, owner);
+      if (found === "foreign" || (found === undefined && isGivenId(id))) throw unknownSession(id);
     },
     async take(id, owner, signal) {
       await enter(busy, id, signal);
       try {
-        return { session: await find(id, owner), release: () => release(id) };
+        return { session: await findOrCreate(id, owner), release: () => release(id) };
       } catch (error) {
         release(id);
         throw error;
@@ -84,8 +113,8 @@ function enter(busy: Map<string, (() => void)[]>, id: string, signal: AbortSigna
   });
 }
 
-function unknownSession(): Error {
-  return notFound("session_not_found", "There is no such session.");
+function unknownSession(id: string): Error {
+  return isGivenId(id) ? unknownConversation(id) : notFound("session_not_found", "There is no such session.");
 }
 
 /** The reference's rule: short, no control characters, nothing that could be a path. */

@@ -59,6 +59,22 @@ export interface RunQuery {
   after?: RunId | undefined;
 }
 
+/** One run of a session, with its items in transcript order. */
+export interface SessionRun {
+  run: Run;
+  /** Without those for the model only (`internal`). */
+  items: Item[];
+}
+
+/** Which runs of a session to read. */
+export interface SessionRange {
+  /** `asc`: the oldest run first. */
+  order: "asc" | "desc";
+  /** The first run to read; without it the oldest or the latest. */
+  from?: RunId | undefined;
+  limit: number;
+}
+
 /** Which stored events to read. */
 export interface EventRange {
   /** Events with a larger `seq` only. */
@@ -86,15 +102,29 @@ export interface Store {
   readEvents(id: RunId, range: EventRange): Promise<AgentEvent[]>;
   /**
    * The transcript that ends with a run: its ancestors' items and its own, oldest first, inputs before outputs.
-   * Items for the model only (`internal`) are left out.
+   * Items for the model only (`internal`) are left out, and with `session` what is hidden there, and the results of
+   * calls that are.
    */
-  readTranscript(id: RunId): Promise<Item[]>;
+  readTranscript(id: RunId, session?: string): Promise<Item[]>;
   /** The items that a run made itself. */
   readOutput(id: RunId): Promise<Item[]>;
   /** A session by id and owner, `foreign` when it is somebody else's. */
   findSession(id: string, owner: string): Promise<Session | "foreign" | undefined>;
   /** Stores a new session. */
   createSession(session: Session): Promise<void>;
+  /** Replaces what a session's client wrote on it. */
+  describeSession(id: string, owner: string, metadata: Record<string, string>): Promise<void>;
+  /**
+   * Deletes a session; what stays of it are responses, by their own ids, with what they go on from. False: there is
+   * none. `now` is epoch ms.
+   */
+  deleteSession(id: string, owner: string, now: number): Promise<boolean>;
+  /** Runs of a session from one on, with their items, hidden ones too; none when `from` is no run of it. */
+  readSession(id: string, range: SessionRange): Promise<SessionRun[]>;
+  /** Takes items out of a session, and only there. */
+  hideItems(session: string, items: readonly string[]): Promise<void>;
+  /** The ids of the items that were taken out of a session. */
+  hiddenItems(session: string): Promise<Set<string>>;
   /** Runs that a former process left unfinished. */
   unfinishedRuns(): Promise<UnfinishedRun[]>;
   /** Keeps a core prompt under its hash. */

@@ -38,7 +38,7 @@ export async function runService(
   const runs = new Runs({
     store,
     log: new EventLog({ store, clock, onFault }),
-    sessions: createSessions({ store, prompt, clock }),
+    sessions: createSessions({ store, prompt, clock, nextId: createIdSource() }),
     models,
     prompts: createPrompts(prompt, store),
     tools: registryOf([]),

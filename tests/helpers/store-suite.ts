@@ -6,6 +6,7 @@ import { NO_USAGE } from "../../src/domain/usage.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { chainContract } from "./store-suite-chains.ts";
 import { retentionContract } from "./store-suite-retention.ts";
+import { sessionContract } from "./store-suite-sessions.ts";
 import {
   aRun,
   COMPLETED,
@@ -27,6 +28,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     runs(openForTest(open));
     chainContract(openForTest(open));
     retentionContract(openForTest(open));
+    sessionContract(openForTest(open));
   });
 }
 

@@ -2,6 +2,9 @@ import { expect, test } from "vitest";
 import { OPERATIONS } from "../helpers/contract.ts";
 import { openTestApp, type TestAnswer, type TestRequest } from "../helpers/test-app.ts";
 
+const MESSAGE = { role: "user", content: "Hello?" };
+const CONVERSATION = "/v1/conversations/{conversation}";
+
 /** One good request for each documented operation. */
 const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest]>> = {
   createResponse: ["/v1/responses", { body: { model: "hermes-agent", input: "Hello?" } }],
@@ -10,6 +13,14 @@ const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest]>> =
   listResponseInputItems: ["/v1/responses/{response}/input_items"],
   cancelResponse: ["/v1/responses/{response}/cancel", { method: "POST" }],
   deleteResponse: ["/v1/responses/{response}", { method: "DELETE" }],
+  createConversation: ["/v1/conversations", { body: { items: [MESSAGE] } }],
+  getConversation: [CONVERSATION],
+  updateConversation: [CONVERSATION, { body: { metadata: { a: "b" } } }],
+  deleteConversation: [CONVERSATION, { method: "DELETE" }],
+  createConversationItems: [`${CONVERSATION}/items`, { body: { items: [MESSAGE] } }],
+  listConversationItems: [`${CONVERSATION}/items`],
+  getConversationItem: [`${CONVERSATION}/items/{item}`],
+  deleteConversationItem: [`${CONVERSATION}/items/{item}`, { method: "DELETE" }],
   health: ["/v1/health"],
   ready: ["/ready"],
   detailedHealth: ["/health/detailed"],
@@ -23,13 +34,18 @@ const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest]>> =
   ],
 };
 
-/** Asks, about a response of its own where the path speaks of one. */
+/** Asks, about a response and a conversation of its own where the path speaks of one. */
 async function asked(url: string, request?: TestRequest): Promise<TestAnswer> {
   const config = { gateway: { api_server: { cancel_foreground_responses: true } } };
   const { ask } = await openTestApp({ config });
-  if (!url.includes("{response}")) return ask(url, request);
-  const { id } = (await ask("/v1/responses", { body: { input: "Hello?" } })).json();
-  return ask(url.replace("{response}", id), request);
+  if (!url.includes("{")) return ask(url, request);
+  const made = await ask("/v1/responses", { body: { input: "Hello?", conversation: "talk" } });
+  const { id, output } = made.json<{ id: string; output: { id: string }[] }>();
+  const names = { response: id, conversation: "talk", item: output[0]?.id };
+  return ask(
+    url.replace(/\{(\w+)\}/g, (_all, name: keyof typeof names) => names[name] ?? ""),
+    request,
+  );
 }
 
 test("every documented operation is asked here", () => {

@@ -177,13 +177,14 @@ describe("capabilities", () => {
     const { ask } = await openTestApp();
     const { endpoints } = (await ask("/v1/capabilities")).json<Shape>();
     for (const { method, path } of Object.values(endpoints)) {
-      const { status } = await ask(path, method === "POST" ? { body: { messages: [] } } : {});
+      const { status } = await ask(path, method === "POST" ? { body: { messages: [], items: 0 } } : {});
       expect([path, status]).toEqual([path, method === "POST" ? 400 : 200]);
     }
   });
 
   test.each([
     ["responses_api", "/v1/responses"],
+    ["conversations_api", "/v1/conversations"],
     ["run_submission", "/v1/runs"],
     ["session_resources", "/api/sessions"],
     ["jobs_admin", "/api/jobs"],

@@ -56,4 +56,14 @@ export const MIGRATIONS: readonly string[] = [
   -- Core prompts that runs were done with; one for each change of what they are made from.
   CREATE TABLE prompts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE sessions ADD COLUMN metadata TEXT;
+
+  -- Items that were taken out of a session; their runs keep them, for whoever looks at the run itself.
+  CREATE TABLE hidden_items (
+    session_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    PRIMARY KEY (session_id, item_id)
+  ) WITHOUT ROWID;
+  `,
 ];

@@ -15,7 +15,7 @@ interface RunRow {
 interface ExpiredRow {
   id: string;
   parent_run: string | null;
-  /** Whether a run goes on from it. */
+  /** Whether a run goes on from it, or a session ends with it. */
   is_needed: 0 | 1;
 }
 
@@ -72,7 +72,9 @@ export class RunTable {
       `SELECT ${COLUMNS} FROM runs WHERE status IN ('queued', 'running') ORDER BY id`,
     );
     this.#expired = db.prepare<[number, number], ExpiredRow>(
-      `SELECT id, parent_run, EXISTS (SELECT 1 FROM runs AS next WHERE next.parent_run = runs.id) AS is_needed
+      `SELECT id, parent_run,
+         EXISTS (SELECT 1 FROM runs AS next WHERE next.parent_run = runs.id)
+           OR EXISTS (SELECT 1 FROM sessions WHERE sessions.id = runs.session_id AND head_run = runs.id) AS is_needed
        FROM runs WHERE expires_at > 0 AND expires_at <= ? AND status NOT IN ('queued', 'running') LIMIT ?`,
     );
     this.#setAside = db.prepare<[string]>("UPDATE runs SET expires_at = -expires_at WHERE id = ?");
@@ -137,8 +139,8 @@ export class RunTable {
   }
 
   /**
-   * What a kept run goes on from must stay as long as that run. It is set aside, with its time negated, and looked at
-   * again when a follower goes: so each row is looked at once, and chains are taken from their ends.
+   * What a kept run goes on from must stay as long as that run, and a session's latest run as long as the session. It
+   * is set aside, with its time negated, and looked at again when a follower or the session goes: so each row is looked at once, and chains are taken from their ends.
    */
   sweep(now: number, limit: number): number {
     let removed = 0;

@@ -1,10 +1,12 @@
 import type { RunId } from "../../domain/id.ts";
+import type { Item } from "../../domain/item.ts";
 import type { PromptSnapshot } from "../../domain/session.ts";
-import type { RunQuery, RunWrite, Store } from "../store.ts";
+import type { RunQuery, RunWrite, SessionRange, Store } from "../store.ts";
 import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
 import { afterFirstFacts, EventTable, packEvents } from "./events.ts";
 import { PlanTable } from "./plans.ts";
 import { RunTable } from "./runs.ts";
+import { SessionRunTable } from "./session-runs.ts";
 import { SessionTable } from "./sessions.ts";
 import { TranscriptTable } from "./transcripts.ts";
 
@@ -32,8 +34,11 @@ class SqliteStore implements Store {
   readonly #plans: PlanTable;
   readonly #keepPrompt;
   readonly #findPrompt;
+  readonly #sessionRuns: SessionRunTable;
   readonly #append;
   readonly #sweep;
+  readonly #hide;
+  readonly #deleteSession;
 
   constructor(db: Db, file: string) {
     this.#db = db;
@@ -47,10 +52,19 @@ class SqliteStore implements Store {
       "INSERT INTO prompts (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING",
     );
     this.#findPrompt = db.prepare<[string], PromptSnapshot>("SELECT hash, text FROM prompts WHERE hash = ?");
+    this.#sessionRuns = new SessionRunTable(db);
     this.#append = db.transaction((writes: readonly RunWrite[]) => {
       for (const write of writes) this.#write(write);
     });
     this.#sweep = db.transaction((now: number, limit: number) => this.#runs.sweep(now, limit));
+    this.#hide = db.transaction((session: string, items: readonly string[]) =>
+      this.#sessions.hide(session, items),
+    );
+    this.#deleteSession = db.transaction((id: string, owner: string, now: number) => {
+      const head = this.#sessions.delete(id, owner);
+      if (head !== undefined && head !== null) this.#sessionRuns.leave(id, head, now);
+      return head !== undefined;
+    });
   }
 
   append(writes: readonly RunWrite[]): Promise<void> {
@@ -77,8 +91,11 @@ class SqliteStore implements Store {
     return this.#do(() => this.#events.read(id, range));
   }
 
-  readTranscript(id: RunId) {
-    return this.#do(() => this.#transcripts.read(id));
+  readTranscript(id: RunId, session?: string) {
+    return this.#do(() => {
+      const items = this.#transcripts.read(id);
+      return session === undefined ? items : withoutHidden(items, this.#sessions.hidden(session));
+    });
   }
 
   readOutput(id: RunId) {
@@ -91,6 +108,34 @@ class SqliteStore implements Store {
 
   createSession(session: Parameters<SessionTable["create"]>[0]) {
     return this.#do(() => this.#sessions.create(session));
+  }
+
+  describeSession(id: string, owner: string, metadata: Record<string, string>) {
+    return this.#do(() => this.#sessions.describe(id, owner, metadata));
+  }
+
+  deleteSession(id: string, owner: string, now: number) {
+    return this.#do(() => {
+      const isGone = this.#deleteSession.immediate(id, owner, now);
+      if (isGone) this.#transcripts.clear();
+      return isGone;
+    });
+  }
+
+  readSession(id: string, range: SessionRange) {
+    return this.#do(() => {
+      const head = this.#sessions.head(id);
+      const runs = head === undefined ? [] : this.#sessionRuns.read(id, head, range);
+      return runs.map((run) => ({ run, items: this.#transcripts.own(run.id) }));
+    });
+  }
+
+  hideItems(session: string, items: readonly string[]) {
+    return this.#do(() => this.#hide.immediate(session, items));
+  }
+
+  hiddenItems(session: string) {
+    return this.#do(() => this.#sessions.hidden(session));
   }
 
   unfinishedRuns() {
@@ -143,4 +188,15 @@ class SqliteStore implements Store {
       throw storageError(error, this.#file);
     }
   }
+}
+
+/** A result without its call would answer nothing. */
+function withoutHidden(items: Item[], hidden: ReadonlySet<string>): Item[] {
+  if (hidden.size === 0) return items;
+  const calls = new Set<string>();
+  return items.filter((item) => {
+    if (hidden.has(item.id)) return false;
+    if (item.type === "function_call") calls.add(item.call_id);
+    return item.type !== "function_call_output" || calls.has(item.call_id);
+  });
 }

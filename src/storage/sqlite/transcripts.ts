@@ -63,6 +63,12 @@ export class TranscriptTable {
     return [...items];
   }
 
+  /** A run's own items, inputs before outputs, without internal ones. */
+  own(id: string): Item[] {
+    const row = this.#row.get(id);
+    return row === undefined ? [] : itemsOf(this.#log(id, row));
+  }
+
   /** The items that a run made itself. */
   output(id: string): Item[] {
     const row = this.#row.get(id);

@@ -2,6 +2,7 @@ import { invalidRequest } from "../../domain/error.ts";
 import type { RunId } from "../../domain/id.ts";
 import type { ItemBody } from "../../domain/item.ts";
 import type { ModelSettings, OutputFormat, RunInput, ToolChoice, ToolSpec } from "../../domain/run.ts";
+import { sessionOf } from "../conversations/id.ts";
 import { hermesEffort } from "../model-options.ts";
 import { readParts } from "../parts.ts";
 import type { InputItem } from "./input.ts";
@@ -29,20 +30,29 @@ export interface ResponsesTerms {
 export function decodeResponses(request: ResponsesRequest, terms: ResponsesTerms): RunInput {
   const tools = functionTools(request, terms.clientTools);
   const { model, provider, instructions } = request;
+  const conversation = conversationOf(request);
   return {
     surface: "responses",
     owner: terms.owner,
     ask: { ...(model && { model }), ...(provider && { provider }) },
     mode: "agent",
     ...(terms.previous !== undefined && { previous: terms.previous }),
-    items: inputItems(request.input, terms),
+    ...(conversation !== undefined && {
+      sessionId: sessionOf(conversation, terms.owner),
+      newOnly: true,
+    }),
+    items: inputItems(request.input, { referenced: terms.referenced, param: "input" }),
     ...(instructions && { instructions }),
     tools,
     toolChoice: toolChoice(request, tools, terms.clientTools),
     settings: settingsOf(request),
     ...background(request),
     store: request.store ?? true,
-    echo: { ...echoOf(request), ...(terms.toolItems !== "mcp_call" && { tool_items: terms.toolItems }) },
+    echo: {
+      ...echoOf(request),
+      ...(conversation !== undefined && { conversation: { id: conversation } }),
+      ...(terms.toolItems !== "mcp_call" && { tool_items: terms.toolItems }),
+    },
   };
 }
 
@@ -59,28 +69,47 @@ function background({
   return { background, deltas: true };
 }
 
+/** Both say what came before, and could say it differently. */
+function conversationOf({ conversation, previous_response_id: previous }: ResponsesRequest) {
+  if (conversation === undefined || conversation === null) return undefined;
+  if (previous !== undefined && previous !== null)
+    throw invalidRequest("conversation", "Cannot use both 'conversation' and 'previous_response_id'.");
+  return typeof conversation === "string" ? conversation : conversation.id;
+}
+
 /** The ids that `item_reference` items name. */
-export function referencedIds({ input }: ResponsesRequest): string[] {
+export function referencedIds(input: ResponsesRequest["input"]): string[] {
   if (typeof input === "string") return [];
   return input.flatMap((item) => (item.type === "item_reference" ? [item.id] : []));
 }
 
-function inputItems(input: ResponsesRequest["input"], terms: ResponsesTerms): ItemBody[] {
+/** Where items come from. */
+export interface ItemsSource {
+  /** Items that `item_reference` names, by their ids. */
+  referenced: ReadonlyMap<string, ItemBody>;
+  /** The field of the request that holds them. */
+  param: string;
+}
+
+/**
+ * The items that a client sends.
+ * @throws ApiError 400 for a reference to an item that is not there.
+ */
+export function inputItems(input: ResponsesRequest["input"], source: ItemsSource): ItemBody[] {
   if (typeof input === "string") {
     return [{ type: "message", role: "user", content: [{ type: "input_text", text: input }] }];
   }
   const names = new Map<string, string>();
-  return input.flatMap((item, index) => itemsOf(item, { index, names, referenced: terms.referenced }));
+  return input.flatMap((item, index) => itemsOf(item, { ...source, index, names }));
 }
 
-interface Place {
+interface Place extends ItemsSource {
   index: number;
   /** The names of the calls so far, by their ids. */
   names: Map<string, string>;
-  referenced: ReadonlyMap<string, ItemBody>;
 }
 
-function itemsOf(item: InputItem, { index, names, referenced }: Place): ItemBody[] {
+function itemsOf(item: InputItem, { index, names, referenced, param }: Place): ItemBody[] {
   switch (item.type) {
     case "message": {
       const { role } = item;
@@ -108,7 +137,7 @@ function itemsOf(item: InputItem, { index, names, referenced }: Place): ItemBody
       const found = storedItems(item.id, referenced);
       if (found.length > 0) return found;
       const message = `No stored item has the id ${JSON.stringify(item.id)}.`;
-      throw invalidRequest(`input[${index}].id`, message, "item_not_found");
+      throw invalidRequest(`${param}[${index}].id`, message, "item_not_found");
     }
   }
 }

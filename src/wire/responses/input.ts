@@ -65,15 +65,17 @@ const McpCall = z.object({
   error: optional(z.unknown()),
 });
 
-const TypedItem = z.discriminatedUnion("type", [
-  MessageItem,
-  FunctionCall,
-  FunctionCallOutput,
-  Reasoning,
-  ItemReference,
-  Compaction,
-  McpCall,
-]);
+const TypedItem = z
+  .discriminatedUnion("type", [
+    MessageItem,
+    FunctionCall,
+    FunctionCallOutput,
+    Reasoning,
+    ItemReference,
+    Compaction,
+    McpCall,
+  ])
+  .meta({ id: "InputItem", description: "An item that a client sends" });
 
 /** One item; a bare text is a user's message, and a message need not say that it is one. */
 export const InputItem = z.preprocess((item) => {

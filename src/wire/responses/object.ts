@@ -37,6 +37,7 @@ const DEFAULTS = {
   safety_identifier: null,
   prompt_cache_key: null,
   user: null,
+  conversation: null,
 };
 
 /**

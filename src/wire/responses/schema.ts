@@ -57,6 +57,9 @@ const Format = z.discriminatedUnion("type", [
 
 const ResponseId = z.string().min(1, "must not be empty").max(256);
 
+/** An id that was given out, or, as hermes has it, a name that the client makes up. */
+const ConversationId = z.string().min(1, "must not be empty").max(256);
+
 const Text = z.object({
   format: optional(Format),
   verbosity: optional(z.enum(["low", "medium", "high"])),
@@ -81,11 +84,7 @@ export const ResponsesRequest = z
     previous_response_id: optional(ResponseId),
     store: optional(z.boolean()),
     background: optional(z.boolean()),
-    conversation: optional(
-      z
-        .unknown()
-        .refine((value) => value === null, unsupported("use previous_response_id to go on from a response")),
-    ),
+    conversation: optional(z.union([ConversationId, z.object({ id: ConversationId })])),
     stream: optional(z.boolean()),
     stream_options: optional(z.object({ include_obfuscation: optional(z.boolean()) })),
     metadata: optional(Metadata),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { PromptBuilder } from "../../../src/agent/prompt.ts";
+import { createIdSource } from "../../../src/lib/id.ts";
 import { createSessions, type Sessions } from "../../../src/sessions/service.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
 import { aRun, aSession, keep, OWNER } from "../../helpers/stored.ts";
@@ -10,7 +11,8 @@ async function setUp() {
   const { store } = await hookedStore();
   let text = "first prompt";
   const prompt: PromptBuilder = { current: async () => ({ text, hash: text }) };
-  const sessions = createSessions({ store, prompt, clock: { now: () => 7_000, elapsed: () => 0 } });
+  const clock = { now: () => 7_000, elapsed: () => 0 };
+  const sessions = createSessions({ store, prompt, clock, nextId: createIdSource() });
   return { store, sessions, setPrompt: (next: string) => (text = next) };
 }
 

@@ -1,0 +1,57 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { httpRefusal, unknownConversation } from "../src/domain/error.ts";
+import type { Session } from "../src/domain/session.ts";
+import { principalOf } from "../src/http/auth.ts";
+import type { Runs } from "../src/runs/service.ts";
+import type { SessionContents } from "../src/runs/session-contents.ts";
+import type { Sessions } from "../src/sessions/service.ts";
+import { sessionOf } from "../src/wire/conversations/id.ts";
+import type { Conversation } from "../src/wire/conversations/schema.ts";
+import { inputItems, referencedIds } from "../src/wire/responses/decode.ts";
+import type { InputItem } from "../src/wire/responses/input.ts";
+
+/** What the routes need. */
+export interface ConversationsDeps {
+  runs: Runs;
+  sessions: Sessions;
+  contents: SessionContents;
+}
+
+/** A conversation as it is printed. */
+export function conversation(id: string, { createdAt, metadata }: Session): Conversation {
+  return {
+    id,
+    object: "conversation",
+    created_at: Math.floor(createdAt / 1000),
+    metadata: metadata ?? {},
+  };
+}
+
+/**
+ * The conversation that a request's path names, under the id or name that its client has.
+ * @throws ApiError 404 for one that its owner does not have.
+ */
+export async function conversationOf(
+  sessions: Sessions,
+  request: FastifyRequest,
+): Promise<{ id: string; session: Session }> {
+  const { id } = request.params as { id: string };
+  const owner = principalOf(request).id;
+  const session = await sessions.find(sessionOf(id, owner), owner);
+  if (session === undefined) throw unknownConversation(id);
+  return { id, session };
+}
+
+/** What a client wants to add, with the items that it only names. */
+export async function readItems(runs: Runs, items: InputItem[], owner: string) {
+  return inputItems(items, { referenced: await runs.findItems(referencedIds(items), owner), param: "items" });
+}
+
+/** Aborts when the client leaves: what waits for a busy session then never happens. */
+export function leaving(reply: FastifyReply): AbortSignal {
+  const left = new AbortController();
+  reply.raw.once("close", () =>
+    left.abort(httpRefusal(499, "client_closed_request", "The client left before its turn.")),
+  );
+  return left.signal;
+}

@@ -1,0 +1,118 @@
+import { ApiError, storageFailed } from "../domain/error.ts";
+import type { AgentEvent } from "../domain/event.ts";
+import { itemId, type RunId } from "../domain/id.ts";
+import { type Item, type ItemBody, prefixOf } from "../domain/item.ts";
+import type { Run } from "../domain/run.ts";
+import type { Session } from "../domain/session.ts";
+import { NO_USAGE } from "../domain/usage.ts";
+import type { Clock } from "../lib/clock.ts";
+import { newRunId } from "../lib/id.ts";
+import type { Sessions } from "../sessions/service.ts";
+import { type SessionRange, type SessionRun, StorageError, type Store } from "../storage/store.ts";
+import { unansweredCalls } from "./history.ts";
+
+/** What the contents of sessions are kept with. */
+export interface ContentsDeps {
+  store: Store;
+  sessions: Sessions;
+  clock: Clock;
+  nextId(): string;
+}
+
+/** Runs that one read of the store brings: most pages of a list need no more. */
+const RUNS_AT_ONCE = 10;
+const NO_MODEL = { asked: "", provider: "", served: "" };
+
+/** What stands in sessions, as their owners read and change it. Check first whose session it is. */
+export class SessionContents {
+  readonly #deps: ContentsDeps;
+
+  constructor(deps: ContentsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Puts items at a session's end, after the run that goes on in it; a run of their own holds them.
+   * @throws ApiError 400 for a result without a call, 404 for a session that is gone, 429 when too many wait for it,
+   * 503 and 507 when they cannot be stored; the signal's reason when aborted before its turn.
+   */
+  async add({ id, owner }: Session, bodies: readonly ItemBody[], signal: AbortSignal): Promise<Item[]> {
+    const lease = await this.#deps.sessions.take(id, owner, signal);
+    try {
+      const { session } = lease;
+      await this.#checkResults(session, bodies);
+      const run = this.#holder(session);
+      const input = bodies.map((body, n): Item => {
+        return { id: itemId(prefixOf(body), run.id, n), status: "completed", place: "input", ...body };
+      });
+      await this.#store(run, input);
+      return input;
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** The runs of a session with their items, from one on, read as they are asked for. */
+  async *runs(
+    session: string,
+    { order, from }: Omit<SessionRange, "limit">,
+  ): AsyncGenerator<SessionRun, void, undefined> {
+    let last = from;
+    for (let isFirst = true; ; isFirst = false) {
+      const read = await this.#deps.store.readSession(session, { order, from: last, limit: RUNS_AT_ONCE });
+      // A page begins with the run that the page before ended with.
+      yield* isFirst ? read : read.slice(1);
+      if (read.length < RUNS_AT_ONCE) return;
+      last = read.at(-1)?.run.id;
+    }
+  }
+
+  /** One run of a session with its items. */
+  async run(session: string, id: RunId): Promise<SessionRun | undefined> {
+    return (await this.#deps.store.readSession(session, { order: "desc", from: id, limit: 1 }))[0];
+  }
+
+  /** Takes items out of a session: it lists them no more, and no later run reads them. */
+  hide(session: string, items: readonly string[]): Promise<void> {
+    return this.#deps.store.hideItems(session, items);
+  }
+
+  /** The ids of what was taken out of a session. */
+  hidden(session: string): Promise<ReadonlySet<string>> {
+    return this.#deps.store.hiddenItems(session);
+  }
+
+  /** A result that answers no call would make every later run of the session fail. */
+  async #checkResults({ id, headRun }: Session, bodies: readonly ItemBody[]): Promise<void> {
+    if (!bodies.some(({ type }) => type === "function_call_output")) return;
+    const stored = headRun === undefined ? [] : await this.#deps.store.readTranscript(headRun as RunId, id);
+    unansweredCalls([...stored, ...bodies], "items");
+  }
+
+  #holder({ id, owner, headRun }: Session): Run {
+    return {
+      id: newRunId(this.#deps.nextId),
+      owner,
+      surface: "conversations",
+      createdAt: this.#deps.clock.now(),
+      model: NO_MODEL,
+      sessionId: id,
+      ...(headRun !== undefined && { parent: { runId: headRun } }),
+    };
+  }
+
+  async #store(run: Run, input: Item[]): Promise<void> {
+    const at = run.createdAt;
+    const events: AgentEvent[] = [
+      { runId: run.id, seq: 1, at, type: "run.created", run, input },
+      { runId: run.id, seq: 2, at, type: "run.completed", reason: "stop", usage: NO_USAGE, steps: 0 },
+    ];
+    const write = { run, created: true, status: "completed", events, reservedSeq: 2, endedAt: at } as const;
+    try {
+      await this.#deps.store.append([{ ...write, usage: NO_USAGE }]);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      throw new ApiError(storageFailed(error.kind === "full"));
+    }
+  }
+}
