@@ -5,12 +5,14 @@ import { sendRun } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { isBackground } from "../src/wire/chat/background.ts";
-import { decodeChat } from "../src/wire/chat/decode.ts";
+import { decodeChat, fileContents } from "../src/wire/chat/decode.ts";
 import { ChatEncoder, type ToolProgress } from "../src/wire/chat/encode.ts";
 import { ChatCompletion, ChatRequest } from "../src/wire/chat/schema.ts";
 import { progressFor } from "../src/wire/chat/tool-progress.ts";
 import { detectClient, disconnectCancels, type Headers, sessionKey } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
+import { readFiles } from "../src/wire/files/parts.ts";
+import type { FileReader } from "../src/wire/files/reader.ts";
 
 /** How chat requests are treated where they do not say so themselves. */
 export interface ChatSettings {
@@ -21,6 +23,7 @@ export interface ChatSettings {
   onDisconnect: "cancel" | "continue";
   disconnectGraceMs: number;
   smallRequestsAreBackground: boolean;
+  files: FileReader;
 }
 
 /** What the route needs. */
@@ -53,6 +56,7 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
       const key = sessionKey(headers);
       const includeUsage = body.stream_options?.include_usage ?? false;
       const session = headers["x-hermes-session-id"];
+      await readFiles(fileContents(body), settings.files);
       const input = decodeChat(body, {
         owner: principalOf(request).id,
         sessionId: Array.isArray(session) ? session[0] : session,

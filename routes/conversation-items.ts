@@ -61,7 +61,7 @@ export function conversationItemRoutes(app: FastifyInstance, deps: Conversations
   });
 }
 
-function addRoute(app: FastifyInstance, { runs, sessions, contents }: ConversationsDeps): void {
+function addRoute(app: FastifyInstance, { runs, sessions, contents, files }: ConversationsDeps): void {
   mount(app, {
     method: "POST",
     url: "/v1/conversations/:id/items",
@@ -75,7 +75,7 @@ function addRoute(app: FastifyInstance, { runs, sessions, contents }: Conversati
     handler: async (request, reply) => {
       const { session } = await conversationOf(sessions, request);
       const { items } = request.body as ItemsRequest;
-      const bodies = await readItems(runs, items, session.owner);
+      const bodies = await readItems({ runs, files }, items, session.owner);
       const added = bodies.length === 0 ? [] : await contents.add(session, bodies, leaving(reply));
       return listOf(added.map(listedItem), added.length);
     },

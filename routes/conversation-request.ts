@@ -7,14 +7,17 @@ import type { SessionContents } from "../src/runs/session-contents.ts";
 import type { Sessions } from "../src/sessions/service.ts";
 import { sessionOf } from "../src/wire/conversations/id.ts";
 import type { Conversation } from "../src/wire/conversations/schema.ts";
-import { inputItems, referencedIds } from "../src/wire/responses/decode.ts";
+import { readFiles } from "../src/wire/files/parts.ts";
+import type { FileReader } from "../src/wire/files/reader.ts";
 import type { InputItem } from "../src/wire/responses/input.ts";
+import { inputItems, itemFiles, referencedIds } from "../src/wire/responses/items.ts";
 
 /** What the routes need. */
 export interface ConversationsDeps {
   runs: Runs;
   sessions: Sessions;
   contents: SessionContents;
+  files: FileReader;
 }
 
 /** A conversation as it is printed. */
@@ -43,7 +46,12 @@ export async function conversationOf(
 }
 
 /** What a client wants to add, with the items that it only names. */
-export async function readItems(runs: Runs, items: InputItem[], owner: string) {
+export async function readItems(
+  { runs, files }: Pick<ConversationsDeps, "files" | "runs">,
+  items: InputItem[],
+  owner: string,
+) {
+  await readFiles(itemFiles(items, "items"), files);
   return inputItems(items, { referenced: await runs.findItems(referencedIds(items), owner), param: "items" });
 }
 

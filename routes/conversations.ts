@@ -85,7 +85,7 @@ function createRoute(app: FastifyInstance, deps: ConversationsDeps): void {
     handler: async (request, reply) => {
       const { items, metadata } = (request.body as ConversationRequest) ?? {};
       const owner = principalOf(request).id;
-      const bodies = await readItems(deps.runs, items ?? [], owner);
+      const bodies = await readItems(deps, items ?? [], owner);
       const session = await deps.sessions.create(owner, metadata ?? {});
       if (bodies.length > 0) await deps.contents.add(session, bodies, leaving(reply));
       return conversation(session.id, session);

@@ -1,18 +1,33 @@
-import { invalidRequest } from "../src/domain/error.ts";
+import { previousNotFound } from "../src/domain/error.ts";
 import { type RunId, runIdFrom } from "../src/domain/id.ts";
 import type { RunInput } from "../src/domain/run.ts";
 import type { Disconnect } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
+import type { Seal } from "../src/lib/seal.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { disconnectCancels, type Headers } from "../src/wire/client.ts";
-import { decodeResponses, referencedIds } from "../src/wire/responses/decode.ts";
+import { readFiles } from "../src/wire/files/parts.ts";
+import type { FileReader } from "../src/wire/files/reader.ts";
+import { decodeResponses } from "../src/wire/responses/decode.ts";
+import { referencedIds, requestFiles } from "../src/wire/responses/items.ts";
 import type { ToolItems } from "../src/wire/responses/output.ts";
 import type { ResponsesRequest } from "../src/wire/responses/schema.ts";
+import { unsealReasoning } from "../src/wire/responses/sealed-reasoning.ts";
 import { toolItemsFor } from "../src/wire/responses/tool-items.ts";
 
 /** How requests for responses are treated where they do not say so themselves. */
 export interface ResponsesSettings {
   clientTools: "allow" | "ignore";
+  /** The names of the server's own tools. */
+  ownTools: ReadonlySet<string>;
+  files: FileReader;
+  /** How the server's calls show to a client that is not recognised. */
+  toolItems: ToolItems;
+  /** Whether instructions go on along a chain. */
+  inheritInstructions: boolean;
+  previousNotFoundStatus: 400 | 404;
+  /** For reasoning that clients keep themselves. */
+  seal: Seal;
   onDisconnect: "cancel" | "continue";
   disconnectGraceMs: number;
 }
@@ -39,13 +54,24 @@ export async function runInput(
   body: ResponsesRequest,
   { runs, settings, owner, toolItems }: Asking,
 ): Promise<RunInput> {
-  return decodeResponses(body, {
-    owner,
-    previous: previousRun(body),
-    toolItems,
-    clientTools: settings.clientTools,
-    referenced: await runs.findItems(referencedIds(body.input), owner),
-  });
+  await readFiles(requestFiles(body), settings.files);
+  const previous = previousRun(body, settings);
+  const instructions =
+    settings.inheritInstructions && previous !== undefined
+      ? await instructionsOf(runs, previous, owner)
+      : null;
+  return decodeResponses(
+    { ...body, instructions: body.instructions ?? instructions },
+    {
+      owner,
+      previous,
+      toolItems,
+      clientTools: settings.clientTools,
+      ownTools: settings.ownTools,
+      unseal: (sealed) => unsealReasoning(sealed, settings.seal, owner),
+      referenced: await runs.findItems(referencedIds(body.input), owner),
+    },
+  );
 }
 
 /**
@@ -58,15 +84,24 @@ export function readTerms(
 ): { toolItems: ToolItems; disconnect: Disconnect } {
   const cancels = disconnectCancels(headers, settings.onDisconnect);
   return {
-    toolItems: toolItemsFor(headers),
+    toolItems: toolItemsFor(headers, undefined, settings.toolItems),
     disconnect: { cancels, graceMs: settings.disconnectGraceMs },
   };
 }
 
-function previousRun({ previous_response_id: id }: ResponsesRequest): RunId | undefined {
-  if (id === undefined || id === null) return undefined;
+/** The instructions of a response, which it may have from the one before it. */
+async function instructionsOf(runs: Runs, id: RunId, owner: string): Promise<string | null> {
+  const instructions = (await runs.watch(id, owner))?.run.echo?.["instructions"];
+  return typeof instructions === "string" ? instructions : null;
+}
+
+/** What the request goes on from; a conversation that it brings along comes first. */
+function previousRun(
+  { previous_response_id: id, conversation_history: history }: ResponsesRequest,
+  settings: ResponsesSettings,
+): RunId | undefined {
+  if (id === undefined || id === null || (history !== undefined && history !== null)) return undefined;
   const run = runIdFrom(id);
   if (run !== undefined) return run;
-  const message = `Previous response with id '${id}' not found.`;
-  throw invalidRequest("previous_response_id", message, "previous_response_not_found");
+  throw previousNotFound(id, settings.previousNotFoundStatus);
 }

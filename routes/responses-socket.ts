@@ -74,8 +74,9 @@ class Dialogue {
     if (before !== undefined) this.#kept = undefined;
     const input = await this.#input(readCreate(message), before);
     const { toolItems, disconnect } = this.#terms;
-    const run = await this.#deps.runs.admit(input);
-    const encoder = new ResponsesEncoder({ run: run.run, toolItems });
+    const { runs, settings } = this.#deps;
+    const run = await runs.admit(input);
+    const encoder = new ResponsesEncoder({ run: run.run, toolItems, seal: settings.seal });
     const heard = new Heard();
     await sendRunOver(socket, { run, encoder, disconnect, hear: (event) => heard.hear(event) });
     if (!heard.completed) return;

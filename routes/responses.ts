@@ -29,7 +29,7 @@ export function responsesRoutes(app: FastifyInstance, { runs, streams, settings 
       request.body = undefined;
       const run = await runs.admit(input);
       reply.header("x-hermes-run-id", run.run.id);
-      const encoder = new ResponsesEncoder({ run: run.run, toolItems });
+      const encoder = new ResponsesEncoder({ run: run.run, toolItems, seal: settings.seal });
       if (input.background === true && !stream) {
         void run.begin();
         return encoder.response();

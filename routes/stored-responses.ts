@@ -8,6 +8,7 @@ import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { sendRun } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
+import type { Seal } from "../src/lib/seal.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { ResponsesEncoder } from "../src/wire/responses/encode.ts";
@@ -26,6 +27,8 @@ import { toolItemsFor } from "../src/wire/responses/tool-items.ts";
 export interface StoredResponsesDeps {
   runs: Runs;
   streams: Streams;
+  /** For reasoning that clients keep themselves. */
+  seal: Seal;
   /** Whether a response that some request waits for may be cancelled by its id; OpenAI allows background ones only. */
   cancelForeground: boolean;
   /** What an upgrade to a WebSocket does at the address of the list. */
@@ -41,7 +44,7 @@ export function storedResponsesRoutes(app: FastifyInstance, deps: StoredResponse
   inputItemsRoute(app, deps);
 }
 
-function retrieveRoute(app: FastifyInstance, { runs, streams }: StoredResponsesDeps): void {
+function retrieveRoute(app: FastifyInstance, { runs, streams, seal }: StoredResponsesDeps): void {
   mount(app, {
     method: "GET",
     url: "/v1/responses/:id",
@@ -54,20 +57,20 @@ function retrieveRoute(app: FastifyInstance, { runs, streams }: StoredResponsesD
     },
     handler: async (request, reply) => {
       const { stream, starting_after: startingAfter } = request.query as RetrieveQuery;
-      if (!stream) return viewOf(await stored(runs, request), request);
+      if (!stream) return viewOf(await stored(runs, request), request, seal);
       const { id, runId } = responseOf(request);
       const run = runId === undefined ? undefined : await runs.watch(runId, principalOf(request).id);
       if (run === undefined) throw unknownResponse(id);
       reply.header("x-hermes-run-id", run.run.id);
       const toolItems = toolItemsFor(request.headers, run.run);
-      const encoder = new ResponsesEncoder({ run: run.run, toolItems, startingAfter });
+      const encoder = new ResponsesEncoder({ run: run.run, toolItems, seal, startingAfter });
       await sendRun(reply, { run, encoder, stream, disconnect: { cancels: false, graceMs: 0 }, streams });
       return reply;
     },
   });
 }
 
-function listRoute(app: FastifyInstance, { runs, socket }: StoredResponsesDeps): void {
+function listRoute(app: FastifyInstance, { runs, seal, socket }: StoredResponsesDeps): void {
   mount(app, {
     ...socket,
     method: "GET",
@@ -87,7 +90,7 @@ function listRoute(app: FastifyInstance, { runs, socket }: StoredResponsesDeps):
       const views = [];
       for (const { run } of found.slice(0, limit)) {
         const read = await runs.read(run.id, owner);
-        if (read !== undefined) views.push(viewOf(read, request));
+        if (read !== undefined) views.push(viewOf(read, request, seal));
       }
       return { ...listOf(views, limit), has_more: found.length > limit };
     },
@@ -101,7 +104,7 @@ function cursorOf(after: string | undefined): RunId | undefined {
   return run;
 }
 
-function cancelRoute(app: FastifyInstance, { runs, cancelForeground }: StoredResponsesDeps): void {
+function cancelRoute(app: FastifyInstance, { runs, seal, cancelForeground }: StoredResponsesDeps): void {
   mount(app, {
     method: "POST",
     url: "/v1/responses/:id/cancel",
@@ -119,7 +122,7 @@ function cancelRoute(app: FastifyInstance, { runs, cancelForeground }: StoredRes
         throw invalidRequest("response_id", message, "response_not_cancellable");
       }
       await runs.cancel(run.id, run.owner);
-      return viewOf(await stored(runs, request), request);
+      return viewOf(await stored(runs, request), request, seal);
     },
   });
 }
@@ -167,8 +170,8 @@ interface Stored {
   events: AgentEvent[];
 }
 
-function viewOf({ run, events }: Stored, { headers }: FastifyRequest) {
-  const encoder = new ResponsesEncoder({ run, toolItems: toolItemsFor(headers, run) });
+function viewOf({ run, events }: Stored, { headers }: FastifyRequest, seal: Seal) {
+  const encoder = new ResponsesEncoder({ run, toolItems: toolItemsFor(headers, run), seal });
   for (const event of events) encoder.read(event);
   return encoder.response();
 }

@@ -14,6 +14,7 @@ rmSync("dist", { recursive: true, force: true });
 await build({
   entryPoints: [
     { in: "src/cli/hermes.ts", out: "hermes" },
+    { in: "src/wire/files/pdf-worker.ts", out: "pdf-worker" },
     ...readdirSync("tools").map((file) => ({
       in: `tools/${file}`,
       out: `tools/${file.replace(/\.ts$/, "")}`,
@@ -30,7 +31,7 @@ await build({
   legalComments: "none",
   logLevel: "warning",
   // Native code stays outside, and so do the SDKs, which are loaded on first use only.
-  external: ["better-sqlite3", "openai", "@anthropic-ai/sdk"],
+  external: ["better-sqlite3", "openai", "@anthropic-ai/sdk", "unpdf"],
   // Bundled CommonJS packages still ask for Node's own modules by require.
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',

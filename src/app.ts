@@ -24,10 +24,10 @@ import { Sockets } from "./http/sockets.ts";
 import { Streams } from "./http/streams.ts";
 import { systemClock } from "./lib/clock.ts";
 import { createIdSource } from "./lib/id.ts";
-import { detectLocalModel } from "./providers/detect.ts";
+import { createSeal, type Seal } from "./lib/seal.ts";
+import { openModels } from "./models.ts";
 import type { Provider } from "./providers/provider.ts";
-import { createModels, type Models } from "./providers/resolve.ts";
-import type { UpstreamSettings } from "./providers/upstream.ts";
+import type { Models } from "./providers/resolve.ts";
 import { EventLog } from "./runs/event-log.ts";
 import { createPrompts } from "./runs/prompts.ts";
 import { Runs } from "./runs/service.ts";
@@ -41,6 +41,7 @@ import { loadTools, TOOLS_DIRECTORY } from "./tools/load.ts";
 import { createJudge } from "./tools/policy.ts";
 import { createRegistry, type Policy, type ToolRegistry } from "./tools/registry.ts";
 import { VERSION } from "./version.ts";
+import { createFileReader, FILE_LIMITS, type FileReader } from "./wire/files/reader.ts";
 
 /** What a test or an embedding program may replace. */
 export interface Overrides {
@@ -69,7 +70,7 @@ export interface App {
  * @throws StorageError when the database cannot be used; UpstreamError for a model configuration that cannot work.
  */
 export async function createApp(config: Config, key: string, overrides: Overrides = {}): Promise<App> {
-  const { settings, home } = config;
+  const { settings } = config;
   const { server } = settings;
   const clock = systemClock;
   const nextId = createIdSource(clock.now);
@@ -85,8 +86,7 @@ export async function createApp(config: Config, key: string, overrides: Override
   const store = overrides.store ?? openStore(config);
   const tools = overrides.tools ?? (await openTools(config));
   const models = openModels(config, overrides.provider);
-  const files = { soul: home.soulFile, workspaceInstructions: join(config.workspace, "AGENTS.md") };
-  const prompt = createPromptBuilder(coreSections({ ...files, workspace: config.workspace }), clock.now);
+  const prompt = createPromptBuilder(coreSections(promptSources(config)), clock.now);
   const log = new EventLog({ store, clock, onFault });
   const sessions = createSessions({ store, prompt, clock, nextId });
   const prompts = createPrompts(prompt, store);
@@ -103,8 +103,9 @@ export async function createApp(config: Config, key: string, overrides: Override
     onFault,
   });
   await overrides.beforeRoutes?.(http);
-  addRoutes(http, { config, runs, streams, sockets, models, tools });
-  conversationRoutes(http, { runs, sessions, contents: new SessionContents(shared) });
+  const files = createFileReader(FILE_LIMITS);
+  addRoutes(http, { config, runs, streams, sockets, models, tools, files, seal: createSeal(key) });
+  conversationRoutes(http, { runs, sessions, contents: new SessionContents(shared), files });
   const sweeper = setInterval(
     () => sweep(store, clock.now()).catch((error) => onFault(error)),
     SWEEP_INTERVAL_MS,
@@ -142,6 +143,11 @@ async function sweep(store: Store, now: number): Promise<void> {
   while ((await store.sweep(now, SWEEP_ROWS)) === SWEEP_ROWS) await new Promise(setImmediate);
 }
 
+/** What the core prompt is made of. */
+function promptSources({ home, workspace }: Config) {
+  return { soul: home.soulFile, workspaceInstructions: join(workspace, "AGENTS.md"), workspace };
+}
+
 function openStore({ home, settings }: Config): Store {
   return openSqliteStore({
     file: home.databaseFile,
@@ -177,50 +183,19 @@ function policyOf(config: Config, secrets: readonly string[]): Policy {
   };
 }
 
-/**
- * The models of a configuration; nothing is asked or connected before the first use.
- * @throws UpstreamError for a configuration that leads to no model.
- */
-export function openModels({ settings, upstreams, home }: Config, provider?: Provider): Models {
-  const { llm, server } = settings;
-  const configured: UpstreamSettings = {
-    provider: llm.provider ?? llm.protocol,
-    baseUrl: llm.base_url,
-    apiKey: llm.api_key,
-    model: llm.model,
-  };
-  const isConfigured = Object.values(configured).some((value) => value !== undefined);
-  const routes = Object.entries(server.model_routes).map(([alias, route]) => {
-    const { model, provider: name, api_key: apiKey, base_url: baseUrl } = route;
-    return [alias, { model, provider: name, apiKey, baseUrl }] as const;
-  });
-  return createModels({
-    name: server.model_name ?? home.profile ?? "hermes-agent",
-    primary: isConfigured ? configured : undefined,
-    keys: upstreams,
-    routes: Object.fromEntries(routes),
-    direct: server.direct_model_requests,
-    policy: {
-      timeoutMs: llm.timeout_seconds * 1000,
-      idleTimeoutMs: llm.idle_timeout_seconds * 1000,
-      maxRetries: llm.max_retries,
-    },
-    detect: llm.autodetect ? () => detectLocalModel() : undefined,
-    ...(provider !== undefined && { provider }),
-  });
-}
-
 function runSettings({ agent, llm, server, responses }: Settings) {
   return {
     retention: { responsesMs: responses.retention_days * DAY_MS },
     limits: {
       maxSteps: agent.max_steps,
       maxRunMs: agent.max_run_seconds * 1000,
+      contextTokens: llm.context_length ?? DEFAULT_CONTEXT_LENGTH,
       maxOutputTokens: agent.max_output_tokens,
     },
     maxConcurrent: server.max_concurrent_runs,
     maxQueued: server.max_queued_runs,
     upstreamStream: llm.upstream_stream,
+    previousNotFoundStatus: server.previous_response_not_found_status,
     historyOutputChars: server.history_tool_output_max_chars,
     ephemeralPrompt: agent.ephemeral_system_prompt,
   };
@@ -235,6 +210,8 @@ interface Parts {
   sockets: Sockets;
   models: Models;
   tools: ToolRegistry;
+  files: FileReader;
+  seal: Seal;
 }
 
 /** What a model takes when the configuration does not say, tokens. */
@@ -243,7 +220,10 @@ const DEFAULT_CONTEXT_LENGTH = 128_000;
 /** Constant, so that a client's list does not look new each time. */
 const MODELS_CREATED = 1_767_225_600;
 
-function addRoutes(http: FastifyInstance, { config, runs, streams, sockets, models, tools }: Parts): void {
+function addRoutes(
+  http: FastifyInstance,
+  { config, runs, streams, sockets, models, tools, files, seal }: Parts,
+): void {
   const { server, llm } = config.settings;
   healthRoutes(http, {
     version: VERSION,
@@ -281,17 +261,31 @@ function addRoutes(http: FastifyInstance, { config, runs, streams, sockets, mode
       namedEvents: server.tool_progress_events,
       onDisconnect: server.on_disconnect,
       disconnectGraceMs: server.disconnect_grace_ms,
+      files,
       smallRequestsAreBackground: server.small_requests_are_background,
     },
   });
-  const responses: ResponsesSettings = {
-    clientTools: server.client_tools,
-    onDisconnect: server.on_disconnect,
-    disconnectGraceMs: server.disconnect_grace_ms,
-  };
+  const responses = responsesSettings(server, { files, seal, tools });
   responsesRoutes(http, { runs, streams, settings: responses });
   const socket = responsesSocket({ runs, sockets, settings: responses });
   const cancelForeground = server.cancel_foreground_responses;
-  storedResponsesRoutes(http, { runs, streams, cancelForeground, socket });
+  storedResponsesRoutes(http, { runs, streams, seal, cancelForeground, socket });
   unsupportedRoutes(http);
+}
+
+function responsesSettings(
+  server: Settings["server"],
+  { files, seal, tools }: Pick<Parts, "files" | "seal" | "tools">,
+): ResponsesSettings {
+  return {
+    clientTools: server.client_tools,
+    files,
+    toolItems: server.tool_items,
+    inheritInstructions: server.inherit_instructions,
+    previousNotFoundStatus: server.previous_response_not_found_status,
+    ownTools: new Set(tools.specs.map(({ name }) => name)),
+    seal,
+    onDisconnect: server.on_disconnect,
+    disconnectGraceMs: server.disconnect_grace_ms,
+  };
 }

@@ -181,6 +181,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   openai: ["src/providers"],
   "@anthropic-ai/sdk": ["src/providers"],
   "eventsource-parser": ["src/providers"],
+  unpdf: ["src/wire"],
   undici: ["src/providers"],
   "better-sqlite3": ["src/storage"],
   yaml: ["src/config"],

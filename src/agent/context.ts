@@ -56,7 +56,7 @@ function withResults(
 }
 
 /** Whether a model said it. */
-function isSaid(item: ItemBody): boolean {
+export function isSaid(item: ItemBody): boolean {
   const { type } = item;
   return (
     type === "function_call" || type === "reasoning" || (type === "message" && item.role === "assistant")
@@ -76,23 +76,22 @@ export interface StepTools {
 const AUTO: ToolChoice = { mode: "auto" };
 
 /**
- * The tools of a step. A required or named choice speaks of the client's tools: the first step offers only those,
- * later ones all. A client's tool hides the server's of the same name.
+ * The tools of a step. A required or named choice is for the first step, which offers only those tools (without names
+ * the client's); later ones offer all. A client's tool hides the server's of the same name.
  */
 export function stepTools(input: RunInput, own: readonly ToolSpec[], step: number): StepTools {
   const { tools: clients, toolChoice } = input;
-  if (toolChoice.mode === "none") return { tools: [], choice: toolChoice };
-  const restricted = toolChoice.mode === "required" || toolChoice.names !== undefined;
-  if (step === 1 && restricted) {
-    const { names } = toolChoice;
-    return {
-      tools: names === undefined ? clients : clients.filter(({ name }) => names.includes(name)),
-      choice: toolChoice,
-    };
-  }
-  if (clients.length === 0) return { tools: own, choice: AUTO };
+  const { mode, names } = toolChoice;
+  if (mode === "none") return { tools: [], choice: toolChoice };
+  if (step === 1 && mode === "required" && names === undefined) return { tools: clients, choice: toolChoice };
+  const all = clients.length === 0 ? own : withoutTwins(own, clients);
+  if (step > 1 || names === undefined) return { tools: all, choice: AUTO };
+  return { tools: all.filter(({ name }) => names.includes(name)), choice: toolChoice };
+}
+
+function withoutTwins(own: readonly ToolSpec[], clients: readonly ToolSpec[]): ToolSpec[] {
   const taken = new Set(clients.map(({ name }) => name));
-  return { tools: [...own.filter(({ name }) => !taken.has(name)), ...clients], choice: AUTO };
+  return [...own.filter(({ name }) => !taken.has(name)), ...clients];
 }
 
 /** What stays the same over the steps of a run. */

@@ -4,6 +4,8 @@ export interface Limits {
   maxSteps: number;
   /** Wall time, ms. */
   maxRunMs: number;
+  /** What the model reads and answers at most, tokens. */
+  contextTokens: number;
   /** Output tokens in all; 0 for no limit. */
   maxOutputTokens: number;
 }
@@ -39,3 +41,7 @@ export function loopNotice(name: string): string {
 /** What the model reads when it has no steps left. */
 export const SUMMARY_REQUEST =
   "[The step limit is reached: no more tools can be called. Answer now: say what was done, what was found, and what is left to do.]";
+
+/** What the model reads when the request allows no more calls of the server's tools. */
+export const NO_MORE_CALLS =
+  "[The limit of tool calls is reached: your own tools can no longer be called. Answer with what you know.]";

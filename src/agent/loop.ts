@@ -14,12 +14,13 @@ import type { Provider } from "../providers/provider.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { modelRequest, repairTranscript, type StepTools, stepTools } from "./context.ts";
 import { endingOf } from "./failure.ts";
-import { type Limits, LoopDetector, loopNotice, SUMMARY_REQUEST } from "./limits.ts";
+import { type Limits, LoopDetector, loopNotice, NO_MORE_CALLS, SUMMARY_REQUEST } from "./limits.ts";
 import type { Resumption } from "./resumption.ts";
 import { modelStep, type StepResult } from "./step.ts";
 import { RunStop } from "./stop.ts";
 import { runToolCalls } from "./tool-calls.ts";
 import { Transcript } from "./transcript.ts";
+import { estimateTokens, truncated } from "./truncate.ts";
 
 /** Everything a run needs; nothing else reaches the agent. */
 export interface AgentRun {
@@ -60,6 +61,9 @@ export function runAgent(run: AgentRun): Promise<void> {
   return new Agent(run).run();
 }
 
+/** Room for an answer whose length nobody limits. */
+const ANSWER_TOKENS = 8_000;
+
 type Begun = Resumption["begun"];
 
 class Agent {
@@ -71,6 +75,8 @@ class Agent {
   readonly #detector = new LoopDetector();
   #steps = 0;
   #usage: Usage = NO_USAGE;
+  /** How many calls of the server's tools may still be run. */
+  #callsLeft: number;
   /** Whether a call started that may have changed something. */
   #effects = false;
 
@@ -79,6 +85,7 @@ class Agent {
     this.#items = repairTranscript(run.items);
     const first = run.resumption?.nextNumber ?? run.firstNumber;
     this.#transcript = new Transcript(run.run.id, first, run.emit);
+    this.#callsLeft = run.input.maxToolCalls ?? Number.POSITIVE_INFINITY;
   }
 
   /** The one frame of a run that waits for its model: nothing below it is an async function. */
@@ -88,7 +95,8 @@ class Agent {
     try {
       let reason = resumption && (await this.#resume(resumption));
       while (reason === undefined) {
-        const step = this.#heard(await this.#ask(stepTools(input, tools.specs, this.#steps + 1)));
+        const own = this.#callsLeft > 0 ? tools.specs : [];
+        const step = this.#heard(await this.#ask(stepTools(input, own, this.#steps + 1)));
         const calls = step.items.filter((item) => item.type === "function_call");
         if (calls.length > 0) reason = await this.#act(calls);
         else reason = step.finish === "tool_calls" ? "stop" : step.finish;
@@ -105,6 +113,7 @@ class Agent {
     this.#steps = left.steps;
     this.#usage = left.usage;
     this.#items.push(...left.items);
+    this.#callsLeft -= left.called.length - left.begun.size;
     this.#effects = left.called.some(({ name }) => this.#run.tools.effect(name) !== "read");
     this.#transcript.adopt(left.open);
     emit({ type: "step.restarted", step: Math.max(1, left.steps + (left.isCut ? 1 : 0)) });
@@ -159,7 +168,16 @@ class Agent {
     const transcript = this.#transcript;
     const step = this.#steps;
     const context = { provider, transcript, signal, emit, step, isClientTool: this.#isClientTool };
-    return modelStep(modelRequest(basis, this.#items, tools), context);
+    return modelStep(modelRequest(basis, this.#read(tools), tools), context);
+  }
+
+  /** What the model is asked with. */
+  #read({ tools }: StepTools): readonly ItemBody[] {
+    const { input, core, limits } = this.#run;
+    if (input.truncation !== "auto") return this.#items;
+    const fixed = estimateTokens(core + (input.instructions ?? "") + JSON.stringify(tools));
+    const answer = input.settings.maxOutputTokens ?? Math.min(ANSWER_TOKENS, limits.contextTokens / 4);
+    return truncated(this.#items, limits.contextTokens - fixed - answer);
   }
 
   #heard(step: StepResult): StepResult {
@@ -181,11 +199,14 @@ class Agent {
       signal,
       settled,
       ...(begun !== undefined && { begun }),
+      mayRun: this.#callsLeft,
       onEffect: () => {
         this.#effects = true;
       },
     });
     this.#items.push(...results);
+    this.#callsLeft -= calls.length;
+    if (this.#callsLeft <= 0 && this.#callsLeft + calls.length > 0) this.#tell(NO_MORE_CALLS);
     for (const [i, call] of calls.entries()) this.#watch(call, results[i]);
   }
 

@@ -7,6 +7,8 @@ export interface CallContext {
   tools: ToolRegistry;
   transcript: Transcript;
   signal: AbortSignal;
+  /** How many of the calls are run, the first ones; the others are answered with a refusal. */
+  mayRun: number;
   /** Resolves when everything told so far is stored; undefined where nobody goes on after a crash. */
   settled: (() => Promise<void>) | undefined;
   /** Results of calls that a former process began, by call id. */
@@ -23,7 +25,7 @@ export async function runToolCalls(
   calls: readonly FunctionCallItem[],
   context: CallContext,
 ): Promise<FunctionCallOutputItem[]> {
-  const started = calls.map((call) => ({ call, result: startOf(call, context) }));
+  const started = calls.map((call, index) => ({ call, result: startOf(call, index, context) }));
   const running = started.map(({ call, result }) =>
     result.status === "completed" ? result : runCall(call, result, context),
   );
@@ -32,27 +34,32 @@ export async function runToolCalls(
   return results;
 }
 
-/** The result of a call as it is at its start; done where a former process left the call so that it is not repeated. */
-function startOf(call: FunctionCallItem, context: CallContext): FunctionCallOutputItem {
-  const { tools, transcript, begun } = context;
-  const isRead = tools.effect(call.name) === "read";
-  if (!isRead) context.onEffect();
+/** The result of a call as it is at its start; done where the call is not run, or not again. */
+function startOf(call: FunctionCallItem, index: number, context: CallContext): FunctionCallOutputItem {
+  const { tools, transcript, begun, mayRun } = context;
+  const effect = tools.effect(call.name);
+  const isRefused = index >= mayRun;
+  if (!isRefused && effect !== "read") context.onEffect();
   const left = begun?.get(call.call_id);
-  if (left === undefined) {
-    const result = transcript.resultOf(call, tools.display(call));
-    transcript.begin(result);
-    return result;
-  }
-  if (left.status === "completed" || tools.effect(call.name) !== "write") return left;
-  const unknown: FunctionCallOutputItem = {
-    ...left,
-    status: "completed",
-    output: UNKNOWN_OUTCOME,
-    is_error: true,
-  };
-  transcript.done(unknown);
-  return unknown;
+  if (left?.status === "completed") return left;
+  const result = left ?? transcript.resultOf(call, tools.display(call));
+  if (left === undefined) transcript.begin(result);
+  if (isRefused) return closed(result, OVER_LIMIT, transcript);
+  return left !== undefined && effect === "write" ? closed(result, UNKNOWN_OUTCOME, transcript) : result;
 }
+
+function closed(
+  result: FunctionCallOutputItem,
+  output: string,
+  transcript: Transcript,
+): FunctionCallOutputItem {
+  const done: FunctionCallOutputItem = { ...result, status: "completed", output, is_error: true };
+  transcript.done(done);
+  return done;
+}
+
+/** What a model reads of a call beyond the request's limit. */
+const OVER_LIMIT = "[Not run: the limit of tool calls is reached.]";
 
 /** What a model reads of a call that may have been made, whole or in part. */
 const UNKNOWN_OUTCOME =

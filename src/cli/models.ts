@@ -1,5 +1,5 @@
-import { openModels } from "../app.ts";
 import { type LoadOptions, loadConfig } from "../config/load.ts";
+import { openModels } from "../models.ts";
 import { listModels } from "../providers/list.ts";
 
 /**

@@ -103,6 +103,12 @@ export const ServerSection = z.strictObject({
   history_tool_output_max_chars: Whole.default(0),
   /** How server-run tools show in a chat stream of a client that is not recognised. */
   tool_progress: z.enum(["fields", "events", "openwebui", "off"]).default("fields"),
+  /** How server-run tools stand in the output of a response for a client that is not recognised. */
+  tool_items: z.enum(["mcp_call", "function_call", "none"]).default("mcp_call"),
+  /** Whether a response that goes on from another one keeps its instructions, as the reference does. */
+  inherit_instructions: Flag.default(false),
+  /** The reference answers 404, OpenAI 400. */
+  previous_response_not_found_status: z.union([z.literal(400), z.literal(404)]).default(400),
   client_tools: z.enum(["allow", "ignore"]).default("allow"),
   /** What a client's disconnect before the end does. */
   on_disconnect: z.enum(["cancel", "continue"]).default("cancel"),

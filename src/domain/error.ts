@@ -43,6 +43,16 @@ export function invalidRequest(param: string | undefined, message: string, code 
 }
 
 /** 401: no credential, or one that no key matches. */
+/** The response that a request goes on from is not there; hermes' own clients expect a 404, all others a 400. */
+export function previousNotFound(id: string, status: 400 | 404): ApiError {
+  const { failure } = invalidRequest(
+    "previous_response_id",
+    `Previous response with id '${id}' not found.`,
+    "previous_response_not_found",
+  );
+  return new ApiError({ ...failure, status });
+}
+
 export function invalidApiKey(message: string): ApiError {
   return new ApiError({ status: 401, type: INVALID, code: "invalid_api_key", message });
 }

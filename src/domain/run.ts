@@ -20,7 +20,7 @@ export const ToolSpec = z.object({
 });
 export type ToolSpec = z.infer<typeof ToolSpec>;
 
-/** What the model may or must call on its first step; `names` narrows it to some of the client's tools. */
+/** What the model may or must call on its first step; `names` narrows it to some of the tools. */
 export const ToolChoice = z.object({
   mode: z.enum(["auto", "none", "required"]),
   names: z.array(z.string()).exactOptional(),
@@ -54,6 +54,12 @@ export const ModelSettings = z.object({
   parallelToolCalls: z.boolean().exactOptional(),
   serviceTier: z.string().exactOptional(),
   user: z.string().exactOptional(),
+  /** How many words the answer should have. */
+  verbosity: z.enum(["low", "medium", "high"]).exactOptional(),
+  /** Who asks, as a hash that the client made; for the upstream's own checks. */
+  safetyIdentifier: z.string().exactOptional(),
+  /** Which requests the upstream should cache together. */
+  promptCacheKey: z.string().exactOptional(),
   metadata: z.record(z.string(), z.string()).exactOptional(),
 });
 export type ModelSettings = z.infer<typeof ModelSettings>;
@@ -110,6 +116,10 @@ export const RunInput = z.object({
   tools: z.array(ToolSpec),
   toolChoice: ToolChoice,
   settings: ModelSettings,
+  /** How many calls of the server's tools are run; then the model has to do without. */
+  maxToolCalls: z.number().exactOptional(),
+  /** `auto`: of a transcript that is too long for the model, the oldest items are left out. */
+  truncation: z.literal("auto").exactOptional(),
   /** True when somebody reads deltas from the start, so that the upstream is worth streaming. */
   deltas: z.boolean(),
   /** The run whose transcript it goes on from. */

@@ -1,5 +1,5 @@
 import { failureOf } from "../agent/failure.ts";
-import { ApiError, invalidRequest } from "../domain/error.ts";
+import { ApiError, invalidRequest, previousNotFound } from "../domain/error.ts";
 import { type RunId, responseId } from "../domain/id.ts";
 import type { ItemBody } from "../domain/item.ts";
 import type { Run, RunInput } from "../domain/run.ts";
@@ -85,15 +85,18 @@ function isCallPart({ type }: ItemBody): boolean {
   return type === "function_call" || type === "function_call_output";
 }
 
-async function checkPrevious({ store, log }: RunDeps, id: RunId, owner: string): Promise<Run> {
+async function checkPrevious(
+  { store, log, previousNotFoundStatus }: RunDeps,
+  id: RunId,
+  owner: string,
+): Promise<Run> {
   const name = responseId(id);
   const live = log.live(id);
   const found = await store.findRun(id, owner);
   const isHeld = found?.run.surface === "conversations";
   if (found?.endedAt !== undefined && !isHeld) return found.run;
   if (isHeld || (found === undefined && (live?.isStored !== true || live.run.owner !== owner))) {
-    const message = `Previous response with id '${name}' not found.`;
-    throw invalidRequest("previous_response_id", message, "previous_response_not_found");
+    throw previousNotFound(name, previousNotFoundStatus);
   }
   const message = `The response '${name}' is still in progress; wait for its end, or cancel it.`;
   throw invalidRequest("previous_response_id", message, "previous_response_in_progress");

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { invalidRequest } from "../domain/error.ts";
 import type { Part } from "../domain/item.ts";
-import { optional } from "./fields.ts";
+import { optional, unsupported } from "./fields.ts";
 
 const TextPart = z.object({ type: z.enum(["text", "input_text", "output_text"]), text: z.string() });
 
@@ -19,9 +20,38 @@ const ImagePart = z.object({
 
 const RefusalPart = z.object({ type: z.literal("refusal"), refusal: z.string() });
 
+const notKept = optional(
+  z
+    .unknown()
+    .refine((value) => value === null, unsupported("files are not kept here; send file_data with base64")),
+);
+
+/** A file with its content: a PDF, a text file or an image. */
+const FileFields = {
+  file_id: notKept,
+  file_url: notKept,
+  file_data: z.string().min(1, "must not be empty"),
+  filename: optional(z.string().max(1_024)),
+};
+
+const InputFilePart = z.object({ type: z.literal("input_file"), ...FileFields });
+const ChatFilePart = z.object({ type: z.literal("file"), file: z.object(FileFields) });
+export type FilePart = z.infer<typeof InputFilePart> | z.infer<typeof ChatFilePart>;
+
 /** One part of a message's content. */
-export const ContentPart = z.discriminatedUnion("type", [TextPart, ImagePart, RefusalPart]);
+export const ContentPart = z.discriminatedUnion("type", [
+  TextPart,
+  ImagePart,
+  RefusalPart,
+  InputFilePart,
+  ChatFilePart,
+]);
 export type ContentPart = z.infer<typeof ContentPart>;
+
+/** Whether a part is a file, which is read before anything else is made of it. */
+export function isFilePart(part: ContentPart): part is FilePart {
+  return part.type === "input_file" || part.type === "file";
+}
 
 /** More parts than any message has. */
 export const MAX_PARTS = 1_000;
@@ -34,6 +64,9 @@ export function readParts(
   return content.map((part): Part => {
     if ("text" in part) return { type, text: part.text };
     if ("refusal" in part) return { type: "refusal", refusal: part.refusal };
+    if (isFilePart(part)) {
+      throw invalidRequest(undefined, "Files are not read here.", "unsupported_content_type");
+    }
     const image = part.image_url;
     const detail = (typeof image === "string" ? undefined : image.detail) ?? part.detail;
     return {

@@ -55,7 +55,7 @@ export async function playAgent(terms: AgentTerms): Promise<AgentOutcome> {
     firstNumber: 1,
     core: "",
     tools: registryOf([]),
-    limits: { maxSteps: 10, maxRunMs: 60_000, maxOutputTokens: 0, ...limits },
+    limits: { maxSteps: 10, maxRunMs: 60_000, contextTokens: 128_000, maxOutputTokens: 0, ...limits },
     stream: true,
     signal: new AbortController().signal,
     emit: (event) => {

@@ -200,7 +200,7 @@ describe("a field that is wrong is named", () => {
     ["messages[0].role", { messages: [{ role: "wizard", content: "x" }] }],
     ["messages[0].content", { messages: [{ role: "user" }] }],
     ["messages[0].content", { messages: user(7) }],
-    ["messages[0].content[0].type", { messages: user([{ type: "file" }]) }],
+    ["messages[0].content[0].file", { messages: user([{ type: "file" }]) }],
     [
       "messages[0].content[0].image_url",
       { messages: user([{ type: "image_url", image_url: "file:///etc/passwd" }]) },

@@ -174,7 +174,7 @@ function settings(request: ModelRequest, basis: SettingsBasis): Params {
     ...(choice !== undefined && { tool_choice: choice }),
     ...(thinking !== undefined && { thinking }),
     ...(Object.keys(output).length > 0 && { output_config: output }),
-    ...(given.user !== undefined && { metadata: { user_id: given.user } }),
+    ...userId(given),
     ...serviceTier(given),
   };
 }
@@ -191,6 +191,11 @@ function isMidway(messages: readonly MessageParam[]): boolean {
 function sampling({ temperature, topP }: ModelSettings): Record<string, number> {
   if (temperature !== undefined) return { temperature: Math.min(temperature, 1) };
   return topP === undefined ? {} : { top_p: topP };
+}
+
+function userId({ user, safetyIdentifier }: ModelSettings): Params {
+  const id = user ?? safetyIdentifier;
+  return id === undefined ? {} : { metadata: { user_id: id } };
 }
 
 /** The service refuses blank ones. */

@@ -62,10 +62,20 @@ function settings(request: ModelRequest, openai: boolean): Params {
     params[openai ? "max_completion_tokens" : "max_tokens"] = given.maxOutputTokens;
   }
   if (given.format !== undefined) params.response_format = responseFormat(given.format);
-  if (given.serviceTier !== undefined && openai) params.service_tier = given.serviceTier;
+  if (openai) Object.assign(params, openaiSettings(given));
   if (tools.length > 0) Object.assign(params, toolSettings(toolChoice, given.parallelToolCalls));
   if (request.stream) Object.assign(params, { stream: true, stream_options: { include_usage: true } });
   return params;
+}
+
+/** What others than OpenAI do not know, and some of them refuse. */
+function openaiSettings({ serviceTier, verbosity, safetyIdentifier, promptCacheKey }: ModelSettings): Params {
+  return {
+    ...(serviceTier !== undefined && { service_tier: serviceTier }),
+    ...(verbosity !== undefined && { verbosity }),
+    ...(safetyIdentifier !== undefined && { safety_identifier: safetyIdentifier }),
+    ...(promptCacheKey !== undefined && { prompt_cache_key: promptCacheKey }),
+  };
 }
 
 function toolSettings(choice: ToolChoice, parallel: boolean | undefined): Params {

@@ -1,6 +1,7 @@
 import { invalidRequest } from "../../domain/error.ts";
 import { type ItemBody, type MessageBody, textMessage } from "../../domain/item.ts";
 import type { ModelSettings, OutputFormat, RunInput, ToolChoice, ToolSpec } from "../../domain/run.ts";
+import type { Content } from "../files/parts.ts";
 import { hermesEffort } from "../model-options.ts";
 import { plainText, readParts } from "../parts.ts";
 import type { ChatMessage, ChatRequest } from "./schema.ts";
@@ -40,6 +41,11 @@ export function decodeChat(request: ChatRequest, terms: ChatTerms): RunInput {
     settings: settingsOf(request),
     deltas: request.stream ?? false,
   };
+}
+
+/** The contents that can hold files. */
+export function fileContents({ messages }: ChatRequest): Content[] {
+  return messages.map(({ content }, index) => ({ parts: content, param: `messages[${index}].content` }));
 }
 
 /**

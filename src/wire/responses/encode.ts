@@ -1,16 +1,20 @@
 import { type AgentEvent, type EventOf, isTerminal, type TerminalEvent } from "../../domain/event.ts";
 import type { FunctionCallOutputItem, Item } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
+import type { Seal } from "../../lib/seal.ts";
 import { SSE_DONE, sseFrame, withoutRareLineEnds } from "../../lib/sse.ts";
 import type { Answer, Encoder, MessageEncoder } from "../encoder.ts";
 import { type Outcome, responseObject, statusOf } from "./object.ts";
-import { type OutputItem, outputItem, type ToolItems, withResult } from "./output.ts";
+import { type OutputItem, outputItem, type Sealer, type ToolItems, withResult } from "./output.ts";
 import { beginItem, type Frame, finishItem, growItem, type OpenItem } from "./progress.ts";
+import { sealReasoning } from "./sealed-reasoning.ts";
 
 /** What of a request decides how its response looks. */
 export interface ResponseForm {
   run: Run;
   toolItems: ToolItems;
+  /** For reasoning that the client wants to keep itself; without it none is handed out sealed. */
+  seal?: Seal;
   /** The last frame that the reader has; only what comes after it is printed. */
   startingAfter?: number | undefined;
 }
@@ -30,10 +34,14 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
   readonly #open = new Map<string, OpenItem>();
   /** The server's calls that wait for their results: item ids by call id. */
   readonly #waiting = new Map<string, string>();
+  readonly #sealer: Sealer | undefined;
   #outcome: Outcome;
 
   constructor(form: ResponseForm) {
     this.#form = form;
+    const { run, seal } = form;
+    const isAsked = seal !== undefined && run.echo?.["sealed"] === true;
+    this.#sealer = isAsked ? (item) => sealReasoning(item, seal, run.owner) : undefined;
     this.#startingAfter = form.startingAfter ?? -1;
     this.#outcome = { status: form.run.background === true ? "queued" : "in_progress" };
   }
@@ -145,7 +153,7 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
   }
 
   #begin(item: Item): Frame[] {
-    const printed = outputItem(item, this.#form.toolItems);
+    const printed = outputItem(item, this.#form.toolItems, this.#sealer);
     if (printed === undefined) return [];
     const open: OpenItem = { index: this.#count++, item: printed, told: [] };
     this.#open.set(item.id, open);
@@ -162,7 +170,7 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
       const waiting = this.#waiting.get(item.call_id);
       if (waiting !== undefined) return this.#resolve(waiting, item);
     }
-    const printed = outputItem(item, this.#form.toolItems);
+    const printed = outputItem(item, this.#form.toolItems, this.#sealer);
     if (printed === undefined) return [];
     const begun = this.#open.has(item.id) ? [] : this.#begin(emptied(item));
     const open = this.#open.get(item.id) as OpenItem;

@@ -24,6 +24,10 @@ const MessageItem = z.object({
   phase: optional(z.string()),
 });
 
+/** hermes: a message of the conversation so far. */
+export const HistoryEntry = MessageItem.pick({ role: true, content: true });
+export type HistoryEntry = z.infer<typeof HistoryEntry>;
+
 const CallId = z.string().min(1, "must not be empty").max(256);
 
 const FunctionCall = z.object({
@@ -65,6 +69,45 @@ const McpCall = z.object({
   error: optional(z.unknown()),
 });
 
+/** A tool of the client's that takes text instead of JSON. */
+const CustomCall = z.object({
+  type: z.literal("custom_tool_call"),
+  call_id: CallId,
+  name: FunctionName,
+  input: z.string(),
+  id: Id,
+});
+
+const CustomCallOutput = z.object({
+  type: z.literal("custom_tool_call_output"),
+  call_id: CallId,
+  output: Content,
+  id: Id,
+});
+
+/** What OpenAI's hosted tools leave in a conversation: taken as it comes, and left out of what the model reads. */
+const ForeignItem = z.looseObject({
+  type: z.enum([
+    "web_search_call",
+    "file_search_call",
+    "code_interpreter_call",
+    "image_generation_call",
+    "computer_call",
+    "computer_call_output",
+    "local_shell_call",
+    "local_shell_call_output",
+    "shell_call",
+    "shell_call_output",
+    "apply_patch_call",
+    "apply_patch_call_output",
+    "tool_search_call",
+    "tool_search_output",
+    "mcp_list_tools",
+    "mcp_approval_request",
+    "mcp_approval_response",
+  ]),
+});
+
 const TypedItem = z
   .discriminatedUnion("type", [
     MessageItem,
@@ -74,6 +117,9 @@ const TypedItem = z
     ItemReference,
     Compaction,
     McpCall,
+    CustomCall,
+    CustomCallOutput,
+    ForeignItem,
   ])
   .meta({ id: "InputItem", description: "An item that a client sends" });
 

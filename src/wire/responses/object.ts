@@ -46,7 +46,7 @@ const DEFAULTS = {
  */
 export function responseObject(run: Run, outcome: Outcome, output: readonly OutputItem[]) {
   const status = statusOf(outcome);
-  const { tool_items: _form, ...echo } = run.echo ?? {};
+  const { tool_items: _form, sealed: _sealed, ...echo } = run.echo ?? {};
   return {
     id: responseId(run.id),
     object: "response",

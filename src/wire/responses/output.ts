@@ -1,4 +1,10 @@
-import type { FunctionCallItem, FunctionCallOutputItem, Item, Part } from "../../domain/item.ts";
+import type {
+  FunctionCallItem,
+  FunctionCallOutputItem,
+  Item,
+  Part,
+  ReasoningBody,
+} from "../../domain/item.ts";
 
 /**
  * How the server's own tool calls stand in a response's output: `mcp_call`, which no SDK takes for a call of its own;
@@ -24,6 +30,7 @@ export type OutputItem =
       type: "reasoning";
       status: Status;
       summary: { type: "summary_text"; text: string }[];
+      encrypted_content?: string | null;
     }
   | { id: string; type: "function_call"; status: Status; call_id: string; name: string; arguments: string }
   | {
@@ -59,14 +66,23 @@ export function callItemId(id: string): string {
 
 const SERVER_LABEL = "hermes";
 
-/** An item as it is printed; a call of the server's own without its result. */
-export function outputItem(item: Item, tools: ToolItems): OutputItem | undefined {
+/** Seals a reasoning item's payload for the client to keep. */
+export type Sealer = (item: ReasoningBody) => string | null;
+
+/** An item as it is printed; a call of the server's own without its result. `seal`: where the client asked for it. */
+export function outputItem(item: Item, tools: ToolItems, seal?: Sealer): OutputItem | undefined {
   const { id, status } = item;
   switch (item.type) {
     case "message":
       return { id, type: "message", status, role: "assistant", content: item.content.flatMap(outputPart) };
     case "reasoning":
-      return { id, type: "reasoning", status, summary: item.summary };
+      return {
+        id,
+        type: "reasoning",
+        status,
+        summary: item.summary,
+        ...(seal !== undefined && { encrypted_content: status === "in_progress" ? null : seal(item) }),
+      };
     case "compaction":
       return { id, type: "compaction", encrypted_content: item.encrypted_content };
     case "function_call":

@@ -10,7 +10,8 @@ import {
   unsupported,
   Whole,
 } from "../fields.ts";
-import { InputItem } from "./input.ts";
+import { HistoryEntry, InputItem } from "./input.ts";
+import { ENCRYPTED_REASONING } from "./sealed-reasoning.ts";
 
 /**
  * The request of POST /v1/responses. Unknown fields are ignored; known ones have OpenAI's types and ranges.
@@ -31,6 +32,9 @@ const HostedTool = z.looseObject({ type: z.string().regex(/^(?!function$)/) });
 
 const NamedFunction = z.object({ type: z.literal("function"), name: FunctionName });
 
+/** One of OpenAI's hosted tools, by its type. */
+const HostedChoice = z.looseObject({ type: z.string().regex(/^(?!(function|allowed_tools)$)/) });
+
 const ToolChoice = z.union([
   z.enum(["none", "auto", "required"]),
   z.discriminatedUnion("type", [
@@ -38,9 +42,10 @@ const ToolChoice = z.union([
     z.object({
       type: z.literal("allowed_tools"),
       mode: z.enum(["auto", "required"]),
-      tools: z.array(NamedFunction).min(1),
+      tools: z.array(z.union([NamedFunction, HostedChoice])).min(1),
     }),
   ]),
+  HostedChoice,
 ]);
 
 const Format = z.discriminatedUnion("type", [
@@ -70,6 +75,22 @@ const Reasoning = z.object({
   summary: optional(z.enum(["auto", "concise", "detailed"])),
 });
 
+const LOGPROBS = "message.output_text.logprobs";
+
+/** What a response can be asked to hold besides; of tools that nobody has here, there is nothing to include. */
+const Include = z
+  .enum([
+    ENCRYPTED_REASONING,
+    "file_search_call.results",
+    "web_search_call.results",
+    "web_search_call.action.sources",
+    "message.input_image.image_url",
+    "computer_call_output.output.image_url",
+    "code_interpreter_call.outputs",
+    LOGPROBS,
+  ])
+  .refine((value) => value !== LOGPROBS, unsupported("log probabilities are not available"));
+
 const MAX_ITEMS = 10_000;
 
 /** The body of a request for a response. */
@@ -80,6 +101,8 @@ export const ResponsesRequest = z
       z.string().min(1, "must not be empty"),
       z.array(InputItem).min(1, "must have at least one item").max(MAX_ITEMS),
     ]),
+    /** hermes: what was said before, in place of a stored response. */
+    conversation_history: optional(z.array(HistoryEntry).max(MAX_ITEMS)),
     instructions: optional(z.string()),
     previous_response_id: optional(ResponseId),
     store: optional(z.boolean()),
@@ -93,9 +116,7 @@ export const ResponsesRequest = z
     presence_penalty: optional(z.number().min(-2).max(2)),
     frequency_penalty: optional(z.number().min(-2).max(2)),
     max_output_tokens: optional(Tokens),
-    max_tool_calls: optional(
-      z.unknown().refine((value) => value === null, unsupported("the agent's own limit is agent.max_steps")),
-    ),
+    max_tool_calls: optional(Whole.min(1, "must be at least 1")),
     parallel_tool_calls: optional(z.boolean()),
     top_logprobs: optional(Whole.refine((n) => n === 0, unsupported("log probabilities are not available"))),
     text: optional(Text),
@@ -103,7 +124,7 @@ export const ResponsesRequest = z
     tool_choice: optional(ToolChoice),
     reasoning: optional(Reasoning),
     truncation: optional(z.enum(["auto", "disabled"])),
-    include: optional(z.array(z.string().max(128)).max(32)),
+    include: optional(z.array(Include).max(32)),
     safety_identifier: optional(z.string().max(512)),
     prompt_cache_key: optional(z.string().max(512)),
     service_tier: optional(z.string().max(64)),

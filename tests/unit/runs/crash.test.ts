@@ -3,6 +3,7 @@ import { type AgentEvent, isTerminal } from "../../../src/domain/event.ts";
 import { fold } from "../../../src/domain/fold.ts";
 import type { RunId } from "../../../src/domain/id.ts";
 import { textMessage } from "../../../src/domain/item.ts";
+import { createSeal } from "../../../src/lib/seal.ts";
 import type { ModelRequest } from "../../../src/providers/provider.ts";
 import { allEvents } from "../../../src/runs/all-events.ts";
 import type { Store } from "../../../src/storage/store.ts";
@@ -196,7 +197,11 @@ function expectNumbered(before: readonly AgentEvent[], after: readonly AgentEven
   const created = after.find((event) => event.type === "run.created");
   if (created?.type !== "run.created") throw new Error("no run");
   const print = (events: readonly AgentEvent[]) => {
-    const encoder = new ResponsesEncoder({ run: created.run, toolItems: "mcp_call" });
+    const encoder = new ResponsesEncoder({
+      run: created.run,
+      toolItems: "mcp_call",
+      seal: createSeal("test"),
+    });
     const text = encoder.open() + events.map((event) => encoder.push(event)).join("");
     const frames = framesOf(text).filter(({ data }) => data !== "[DONE]");
     return frames.map(({ data = "" }) => data);

@@ -263,7 +263,7 @@ describe("a run", () => {
   });
 
   test("that takes too long fails", async () => {
-    const limits = { maxSteps: 10, maxRunMs: 5, maxOutputTokens: 0 };
+    const limits = { maxSteps: 10, maxRunMs: 5, contextTokens: 128_000, maxOutputTokens: 0 };
     const { ask } = await runService(scriptedProvider([hold(createGate())]), { limits });
     expect(endOf((await ask({})).events)).toBe("run_timeout");
   });

@@ -38,6 +38,13 @@ function thoughts(items: readonly ItemBody[]): unknown[] {
   );
 }
 
+const FOR_OPENAI = {
+  serviceTier: "flex",
+  verbosity: "low",
+  safetyIdentifier: "u",
+  promptCacheKey: "k",
+} as const;
+
 describe("reasoning", () => {
   const question = textMessage("user", "When?");
 
@@ -99,20 +106,26 @@ describe("settings", () => {
       { top_p: 0.5, presence_penalty: 1, frequency_penalty: -1, seed: 7 },
     ],
     [{ reasoningEffort: "low" }, { reasoning_effort: "low" }],
-    [{ maxOutputTokens: 5, serviceTier: "flex" }, { max_tokens: 5 }],
+    [{ maxOutputTokens: 5, ...FOR_OPENAI }, { max_tokens: 5 }],
     [{ parallelToolCalls: false }, {}],
   ])("%j", (settings, expected) => {
     const { model: _, messages: __, ...rest } = body({ settings });
     expect(rest).toEqual(expected);
   });
 
-  test("OpenAI itself has a newer name for the limit, and service tiers", () => {
+  test("OpenAI itself has a newer name for the limit, and settings of its own", () => {
     const {
       model: _,
       messages: __,
       ...rest
-    } = body({ settings: { maxOutputTokens: 5, serviceTier: "flex" } }, true);
-    expect(rest).toEqual({ max_completion_tokens: 5, service_tier: "flex" });
+    } = body({ settings: { maxOutputTokens: 5, ...FOR_OPENAI } }, true);
+    expect(rest).toEqual({
+      max_completion_tokens: 5,
+      service_tier: "flex",
+      verbosity: "low",
+      safety_identifier: "u",
+      prompt_cache_key: "k",
+    });
   });
 });
 

@@ -209,7 +209,8 @@ describe("messages", () => {
   it.each([
     ["x", "invalid_value messages[0].content[0]"],
     [{}, "missing_required_parameter messages[0].content[0].type"],
-    [{ type: "file" }, "unsupported_content_type messages[0].content[0].type"],
+    [{ type: "audio" }, "unsupported_content_type messages[0].content[0].type"],
+    [{ type: "file" }, "missing_required_parameter messages[0].content[0].file"],
     [{ type: "text" }, "missing_required_parameter messages[0].content[0].text"],
     [{ type: "image_url" }, "missing_required_parameter messages[0].content[0].image_url"],
     [{ type: "image_url", image_url: 5 }, "invalid_value messages[0].content[0].image_url"],
