@@ -12,14 +12,17 @@ import { TEST_KEY } from "../helpers/test-app.ts";
 
 const ROUNDS = process.env["FAULTS"] === "full" ? 300 : 12;
 const PER_ROUND = 4;
+/** One of each round's jobs is of it: they take turns. */
+const CONVERSATION = "kills";
 const HEADERS = { authorization: `Bearer ${TEST_KEY}`, "content-type": "application/json" };
 
 /** A job writes its name to a file, once, and then says that it did. */
 const upstreamScript: Script = (request) => {
   if (request.endpoint !== "completion") return undefined;
   const { messages } = asChat(request);
-  const name = /job-\d+/.exec(JSON.stringify(messages.findLast(({ role }) => role === "user")))?.[0] ?? "";
-  const isWritten = messages.some(({ role }) => role === "tool");
+  const asked = messages.findLastIndex(({ role }) => role === "user");
+  const name = /job-\d+/.exec(JSON.stringify(messages[asked]))?.[0] ?? "";
+  const isWritten = messages.slice(asked).some(({ role }) => role === "tool");
   const command = `echo ${name} >> effects.txt`;
   return isWritten
     ? { text: `${name} is done, and so says this sentence.`, drip: { everyMs: 2 }, split: "events" }
@@ -62,7 +65,7 @@ async function load(server: Server, round: number, { background, whole }: Acknow
   const jobs = Array.from({ length: PER_ROUND }, (_, n) => `job-${round * PER_ROUND + n}`);
   await Promise.allSettled([
     ...jobs.map(async (name, n) => {
-      const body = { input: name, background: true };
+      const body = { input: name, background: true, ...(n === 3 && { conversation: CONVERSATION }) };
       if (n % 2 === 0) background.set(name, (await ask(server, body)).id);
       else background.set(name, await createdIn(server, body));
     }),
@@ -76,6 +79,24 @@ async function createdIn({ origin }: Server, body: object): Promise<string> {
   const [, id = ""] = await stream.sees(/"id":"(resp_\w+)"/);
   stream.leave();
   return id;
+}
+
+/** What people said in the conversation, in order. */
+async function saidIn({ origin }: Server): Promise<string[]> {
+  const said: string[] = [];
+  for (let after = ""; ; ) {
+    const url = `${origin}/v1/conversations/${CONVERSATION}/items?order=asc&limit=100${after}`;
+    const page = (await (await fetch(url, { headers: HEADERS })).json()) as ItemPage;
+    for (const item of page.data) if (item.role === "user") said.push(item.content?.[0]?.text ?? "");
+    if (!page.has_more) return said;
+    after = `&after=${page.last_id}`;
+  }
+}
+
+interface ItemPage {
+  data: { role?: string; content?: { text: string }[] }[];
+  has_more: boolean;
+  last_id: string;
 }
 
 /** Looks at a copy: a database that is opened is changed. */
@@ -149,6 +170,10 @@ test(`kill -9 under load, ${ROUNDS} times: nothing that was acknowledged is lost
     }
     expect([name, written]).toEqual([name, Math.min(written, 1)]);
   }
+  const said = await saidIn(server);
+  expect(said).toEqual([...new Set(said)]);
+  const told = [...acknowledged.background.keys()].filter((name) => Number(name.slice(4)) % PER_ROUND === 3);
+  expect(told.filter((name) => !said.includes(name))).toEqual([]);
   for (const answer of acknowledged.whole) expect(await read(server, answer.id)).toEqual(answer);
   starts.sort((a, b) => a - b);
   const slowest = Math.round(starts.at(-1) ?? 0);

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import { textOf } from "../../src/domain/item.ts";
 import { StorageError } from "../../src/storage/store.ts";
 import { createGate } from "../helpers/fake-upstream/gate.ts";
 import { framesOf } from "../helpers/frames.ts";
@@ -151,4 +152,47 @@ test("what a failed response had finished is gone on from, what it had only begu
   await ask(URL, { body: { input: "And?", previous_response_id: id } });
   const said = provider.requests.at(-1)?.items.map(({ type }) => type);
   expect(said).toEqual(["message", "message", "function_call", "function_call_output", "message"]);
+});
+
+describe("background responses of one conversation", () => {
+  test("are queued at once and take their turns in order, each with what was said before it", async () => {
+    const gate = createGate();
+    const { create, ends, provider, ask } = await open((_request, n) =>
+      n === 1 ? [...hold(gate), ...say("one")] : say(`answer ${n}`),
+    );
+    const { id: conversation } = (await ask("/v1/conversations", { body: {} })).json();
+    const ids: string[] = [];
+    for (const input of ["first", "second", "third"]) {
+      const created = await create({ input, conversation });
+      expect(created.status).toBe("queued");
+      ids.push(created.id);
+    }
+    await gate.reached();
+    gate.open();
+    for (const id of ids)
+      expect(await ends(id)).toMatchObject({ status: "completed", conversation: { id: conversation } });
+    const heard = provider.requests.at(-1)?.items.map((item) => (item.type === "message" ? item.role : ""));
+    expect(heard).toEqual(["user", "assistant", "user", "assistant", "user"]);
+  });
+
+  test("one that is cancelled before its turn leaves the conversation as it was", async () => {
+    const gate = createGate();
+    const { create, ends, provider, ask } = await open((_request, n) =>
+      n === 1 ? [...hold(gate), ...say("one")] : say(`answer ${n}`),
+    );
+    const { id: conversation } = (await ask("/v1/conversations", { body: {} })).json();
+    const first = await create({ input: "first", conversation });
+    await gate.reached();
+    const second = await create({ input: "second", conversation });
+    const third = await create({ input: "third", conversation });
+    const cancelled = await ask(`${URL}/${second.id}/cancel`, { method: "POST" });
+    expect(cancelled.json()).toMatchObject({ status: "cancelled" });
+    gate.open();
+    await ends(first.id);
+    expect(await ends(third.id)).toMatchObject({ status: "completed" });
+    const heard = provider.requests
+      .at(-1)
+      ?.items.map((item) => (item.type === "message" ? textOf(item.content) : ""));
+    expect(heard).toEqual(["first", "one", "third"]);
+  });
 });
