@@ -1,4 +1,4 @@
-import { toolLoop } from "../domain/error.ts";
+import { isFault, toolLoop } from "../domain/error.ts";
 import type { CompletionReason, EventBody } from "../domain/event.ts";
 import type { RunId } from "../domain/id.ts";
 import {
@@ -152,7 +152,7 @@ class Agent {
     this.#transcript.closeOpen();
     const ending = endingOf(cause, this.#totals());
     if (ending.type === "run.failed") {
-      if (ending.error.code === "internal_error") onFault(cause, run.id);
+      if (isFault(ending.error)) onFault(cause, run.id);
       // A repeated request would do again what the tools did.
       if (this.#effects) ending.error = { ...ending.error, shouldRetry: false };
     }

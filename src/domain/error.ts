@@ -130,9 +130,14 @@ export function runInterrupted(attempts: number): Failure {
 export function storageFailed(full: boolean): Failure {
   const message = full
     ? "The disk is full: the result could not be stored."
-    : "The result could not be stored.";
+    : "The server's database cannot be used at the moment; nothing was stored.";
   const code = full ? "storage_full" : "storage_unavailable";
   return { status: full ? 507 : 503, type: SERVER, code, message, retryAfterMs: 2_000 };
+}
+
+/** Whether a failure is the server's own: then its log has the cause. */
+export function isFault({ code }: Failure): boolean {
+  return code === "internal_error" || code.startsWith("storage_");
 }
 
 /** What a client sees of a fault of ours: nothing of the exception itself, which goes to the log only. */

@@ -6,6 +6,7 @@ import {
   internalError,
   invalidApiKey,
   invalidRequest,
+  isFault,
 } from "../domain/error.ts";
 
 /** OpenAI's error envelope; all four keys are always there. */
@@ -41,8 +42,7 @@ export function handleError(
 ): void {
   const failure = error instanceof ApiError ? error.failure : failureOfHttp(error);
   // Our own faults are for the log, and only for it.
-  if (failure.code === "internal_error")
-    request.log.error({ err: error, requestId: request.id }, "internal error");
+  if (isFault(failure)) request.log.error({ err: error, requestId: request.id }, "internal error");
   sendFailure(reply, failure);
 }
 

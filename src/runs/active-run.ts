@@ -3,7 +3,7 @@ import type { Limits } from "../agent/limits.ts";
 import { runAgent } from "../agent/loop.ts";
 import type { Resumption } from "../agent/resumption.ts";
 import { RunStop } from "../agent/stop.ts";
-import { runTimeout } from "../domain/error.ts";
+import { isFault, runTimeout } from "../domain/error.ts";
 import { itemId, type RunId } from "../domain/id.ts";
 import { type Item, type ItemBody, prefixOf } from "../domain/item.ts";
 import type { Run, RunInput } from "../domain/run.ts";
@@ -265,8 +265,7 @@ export class ActiveRun {
       this.#log.emit({ type: "item.done", item: { ...item, status: "incomplete" } });
     const { usage, steps } = resumption ?? { usage: NO_USAGE, steps: 0 };
     const ending = endingOf(error, { usage, steps });
-    if (ending.type === "run.failed" && ending.error.code === "internal_error")
-      this.#deps.onFault(error, this.run.id);
+    if (ending.type === "run.failed" && isFault(ending.error)) this.#deps.onFault(error, this.run.id);
     this.#log.emit(ending);
   }
 

@@ -1,3 +1,4 @@
+import { ApiError, storageFailed } from "../domain/error.ts";
 import type { AgentEvent } from "../domain/event.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Item } from "../domain/item.ts";
@@ -136,13 +137,15 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** A failure of the database itself. */
-export class StorageError extends Error {
+/** A failure of the database itself; clients are told that there was one, and no more. */
+export class StorageError extends ApiError {
   /** `full`: no space. `busy`: another process has the file. `damaged`: not readable. `newer`: made by a later version. */
   readonly kind: "full" | "busy" | "damaged" | "newer" | "unavailable";
 
   constructor(kind: StorageError["kind"], message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(storageFailed(kind === "full"));
+    this.message = message;
+    this.cause = options?.cause;
     this.name = "StorageError";
     this.kind = kind;
   }
