@@ -18,6 +18,7 @@ describe("input items", () => {
     "apply_patch_call",
     "mcp_list_tools",
     "mcp_approval_request",
+    "program_output",
   ])("%s of another server is taken and left out", async (type) => {
     const { respond, provider } = await openResponses(DONE);
     const input = ["Hello?", { type, id: "x_1", call_id: "c", status: "completed", action: {} }, "Go on"];

@@ -75,6 +75,8 @@ describe("a request for a response", () => {
     expect((await ask("/v1/responses", { body: again })).status).toBe(200);
     const named = { input: [...output.map(({ id }) => ({ type: "item_reference", id })), "Thanks"] };
     expect((await ask("/v1/responses", { body: named })).status).toBe(200);
+    const bare = { input: [...output.map(({ id }) => ({ id })), "Thanks"] };
+    expect((await ask("/v1/responses", { body: bare })).status).toBe(200);
   });
 
   test.each([

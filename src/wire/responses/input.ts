@@ -100,6 +100,8 @@ const ForeignItem = z.looseObject({
     "shell_call_output",
     "apply_patch_call",
     "apply_patch_call_output",
+    "program",
+    "program_output",
     "tool_search_call",
     "tool_search_output",
     "mcp_list_tools",
@@ -123,10 +125,12 @@ const TypedItem = z
   ])
   .meta({ id: "InputItem", description: "An item that a client sends" });
 
-/** One item; a bare text is a user's message, and a message need not say that it is one. */
+/** One item; a bare text is a user's message, and neither a message nor a bare id need say what it is. */
 export const InputItem = z.preprocess((item) => {
   if (typeof item === "string") return { type: "message", role: "user", content: item };
-  const isObject = typeof item === "object" && item !== null && !Array.isArray(item);
-  return isObject && !("type" in item) && "role" in item ? { ...item, type: "message" } : item;
+  if (typeof item !== "object" || item === null || Array.isArray(item)) return item;
+  const { type = null } = item as { type?: unknown };
+  if (type !== null || !("role" in item || "id" in item)) return item;
+  return { ...item, type: "role" in item ? "message" : "item_reference" };
 }, TypedItem);
 export type InputItem = z.infer<typeof TypedItem>;
