@@ -92,6 +92,8 @@ function capabilities(model: string, cors: boolean): Capabilities {
       responses_streaming: true,
       responses_websocket: true,
       conversations_api: true,
+      responses_compact: true,
+      responses_input_tokens: true,
       run_submission: false,
       run_status: false,
       run_events_sse: false,

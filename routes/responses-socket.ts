@@ -86,9 +86,10 @@ class Dialogue {
 
   async #input(body: ResponsesRequest, before: Kept | undefined): Promise<RunInput> {
     const { runs, settings } = this.#deps;
-    const asked = before === undefined ? body : { ...body, previous_response_id: null };
+    const isOwn = before === undefined || (body.conversation !== undefined && body.conversation !== null);
+    const asked = isOwn ? body : { ...body, previous_response_id: null };
     const input = await runInput(asked, { runs, settings, ...this.#terms });
-    if (before === undefined) return input;
+    if (isOwn) return input;
     return {
       ...input,
       ...(before.previous !== undefined && { previous: before.previous }),
@@ -132,6 +133,8 @@ function keep(
   turn: { input: RunInput; heard: Heard; before: Kept | undefined },
 ): Kept | undefined {
   const { input, heard, before } = turn;
+  // What a conversation holds is not all here.
+  if (input.sessionId !== undefined) return undefined;
   const known = before?.items ?? [];
   const added = [...heard.input.slice(known.length), ...heard.output].map(bodyOf);
   const chars = (before?.chars ?? 0) + JSON.stringify(added).length;

@@ -7,11 +7,6 @@ const UNSUPPORTED: readonly [methods: string[], paths: string[], hint: string][]
   [["POST"], ["/v1/completions"], "Use POST /v1/chat/completions."],
   [
     ["POST"],
-    ["/v1/responses/*"],
-    "A response is cancelled by closing its connection; its input cannot be counted or compacted here.",
-  ],
-  [
-    ["POST"],
     ["/v1/embeddings"],
     "Point the client's embedding settings at an embeddings server, for example Ollama.",
   ],

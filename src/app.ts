@@ -6,6 +6,7 @@ import { chatRoutes } from "../routes/chat.ts";
 import { conversationRoutes } from "../routes/conversations.ts";
 import { healthRoutes } from "../routes/health.ts";
 import { modelRoutes } from "../routes/models.ts";
+import { responseInputsRoutes } from "../routes/response-inputs.ts";
 import { responsesRoutes } from "../routes/responses.ts";
 import type { ResponsesSettings } from "../routes/responses-request.ts";
 import { responsesSocket } from "../routes/responses-socket.ts";
@@ -267,6 +268,7 @@ function addRoutes(
   });
   const responses = responsesSettings(server, { files, seal, tools });
   responsesRoutes(http, { runs, streams, settings: responses });
+  responseInputsRoutes(http, { runs, streams, settings: responses });
   const socket = responsesSocket({ runs, sockets, settings: responses });
   const cancelForeground = server.cancel_foreground_responses;
   storedResponsesRoutes(http, { runs, streams, seal, cancelForeground, socket });

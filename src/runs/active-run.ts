@@ -10,14 +10,13 @@ import type { Run, RunInput } from "../domain/run.ts";
 import type { PromptSnapshot } from "../domain/session.ts";
 import { NO_USAGE } from "../domain/usage.ts";
 import type { Clock } from "../lib/clock.ts";
-import { headAndTail } from "../lib/text.ts";
 import type { Models, Target } from "../providers/resolve.ts";
 import type { SessionLease, Sessions } from "../sessions/service.ts";
 import type { Store } from "../storage/store.ts";
 import { NO_TOOLS, type ToolRegistry } from "../tools/registry.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Reader } from "./follow.ts";
-import { checkClientCalls, isCut } from "./history.ts";
+import { checkClientCalls, isCut, shortened } from "./history.ts";
 import type { Prompts } from "./prompts.ts";
 import { type Retention, STATELESS_RETENTION_MS } from "./retention.ts";
 import type { RunLog } from "./run-log.ts";
@@ -212,15 +211,9 @@ export class ActiveRun {
   ): Transcript {
     return {
       input: keepsInput ? added.map((item, n) => this.#inputItem(item, n)) : [],
-      items: stored.length === 0 ? added : [...stored.map((item) => this.#shortened(item)), ...added],
+      items: stored.length === 0 ? added : [...shortened(stored, this.#deps.historyOutputChars), ...added],
       core,
     };
-  }
-
-  #shortened(item: Item): Item {
-    const max = this.#deps.historyOutputChars;
-    if (max === 0 || item.type !== "function_call_output" || typeof item.output !== "string") return item;
-    return { ...item, output: headAndTail(item.output, max) };
   }
 
   #inputItem(item: ItemBody, n: number): Item {

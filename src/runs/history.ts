@@ -2,6 +2,7 @@ import { invalidRequest } from "../domain/error.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
 import type { Item, ItemBody } from "../domain/item.ts";
 import type { Surface } from "../domain/run.ts";
+import { headAndTail } from "../lib/text.ts";
 import type { Store } from "../storage/store.ts";
 import { isReadable } from "./session-items.ts";
 
@@ -66,6 +67,16 @@ function runOfNextCall(items: readonly ItemBody[], index: number): RunId | undef
   if (item?.type !== "message" || item.role !== "assistant" || next?.type !== "function_call")
     return undefined;
   return runOf(next);
+}
+
+/** A transcript with what long tool outputs begin and end with; `maxChars`: 0 for no limit. */
+export function shortened(items: readonly Item[], maxChars: number): readonly Item[] {
+  if (maxChars === 0) return items;
+  return items.map((item) =>
+    item.type === "function_call_output" && typeof item.output === "string"
+      ? { ...item, output: headAndTail(item.output, maxChars) }
+      : item,
+  );
 }
 
 /** What the check of client calls needs to know. */

@@ -68,7 +68,7 @@ export async function resolveTarget(deps: RunDeps, input: RunInput): Promise<Tar
 }
 
 /** A chat sends its whole conversation each time; any other surface may name the run that it goes on from. */
-async function readHistory({ store }: RunDeps, input: RunInput): Promise<History> {
+export async function readHistory({ store }: RunDeps, input: RunInput): Promise<History> {
   const { owner, previous, surface, background } = input;
   const stored = previous === undefined ? [] : (await store.readTranscript(previous)).filter(isReadable);
   const keepsInput = surface !== "chat";
@@ -85,7 +85,11 @@ function isCallPart({ type }: ItemBody): boolean {
   return type === "function_call" || type === "function_call_output";
 }
 
-async function checkPrevious(
+/**
+ * The run that a request goes on from.
+ * @throws ApiError 400 when it has not ended, 400 or 404 as configured when this owner has no such run.
+ */
+export async function checkPrevious(
   { store, log, previousNotFoundStatus }: RunDeps,
   id: RunId,
   owner: string,

@@ -4,13 +4,14 @@ import { draining, serverShutdown } from "../domain/error.ts";
 import type { AgentEvent } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
-import { charsOf, type ItemBody } from "../domain/item.ts";
+import { charsOf, type Item, type ItemBody } from "../domain/item.ts";
 import type { Run, RunInput } from "../domain/run.ts";
 import type { RunQuery, StoredRun } from "../storage/store.ts";
 import type { ActiveRun, RunDeps } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
+import { countInput } from "./count-input.ts";
 import type { Reader } from "./follow.ts";
-import { prepareRun } from "./prepare.ts";
+import { checkPrevious, prepareRun } from "./prepare.ts";
 import { endOf, type Leftover, resumeRun, settleUnfinished } from "./recover.ts";
 import { Slots } from "./slots.ts";
 
@@ -164,6 +165,17 @@ export class Runs {
   #events(id: RunId): Promise<AgentEvent[]> {
     const { store, log } = this.#deps;
     return allEvents(store, id, log.live(id));
+  }
+
+  /** Everything that was said up to the end of a run. @throws ApiError 400 as for one that is gone on from. */
+  async transcript(id: RunId, owner: string): Promise<Item[]> {
+    await checkPrevious(this.#deps, id, owner);
+    return this.#deps.store.readTranscript(id);
+  }
+
+  /** About how many tokens the first model call of a run would be. @throws ApiError as `admit`, but no run begins. */
+  countInput(input: RunInput): Promise<number> {
+    return countInput(this.#deps, input);
   }
 
   /** Items by their ids, as far as this owner has stored them. */

@@ -21,6 +21,8 @@ const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest]>> =
   listConversationItems: [`${CONVERSATION}/items`],
   getConversationItem: [`${CONVERSATION}/items/{item}`],
   deleteConversationItem: [`${CONVERSATION}/items/{item}`, { method: "DELETE" }],
+  compactResponse: ["/v1/responses/compact", { body: { model: "hermes-agent", input: "Hello?" } }],
+  countResponseInputTokens: ["/v1/responses/input_tokens", { body: { input: "Hello?" } }],
   health: ["/v1/health"],
   ready: ["/ready"],
   detailedHealth: ["/health/detailed"],

@@ -150,6 +150,21 @@ describe("a WebSocket at /v1/responses", () => {
     expect(again.response?.status).toBe("completed");
   });
 
+  test("what was said in a conversation is gone on from there only", async () => {
+    const { connect, ask } = await open([say("Hello Ann."), say("Hm.")]);
+    const { id } = (await ask("/v1/conversations", { body: {} })).json();
+    const socket = await connect();
+    const first = await socket.create({ input: "I am Ann.", conversation: id, store: false });
+    expect(first.response?.status).toBe("completed");
+    const missing = { status: 400, error: { code: "previous_response_not_found" } };
+    expect(await socket.create({ input: "x", previous_response_id: first.response?.id })).toMatchObject(
+      missing,
+    );
+    const second = await socket.create({ input: "Hello?", store: false });
+    const both = { input: "x", conversation: id, previous_response_id: second.response?.id };
+    expect(await socket.create(both)).toMatchObject({ status: 400, error: { param: "conversation" } });
+  });
+
   test("what is no request is told so, by name, and the socket stays open", async () => {
     const { connect } = await open([say("Still here.")]);
     const socket = await connect();

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { summaryOf } from "../../domain/compaction.ts";
 import { FunctionName, optional } from "../fields.ts";
 import { ContentPart, MAX_PARTS } from "../parts.ts";
 
@@ -57,7 +58,13 @@ const Reasoning = z.object({
 
 const ItemReference = z.object({ type: z.literal("item_reference"), id: z.string().min(1).max(256) });
 
-const Compaction = z.object({ type: z.enum(["compaction"]), id: Id, encrypted_content: z.string() });
+const Compaction = z.object({
+  type: z.enum(["compaction"]),
+  id: Id,
+  encrypted_content: z
+    .string()
+    .refine((content) => summaryOf(content) !== undefined, "is no compaction that this server made"),
+});
 
 /** Our own output, sent back. */
 const McpCall = z.object({

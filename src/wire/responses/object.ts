@@ -97,7 +97,8 @@ export function responseError({ type, code, message }: Failure): {
   return { type, code, message };
 }
 
-function responseUsage({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: Usage) {
+/** Tokens as a response counts them. */
+export function responseUsage({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: Usage) {
   return {
     input_tokens: inputTokens,
     input_tokens_details: { cached_tokens: cachedTokens },

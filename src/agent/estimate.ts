@@ -1,0 +1,61 @@
+import { summaryOf } from "../domain/compaction.ts";
+import type { ItemBody, Part } from "../domain/item.ts";
+import type { ToolSpec } from "../domain/run.ts";
+import type { ModelRequest } from "../providers/provider.ts";
+
+/** What tokenizers make of text on average: English about 4 bytes each, Chinese 3 bytes for a character or less. */
+const BYTES_PER_TOKEN = 4;
+
+/** What protocols put around each item and each tool. */
+const FRAME_TOKENS = 4;
+
+/** A picture of common size as OpenAI counts it; without a look at it nothing better can be said. */
+const IMAGE_TOKENS = 765;
+const SMALL_IMAGE_TOKENS = 85;
+
+/** About how many tokens a model call's input is; no tokenizer is asked, and each model has its own. */
+export function estimateTokens({ core, instructions = "", items, tools, settings }: ModelRequest): number {
+  const { format } = settings;
+  return [
+    ...[core, instructions].filter((text) => text !== "").map((text) => FRAME_TOKENS + textTokens(text)),
+    ...items.map(itemTokens),
+    ...tools.map(toolTokens),
+    format?.type === "json_schema" ? textTokens(JSON.stringify(format.schema)) : 0,
+  ].reduce((sum, tokens) => sum + tokens, 0);
+}
+
+function textTokens(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
+}
+
+function toolTokens({ name, description = "", parameters }: ToolSpec): number {
+  return FRAME_TOKENS + textTokens(name + description + JSON.stringify(parameters));
+}
+
+function itemTokens(item: ItemBody): number {
+  return FRAME_TOKENS + bodyTokens(item);
+}
+
+function bodyTokens(item: ItemBody): number {
+  switch (item.type) {
+    case "message":
+      return partsTokens(item.content);
+    case "function_call":
+      return textTokens(item.name + item.arguments);
+    case "function_call_output":
+      return typeof item.output === "string" ? textTokens(item.output) : partsTokens(item.output);
+    case "reasoning":
+      return textTokens(item.summary.map(({ text }) => text).join(""));
+    case "compaction":
+      return textTokens(summaryOf(item.encrypted_content) ?? item.encrypted_content);
+  }
+}
+
+function partsTokens(parts: readonly Part[]): number {
+  return parts.reduce((sum, part) => sum + partTokens(part), 0);
+}
+
+function partTokens(part: Part): number {
+  if (part.type === "input_image") return part.detail === "low" ? SMALL_IMAGE_TOKENS : IMAGE_TOKENS;
+  return textTokens(part.type === "refusal" ? part.refusal : part.text);
+}
