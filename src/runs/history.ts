@@ -36,8 +36,9 @@ function isClientPart(item: ItemBody): item is ClientPart {
 function spliceRuns(items: readonly ItemBody[], runs: Map<RunId, Item[]>): ItemBody[] {
   const restored: ItemBody[] = [];
   const placed = new Set<RunId>();
+  const makers = makersOf(items);
   for (const [i, item] of items.entries()) {
-    const id = runOf(item) ?? runOfNextCall(items, i);
+    const id = makers[i];
     const made = id === undefined ? undefined : runs.get(id);
     if (id === undefined || made === undefined) {
       restored.push(item);
@@ -46,7 +47,7 @@ function spliceRuns(items: readonly ItemBody[], runs: Map<RunId, Item[]>): ItemB
     if (!placed.has(id)) restored.push(...made.filter(isRestored));
     placed.add(id);
     // The client's copy of what the run made is replaced; only its results are its own.
-    if (item.type === "function_call_output") restored.push(item);
+    if (item.type === "function_call_output" && item.executor === "client") restored.push(item);
   }
   return restored;
 }
@@ -56,17 +57,25 @@ function isRestored(item: Item): boolean {
   return item.place === "output" && (isReadable(item) || isClientPart(item));
 }
 
-function runOf(item: ItemBody): RunId | undefined {
-  return isClientPart(item) ? runIdOfPart(item.call_id) : undefined;
-}
-
-/** An assistant's text belongs to the same step as the calls that follow it directly. */
-function runOfNextCall(items: readonly ItemBody[], index: number): RunId | undefined {
-  const item = items[index];
-  const next = items[index + 1];
-  if (item?.type !== "message" || item.role !== "assistant" || next?.type !== "function_call")
-    return undefined;
-  return runOf(next);
+/**
+ * The runs that made the items, as far as a client's calls tell: what a model said and the server did before such a
+ * call belongs to the call's run, however much of it the client sends back.
+ */
+function makersOf(items: readonly ItemBody[]): (RunId | undefined)[] {
+  const makers: (RunId | undefined)[] = [];
+  let next: RunId | undefined;
+  for (const item of items.toReversed()) {
+    if (isClientPart(item)) {
+      const id = runIdOfPart(item.call_id);
+      next = item.type === "function_call" ? id : undefined;
+      makers.push(id);
+    } else {
+      if (item.type === "compaction" || (item.type === "message" && item.role !== "assistant"))
+        next = undefined;
+      makers.push(next);
+    }
+  }
+  return makers.reverse();
 }
 
 /** A transcript with what long tool outputs begin and end with; `maxChars`: 0 for no limit. */

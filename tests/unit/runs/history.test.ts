@@ -75,6 +75,22 @@ describe("the calls that a stateless client sends back", () => {
     expect(transcriptOf(await restore(sent))).toEqual([...WHOLE, "user: And now?"]);
   });
 
+  test("do so once, when the client sends back the server's calls and the thinking as well", async () => {
+    const { restore, first, second } = await storedRun();
+    const sent: ItemBody[] = [
+      user("Weather?"),
+      { type: "reasoning", summary: [] },
+      said("Let me see."),
+      called("mcp_1", "server", "terminal"),
+      result("mcp_1", "ours", "server"),
+      called(first),
+      called(second),
+      result(first, "sun"),
+      result(second, "rain"),
+    ];
+    expect(transcriptOf(await restore(sent))).toEqual(WHOLE);
+  });
+
   test("do so when the client left the text before them out", async () => {
     const { restore, first, second } = await storedRun();
     const sent = [
