@@ -3,9 +3,10 @@ import { describe, expect, test, vi } from "vitest";
 import { NO_USAGE } from "../../src/domain/usage.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import { contentOf } from "../helpers/frames.ts";
-import { answersOf } from "../helpers/raw-socket.ts";
+import { answersOf, openRaw, rawRequest } from "../helpers/raw-socket.ts";
 import { say, scriptedProvider } from "../helpers/scripted-provider.ts";
-import { openTestApp } from "../helpers/test-app.ts";
+import { TestSocket } from "../helpers/socket.ts";
+import { openTestApp, TEST_KEY } from "../helpers/test-app.ts";
 
 const CHAT = { messages: [{ role: "user", content: "Hello?" }] };
 const IMPATIENT = { gateway: { api_server: { write_timeout_seconds: 0.1, keepalive_seconds: 0.02 } } };
@@ -45,8 +46,8 @@ async function open(config: object, provider?: Provider) {
   };
   const app = await openTestApp({ config, provider: provider ?? talkative(watch) });
   app.app.http.server.on("connection", (socket) => sockets.push(socket));
-  await app.listen();
-  return { ...app, sockets, peak: () => peak };
+  const origin = await app.listen();
+  return { ...app, origin, sockets, peak: () => peak };
 }
 
 describe("a client that never reads", () => {
@@ -82,4 +83,33 @@ test("a client that reads late gets all of a stream, in order, though the server
   expect(answer?.text.endsWith("data: [DONE]\n\n")).toBe(true);
   expect(contentOf(answer?.text ?? "") === DELTA.repeat(HUGE_BYTES / DELTA.length)).toBe(true);
   expect(peak()).toBeLessThan(HUGE_BYTES / 10);
+});
+
+describe("a client of a WebSocket", () => {
+  test("that never reads costs little memory, and is cut off after the write timeout", async () => {
+    const { origin, sockets, running, peak } = await open(IMPATIENT);
+    const socket = await TestSocket.open(`${origin}/v1/responses`);
+    socket.raw.pause();
+    socket.send({ type: "response.create", input: "Talk.", store: false });
+    await vi.waitFor(() => expect(sockets[0]?.destroyed).toBe(true), { interval: 5, timeout: 10_000 });
+    await running(0);
+    expect(peak()).toBeGreaterThan(0);
+    expect(peak()).toBeLessThan(200_000);
+  });
+
+  test("that answers no ping is cut off, and one that does is not", async () => {
+    const { origin } = await open(IMPATIENT, scriptedProvider([say("Here.")]));
+    const socket = await TestSocket.open(`${origin}/v1/responses`);
+    const mute = await openRaw(origin);
+    const head = {
+      authorization: `Bearer ${TEST_KEY}`,
+      connection: "Upgrade",
+      upgrade: "websocket",
+      "sec-websocket-version": "13",
+      "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    };
+    mute.send(rawRequest("GET /v1/responses HTTP/1.1", head));
+    expect(await mute.closed).toMatch(/^HTTP\/1\.1 101 /);
+    expect((await socket.create({ input: "Still there?" })).type).toBe("response.completed");
+  });
 });
