@@ -10,6 +10,7 @@ import {
   type StreamEvent,
   stream,
 } from "../../helpers/open-responses.ts";
+import { pdfOf } from "../../helpers/pdf.ts";
 
 /** The rows of the Open Responses suite that go over HTTP, and those of its other revisions. */
 
@@ -67,6 +68,21 @@ describe.each(UPSTREAMS)("over %s", (_name, script, options) => {
           user([
             { type: "input_text", text: "What do you see?" },
             { type: "input_image", image_url: PNG },
+          ]),
+        ],
+      },
+    ],
+    [
+      "file-input",
+      {
+        input: [
+          user([
+            { type: "input_text", text: "What does it say?" },
+            {
+              type: "input_file",
+              filename: "page.pdf",
+              file_data: `data:application/pdf;base64,${pdfOf("The code is 7431.").toString("base64")}`,
+            },
           ]),
         ],
       },
