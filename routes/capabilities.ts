@@ -66,6 +66,13 @@ const ENDPOINTS: Capabilities["endpoints"] = {
   toolsets: { method: "GET", path: "/v1/toolsets" },
 };
 
+const KEYS = { supported: true, durable: true, retention_seconds: 86_400 };
+const IDEMPOTENCY = {
+  chat_completions_idempotency: KEYS,
+  responses_idempotency: KEYS,
+  runs_idempotency: { supported: false, durable: false },
+};
+
 /** Names of the reference; each is true only when the thing exists here. */
 function capabilities(model: string, cors: boolean): Capabilities {
   return {
@@ -101,7 +108,7 @@ function capabilities(model: string, cors: boolean): Capabilities {
       run_steer: false,
       run_approval_response: false,
       approval_events: false,
-      runs_idempotency: { supported: false, durable: false },
+      ...IDEMPOTENCY,
       session_resources: false,
       session_chat: false,
       session_chat_streaming: false,

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
-import { sendRun } from "../src/http/send.ts";
+import { nameRun, sendRun } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { isBackground } from "../src/wire/chat/background.ts";
@@ -13,6 +13,7 @@ import { detectClient, disconnectCancels, type Headers, sessionKey } from "../sr
 import { ErrorBody } from "../src/wire/error.ts";
 import { readFiles } from "../src/wire/files/parts.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
+import { idempotencyOf } from "../src/wire/idempotency.ts";
 
 /** How chat requests are treated where they do not say so themselves. */
 export interface ChatSettings {
@@ -56,24 +57,30 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
       const key = sessionKey(headers);
       const includeUsage = body.stream_options?.include_usage ?? false;
       const session = headers["x-hermes-session-id"];
+      const sessionId = Array.isArray(session) ? session[0] : session;
+      const errorAsText = detectClient(headers) === "nextchat";
+      const task = headers["x-openwebui-task"];
+      // First, since what is in files is put in their places.
+      const idempotency = idempotencyOf(headers, body, { sessionId, key, task, progress, errorAsText });
       await readFiles(fileContents(body), settings.files);
       const input = decodeChat(body, {
         owner: principalOf(request).id,
-        sessionId: Array.isArray(session) ? session[0] : session,
+        sessionId,
         clientTools: settings.clientTools,
         background: isBackground(headers, body, settings.smallRequestsAreBackground),
+        idempotency,
       });
       // The request lives as long as its answer, which can take minutes; what was read of it need not.
       request.body = undefined;
       const run = await runs.admit(input);
-      reply.header("x-hermes-run-id", run.run.id);
+      nameRun(reply, run);
       if (run.run.sessionId !== undefined) reply.header("x-hermes-session-id", run.run.sessionId);
       if (key !== undefined) reply.header("x-hermes-session-key", key);
       const encoder = new ChatEncoder({
         run: run.run,
         includeUsage,
         progress,
-        errorAsText: detectClient(headers) === "nextchat",
+        errorAsText,
       });
       const disconnect = { cancels, graceMs: settings.disconnectGraceMs };
       await sendRun(reply, { run, encoder, stream: input.deltas, disconnect, streams });

@@ -44,6 +44,7 @@ interface Asking extends Pick<ResponsesDeps, "runs" | "settings"> {
   owner: string;
   /** How the server's calls show. */
   toolItems: ToolItems;
+  idempotency?: RunInput["idempotency"];
 }
 
 /**
@@ -52,7 +53,7 @@ interface Asking extends Pick<ResponsesDeps, "runs" | "settings"> {
  */
 export async function runInput(
   body: ResponsesRequest,
-  { runs, settings, owner, toolItems }: Asking,
+  { runs, settings, owner, toolItems, idempotency }: Asking,
 ): Promise<RunInput> {
   await readFiles(requestFiles(body), settings.files);
   const previous = previousRun(body, settings);
@@ -65,6 +66,7 @@ export async function runInput(
     {
       owner,
       previous,
+      idempotency,
       toolItems,
       clientTools: settings.clientTools,
       ownTools: settings.ownTools,

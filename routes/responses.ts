@@ -1,8 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
-import { sendRun } from "../src/http/send.ts";
+import { nameRun, sendRun } from "../src/http/send.ts";
 import { ErrorBody } from "../src/wire/error.ts";
+import { idempotencyOf } from "../src/wire/idempotency.ts";
 import { ResponsesEncoder } from "../src/wire/responses/encode.ts";
 import { ResponseObject, ResponsesRequest } from "../src/wire/responses/schema.ts";
 import { type ResponsesDeps, readTerms, runInput } from "./responses-request.ts";
@@ -24,11 +25,13 @@ export function responsesRoutes(app: FastifyInstance, { runs, streams, settings 
       const { toolItems, disconnect } = readTerms(request.headers, settings);
       const body = request.body as ResponsesRequest;
       const stream = body.stream ?? false;
-      const input = await runInput(body, { runs, settings, owner, toolItems });
+      // First, since what is in files is put in their places.
+      const idempotency = idempotencyOf(request.headers, body, { toolItems });
+      const input = await runInput(body, { runs, settings, owner, toolItems, idempotency });
       // The request lives as long as its answer, which can take minutes; what was read of it need not.
       request.body = undefined;
       const run = await runs.admit(input);
-      reply.header("x-hermes-run-id", run.run.id);
+      nameRun(reply, run);
       const encoder = new ResponsesEncoder({ run: run.run, toolItems, seal: settings.seal });
       if (input.background === true && !stream) {
         void run.begin();

@@ -6,7 +6,7 @@ import { type RunId, runIdFrom } from "../src/domain/id.ts";
 import type { Run } from "../src/domain/run.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
-import { sendRun } from "../src/http/send.ts";
+import { nameRun, sendRun } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
 import type { Seal } from "../src/lib/seal.ts";
 import type { Runs } from "../src/runs/service.ts";
@@ -61,7 +61,7 @@ function retrieveRoute(app: FastifyInstance, { runs, streams, seal }: StoredResp
       const { id, runId } = responseOf(request);
       const run = runId === undefined ? undefined : await runs.watch(runId, principalOf(request).id);
       if (run === undefined) throw unknownResponse(id);
-      reply.header("x-hermes-run-id", run.run.id);
+      nameRun(reply, run);
       const toolItems = toolItemsFor(request.headers, run.run);
       const encoder = new ResponsesEncoder({ run: run.run, toolItems, seal, startingAfter });
       await sendRun(reply, { run, encoder, stream, disconnect: { cancels: false, graceMs: 0 }, streams });

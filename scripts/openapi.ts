@@ -10,6 +10,7 @@ import { loadConfig } from "../src/config/load.ts";
 import { VERSION } from "../src/version.ts";
 
 interface Operation {
+  parameters?: object[];
   responses: Record<string, { content?: Record<string, unknown>; description: string }>;
 }
 interface Document {
@@ -29,6 +30,7 @@ async function generate(): Promise<Document> {
     const document = app.http.swagger() as unknown as Document;
     await app.close();
     describeStreams(document);
+    describeKeys(document);
     return tidyComponents(document);
   } finally {
     rmSync(home, { recursive: true, force: true });
@@ -97,6 +99,24 @@ function describeStreams({ paths }: Document): void {
     const answer = paths[path]?.[method]?.responses["200"];
     if (answer?.content === undefined) throw new Error(`${operation} has no answer to describe.`);
     answer.content["text/event-stream"] = { schema: { type: "string", description } };
+  }
+}
+
+/** A header that only some requests carry is not worth a check of all of them by a schema. */
+const IDEMPOTENCY_KEY = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: false,
+  schema: { type: "string", pattern: "^[!-~]{1,255}$" },
+  description:
+    "For 24 h, requests with the same key are one run: a repeated one is answered by that run, with the header `Idempotency-Replayed: true`. With another body or other headers: 409 `idempotency_key_conflict`. A run that failed or was cancelled before a tool began that may change something frees its key.",
+};
+
+function describeKeys({ paths }: Document): void {
+  for (const path of ["/v1/chat/completions", "/v1/responses"]) {
+    const operation = paths[path]?.["post"];
+    if (operation === undefined) throw new Error(`There is no POST ${path}.`);
+    operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
   }
 }
 

@@ -73,6 +73,21 @@ export function unknownConversation(id: string): ApiError {
   return notFound("conversation_not_found", `Conversation with id ${JSON.stringify(id)} not found.`);
 }
 
+/** 409: an idempotency key that stands for another request; repeating it cannot help. */
+export function keyConflict(): ApiError {
+  const message =
+    "This Idempotency-Key was used for a request with another body or other headers. Use a new key for a new request.";
+  const code = "idempotency_key_conflict";
+  return new ApiError({
+    status: 409,
+    type: INVALID,
+    code,
+    message,
+    param: "Idempotency-Key",
+    shouldRetry: false,
+  });
+}
+
 /** 421: a Host header that names neither this machine nor an allowed host (DNS rebinding). */
 export function misdirectedHost(host: string): ApiError {
   const message = `Host ${JSON.stringify(host)} is not served here. Add it to API_SERVER_ALLOWED_HOSTS if it should be.`;

@@ -90,10 +90,17 @@ export const Run = z.object({
   prompt: z.string().exactOptional(),
   /** It goes on whatever its client does, and after a restart. */
   background: z.boolean().exactOptional(),
+  /** Nothing but its idempotency key leads to it: no request gets it by its id. */
+  hidden: z.boolean().exactOptional(),
   /** What of its request its surface says again, in that surface's own form. */
   echo: z.record(z.string(), z.unknown()).exactOptional(),
 });
 export type Run = z.infer<typeof Run>;
+
+/** Whether an owner's requests get a run by its id. */
+export function isOpenTo(run: Run, owner: string): boolean {
+  return run.owner === owner && run.hidden !== true;
+}
 
 /** What a surface's decoder makes of a request; with the stored history it is everything that a run needs. */
 export const RunInput = z.object({
@@ -130,6 +137,8 @@ export const RunInput = z.object({
   background: z.boolean().exactOptional(),
   /** False: nothing of the run is kept once it has ended. */
   store: z.boolean().exactOptional(),
+  /** Requests of its owner and surface with this key are one, as long as `fingerprint` says that they ask for the same. */
+  idempotency: z.object({ key: z.string(), fingerprint: z.string() }).exactOptional(),
   /** What its surface will say again of the request. */
   echo: z.record(z.string(), z.unknown()).exactOptional(),
 });

@@ -31,6 +31,12 @@ const SSE_HEADERS = {
   "x-accel-buffering": "no",
 };
 
+/** Says in the head of an answer which run it is about, and whether a former request with the same key began it. */
+export function nameRun(reply: FastifyReply, { run, replay }: WatchedRun): void {
+  reply.header("x-hermes-run-id", run.id);
+  if (replay !== undefined) reply.header("idempotency-replayed", "true");
+}
+
 /**
  * Begins a run and answers a request with its view. A stream is on its way when this returns: nothing of the request
  * waits for its end, since thousands of them can be open. A whole answer is sent when the promise resolves.
@@ -97,7 +103,8 @@ const MAX_UNWATCHED_CHARS = 64 * 1024;
 function sendWhole(reply: FastifyReply, { encoder, run, streams }: SendOptions): void {
   const answer = encoder.answer();
   if ("failure" in answer) {
-    const { failure } = answer;
+    // The same request would be answered with the same again.
+    const failure = run.replay === "over" ? { ...answer.failure, shouldRetry: false } : answer.failure;
     const body = { ...envelope(failure), hermes: { run_id: run.run.id } };
     reply.code(failure.status).headers(failureHeaders(failure)).send(body);
     return;

@@ -189,7 +189,10 @@ export class ActiveRun {
     if (headRun !== undefined) this.run.parent = { runId: headRun };
     const { items, newOnly } = this.#input;
     const added = newOnly ? items : newItems(items, readable);
-    const whole = this.#joined(readable, added, { keepsInput: true, core: plain ? "" : prompt.text });
+    const whole = this.#joined(readable, added, {
+      keepsInput: this.run.hidden !== true,
+      core: plain ? "" : prompt.text,
+    });
     const { store } = this.#deps;
     await checkClientCalls(whole.items, {
       surface: this.run.surface,
@@ -238,10 +241,8 @@ export class ActiveRun {
       signal: this.#abort.signal,
       emit: this.#log.emit,
       ...(resumption !== undefined && { resumption }),
-      ...(this.run.background === true && {
-        settled: () => this.#log.settled(),
-        isPausing: () => this.#isPausing,
-      }),
+      ...(this.#log.isDurable && { settled: () => this.#log.settled() }),
+      ...(this.run.background === true && { isPausing: () => this.#isPausing }),
       onFault,
     });
   }

@@ -2,13 +2,15 @@ import { failureOf } from "../agent/failure.ts";
 import { ApiError, invalidRequest, previousNotFound } from "../domain/error.ts";
 import { type RunId, responseId } from "../domain/id.ts";
 import type { ItemBody } from "../domain/item.ts";
-import type { Run, RunInput } from "../domain/run.ts";
+import { isOpenTo, type Run, type RunInput } from "../domain/run.ts";
 import { newRunId } from "../lib/id.ts";
 import { ProviderError } from "../providers/provider.ts";
 import type { Target } from "../providers/resolve.ts";
 import { ActiveRun, type History, type RunDeps, type RunParts } from "./active-run.ts";
 import { checkClientCalls, isCut, restoreClientRuns } from "./history.ts";
+import { claimOf, isHidden } from "./idempotency.ts";
 import { expiryOf } from "./retention.ts";
+import type { LogTerms } from "./run-log.ts";
 import { isReadable } from "./session-items.ts";
 
 /**
@@ -34,18 +36,26 @@ export async function prepareRun(
     surface,
     createdAt: deps.clock.now(),
     model: { asked, provider: target.provider.name, served: target.model },
-    ...(sessionId !== undefined && { sessionId }),
+    // A hidden one reads its session, and is no part of it.
+    ...(isHidden(input) ? { hidden: true } : sessionId !== undefined && { sessionId }),
     ...(previous !== undefined && { parent: { runId: previous } }),
     ...(prompt !== undefined && { prompt: prompt.hash }),
     ...(background === true && { background }),
     ...(echo !== undefined && { echo }),
   };
-  const log = deps.log.open(run, {
-    durable: background === true,
-    stored: input.store ?? true,
-    expiresAt: expiryOf(input, run.createdAt, deps.retention),
-  });
+  const log = deps.log.open(run, logTerms(deps, input, run));
   return new ActiveRun(deps, input, { run, target, log, history, prompt, ...terms });
+}
+
+function logTerms({ retention }: RunDeps, input: RunInput, { createdAt }: Run): LogTerms {
+  const key = claimOf(input, createdAt);
+  return {
+    // What a key's run has done must be known for sure, whatever happens to the process.
+    durable: input.background === true || key !== undefined,
+    stored: key !== undefined || (input.store ?? true),
+    expiresAt: expiryOf(input, createdAt, retention),
+    key,
+  };
 }
 
 /** Whether later runs may go on from this one, and want its core prompt. */
@@ -71,7 +81,7 @@ export async function resolveTarget(deps: RunDeps, input: RunInput): Promise<Tar
 export async function readHistory({ store }: RunDeps, input: RunInput): Promise<History> {
   const { owner, previous, surface, background } = input;
   const stored = previous === undefined ? [] : (await store.readTranscript(previous)).filter(isReadable);
-  const keepsInput = surface !== "chat";
+  const keepsInput = surface !== "chat" && !isHidden(input);
   if (!input.items.some(isCallPart) && stored.length === 0) return { stored, added: input.items, keepsInput };
   const added = previous === undefined ? await restoreClientRuns(input.items, owner, store) : input.items;
   await checkClientCalls([...stored, ...added], {
@@ -99,7 +109,7 @@ export async function checkPrevious(
   const found = await store.findRun(id, owner);
   const isHeld = found?.run.surface === "conversations";
   if (found?.endedAt !== undefined && !isHeld) return found.run;
-  if (isHeld || (found === undefined && (live?.isStored !== true || live.run.owner !== owner))) {
+  if (isHeld || (found === undefined && (live?.isStored !== true || !isOpenTo(live.run, owner)))) {
     throw previousNotFound(name, previousNotFoundStatus);
   }
   const message = `The response '${name}' is still in progress; wait for its end, or cancel it.`;

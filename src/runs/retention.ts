@@ -1,5 +1,8 @@
 import type { RunInput } from "../domain/run.ts";
 
+/** How long an idempotency key stands for its run, ms. */
+export const KEY_RETENTION_MS = 24 * 60 * 60 * 1000;
+
 /** How long a chat without a session is kept, ms: long enough to look at it, and for a client to send its results. */
 export const STATELESS_RETENTION_MS = 24 * 60 * 60 * 1000;
 
@@ -13,10 +16,12 @@ export interface Retention {
  * stays with it all the same.
  */
 export function expiryOf(
-  { surface, sessionId }: RunInput,
+  { surface, sessionId, store }: RunInput,
   createdAt: number,
   { responsesMs }: Retention,
 ): number | undefined {
+  // Only an idempotency key leads to it.
+  if (store === false) return createdAt + KEY_RETENTION_MS;
   if (sessionId !== undefined) return undefined;
   if (surface === "chat") return createdAt + STATELESS_RETENTION_MS;
   return surface === "responses" && responsesMs > 0 ? createdAt + responsesMs : undefined;

@@ -2,7 +2,7 @@ import { ApiError, type Failure, storageFailed } from "../domain/error.ts";
 import { type AgentEvent, type EventBody, isLast, isTerminal } from "../domain/event.ts";
 import type { Run, RunStatus } from "../domain/run.ts";
 import { NO_USAGE } from "../domain/usage.ts";
-import { type Plan, type RunWrite, StorageError } from "../storage/store.ts";
+import { type KeyClaim, type Plan, type RunWrite, StorageError } from "../storage/store.ts";
 import { WriteWaiters } from "./write-waiters.ts";
 
 /** Gets a run's events in order; must not throw. */
@@ -18,6 +18,8 @@ export interface LogTerms {
   expiresAt: number | undefined;
   /** What a former process stored of the run. */
   resumed?: { storedSeq: number; reservedSeq: number; status: RunStatus };
+  /** The idempotency key that stands for the run from its first write on. */
+  key?: KeyClaim | undefined;
 }
 
 /** What a log needs from the event log that it belongs to. */
@@ -176,6 +178,11 @@ export class RunLog {
     return this.#terms.stored;
   }
 
+  /** Whether what it did must be known after a crash. */
+  get isDurable(): boolean {
+    return this.#terms.durable;
+  }
+
   /** How the run ended, when that could not be stored: for readers that come to the end of what is. */
   get unstoredEnd(): AgentEvent | undefined {
     return this.#unstoredEnd;
@@ -208,8 +215,9 @@ export class RunLog {
       reservedSeq: lastSeq + SEQ_BLOCK,
     };
     if (plan !== undefined) write.plan = plan;
-    const { expiresAt } = this.#terms;
+    const { expiresAt, key } = this.#terms;
     if (expiresAt !== undefined) write.expiresAt = expiresAt;
+    if (key !== undefined && !this.#created) write.key = key;
     if (last === undefined || !isTerminal(last)) return write;
     return { ...write, status: statusAfter(last), endedAt: last.at, usage: last.usage };
   }

@@ -5,12 +5,13 @@ import type { AgentEvent } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
 import { charsOf, type Item, type ItemBody } from "../domain/item.ts";
-import type { Run, RunInput } from "../domain/run.ts";
+import { isOpenTo, type Run, type RunInput } from "../domain/run.ts";
 import type { RunQuery, StoredRun } from "../storage/store.ts";
 import type { ActiveRun, RunDeps } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
 import { countInput } from "./count-input.ts";
 import type { Reader } from "./follow.ts";
+import { KeyedRuns } from "./idempotency.ts";
 import { checkPrevious, prepareRun } from "./prepare.ts";
 import { endOf, type Leftover, resumeRun, settleUnfinished } from "./recover.ts";
 import { Slots } from "./slots.ts";
@@ -26,6 +27,8 @@ export interface RunsDeps extends RunDeps {
 /** A run as anybody who may see it can follow it, while it goes on and after. */
 export interface WatchedRun {
   readonly run: Run;
+  /** Set when a former request with the same idempotency key began it: whether it went on or was over by then. */
+  readonly replay?: "live" | "over";
   /** Gives a reader every event from the first on; resolves after the last, or when the reader is gone. */
   follow(reader: Reader): Promise<void>;
 }
@@ -43,6 +46,7 @@ export class Runs {
   readonly #deps: RunsDeps;
   readonly #live = new Map<RunId, ActiveRun>();
   readonly #slots: Slots;
+  readonly #keyed: KeyedRuns;
   /** Admitted or being admitted. */
   #count = 0;
   #draining = false;
@@ -53,6 +57,7 @@ export class Runs {
   constructor(deps: RunsDeps) {
     this.#deps = deps;
     this.#slots = new Slots(deps.maxConcurrent, deps.maxQueued);
+    this.#keyed = new KeyedRuns(deps);
   }
 
   /** Runs that go on or wait for their session. */
@@ -65,12 +70,19 @@ export class Runs {
   }
 
   /**
-   * Takes a run on. Everything that can be wrong with the request itself is found here; what goes wrong later is an
-   * event of the run.
+   * Takes a run on, or gives the one that the request's idempotency key stands for. Everything that can be wrong with
+   * the request itself is found here; what goes wrong later is an event of the run.
    * @throws ApiError 503 while shutting down, 429 above the caps, 507 or 503 for a background run that cannot be stored,
-   * else as `prepareRun`.
+   * 409 for a key of another request, else as `prepareRun`.
    */
-  async admit(input: RunInput): Promise<LiveRun> {
+  admit(input: RunInput): Promise<LiveRun> {
+    const { idempotency: key } = input;
+    return key === undefined
+      ? this.#admitNew(input)
+      : this.#keyed.admit(input, key, () => this.#admitNew(input));
+  }
+
+  async #admitNew(input: RunInput): Promise<ActiveRun> {
     if (this.#draining) throw draining();
     const isBackground = input.background === true;
     const slot = isBackground ? this.#slots.queue(charsOf(input.items)) : this.#slots.take();
@@ -143,7 +155,7 @@ export class Runs {
   /** Stops a run and resolves when it has ended; false when it does not go on here. */
   async cancel(id: RunId, owner: string): Promise<boolean> {
     const live = this.#live.get(id);
-    if (live === undefined || live.run.owner !== owner) return false;
+    if (live === undefined || !isOpenTo(live.run, owner)) return false;
     live.stop(RunStop.cancel("cancelled"));
     await live.ended;
     return true;
@@ -158,7 +170,7 @@ export class Runs {
   /** A run by id and owner: one that goes on is known before the store has it. */
   async #owned(id: RunId, owner: string): Promise<Run | undefined> {
     const live = this.#deps.log.live(id);
-    if (live?.isStored === true) return live.run.owner === owner ? live.run : undefined;
+    if (live?.isStored === true) return isOpenTo(live.run, owner) ? live.run : undefined;
     return (await this.#deps.store.findRun(id, owner))?.run;
   }
 

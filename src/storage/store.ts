@@ -26,6 +26,8 @@ export interface RunWrite {
   expiresAt?: number;
   /** What a later process needs to go on with the run; kept until the run ends. */
   plan?: Plan;
+  /** With the run's first write: the idempotency key that stands for it from now on. */
+  key?: KeyClaim;
 }
 
 /** What a background run was asked to do. */
@@ -39,6 +41,30 @@ export interface Plan {
 export interface UnfinishedRun extends StoredRun {
   /** Undefined for one that is not gone on with. */
   plan: Plan | undefined;
+}
+
+/** Where an idempotency key means one thing. */
+export interface KeyScope {
+  owner: string;
+  surface: Surface;
+  key: string;
+}
+
+/** A key that a run is to have. */
+export interface KeyClaim extends KeyScope {
+  /** What was asked, as a hash. */
+  fingerprint: string;
+  /** Epoch ms. */
+  expiresAt: number;
+}
+
+/** What a key stands for. */
+export interface KeyedRun {
+  fingerprint: string;
+  /** Epoch ms; a key also lasts as long as its run goes on. */
+  expiresAt: number;
+  /** Hidden runs, too. Undefined when it was deleted since. */
+  stored: StoredRun | undefined;
 }
 
 /** A run as it is stored. */
@@ -93,8 +119,10 @@ export interface EventRange {
 export interface Store {
   /** Writes what happened; resolves when it is durable as far as `storage.sync` promises. */
   append(writes: readonly RunWrite[]): Promise<void>;
-  /** A run by id and owner. */
+  /** A run by id and owner; a hidden one is never found so. */
   findRun(id: RunId, owner: string): Promise<StoredRun | undefined>;
+  /** The run that an idempotency key stands for; a key that expired may be swept at any time. */
+  findKey(scope: KeyScope): Promise<KeyedRun | undefined>;
   /** An owner's runs of one surface by age, from a cursor on. */
   listRuns(query: RunQuery): Promise<StoredRun[]>;
   /** Makes a run nobody's: it goes with the next sweep, or with the last run that goes on from it. False: there is none. */
@@ -132,7 +160,7 @@ export interface Store {
   keepPrompt(prompt: PromptSnapshot): Promise<void>;
   /** A core prompt by its hash. */
   findPrompt(hash: string): Promise<PromptSnapshot | undefined>;
-  /** Removes at most `limit` runs that may go since `now` (epoch ms); tells how many it removed. */
+  /** Removes at most `limit` runs and keys that may go since `now` (epoch ms); tells how many it removed. */
   sweep(now: number, limit: number): Promise<number>;
   close(): Promise<void>;
 }

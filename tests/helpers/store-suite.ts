@@ -5,6 +5,7 @@ import type { Run } from "../../src/domain/run.ts";
 import { NO_USAGE } from "../../src/domain/usage.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { chainContract } from "./store-suite-chains.ts";
+import { keyContract } from "./store-suite-keys.ts";
 import { retentionContract } from "./store-suite-retention.ts";
 import { sessionContract } from "./store-suite-sessions.ts";
 import {
@@ -29,6 +30,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     chainContract(openForTest(open));
     retentionContract(openForTest(open));
     sessionContract(openForTest(open));
+    keyContract(openForTest(open));
   });
 }
 

@@ -129,7 +129,8 @@ describe("include", () => {
 
   async function openThinking() {
     const live = await startLive(() => THOUGHT, { protocol: "anthropic-messages" });
-    const respond = (body: object) => send(live, "/v1/responses", { input: "Hello?", ...body });
+    const respond = (body: object, headers?: Record<string, string>) =>
+      send(live, "/v1/responses", { input: "Hello?", ...body }, headers);
     return { live, respond };
   }
 
@@ -146,9 +147,12 @@ describe("include", () => {
     expect(await (await respond({})).text()).not.toContain("encrypted_content");
   });
 
-  test("what comes back sealed is what the model had said; anything else is ignored", async () => {
+  test.each([
+    {},
+    { "idempotency-key": "k" },
+  ])("what comes back sealed is what the model had said; anything else is ignored (%j)", async (headers) => {
     const { live, respond } = await openThinking();
-    const first = (await (await respond({ ...ENCRYPTED, store: false })).json()) as Body;
+    const first = (await (await respond({ ...ENCRYPTED, store: false }, headers)).json()) as Body;
     const sealed = first.output[0]?.encrypted_content ?? "";
     const foreign = createSeal("another").close('{"summary":[]}', "x");
     for (const text of [sealed, `A${sealed.slice(1)}`, foreign, "", "no seal at all"]) {

@@ -66,4 +66,17 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (session_id, item_id)
   ) WITHOUT ROWID;
   `,
+  `
+  -- A key stands for a run as long as it lasts, whoever may see that run.
+  CREATE TABLE idempotency (
+    owner TEXT NOT NULL,
+    surface TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (owner, surface, key)
+  ) WITHOUT ROWID;
+  CREATE INDEX idempotency_expiry ON idempotency (expires_at);
+  `,
 ];

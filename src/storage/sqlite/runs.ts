@@ -25,6 +25,9 @@ const SEEN_PER_REMOVED = 20;
 /** Owns what was deleted, as long as something else needs it. */
 const NOBODY = "";
 
+/** Stands for the owner of what only an idempotency key leads to. No owner is called so. */
+const HIDDEN = " ";
+
 /** Sorts behind every run's id. */
 const AFTER_ALL = "run`";
 
@@ -36,6 +39,7 @@ export class RunTable {
   readonly #update;
   readonly #begin;
   readonly #find;
+  readonly #findOwned;
   readonly #list;
   readonly #disown;
   readonly #unfinished;
@@ -58,6 +62,9 @@ export class RunTable {
     );
     this.#find = db.prepare<[string, string], RunRow>(
       `SELECT ${COLUMNS} FROM runs WHERE id = ? AND owner = ?`,
+    );
+    this.#findOwned = db.prepare<[string, string], RunRow>(
+      `SELECT ${COLUMNS} FROM runs WHERE id = ? AND owner <> ?`,
     );
     const page = (compare: string, order: string) =>
       db.prepare<[string, string, string, number], RunRow>(
@@ -95,7 +102,8 @@ export class RunTable {
       this.#update.run(status, ended, expires, reservedSeq, usageText, run.id);
       return;
     }
-    const { id, owner, surface, sessionId = null, parent, createdAt } = run;
+    const { id, surface, sessionId = null, parent, createdAt } = run;
+    const owner = run.hidden === true ? HIDDEN : run.owner;
     const parentRun = parent?.runId ?? null;
     const data = JSON.stringify(run);
     this.#insert.run(
@@ -122,6 +130,12 @@ export class RunTable {
 
   find(id: RunId, owner: string): StoredRun | undefined {
     const row = this.#find.get(id, owner);
+    return row && storedRun(row);
+  }
+
+  /** A run of anybody, unless it was deleted. */
+  findOwned(id: RunId): StoredRun | undefined {
+    const row = this.#findOwned.get(id, NOBODY);
     return row && storedRun(row);
   }
 

@@ -1,9 +1,10 @@
 import type { RunId } from "../../domain/id.ts";
 import type { Item } from "../../domain/item.ts";
 import type { PromptSnapshot } from "../../domain/session.ts";
-import type { RunQuery, RunWrite, SessionRange, Store } from "../store.ts";
+import type { KeyScope, RunQuery, RunWrite, SessionRange, Store } from "../store.ts";
 import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
 import { afterFirstFacts, EventTable, packEvents } from "./events.ts";
+import { KeyTable } from "./keys.ts";
 import { PlanTable } from "./plans.ts";
 import { RunTable } from "./runs.ts";
 import { SessionRunTable } from "./session-runs.ts";
@@ -30,6 +31,7 @@ class SqliteStore implements Store {
   readonly #runs: RunTable;
   readonly #events: EventTable;
   readonly #sessions: SessionTable;
+  readonly #keys: KeyTable;
   readonly #transcripts: TranscriptTable;
   readonly #plans: PlanTable;
   readonly #keepPrompt;
@@ -46,6 +48,7 @@ class SqliteStore implements Store {
     this.#runs = new RunTable(db);
     this.#events = new EventTable(db);
     this.#sessions = new SessionTable(db);
+    this.#keys = new KeyTable(db);
     this.#transcripts = new TranscriptTable(db, this.#events);
     this.#plans = new PlanTable(db);
     this.#keepPrompt = db.prepare<[string, string]>(
@@ -56,7 +59,10 @@ class SqliteStore implements Store {
     this.#append = db.transaction((writes: readonly RunWrite[]) => {
       for (const write of writes) this.#write(write);
     });
-    this.#sweep = db.transaction((now: number, limit: number) => this.#runs.sweep(now, limit));
+    this.#sweep = db.transaction((now: number, limit: number) => {
+      const runs = this.#runs.sweep(now, limit);
+      return { runs, keys: this.#keys.sweep(now, limit - runs) };
+    });
     this.#hide = db.transaction((session: string, items: readonly string[]) =>
       this.#sessions.hide(session, items),
     );
@@ -73,6 +79,15 @@ class SqliteStore implements Store {
 
   findRun(id: RunId, owner: string) {
     return this.#do(() => this.#runs.find(id, owner));
+  }
+
+  findKey(scope: KeyScope) {
+    return this.#do(() => {
+      const row = this.#keys.find(scope);
+      if (row === undefined) return undefined;
+      const { fingerprint, run_id: id, expires_at: expiresAt } = row;
+      return { fingerprint, expiresAt, stored: this.#runs.findOwned(id) };
+    });
   }
 
   listRuns(query: RunQuery) {
@@ -156,9 +171,9 @@ class SqliteStore implements Store {
 
   sweep(now: number, limit: number) {
     return this.#do(() => {
-      const removed = this.#sweep.immediate(now, limit);
-      if (removed > 0) this.#transcripts.clear();
-      return removed;
+      const { runs, keys } = this.#sweep.immediate(now, limit);
+      if (runs > 0) this.#transcripts.clear();
+      return runs + keys;
     });
   }
 
@@ -169,7 +184,7 @@ class SqliteStore implements Store {
   }
 
   #write(write: RunWrite): void {
-    const { run, created, events, plan, endedAt } = write;
+    const { run, created, events, plan, key, endedAt } = write;
     const packed = packEvents(events);
     this.#runs.write(write, packed.facts);
     this.#events.write(run.id, created ? afterFirstFacts(packed) : packed);
@@ -179,6 +194,7 @@ class SqliteStore implements Store {
     }
     if (plan !== undefined) this.#plans.put(run.id, plan);
     if (run.background === true && endedAt !== undefined) this.#plans.drop(run.id);
+    if (key !== undefined) this.#keys.put(run.id, key);
   }
 
   async #do<Result>(work: () => Result): Promise<Result> {

@@ -15,6 +15,7 @@ export interface ChatTerms {
   clientTools: "allow" | "ignore";
   /** The request is a frontend's own (a title, tags): the bare model answers it. */
   background: boolean;
+  idempotency?: RunInput["idempotency"] | undefined;
 }
 
 /**
@@ -34,6 +35,7 @@ export function decodeChat(request: ChatRequest, terms: ChatTerms): RunInput {
     mode: background ? "plain" : "agent",
     // A title is about a conversation, not part of it.
     ...(terms.sessionId !== undefined && !background && { sessionId: terms.sessionId }),
+    ...(terms.idempotency !== undefined && { idempotency: terms.idempotency }),
     items,
     ...(instructions !== "" && { instructions }),
     tools,

@@ -18,6 +18,7 @@ export interface ResponsesTerms extends ToolTerms, InputTerms {
   previous: RunId | undefined;
   /** How the server's calls show. */
   toolItems: ToolItems;
+  idempotency?: RunInput["idempotency"] | undefined;
 }
 
 /**
@@ -33,6 +34,7 @@ export function decodeResponses(request: ResponsesRequest, terms: ResponsesTerms
     ask: { ...(model && { model }), ...(provider && { provider }) },
     mode: "agent",
     ...(terms.previous !== undefined && { previous: terms.previous }),
+    ...(terms.idempotency !== undefined && { idempotency: terms.idempotency }),
     ...(conversation !== undefined && {
       sessionId: sessionOf(conversation, terms.owner),
       newOnly: true,

@@ -1,0 +1,174 @@
+import type { RunStop } from "../agent/stop.ts";
+import { ApiError, keyConflict, notFound, storageFailed } from "../domain/error.ts";
+import type { Run, RunInput } from "../domain/run.ts";
+import type { KeyClaim, KeyedRun, KeyScope, Store, StoredRun } from "../storage/store.ts";
+import type { ToolRegistry } from "../tools/registry.ts";
+import type { ActiveRun, RunDeps } from "./active-run.ts";
+import type { Reader } from "./follow.ts";
+import { KEY_RETENTION_MS } from "./retention.ts";
+import type { LiveRun } from "./service.ts";
+
+/** The key that a request's run is to have; undefined without one. */
+export function claimOf(input: RunInput, createdAt: number): KeyClaim | undefined {
+  const { owner, surface, idempotency } = input;
+  return idempotency && { owner, surface, ...idempotency, expiresAt: createdAt + KEY_RETENTION_MS };
+}
+
+/** Whether nothing but its key leads to a request's run: it is not to be stored, and only its answer is kept. */
+export function isHidden({ store, idempotency }: RunInput): boolean {
+  return store === false && idempotency !== undefined;
+}
+
+type KeyDeps = Pick<RunDeps, "store" | "log" | "clock" | "tools">;
+
+/** A key whose request comes in, or whose run goes on. */
+interface LiveKey {
+  /** Resolves with the run that it begins, or with none: it stands for one that is over, or the request was refused. */
+  run: Promise<SharedRun | undefined>;
+}
+
+/**
+ * Requests with the same idempotency key are one run: the first begins it, and later ones get it from its first event
+ * on, while it goes on and when it is over. Which run a key stands for is stored with that run's first event.
+ * @see hermes-api.md 1.9
+ */
+export class KeyedRuns {
+  readonly #deps: KeyDeps;
+  readonly #live = new Map<string, LiveKey>();
+
+  constructor(deps: KeyDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * The run that a request's key stands for; when that is none, or one that came to nothing, `begin` admits one.
+   * @throws ApiError 409 for a key of another request, 404 when its run was deleted, else as `begin`.
+   */
+  async admit(
+    input: RunInput,
+    key: Exclude<RunInput["idempotency"], undefined>,
+    begin: () => Promise<ActiveRun>,
+  ): Promise<LiveRun> {
+    const scope = { owner: input.owner, surface: input.surface, key: key.key };
+    const name = JSON.stringify([scope.owner, scope.surface, scope.key]);
+    for (let live = this.#live.get(name); live !== undefined; live = this.#live.get(name)) {
+      const shared = await live.run;
+      if (shared === undefined) continue;
+      // What is about to end says so when it has: its key may be free then.
+      if (shared.isEnding || this.#deps.log.live(shared.run.id) === undefined) await shared.forgotten;
+      else if (shared.fingerprint !== key.fingerprint) throw keyConflict();
+      else return shared.join("live");
+    }
+    // Nothing is awaited between the look and this, so that a twin finds it.
+    const first = Promise.withResolvers<SharedRun | undefined>();
+    this.#live.set(name, { run: first.promise });
+    let shared: SharedRun | undefined;
+    try {
+      const replay = await this.#replay(scope, key.fingerprint);
+      if (replay !== undefined) return replay;
+      const active = await begin();
+      shared = new SharedRun(
+        active,
+        key.fingerprint,
+        active.ended.then(() => this.#forget(name)),
+      );
+      return shared.join();
+    } finally {
+      if (shared === undefined) this.#forget(name);
+      first.resolve(shared);
+    }
+  }
+
+  #forget(name: string): void {
+    this.#live.delete(name);
+  }
+
+  /** The run of a former request, unless the key is free. */
+  async #replay(scope: KeyScope, fingerprint: string): Promise<LiveRun | undefined> {
+    const { store, log } = this.#deps;
+    const found = await store.findKey(scope);
+    if (found === undefined || (await this.#isFree(found))) return undefined;
+    if (found.fingerprint !== fingerprint) throw keyConflict();
+    if (found.stored === undefined)
+      throw notFound("response_not_found", "What this Idempotency-Key stood for was deleted.");
+    const { run, endedAt } = found.stored;
+    // Its end could not be stored, and what it did must not be done again.
+    if (endedAt === undefined && log.live(run.id) === undefined)
+      throw new ApiError({ ...storageFailed(false), shouldRetry: false });
+    return {
+      run,
+      replay: endedAt === undefined ? "live" : "over",
+      follow: (reader) => log.follow(run.id, { afterSeq: 0, reader }),
+      begin: () => Promise.resolve(),
+      stop: () => {},
+    };
+  }
+
+  /** Whether a key stands for nothing any more, or for a run that came to nothing. */
+  async #isFree({ stored, expiresAt }: KeyedRun): Promise<boolean> {
+    const { store, log, clock, tools } = this.#deps;
+    const isOld = expiresAt <= clock.now();
+    if (stored === undefined) return isOld;
+    const isOver = stored.endedAt !== undefined;
+    if (!isOver && log.live(stored.run.id) !== undefined) return false;
+    return (isOld && isOver) || isWithoutEffect(stored, store, tools);
+  }
+}
+
+/** Whether a run that is over came to nothing: it did not complete, and no tool began that may have changed something. */
+async function isWithoutEffect(
+  { run, status }: StoredRun,
+  store: Pick<Store, "readOutput">,
+  tools: ToolRegistry,
+): Promise<boolean> {
+  if (status === "completed") return false;
+  const items = await store.readOutput(run.id);
+  return !items.some(
+    (item) =>
+      item.type === "function_call_output" &&
+      item.executor === "server" &&
+      tools.effect(item.name) !== "read",
+  );
+}
+
+/** One run that several requests wait for. */
+class SharedRun {
+  readonly run: Run;
+  readonly fingerprint: string;
+  /** Resolves when it has ended and its key is looked up in the store again. */
+  readonly forgotten: Promise<void>;
+  readonly #active: ActiveRun;
+  #begun: Promise<void> | undefined;
+  /** Requests that did not give it up. */
+  #waiting = 0;
+  isEnding = false;
+
+  constructor(active: ActiveRun, fingerprint: string, forgotten: Promise<void>) {
+    this.#active = active;
+    this.run = active.run;
+    this.fingerprint = fingerprint;
+    this.forgotten = forgotten;
+  }
+
+  /** The run as one more request has it; it is stopped when the last one stops it. */
+  join(replay?: "live"): LiveRun {
+    this.#waiting++;
+    let isWaiting = true;
+    return {
+      run: this.run,
+      ...(replay !== undefined && { replay }),
+      follow: (reader: Reader) => this.#active.follow(reader),
+      begin: () => {
+        this.#begun ??= this.#active.begin();
+        return this.#begun;
+      },
+      stop: (stop: RunStop) => {
+        if (isWaiting) this.#waiting--;
+        isWaiting = false;
+        if (this.#waiting > 0) return;
+        this.isEnding = true;
+        this.#active.stop(stop);
+      },
+    };
+  }
+}
