@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { packSummary } from "../../src/domain/compaction.ts";
 import { pdfOf } from "../helpers/pdf.ts";
 import { openResponses } from "../helpers/responses-app.ts";
 import { say } from "../helpers/scripted-provider.ts";
@@ -30,7 +31,7 @@ const BODY = {
     { type: "custom_tool_call_output", call_id: "d", output: "x" },
     { type: "mcp_call", id: "mcp_1", name: "f", arguments: "{}", output: "x", error: null },
     { type: "web_search_call", id: "ws_1", status: "completed", action: { type: "search", query: "x" } },
-    { type: "compaction", encrypted_content: "x" },
+    { type: "compaction", encrypted_content: packSummary("x") },
     "Go on",
   ],
   conversation_history: [{ role: "user", content: "x" }],
