@@ -81,6 +81,7 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
         includeUsage,
         progress,
         errorAsText,
+        json: input.settings.format !== undefined,
       });
       const disconnect = { cancels, graceMs: settings.disconnectGraceMs };
       await sendRun(reply, { run, encoder, stream: input.deltas, disconnect, streams });

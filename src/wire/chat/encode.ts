@@ -4,6 +4,7 @@ import type { Run } from "../../domain/run.ts";
 import type { Usage } from "../../domain/usage.ts";
 import { SSE_DONE, sseFrame, withoutRareLineEnds } from "../../lib/sse.ts";
 import type { Answer, Encoder } from "../encoder.ts";
+import { JsonAnswer } from "../json-answer.ts";
 import { errorFrame } from "./error-frame.ts";
 import { type ChatPiece, ChatView } from "./view.ts";
 
@@ -17,12 +18,15 @@ export interface ChatForm {
   progress: ToolProgress;
   /** The client drops error objects in a stream, so the text says it too. */
   errorAsText: boolean;
+  /** The answer must be JSON. */
+  json?: boolean;
 }
 
 /** Prints a run as a chat completion, streamed or whole. */
 export class ChatEncoder implements Encoder {
   readonly #form: ChatForm;
   readonly #view = new ChatView();
+  readonly #json: JsonAnswer | undefined;
   /** What all chunks begin with, up to the delta, and end with after it. */
   readonly #head: string;
   readonly #tail: string;
@@ -34,6 +38,7 @@ export class ChatEncoder implements Encoder {
 
   constructor(form: ChatForm) {
     this.#form = form;
+    this.#json = form.json === true ? new JsonAnswer() : undefined;
     const { id, createdAt, model } = form.run;
     const created = Math.floor(createdAt / 1000);
     const fields = `"id":"${chatCompletionId(id)}","object":"chat.completion.chunk","created":${created},"model":${JSON.stringify(model.asked)}`;
@@ -47,12 +52,18 @@ export class ChatEncoder implements Encoder {
 
   push(event: AgentEvent): string {
     let frames = "";
-    for (const piece of this.#view.read(event)) frames += this.#frames(piece);
+    for (const piece of this.#pieces(event)) frames += this.#frames(piece);
     return withoutRareLineEnds(frames);
   }
 
   read(event: AgentEvent): void {
-    for (const piece of this.#view.read(event)) this.#collect(piece);
+    for (const piece of this.#pieces(event)) this.#collect(piece);
+  }
+
+  #pieces(event: AgentEvent): ChatPiece[] {
+    return this.#json === undefined
+      ? this.#view.read(event)
+      : this.#json.take(event).flatMap((told) => this.#view.read(told));
   }
 
   answer(): Answer {

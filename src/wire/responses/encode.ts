@@ -4,6 +4,7 @@ import type { Run } from "../../domain/run.ts";
 import type { Seal } from "../../lib/seal.ts";
 import { SSE_DONE, sseFrame, withoutRareLineEnds } from "../../lib/sse.ts";
 import type { Answer, Encoder, MessageEncoder } from "../encoder.ts";
+import { JsonAnswer } from "../json-answer.ts";
 import { type Outcome, responseObject, statusOf } from "./object.ts";
 import { type OutputItem, outputItem, type Sealer, type ToolItems, withResult } from "./output.ts";
 import { beginItem, type Frame, finishItem, growItem, type OpenItem } from "./progress.ts";
@@ -36,6 +37,8 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
   readonly #waiting = new Map<string, string>();
   readonly #sealer: Sealer | undefined;
   #outcome: Outcome;
+  /** Set when the answer must be JSON. */
+  readonly #json: JsonAnswer | undefined;
 
   constructor(form: ResponseForm) {
     this.#form = form;
@@ -43,6 +46,7 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
     const isAsked = seal !== undefined && run.echo?.["sealed"] === true;
     this.#sealer = isAsked ? (item) => sealReasoning(item, seal, run.owner) : undefined;
     this.#startingAfter = form.startingAfter ?? -1;
+    this.#json = isJson(form.run) ? new JsonAnswer() : undefined;
     this.#outcome = { status: form.run.background === true ? "queued" : "in_progress" };
   }
 
@@ -117,6 +121,12 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
   }
 
   #take(event: AgentEvent): Frame[] {
+    return this.#json === undefined
+      ? this.#framesOf(event)
+      : this.#json.take(event).flatMap((told) => this.#framesOf(told));
+  }
+
+  #framesOf(event: AgentEvent): Frame[] {
     switch (event.type) {
       case "run.created":
         return [];
@@ -229,6 +239,11 @@ const SUSPENDED = {
     "The server is restarting and will go on with the response: read on with GET /v1/responses/{id}?stream=true&starting_after=N.",
   param: null,
 };
+
+function isJson({ echo }: Run): boolean {
+  const text = echo?.["text"] as { format?: { type?: string } } | undefined;
+  return text?.format?.type?.startsWith("json") === true;
+}
 
 function outcomeOf(event: TerminalEvent): Outcome {
   const { at, usage } = event;
