@@ -144,12 +144,16 @@ export class ActiveRun {
   async begin(): Promise<void> {
     const { limits } = this.#deps;
     const { slot, resumption, onEnd } = this.#parts;
-    let timer: NodeJS.Timeout | undefined;
+    const isBackground = this.run.background === true;
+    const late = () => this.stop(RunStop.fail(runTimeout(limits.maxRunMs)));
+    // Waiting for its turn is a part of a request, and no part of background work.
+    let timer = isBackground ? undefined : setTimeout(late, limits.maxRunMs);
     let lease: SessionLease | undefined;
     try {
-      if (this.run.background === true) await slot.turn(this.#abort.signal);
-      timer = setTimeout(() => this.stop(RunStop.fail(runTimeout(limits.maxRunMs))), limits.maxRunMs);
       lease = await this.#takeSession();
+      // Only now: what waits for its session holds up nobody else.
+      if (isBackground) await slot.turn(this.#abort.signal);
+      timer ??= setTimeout(late, limits.maxRunMs);
       const transcript = await this.#transcript(lease);
       this.#abort.signal.throwIfAborted();
       this.#isRunning = true;

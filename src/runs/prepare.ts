@@ -25,7 +25,7 @@ export async function prepareRun(
 ): Promise<ActiveRun> {
   const target = await resolveTarget(deps, input);
   const { sessionId, owner, surface, previous, echo, background } = input;
-  if (sessionId !== undefined) await deps.sessions.check(sessionId, owner);
+  await checkSession(deps, input);
   const from = previous === undefined ? undefined : await checkPrevious(deps, previous, owner);
   const history = sessionId === undefined ? await readHistory(deps, input) : undefined;
   const prompt = isContinued(input, target) ? await deps.prompts.keep(from?.prompt) : undefined;
@@ -56,6 +56,15 @@ function logTerms({ retention }: RunDeps, input: RunInput, { createdAt }: Run): 
     expiresAt: expiryOf(input, createdAt, retention),
     key,
   };
+}
+
+async function checkSession(
+  { sessions }: RunDeps,
+  { sessionId, owner, background }: RunInput,
+): Promise<void> {
+  if (sessionId === undefined) return;
+  await sessions.check(sessionId, owner);
+  if (background !== true) sessions.checkQueue(sessionId);
 }
 
 /** Whether later runs may go on from this one, and want its core prompt. */

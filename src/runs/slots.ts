@@ -13,8 +13,10 @@ export class Slots {
   readonly #max: number;
   readonly #maxQueued: number;
   #taken = 0;
-  /** In order; a released slot goes to the first that waits for its turn. */
+  /** Admitted, without a slot. */
   readonly #queue = new Set<QueuedSlot>();
+  /** Those of the queue that are ready to go on, in order; a released slot goes to the first. */
+  readonly #ready = new Set<QueuedSlot>();
 
   /** `max`: 0 for no limit. `maxQueued`: background runs that may wait. */
   constructor(max: number, maxQueued: number) {
@@ -35,13 +37,18 @@ export class Slots {
    */
   queue(chars: number, force = false): Slot {
     if (this.#isFull && !force) this.#checkRoom(chars);
-    const slot = new QueuedSlot(chars, (given) => {
-      this.#queue.delete(slot);
-      if (given) this.#release();
-      else this.#advance();
+    const slot: QueuedSlot = new QueuedSlot(chars, {
+      ready: () => {
+        this.#ready.add(slot);
+        this.#advance();
+      },
+      leave: (given) => {
+        this.#queue.delete(slot);
+        this.#ready.delete(slot);
+        if (given) this.#release();
+      },
     });
     this.#queue.add(slot);
-    this.#advance();
     return slot;
   }
 
@@ -58,8 +65,9 @@ export class Slots {
   };
 
   #advance(): void {
-    for (const slot of this.#queue) {
+    for (const slot of this.#ready) {
       if (this.#isFull) return;
+      this.#ready.delete(slot);
       this.#queue.delete(slot);
       this.#taken++;
       slot.give();
@@ -74,15 +82,20 @@ export class Slots {
 /** What waits is held in memory. */
 const MAX_QUEUED_CHARS = 64_000_000;
 
+interface QueuePlace {
+  ready(): void;
+  leave(given: boolean): void;
+}
+
 class QueuedSlot implements Slot {
   readonly chars: number;
-  readonly #leave: (given: boolean) => void;
+  readonly #place: QueuePlace;
   readonly #given = Promise.withResolvers<void>();
   #isGiven = false;
 
-  constructor(chars: number, leave: (given: boolean) => void) {
+  constructor(chars: number, place: QueuePlace) {
     this.chars = chars;
-    this.#leave = leave;
+    this.#place = place;
   }
 
   give(): void {
@@ -91,6 +104,7 @@ class QueuedSlot implements Slot {
   }
 
   turn(signal: AbortSignal): Promise<void> {
+    this.#place.ready();
     const stopped = new Promise<never>((_resolve, reject) => {
       if (signal.aborted) reject(signal.reason);
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
@@ -99,6 +113,6 @@ class QueuedSlot implements Slot {
   }
 
   release(): void {
-    this.#leave(this.#isGiven);
+    this.#place.leave(this.#isGiven);
   }
 }

@@ -21,18 +21,23 @@ export interface Sessions {
   describe(session: Session, metadata: Record<string, string>): Promise<void>;
   /** Deletes a session; responses that were made in it stay, each under its own id. */
   remove(session: Session): Promise<void>;
-  /** @throws ApiError 400 for an id that cannot be one, 404 for somebody else's and for one that was not given out. */
+  /**
+   * Whether a request may go on with a session.
+   * @throws ApiError 400 for an id that cannot be one, 404 for somebody else's and for one that was not given out.
+   */
   check(id: string, owner: string): Promise<void>;
+  /** For a request whose client waits for it. @throws ApiError 429 when too many do already. */
+  checkQueue(id: string): void;
   /**
    * Waits for the session to be free and takes it; creates it when it is unknown, unless such ids are given out. Check
    * it first.
-   * @throws ApiError 404 for somebody else's and for one that is gone, 429 when too many wait already; the signal's reason when aborted before
-   * its turn.
+   * @throws ApiError 404 for somebody else's and for one that is gone; the signal's reason when aborted before its
+   * turn.
    */
   take(id: string, owner: string, signal: AbortSignal): Promise<SessionLease>;
 }
 
-/** Requests that may wait for one busy session. */
+/** Clients that may wait for one busy session. */
 const MAX_WAITING = 32;
 const MAX_ID_CHARS = 256;
 
@@ -79,6 +84,10 @@ export function createSessions(deps: SessionDeps): Sessions {
       const found = await deps.store.findSession(id, owner);
       if (found === "foreign" || (found === undefined && isGivenId(id))) throw unknownSession(id);
     },
+    checkQueue(id) {
+      if ((busy.get(id)?.length ?? 0) >= MAX_WAITING)
+        throw tooManyRequests("Too many requests wait for this session.");
+    },
     async take(id, owner, signal) {
       await enter(busy, id, signal);
       try {
@@ -98,7 +107,6 @@ function enter(busy: Map<string, (() => void)[]>, id: string, signal: AbortSigna
     busy.set(id, []);
     return Promise.resolve();
   }
-  if (waiting.length >= MAX_WAITING) throw tooManyRequests("Too many requests wait for this session.");
   return new Promise((resolve, reject) => {
     const proceed = () => {
       signal.removeEventListener("abort", leave);

@@ -175,6 +175,23 @@ describe("background responses of one conversation", () => {
     expect(heard).toEqual(["user", "assistant", "user", "assistant", "user"]);
   });
 
+  test("hold up nobody else while they wait for it", async () => {
+    const gate = createGate();
+    const config = { gateway: { api_server: { max_concurrent_runs: 2 } } };
+    const { create, ends, ask } = await open(
+      (_request, n) => (n === 1 ? [...hold(gate), ...say("one")] : say(`answer ${n}`)),
+      { config },
+    );
+    const { id: conversation } = (await ask("/v1/conversations", { body: {} })).json();
+    const ids: string[] = [];
+    for (let n = 0; n < 40; n++) ids.push((await create({ input: `${n}`, conversation })).id);
+    await gate.reached();
+    expect((await ask(URL, { body: { input: "x" } })).status).toBe(200);
+    expect(await ends((await create()).id)).toMatchObject({ status: "completed" });
+    gate.open();
+    for (const id of ids) expect(await ends(id)).toMatchObject({ status: "completed" });
+  });
+
   test("one that is cancelled before its turn leaves the conversation as it was", async () => {
     const gate = createGate();
     const { create, ends, provider, ask } = await open((_request, n) =>

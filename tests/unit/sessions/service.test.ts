@@ -141,12 +141,15 @@ describe("a busy session", () => {
     await expect(sessions.take("s", OWNER, signal)).resolves.toBeDefined();
   });
 
-  test("lets no more than 32 wait", async () => {
+  test("lets no more than 32 clients wait", async () => {
     const { sessions } = await setUp();
-    const { holder, waiting } = await queue(sessions, 32);
-    await expect(sessions.take("s", OWNER, signal)).rejects.toMatchObject({ failure: { status: 429 } });
+    const { holder, waiting } = await queue(sessions, 31);
+    expect(() => sessions.checkQueue("s")).not.toThrow();
+    waiting.push(sessions.take("s", OWNER, signal));
+    expect(() => sessions.checkQueue("s")).toThrow("Too many requests wait for this session.");
+    expect(() => sessions.checkQueue("t")).not.toThrow();
     holder.release();
     for (const lease of waiting) (await lease).release();
-    await expect(sessions.take("s", OWNER, signal)).resolves.toBeDefined();
+    expect(() => sessions.checkQueue("s")).not.toThrow();
   });
 });
