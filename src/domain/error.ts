@@ -68,9 +68,13 @@ export function notFound(code: string, message: string): ApiError {
   return new ApiError({ status: 404, type: INVALID, code, message });
 }
 
-/** 404: OpenAI's name for a session. */
-export function unknownConversation(id: string): ApiError {
-  return notFound("conversation_not_found", `Conversation with id ${JSON.stringify(id)} not found.`);
+/** 404: OpenAI's name for a session; `param` is the field that names it, if one does. */
+export function unknownConversation(id: string, param?: string): ApiError {
+  const { failure } = notFound(
+    "conversation_not_found",
+    `Conversation with id ${JSON.stringify(id)} not found.`,
+  );
+  return new ApiError({ ...failure, ...(param !== undefined && { param }) });
 }
 
 /** 409: an idempotency key that stands for another request; repeating it cannot help. */

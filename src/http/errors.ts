@@ -82,5 +82,8 @@ function failureOfHttp(error: FastifyError): Failure {
   if (refusal !== undefined) return refusal().failure;
   const status = error.statusCode ?? 500;
   if (status < 400 || status >= 500) return internalError();
+  if (status === 414)
+    return httpRefusal(status, "path_too_long", "The path is too long: an id has at most 512 characters.")
+      .failure;
   return httpRefusal(status, "invalid_request", "The request is not valid HTTP for this server.").failure;
 }

@@ -26,7 +26,10 @@ export class Slots {
 
   /** A slot at once. `force`: for a run that had one before a restart. @throws ApiError 429 when there is none. */
   take(force = false): Slot {
-    if (this.#isFull && !force) throw tooManyRequests(`Too many concurrent runs (max ${this.#max})`);
+    if (this.#isFull && !force)
+      throw tooManyRequests(
+        `Too many concurrent runs (max ${this.#max}; gateway.api_server.max_concurrent_runs)`,
+      );
     this.#taken++;
     return { turn: () => Promise.resolve(), release: this.#release };
   }
@@ -56,7 +59,9 @@ export class Slots {
     let waiting = chars;
     for (const slot of this.#queue) waiting += slot.chars;
     if (this.#queue.size >= this.#maxQueued || waiting > MAX_QUEUED_CHARS)
-      throw tooManyRequests(`Too many background runs wait (max ${this.#maxQueued})`);
+      throw tooManyRequests(
+        `Too many background runs wait (max ${this.#maxQueued}; gateway.api_server.max_queued_runs)`,
+      );
   }
 
   readonly #release = (): void => {

@@ -122,7 +122,9 @@ function enter(busy: Map<string, (() => void)[]>, id: string, signal: AbortSigna
 }
 
 function unknownSession(id: string): Error {
-  return isGivenId(id) ? unknownConversation(id) : notFound("session_not_found", "There is no such session.");
+  return isGivenId(id)
+    ? unknownConversation(id, "conversation")
+    : notFound("session_not_found", "There is no such session.");
 }
 
 /** The reference's rule: short, no control characters, nothing that could be a path. */

@@ -47,6 +47,18 @@ export const unsupported = (message: string) => ({
   params: { code: "unsupported_parameter" },
 });
 
+/** A field of OpenAI's that is refused by name, since leaving it out in silence would answer something else. */
+export const onlyNull = (message: string) =>
+  optional(z.unknown().refine((value) => value === null, unsupported(message)));
+
+/** A whole number in a query, where it comes as text. */
+export const QueryNumber = (from: number, to: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, `must be a whole number from ${from} to ${to}`)
+    .transform(Number)
+    .pipe(z.int().min(from, `must be from ${from} to ${to}`).max(to, `must be from ${from} to ${to}`));
+
 export const Whole = z.int("must be a whole number");
 
 /** A limit of output tokens. */

@@ -37,6 +37,8 @@ function brief({ data }: List): string[] {
   return data.map(({ type, content }) => (type === "message" ? (content[0]?.text ?? "") : type));
 }
 
+/** What a request is told whose body or header names no conversation. */
+const UNKNOWN_FIELD = [404, "conversation_not_found", "conversation"];
 const errorOf = (answer: TestAnswer) => [answer.status, answer.json().error.code, answer.json().error.param];
 
 describe("a request about conversations", () => {
@@ -116,7 +118,7 @@ describe("a request about conversations", () => {
     const { ask } = await openTestApp({ store });
     expect(errorOf(await ask(`/v1/conversations/${UNKNOWN}`))).toEqual([404, "conversation_not_found", null]);
     const body = { input: "x", conversation: UNKNOWN };
-    expect(errorOf(await ask("/v1/responses", { body }))).toEqual([404, "conversation_not_found", null]);
+    expect(errorOf(await ask("/v1/responses", { body }))).toEqual(UNKNOWN_FIELD);
     expect(await store.findSession(UNKNOWN, "somebody")).toMatchObject({ owner: "somebody" });
   });
 });
@@ -125,10 +127,10 @@ describe("a response in a conversation", () => {
   test.each([UNKNOWN, "conv_mine"])("cannot be made in %s, which was never given out", async (id) => {
     const { ask } = await openTestApp();
     const body = { input: "x", conversation: { id } };
-    expect(errorOf(await ask("/v1/responses", { body }))).toEqual([404, "conversation_not_found", null]);
+    expect(errorOf(await ask("/v1/responses", { body }))).toEqual(UNKNOWN_FIELD);
     const headers = { "x-hermes-session-id": id };
     const chat = await ask("/v1/chat/completions", { body: { messages: [user("x")] }, headers });
-    expect(errorOf(chat)).toEqual([404, "conversation_not_found", null]);
+    expect(errorOf(chat)).toEqual(UNKNOWN_FIELD);
   });
 
   test("says nothing of one when it is in none", async () => {
@@ -234,7 +236,7 @@ describe("a response in a conversation", () => {
     expect((await ask(at, { method: "DELETE" })).json()).toMatchObject({ id, deleted: true });
     gate.open();
     expect((await first).status).toBe(200);
-    expect(errorOf(await second)).toEqual([404, "conversation_not_found", null]);
+    expect(errorOf(await second)).toEqual(UNKNOWN_FIELD);
     expect((await ask(at)).status).toBe(404);
     expect((await ask(`/v1/responses/${(await first).json().id}`)).status).toBe(200);
   });

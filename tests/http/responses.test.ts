@@ -31,6 +31,8 @@ describe("a request for a response", () => {
       "invalid_value",
       "conversation",
     ],
+    [{ input: "x", prompt: { id: "pmpt_1" } }, "unsupported_parameter", "prompt"],
+    [{ input: "x", tools: [{ type: "function" }] }, "invalid_value", "tools[0].type"],
     [{ input: "x", tools: [{ type: "web_search" }] }, "unsupported_tool", "tools[0].type"],
     [{ input: "x", tool_choice: "required" }, "invalid_value", "tool_choice"],
     [{ input: "x", temperature: 3 }, "invalid_value", "temperature"],

@@ -87,6 +87,7 @@ describe("a stored response", () => {
     ["stream=true&starting_after=-1", "starting_after"],
     ["stream=true&starting_after=x", "starting_after"],
     ["stream=true&starting_after=1.5", "starting_after"],
+    ["stream=true&starting_after=", "starting_after"],
   ])("refuses ?%s by name", async (query, param) => {
     const { ask, create } = await open([say("Hi.")]);
     const { id } = (await create()).json();

@@ -6,6 +6,7 @@ import { itemId, responseId } from "../../domain/id.ts";
 import { type Item, textMessage, textOf } from "../../domain/item.ts";
 import type { Run, RunInput } from "../../domain/run.ts";
 import type { Answer, Encoder } from "../encoder.ts";
+import { onlyNull } from "../fields.ts";
 import { listedItem } from "./input-items.ts";
 import { responseUsage } from "./object.ts";
 import { ResponsesRequest } from "./schema.ts";
@@ -16,7 +17,11 @@ export const CompactRequest = ResponsesRequest.pick({
   previous_response_id: true,
   provider: true,
 })
-  .extend({ model: z.string().min(1).max(256), input: ResponsesRequest.shape.input.nullish() })
+  .extend({
+    model: z.string().min(1).max(256),
+    input: ResponsesRequest.shape.input.nullish(),
+    conversation: onlyNull("name one of its responses as previous_response_id"),
+  })
   .meta({ id: "CompactRequest", description: "Which conversation to sum up, and by which model" });
 export type CompactRequest = z.infer<typeof CompactRequest>;
 

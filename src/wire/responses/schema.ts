@@ -4,7 +4,9 @@ import {
   FunctionName,
   Metadata,
   ModelOptions,
+  onlyNull,
   optional,
+  QueryNumber,
   ReasoningEffort,
   Tokens,
   unsupported,
@@ -28,7 +30,11 @@ const FunctionTool = z.object({
 });
 
 /** Something else than a function: OpenAI's hosted tools, which need one of ours to stand for them. */
-const HostedTool = z.looseObject({ type: z.string().regex(/^(?!function$)/) });
+const HostedTool = z.looseObject({
+  type: z
+    .string()
+    .refine((type) => type !== "function", "is function, but what it declares is none: it needs a name"),
+});
 
 const NamedFunction = z.object({ type: z.literal("function"), name: FunctionName });
 
@@ -110,6 +116,7 @@ export const ResponsesRequest = z
     conversation: optional(z.union([ConversationId, z.object({ id: ConversationId })])),
     stream: optional(z.boolean()),
     stream_options: optional(z.object({ include_obfuscation: optional(z.boolean()) })),
+    prompt: onlyNull("stored prompts are not available; send the text as instructions"),
     metadata: optional(Metadata),
     temperature: optional(z.number().min(0).max(2)),
     top_p: optional(z.number().min(0).max(1)),
@@ -168,7 +175,7 @@ export const DeletedResponse = z
 /** Which page of a list is asked for; numbers come as text. */
 export const PageQuery = z.object({
   order: z.enum(["asc", "desc"]).default("desc"),
-  limit: z.coerce.number().pipe(Whole.min(1).max(100)).default(20),
+  limit: QueryNumber(1, 100).default(20),
   after: z.string().max(256).exactOptional(),
 });
 export type PageQuery = z.infer<typeof PageQuery>;
@@ -179,7 +186,7 @@ export const RetrieveQuery = z.object({
     .enum(["true", "false"])
     .default("false")
     .transform((text) => text === "true"),
-  starting_after: z.coerce.number().pipe(Whole.min(0)).exactOptional(),
+  starting_after: QueryNumber(0, Number.MAX_SAFE_INTEGER).exactOptional(),
 });
 export type RetrieveQuery = z.infer<typeof RetrieveQuery>;
 

@@ -22,7 +22,7 @@ describe("slots", () => {
   test("are refused at once when all are taken, and had again when one is given back", () => {
     const slots = new Slots(2, 0);
     const [one] = [slots.take(), slots.take()];
-    expect(() => slots.take()).toThrow("Too many concurrent runs (max 2)");
+    expect(() => slots.take()).toThrow("Too many concurrent runs (max 2;");
     one?.release();
     expect(() => slots.take()).not.toThrow();
   });
@@ -55,7 +55,7 @@ describe("slots", () => {
     const slots = new Slots(1, 1);
     slots.take();
     slots.queue(1);
-    expect(() => slots.queue(1)).toThrow("Too many background runs wait (max 1)");
+    expect(() => slots.queue(1)).toThrow("Too many background runs wait (max 1;");
     expect(() => slots.queue(1, true)).not.toThrow();
     expect(() => slots.take(true)).not.toThrow();
   });
