@@ -70,8 +70,8 @@ describe("the envelope", () => {
   });
 
   it("another refusal of Fastify keeps its status and none of its words", () => {
-    const { status, body } = answer(http("FST_ERR_SOMETHING", 414));
-    expect([status, body]).toMatchObject([414, { error: { code: "invalid_request" } }]);
+    const { status, body } = answer(http("FST_ERR_SOMETHING", 417));
+    expect([status, body]).toMatchObject([417, { error: { code: "invalid_request" } }]);
     expect(JSON.stringify(body)).not.toContain("internal words");
   });
 
