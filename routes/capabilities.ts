@@ -63,6 +63,7 @@ const ENDPOINTS: Capabilities["endpoints"] = {
   chat_completions: { method: "POST", path: "/v1/chat/completions" },
   responses: { method: "POST", path: "/v1/responses" },
   conversations: { method: "POST", path: "/v1/conversations" },
+  runs: { method: "POST", path: "/v1/runs" },
   toolsets: { method: "GET", path: "/v1/toolsets" },
 };
 
@@ -70,7 +71,7 @@ const KEYS = { supported: true, durable: true, retention_seconds: 86_400 };
 const IDEMPOTENCY = {
   chat_completions_idempotency: KEYS,
   responses_idempotency: KEYS,
-  runs_idempotency: { supported: false, durable: false },
+  runs_idempotency: KEYS,
 };
 
 /** Names of the reference; each is true only when the thing exists here. */
@@ -101,10 +102,10 @@ function capabilities(model: string, cors: boolean): Capabilities {
       conversations_api: true,
       responses_compact: true,
       responses_input_tokens: true,
-      run_submission: false,
-      run_status: false,
-      run_events_sse: false,
-      run_stop: false,
+      run_submission: true,
+      run_status: true,
+      run_events_sse: true,
+      run_stop: true,
       run_steer: false,
       run_approval_response: false,
       approval_events: false,

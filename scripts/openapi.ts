@@ -85,12 +85,16 @@ function tidyComponents(document: Document): Document {
 const RESPONSE_STREAM =
   "With `stream: true`: the events of the Responses API as server-sent events, each with its `sequence_number`, ended by `data: [DONE]`. A failure after the start is `response.failed`.";
 
+const RUN_EVENTS =
+  "Server-sent events, each with its `id`: data with `event`, `run_id`, `timestamp` (unix seconds) and `seq`. Ends with the run.";
+
 /** Event streams have no schema that the generator could read. */
 const STREAMS: Readonly<Record<string, string>> = {
   "post /v1/chat/completions":
     "With `stream: true`: chat.completion.chunk objects as server-sent events, ended by `data: [DONE]`. A failure after the start is an event with an `error` object.",
   "post /v1/responses": RESPONSE_STREAM,
   "get /v1/responses/{id}": RESPONSE_STREAM,
+  "get /v1/runs/{id}/events": RUN_EVENTS,
 };
 
 function describeStreams({ paths }: Document): void {

@@ -10,6 +10,8 @@ import { responseInputsRoutes } from "../routes/response-inputs.ts";
 import { responsesRoutes } from "../routes/responses.ts";
 import type { ResponsesSettings } from "../routes/responses-request.ts";
 import { responsesSocket } from "../routes/responses-socket.ts";
+import { runEventsRoute } from "../routes/run-events.ts";
+import { runsRoutes } from "../routes/runs.ts";
 import { storedResponsesRoutes } from "../routes/stored-responses.ts";
 import { unsupportedRoutes } from "../routes/unsupported.ts";
 import { coreSections, createPromptBuilder } from "./agent/prompt.ts";
@@ -184,9 +186,9 @@ function policyOf(config: Config, secrets: readonly string[]): Policy {
   };
 }
 
-function runSettings({ agent, llm, server, responses }: Settings) {
+function runSettings({ agent, llm, server, responses, runs }: Settings) {
   return {
-    retention: { responsesMs: responses.retention_days * DAY_MS },
+    retention: { responsesMs: responses.retention_days * DAY_MS, runsMs: runs.retention_days * DAY_MS },
     limits: {
       maxSteps: agent.max_steps,
       maxRunMs: agent.max_run_seconds * 1000,
@@ -272,6 +274,8 @@ function addRoutes(
   const socket = responsesSocket({ runs, sockets, settings: responses });
   const cancelForeground = server.cancel_foreground_responses;
   storedResponsesRoutes(http, { runs, streams, seal, cancelForeground, socket });
+  runsRoutes(http, { runs, files });
+  runEventsRoute(http, { runs, streams });
   unsupportedRoutes(http);
 }
 

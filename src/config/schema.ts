@@ -161,9 +161,16 @@ export const StorageSection = z.strictObject({
   sync: z.enum(["normal", "full"]).default("normal"),
 });
 
+const Days = Whole.pipe(z.int().max(36_500, "must be at most 36500 (100 years)"));
+
 export const ResponsesSection = z.strictObject({
   /** Days that stored responses are kept where they are not deleted before; 0 for ever. */
-  retention_days: Whole.pipe(z.int().max(36_500, "must be at most 36500 (100 years)")).default(0),
+  retention_days: Days.default(0),
+});
+
+export const RunsSection = z.strictObject({
+  /** Days that runs of no session are kept; 0 for ever. */
+  retention_days: Days.default(30),
 });
 
 export const LogSection = z.strictObject({
@@ -178,6 +185,7 @@ export const Settings = z.object({
   approvals: ApprovalsSection,
   storage: StorageSection,
   responses: ResponsesSection,
+  runs: RunsSection,
   log: LogSection,
   /** The only directory that file tools may touch; default: where the server was started. */
   workspace: z.string().min(1).exactOptional(),

@@ -25,7 +25,16 @@ const OUR_SECTIONS = ["llm", "agent", "approvals", "storage", "log"] as const;
 export function readYaml(file: string): YamlSettings {
   const { gateway, platforms, workspace, ...rest } = parseFile(file);
   const { path: serverPath, settings: server } = serverSection(file, { gateway, platforms });
-  const raw: RawSettings = { server, llm: {}, agent: {}, approvals: {}, storage: {}, responses: {}, log: {} };
+  const raw: RawSettings = {
+    server,
+    llm: {},
+    agent: {},
+    approvals: {},
+    storage: {},
+    responses: {},
+    runs: {},
+    log: {},
+  };
   if (workspace !== undefined && workspace !== null) raw.workspace = workspace;
   for (const section of OUR_SECTIONS) raw[section] = withoutNull(sectionAt(file, section, rest[section]));
   renameSetting(raw.agent, "max_turns", "max_steps");

@@ -159,6 +159,20 @@ export function isFault({ code }: Failure): boolean {
   return code === "internal_error" || code.startsWith("storage_");
 }
 
+/** 409: a session does one run at a time, and the request does not want to wait. */
+export function sessionBusy(): ApiError {
+  const message =
+    "Another run of this session is going on. Wait for it, or use on_conflict enqueue or interrupt.";
+  return new ApiError({
+    status: 409,
+    type: INVALID,
+    code: "session_busy",
+    message,
+    param: "on_conflict",
+    shouldRetry: false,
+  });
+}
+
 /** What a client sees of a fault of ours: nothing of the exception itself, which goes to the log only. */
 export function internalError(): Failure {
   const message =

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Failure } from "./error.ts";
 import { Item } from "./item.ts";
-import { Run } from "./run.ts";
+import { Run, type RunStatus } from "./run.ts";
 import { Usage } from "./usage.ts";
 
 /** Which part of an item a delta adds to. */
@@ -73,6 +73,12 @@ export type EventOf<Type extends EventBody["type"]> = Envelope & Extract<EventBo
 
 /** The three events of which each run has exactly one, as its last. */
 export type TerminalEvent = EventOf<"run.completed" | "run.failed" | "run.cancelled">;
+
+/** What a run is after its last event. */
+export function statusAfter(event: TerminalEvent): RunStatus {
+  if (event.type === "run.completed") return "completed";
+  return event.type === "run.failed" ? "failed" : "cancelled";
+}
 
 /** Whether nothing comes after the event, at least not in this process. */
 export function isLast(event: AgentEvent): boolean {

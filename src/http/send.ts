@@ -3,7 +3,7 @@ import { RunStop } from "../agent/stop.ts";
 import { type AgentEvent, isLast } from "../domain/event.ts";
 import type { Reader } from "../runs/follow.ts";
 import type { LiveRun, WatchedRun } from "../runs/service.ts";
-import type { Encoder } from "../wire/encoder.ts";
+import type { Encoder, StreamEncoder } from "../wire/encoder.ts";
 import { envelope, failureHeaders } from "./errors.ts";
 import type { EventStream, Streams } from "./streams.ts";
 
@@ -14,14 +14,19 @@ export interface Disconnect {
   graceMs: number;
 }
 
-/** How a run is answered. */
-export interface SendOptions {
+/** How a run is streamed. */
+export interface StreamOptions {
   /** One that is only watched goes on whatever its readers do. */
   run: LiveRun | WatchedRun;
-  encoder: Encoder;
-  stream: boolean;
+  encoder: StreamEncoder;
   disconnect: Disconnect;
   streams: Streams;
+}
+
+/** How a run is answered. */
+export interface SendOptions extends StreamOptions {
+  encoder: Encoder;
+  stream: boolean;
 }
 
 const SSE_HEADERS = {
@@ -45,7 +50,12 @@ export function sendRun(reply: FastifyReply, options: SendOptions): Promise<void
   const response = reply.raw;
   // Its close was before anybody listened: while the run was prepared.
   if (response.destroyed) return leaveUnread(reply, options);
-  if (!options.stream) return sendWhenDone(reply, options);
+  return options.stream ? streamRun(reply, options) : sendWhenDone(reply, options);
+}
+
+/** Begins a run, if it is to be begun, and answers with its event stream, which is on its way when this returns. */
+export function streamRun(reply: FastifyReply, options: StreamOptions): undefined {
+  const response = reply.raw;
   const reader = openStream(reply, options);
   // A stream that can no longer be read on must not look as if it had ended well.
   const cut = () => response.destroy();
@@ -61,7 +71,7 @@ async function leaveUnread(reply: FastifyReply, options: SendOptions): Promise<v
   await begin(options);
 }
 
-function begin({ run }: SendOptions): Promise<void> | undefined {
+function begin({ run }: StreamOptions): Promise<void> | undefined {
   return "begin" in run ? run.begin() : undefined;
 }
 
@@ -79,7 +89,7 @@ async function sendWhenDone(reply: FastifyReply, options: SendOptions): Promise<
 }
 
 /** The head and the first frames leave at once: clients wait for them before they show anything. */
-function openStream(reply: FastifyReply, options: SendOptions): StreamReader {
+function openStream(reply: FastifyReply, options: StreamOptions): StreamReader {
   const headers = { ...reply.getHeaders(), ...SSE_HEADERS, "openai-processing-ms": elapsedMs(reply) };
   // The headers that plugins set are carried over by hand: hijacking drops them.
   reply.hijack();
@@ -130,12 +140,12 @@ export function leaveRun(run: LiveRun | WatchedRun, { cancels, graceMs }: Discon
 }
 
 /** A client that waits for a run's answer, until it has it or leaves. */
-abstract class ClientReader implements Reader {
-  protected readonly options: SendOptions;
+abstract class ClientReader<Options extends StreamOptions> implements Reader {
+  protected readonly options: Options;
   gone = false;
   onGone: (() => void) | undefined;
 
-  constructor(options: SendOptions) {
+  constructor(options: Options) {
     this.options = options;
   }
 
@@ -152,12 +162,12 @@ abstract class ClientReader implements Reader {
 }
 
 /** Reads the run as an event stream. */
-class StreamReader extends ClientReader {
+class StreamReader extends ClientReader<StreamOptions> {
   readonly #stream: EventStream;
   /** Whether it got the last event. */
   isDone = false;
 
-  constructor(options: SendOptions, stream: EventStream) {
+  constructor(options: StreamOptions, stream: EventStream) {
     super(options);
     this.#stream = stream;
   }
@@ -179,7 +189,7 @@ class StreamReader extends ClientReader {
 }
 
 /** Waits for the whole answer. */
-class WholeReader extends ClientReader {
+class WholeReader extends ClientReader<SendOptions> {
   push(event: AgentEvent): void {
     this.options.encoder.read(event);
   }

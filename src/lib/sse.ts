@@ -22,3 +22,13 @@ export const SSE_DONE = "data: [DONE]\n\n";
 
 /** A frame that every parser skips; sent when there was nothing to say for a while. */
 export const SSE_KEEPALIVE = ": keepalive\n\n";
+
+/** A frame with a number that a reader can go on from (`Last-Event-ID`); as `sseFrame` otherwise. */
+export function numberedFrame(data: string, id: number): string {
+  return `id: ${id}\ndata: ${data}\n\n`;
+}
+
+/** A frame that every parser skips. */
+export function sseComment(text: string): string {
+  return `: ${text}\n\n`;
+}

@@ -6,7 +6,7 @@ import { RunStop } from "../agent/stop.ts";
 import { isFault, runTimeout } from "../domain/error.ts";
 import { itemId, type RunId } from "../domain/id.ts";
 import { type Item, type ItemBody, prefixOf } from "../domain/item.ts";
-import type { Run, RunInput } from "../domain/run.ts";
+import type { Run, RunInput, RunStatus } from "../domain/run.ts";
 import type { PromptSnapshot } from "../domain/session.ts";
 import { NO_USAGE } from "../domain/usage.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -112,6 +112,11 @@ export class ActiveRun {
   /** Resolves when the terminal event is published. */
   get ended(): Promise<void> {
     return this.#log.ended;
+  }
+
+  /** How far it is. */
+  get status(): RunStatus | "stopping" {
+    return this.#abort.signal.aborted && !this.#log.isOver ? "stopping" : this.#log.status;
   }
 
   /** Ends the run early; without effect when it has ended. */

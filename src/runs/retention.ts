@@ -9,6 +9,7 @@ export const STATELESS_RETENTION_MS = 24 * 60 * 60 * 1000;
 /** How long what is stored stays where it is not deleted before; ms, 0 for ever. */
 export interface Retention {
   responsesMs: number;
+  runsMs: number;
 }
 
 /**
@@ -18,11 +19,12 @@ export interface Retention {
 export function expiryOf(
   { surface, sessionId, store }: RunInput,
   createdAt: number,
-  { responsesMs }: Retention,
+  { responsesMs, runsMs }: Retention,
 ): number | undefined {
   // Only an idempotency key leads to it.
   if (store === false) return createdAt + KEY_RETENTION_MS;
   if (sessionId !== undefined) return undefined;
   if (surface === "chat") return createdAt + STATELESS_RETENTION_MS;
-  return surface === "responses" && responsesMs > 0 ? createdAt + responsesMs : undefined;
+  const keptMs = surface === "responses" ? responsesMs : runsMs;
+  return keptMs > 0 ? createdAt + keptMs : undefined;
 }

@@ -1,5 +1,5 @@
 import { ApiError, type Failure, storageFailed } from "../domain/error.ts";
-import { type AgentEvent, type EventBody, isLast, isTerminal } from "../domain/event.ts";
+import { type AgentEvent, type EventBody, isLast, isTerminal, statusAfter } from "../domain/event.ts";
 import type { Run, RunStatus } from "../domain/run.ts";
 import { NO_USAGE } from "../domain/usage.ts";
 import { type KeyClaim, type Plan, type RunWrite, StorageError } from "../storage/store.ts";
@@ -118,6 +118,11 @@ export class RunLog {
     if (gated || this.#held.length > 0) this.#held.push(event);
     else this.#publish(event);
   };
+
+  /** How far the run is. */
+  get status(): RunStatus {
+    return this.#status;
+  }
 
   /** Whether its end was emitted. */
   get isOver(): boolean {
@@ -288,9 +293,4 @@ export class RunLog {
     this.#host.closed(this);
     this.#end();
   }
-}
-
-function statusAfter(event: AgentEvent): RunStatus {
-  if (event.type === "run.completed") return "completed";
-  return event.type === "run.failed" ? "failed" : "cancelled";
 }

@@ -5,7 +5,7 @@ import type { AgentEvent } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
 import { charsOf, type Item, type ItemBody } from "../domain/item.ts";
-import { isOpenTo, type Run, type RunInput } from "../domain/run.ts";
+import { isOpenTo, type Run, type RunInput, type RunStatus } from "../domain/run.ts";
 import type { RunQuery, StoredRun } from "../storage/store.ts";
 import type { ActiveRun, RunDeps } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
@@ -141,15 +141,42 @@ export class Runs {
     return run && { run, events: await this.#events(id) };
   }
 
-  /** A run to follow, whether it goes on or is over; undefined when this owner has none of that id. */
-  async watch(id: RunId, owner: string): Promise<WatchedRun | undefined> {
+  /** How far a run is: as it is stored, or as it goes on. */
+  async status(id: RunId, owner: string): Promise<RunStatus | "stopping" | undefined> {
+    const live = this.#live.get(id);
+    if (live !== undefined) return isOpenTo(live.run, owner) ? live.status : undefined;
+    return (await this.#deps.store.findRun(id, owner))?.status;
+  }
+
+  /** A run to follow from an event on, whether it goes on or is over; undefined when this owner has none of that id. */
+  async watch(id: RunId, owner: string, afterSeq = 0): Promise<WatchedRun | undefined> {
     const run = await this.#find(id, owner);
-    return run && { run, follow: (reader) => this.#deps.log.follow(id, { afterSeq: 0, reader }) };
+    return run && { run, follow: (reader) => this.#deps.log.follow(id, { afterSeq, reader }) };
+  }
+
+  /** What has happened in a run up to an event, without deltas: what a reader who has that much must know of it. */
+  async factsUpTo(id: RunId, seq: number): Promise<AgentEvent[]> {
+    const { store, log } = this.#deps;
+    const stored = await store.readFacts(id);
+    const unstored = log.live(id)?.unstored(stored.at(-1)?.seq ?? 0) ?? [];
+    return [...stored, ...unstored].filter((event) => event.seq <= seq);
+  }
+
+  /** The runs of a session that go on or wait for it, the one whose turn it is first. */
+  ofSession(sessionId: string, owner: string): Run[] {
+    const runs = [...this.#live.values()].map(({ run }) => run);
+    return runs.filter((run) => run.sessionId === sessionId && isOpenTo(run, owner));
   }
 
   /** One page of an owner's runs of a surface, oldest or newest first. */
   list(query: RunQuery): Promise<StoredRun[]> {
     return this.#deps.store.listRuns(query);
+  }
+
+  /** Tells a run to stop; without effect when it does not go on here. */
+  stop(id: RunId, owner: string): void {
+    const live = this.#live.get(id);
+    if (live !== undefined && isOpenTo(live.run, owner)) live.stop(RunStop.cancel("stopped"));
   }
 
   /** Stops a run and resolves when it has ended; false when it does not go on here. */

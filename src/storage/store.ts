@@ -84,6 +84,9 @@ export interface RunQuery {
   limit: number;
   /** The last run that the reader has. */
   after?: RunId | undefined;
+  /** Only those. */
+  status?: RunStatus | undefined;
+  sessionId?: string | undefined;
 }
 
 /** One run of a session, with its items in transcript order. */
@@ -129,6 +132,8 @@ export interface Store {
   disownRun(id: RunId, owner: string, now: number): Promise<boolean>;
   /** A run's events in order of `seq`; fewer than exist when there are many, none when there are no more. */
   readEvents(id: RunId, range: EventRange): Promise<AgentEvent[]>;
+  /** All events of a run but its deltas, in order of `seq`. */
+  readFacts(id: RunId): Promise<AgentEvent[]>;
   /**
    * The transcript that ends with a run: its ancestors' items and its own, oldest first, inputs before outputs.
    * Items for the model only (`internal`) are left out, and with `session` what is hidden there, and the results of

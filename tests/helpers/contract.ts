@@ -74,8 +74,7 @@ function bodyFaults(answer: GivenAnswer): string[] {
   if (documented === undefined) return [`${operation?.operationId} documents no status ${status}`];
   const content = documented.content?.[type];
   if (content === undefined) return [`${type} is not documented for this answer`];
-  if (type === "text/event-stream")
-    return operation?.operationId === "createChatCompletion" ? streamFaults(text) : responseFaults(text);
+  if (type === "text/event-stream") return STREAM_FAULTS[operation?.operationId ?? ""]?.(text) ?? [];
   return schemaFaults(content.schema, JSON.parse(text));
 }
 
@@ -119,6 +118,19 @@ function responseFaults(text: string): string[] {
   if (ends.length > 1) faults.push(`${ends.length} ends`);
   return faults;
 }
+
+/** The events of a run: each with its number, which rises. */
+function runFaults(text: string): string[] {
+  const ids = framesOf(text).flatMap(({ id }) => (id === undefined ? [] : [Number(id)]));
+  return ids.every((id, index) => id > (ids[index - 1] ?? 0)) ? [] : [`ids do not rise: ${ids}`];
+}
+
+const STREAM_FAULTS: Readonly<Record<string, (text: string) => string[]>> = {
+  createChatCompletion: streamFaults,
+  createResponse: responseFaults,
+  getResponse: responseFaults,
+  followRun: runFaults,
+};
 
 const RESPONSE_ENDS = ["response.completed", "response.incomplete", "response.failed"];
 

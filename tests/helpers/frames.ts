@@ -1,5 +1,6 @@
 /** One frame of an event stream: an event or a comment. */
 export interface Frame {
+  id?: string;
   event?: string;
   data?: string;
   comment?: string;
@@ -16,9 +17,9 @@ function frameOf(text: string): Frame {
   if (text.startsWith(": ")) return { comment: text.slice(2) };
   const frame: Frame = {};
   for (const line of text.split("\n")) {
-    const [, field, value] = /^(event|data): (.*)$/.exec(line) ?? [];
+    const [, field, value] = /^(id|event|data): (.*)$/.exec(line) ?? [];
     if (field === undefined) throw new Error(`no field of an event: ${JSON.stringify(line)}`);
-    frame[field as "event" | "data"] = value ?? "";
+    frame[field as "id" | "event" | "data"] = value ?? "";
   }
   return frame;
 }

@@ -52,7 +52,7 @@ export async function runService(
     onFault,
     maxConcurrent: 0,
     maxQueued: 100,
-    retention: { responsesMs: 0 },
+    retention: { responsesMs: 0, runsMs: 0 },
     ...terms,
   });
   const ask = async (input: Partial<RunInput>) => {

@@ -1,8 +1,8 @@
 import { onTestFinished } from "vitest";
-import { type AgentEvent, type EventBody, isTerminal } from "../../src/domain/event.ts";
+import { type AgentEvent, type EventBody, isTerminal, statusAfter } from "../../src/domain/event.ts";
 import { itemId, type RunId } from "../../src/domain/id.ts";
 import { type Item, type ItemBody, prefixOf, textMessage, textOf } from "../../src/domain/item.ts";
-import type { Run, RunStatus } from "../../src/domain/run.ts";
+import type { Run } from "../../src/domain/run.ts";
 import type { PromptSnapshot, Session } from "../../src/domain/session.ts";
 import { NO_USAGE } from "../../src/domain/usage.ts";
 import { createIdSource, newRunId } from "../../src/lib/id.ts";
@@ -68,11 +68,6 @@ export function writeOf(run: Run, events: readonly AgentEvent[], terms: Partial<
     ...(ended && { endedAt: last.at, usage: last.usage }),
     ...terms,
   };
-}
-
-function statusAfter(event: AgentEvent): RunStatus {
-  if (event.type === "run.completed") return "completed";
-  return event.type === "run.failed" ? "failed" : "cancelled";
 }
 
 export const STARTED: EventBody = { type: "run.started" };

@@ -122,7 +122,10 @@ test("a request with anything in the place of anything is answered, or refused b
       const answer = await respond(body);
       statuses.add(answer.status);
       expect([200, 400]).toContain(answer.status);
-      if (answer.status === 400) expect(answer.json().error.param).toEqual(expect.any(String));
+      if (answer.status === 200) return;
+      const { param, code } = answer.json().error;
+      // Keys like __proto__ are refused before there are any fields.
+      if (code !== "invalid_json") expect(param).toEqual(expect.any(String));
     }),
     { numRuns: 500 },
   );

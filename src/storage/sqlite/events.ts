@@ -93,6 +93,17 @@ export class EventTable {
     return events.sort((a, b) => a.seq - b.seq);
   }
 
+  /** All events but deltas, in order of `seq`. */
+  facts(runId: RunId): AgentEvent[] {
+    const facts: AgentEvent[] = [];
+    let run = "";
+    for (const row of this.#range.iterate({ run: runId, after: 0 })) {
+      run = row.run ?? run;
+      if (row.kind === FACTS) facts.push(...factsOf(row.payload, run));
+    }
+    return facts.sort((a, b) => a.seq - b.seq);
+  }
+
   /** A run's facts after its first commit, as they are stored. */
   laterFacts(runId: string): string[] {
     return this.#laterFacts.all(runId);

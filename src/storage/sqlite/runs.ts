@@ -22,6 +22,15 @@ interface ExpiredRow {
 /** A sweep looks at so many rows for each that it may remove: a long one would keep requests waiting. */
 const SEEN_PER_REMOVED = 20;
 
+interface ListTerms {
+  owner: string;
+  surface: string;
+  start: string;
+  status: string | null;
+  session: string | null;
+  limit: number;
+}
+
 /** Owns what was deleted, as long as something else needs it. */
 const NOBODY = "";
 
@@ -67,9 +76,11 @@ export class RunTable {
       `SELECT ${COLUMNS} FROM runs WHERE id = ? AND owner <> ?`,
     );
     const page = (compare: string, order: string) =>
-      db.prepare<[string, string, string, number], RunRow>(
+      db.prepare<ListTerms, RunRow>(
         // The index leaves chats out, and is taken only when the query says so too.
-        `SELECT ${COLUMNS} FROM runs WHERE owner = ? AND surface = ? AND surface <> 'chat' AND id ${compare} ? ORDER BY id ${order} LIMIT ?`,
+        `SELECT ${COLUMNS} FROM runs WHERE owner = :owner AND surface = :surface AND surface <> 'chat' AND id ${compare} :start
+           AND (:status IS NULL OR status = :status) AND (:session IS NULL OR session_id = :session)
+         ORDER BY id ${order} LIMIT :limit`,
       );
     this.#list = { asc: page(">", "ASC"), desc: page("<", "DESC") };
     this.#disown = db.prepare<[string, number, string, string]>(
@@ -139,9 +150,10 @@ export class RunTable {
     return row && storedRun(row);
   }
 
-  list({ owner, surface, order, limit, after }: RunQuery): StoredRun[] {
+  list({ owner, surface, order, limit, after, status, sessionId }: RunQuery): StoredRun[] {
     const start = after ?? (order === "asc" ? "" : AFTER_ALL);
-    return this.#list[order].all(owner, surface, start, limit).map(storedRun);
+    const terms = { owner, surface, start, status: status ?? null, session: sessionId ?? null, limit };
+    return this.#list[order].all(terms).map(storedRun);
   }
 
   disown(id: RunId, owner: string, now: number): boolean {

@@ -106,6 +106,10 @@ class SqliteStore implements Store {
     return this.#do(() => this.#events.read(id, range));
   }
 
+  readFacts(id: RunId) {
+    return this.#do(() => this.#events.facts(id));
+  }
+
   readTranscript(id: RunId, session?: string) {
     return this.#do(() => {
       const items = this.#transcripts.read(id);

@@ -33,7 +33,7 @@ it("documents each operation once, with an id, a summary and answers", () => {
   expect(ids).toContain("createChatCompletion");
   for (const { summary, responses } of operations) {
     expect(summary).toMatch(/\S/);
-    expect(Object.keys(responses)).toContain("200");
+    expect(Object.keys(responses).some((status) => /^20[02]$/.test(status))).toBe(true);
   }
   const unprefixed = Object.keys(paths).filter((path) => !path.startsWith("/v1/"));
   expect(unprefixed.sort()).toEqual(["/health/detailed", "/ready"]);

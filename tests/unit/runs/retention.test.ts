@@ -11,8 +11,10 @@ test.each<[Partial<RunInput>, number, number | undefined]>([
   [{ surface: "chat", sessionId: "s" }, 5 * DAY, undefined],
   [{ surface: "responses" }, 0, undefined],
   [{ surface: "responses" }, 5 * DAY, 5 * DAY],
+  [{ surface: "runs" }, 0, 30 * DAY],
+  [{ surface: "runs", sessionId: "s" }, 0, undefined],
   [{ surface: "responses", sessionId: "s" }, 5 * DAY, undefined],
 ])("%j with a retention of %i ms for responses may go after %s", (input, responsesMs, expected) => {
-  const expiry = expiryOf(inputOf(input), 1_000, { responsesMs });
+  const expiry = expiryOf(inputOf(input), 1_000, { responsesMs, runsMs: 30 * DAY });
   expect(expiry).toBe(expected === undefined ? undefined : expected + 1_000);
 });

@@ -1,0 +1,68 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { invalidRequest, notFound } from "../src/domain/error.ts";
+import { isLast } from "../src/domain/event.ts";
+import { runIdFrom } from "../src/domain/id.ts";
+import { principalOf } from "../src/http/auth.ts";
+import { mount } from "../src/http/mount.ts";
+import { nameRun, streamRun } from "../src/http/send.ts";
+import type { Streams } from "../src/http/streams.ts";
+import type { Runs } from "../src/runs/service.ts";
+import { headerText } from "../src/wire/client.ts";
+import { ErrorBody } from "../src/wire/error.ts";
+import { AgentEventPrinter, RunsEncoder, STREAM_CLOSED } from "../src/wire/runs/encode.ts";
+import { RunEvents, RunEventsQuery } from "../src/wire/runs/schema.ts";
+
+/** What the route needs. */
+export interface RunEventsDeps {
+  runs: Runs;
+  streams: Streams;
+}
+
+/**
+ * GET /v1/runs/{id}/events: a run's events from the first or from any later one on, for any number of readers, while it
+ * goes on and afterwards.
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header
+ */
+export function runEventsRoute(app: FastifyInstance, { runs, streams }: RunEventsDeps): void {
+  mount(app, {
+    method: "GET",
+    url: "/v1/runs/:id/events",
+    schema: {
+      operationId: "followRun",
+      summary: "Follow a run's events",
+      tags: ["runs"],
+      querystring: RunEventsQuery,
+      response: { 200: RunEvents, default: ErrorBody },
+    },
+    handler: async (request, reply) => {
+      const id = runIdFrom((request.params as { id: string }).id);
+      const after = cursorOf(request);
+      const run = id === undefined ? undefined : await runs.watch(id, principalOf(request).id, after);
+      if (run === undefined) throw notFound("run_not_found", "There is no such run.");
+      const { format } = request.query as RunEventsQuery;
+      const encoder = format === "agent" ? new AgentEventPrinter() : new RunsEncoder(run.run);
+      const known = after > 0 ? await runs.factsUpTo(run.run.id, after) : [];
+      for (const event of known) encoder.read(event);
+      nameRun(reply, run);
+      // The reader has the run's end: there is nothing to wait for.
+      if (known.some(isLast))
+        return reply.type("text/event-stream; charset=utf-8").send(encoder.open() + STREAM_CLOSED);
+      streamRun(reply, { run, encoder, disconnect: { cancels: false, graceMs: 0 }, streams });
+      return reply;
+    },
+  });
+}
+
+/** What a browser sends by itself when it connects again comes first. */
+function cursorOf(request: FastifyRequest): number {
+  const header = headerText(request.headers, "last-event-id");
+  const { after, last_seq: lastSeq } = request.query as RunEventsQuery;
+  if (header === "") return after ?? lastSeq ?? 0;
+  if (!/^\d{1,15}$/.test(header))
+    throw invalidRequest(
+      "Last-Event-ID",
+      "'Last-Event-ID' must be the id of an event of this run.",
+      "invalid_cursor",
+    );
+  return Number(header);
+}

@@ -1,0 +1,191 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { notFound, previousNotFound, sessionBusy } from "../src/domain/error.ts";
+import { type RunId, runIdFrom } from "../src/domain/id.ts";
+import { principalOf } from "../src/http/auth.ts";
+import { mount } from "../src/http/mount.ts";
+import { nameRun } from "../src/http/send.ts";
+import type { Runs } from "../src/runs/service.ts";
+import { type Headers, headerText, sessionKey } from "../src/wire/client.ts";
+import { ErrorBody } from "../src/wire/error.ts";
+import { readFiles } from "../src/wire/files/parts.ts";
+import type { FileReader } from "../src/wire/files/reader.ts";
+import { idempotencyOf } from "../src/wire/idempotency.ts";
+import { listOf, unknownCursor } from "../src/wire/responses/input-items.ts";
+import { referencedIds, requestFiles } from "../src/wire/responses/items.ts";
+import { decodeRun } from "../src/wire/runs/decode.ts";
+import { listedRun, runObject } from "../src/wire/runs/object.ts";
+import {
+  RunCreated,
+  RunList,
+  RunListQuery,
+  RunObject,
+  RunRequest,
+  RunStopped,
+} from "../src/wire/runs/schema.ts";
+
+/** What the routes need. */
+export interface RunsRoutesDeps {
+  runs: Runs;
+  files: FileReader;
+}
+
+/** `/v1/runs`: work that goes on whatever its client does, and can be watched, left, listed and stopped. */
+export function runsRoutes(app: FastifyInstance, deps: RunsRoutesDeps): void {
+  createRoute(app, deps);
+  listRoute(app, deps);
+  readRoute(app, deps);
+  stopRoute(app, deps);
+}
+
+function createRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
+  const { runs, files } = deps;
+  mount(app, {
+    method: "POST",
+    url: "/v1/runs",
+    schema: {
+      operationId: "createRun",
+      summary: "Begin a run",
+      tags: ["runs"],
+      body: RunRequest,
+      response: { 202: RunCreated, default: ErrorBody },
+    },
+    handler: async (request, reply) => {
+      const body = request.body as RunRequest;
+      const { headers } = request;
+      const owner = principalOf(request).id;
+      const key = sessionKey(headers);
+      const sessionId = sessionOf(headers, body);
+      // First, since what is in files is put in their places.
+      const idempotency = idempotencyOf(headers, body, { sessionId, key });
+      await readFiles(requestFiles(body), files);
+      const referenced = await runs.findItems(referencedIds(body.input), owner);
+      const previous = previousOf(body);
+      const input = decodeRun(body, { owner, sessionId, previous, idempotency, referenced });
+      if (sessionId !== undefined) resolveConflict(runs, { sessionId, owner, policy: body.on_conflict });
+      const run = await runs.admit(input);
+      void run.begin();
+      nameRun(reply, run);
+      if (sessionId !== undefined) reply.header("x-hermes-session-id", sessionId);
+      if (key !== undefined) reply.header("x-hermes-session-key", key);
+      const status = (await runs.status(run.run.id, owner)) ?? "queued";
+      return reply.code(202).send({ run_id: run.run.id, status, replayed: run.replay !== undefined });
+    },
+  });
+}
+
+function sessionOf(headers: Headers, { session_id: id }: RunRequest): string | undefined {
+  return id ?? (headerText(headers, "x-hermes-session-id") || undefined);
+}
+
+/** A conversation that the request brings along comes first; what it names must be there even so. */
+function previousOf({
+  previous_response_id: id,
+  conversation_history: history,
+}: RunRequest): RunId | undefined {
+  if (id === undefined || id === null) return undefined;
+  const run = runIdFrom(id);
+  if (run === undefined) throw previousNotFound(id, 400);
+  return history === undefined || history === null ? run : undefined;
+}
+
+interface Conflict {
+  sessionId: string;
+  owner: string;
+  policy: RunRequest["on_conflict"];
+}
+
+function resolveConflict(runs: Runs, { sessionId, owner, policy }: Conflict): void {
+  const active = runs.ofSession(sessionId, owner);
+  if (policy === "reject" && active.length > 0) throw sessionBusy();
+  if (policy === "interrupt") for (const { id } of active) runs.stop(id, owner);
+}
+
+function listRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
+  mount(app, {
+    method: "GET",
+    url: "/v1/runs",
+    schema: {
+      operationId: "listRuns",
+      summary: "List runs by age",
+      tags: ["runs"],
+      querystring: RunListQuery,
+      response: { 200: RunList, default: ErrorBody },
+    },
+    handler: async (request) => {
+      const { order, limit, after, status, session } = request.query as RunListQuery;
+      const owner = principalOf(request).id;
+      const query = { owner, surface: "runs", order, limit: limit + 1, status, sessionId: session } as const;
+      const found = await runs.list({ ...query, after: cursorOf(after) });
+      const { data, has_more } = listOf(
+        found.map((stored) => ({ id: stored.run.id, ...listedRun(stored) })),
+        limit,
+      );
+      return {
+        object: "list",
+        data: data.map(({ id: _id, ...run }) => run),
+        first_id: data[0]?.id ?? null,
+        last_id: data.at(-1)?.id ?? null,
+        has_more,
+      };
+    },
+  });
+}
+
+function cursorOf(after: string | undefined): RunId | undefined {
+  if (after === undefined) return undefined;
+  const run = runIdFrom(after);
+  if (run === undefined) throw unknownCursor(after);
+  return run;
+}
+
+function readRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
+  mount(app, {
+    method: "GET",
+    url: "/v1/runs/:id",
+    schema: {
+      operationId: "getRun",
+      summary: "Read how far a run is, and what it answered",
+      tags: ["runs"],
+      response: { 200: RunObject, default: ErrorBody },
+    },
+    handler: async (request) => {
+      const { id, owner } = named(request);
+      const found = await runs.read(id, owner);
+      const status = await runs.status(id, owner);
+      if (found === undefined || status === undefined) throw unknownRun();
+      return runObject({ ...found, status });
+    },
+  });
+}
+
+function stopRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
+  mount(app, {
+    method: "POST",
+    url: "/v1/runs/:id/stop",
+    schema: {
+      operationId: "stopRun",
+      summary: "Stop a run",
+      tags: ["runs"],
+      response: { 200: RunStopped, default: ErrorBody },
+    },
+    handler: async (request) => {
+      const { id, owner } = named(request);
+      runs.stop(id, owner);
+      const status = await runs.status(id, owner);
+      if (status === undefined) throw unknownRun();
+      return { run_id: id, status };
+    },
+  });
+}
+
+/** The run that a path names, under any of its names. */
+function named(request: FastifyRequest): { id: RunId; owner: string } {
+  const { id } = request.params as { id: string };
+  const run = runIdFrom(id);
+  if (run === undefined) throw unknownRun();
+  return { id: run, owner: principalOf(request).id };
+}
+
+function unknownRun(): Error {
+  return notFound("run_not_found", "There is no such run.");
+}

@@ -1,0 +1,47 @@
+import type { RunId } from "../../domain/id.ts";
+import type { ModelSettings, RunInput } from "../../domain/run.ts";
+import { hermesEffort } from "../model-options.ts";
+import { historyItems, type InputTerms, inputItems } from "../responses/items.ts";
+import type { RunRequest } from "./schema.ts";
+
+/** What a request says outside its body, and what it refers to. */
+export interface RunTerms extends InputTerms {
+  /** The principal that asks. */
+  owner: string;
+  /** The session that it goes on with. */
+  sessionId: string | undefined;
+  /** The run that it goes on from. */
+  previous: RunId | undefined;
+  idempotency: RunInput["idempotency"];
+}
+
+/**
+ * What a request for a run asks the agent to do: in the background, whatever its client does.
+ * @throws ApiError 400 for items that cannot be.
+ */
+export function decodeRun(request: RunRequest, terms: RunTerms): RunInput {
+  const { model, provider, instructions, metadata } = request;
+  return {
+    surface: "runs",
+    owner: terms.owner,
+    ask: { ...(model && { model }), ...(provider && { provider }) },
+    mode: "agent",
+    ...(terms.sessionId !== undefined && { sessionId: terms.sessionId }),
+    ...(terms.previous !== undefined && { previous: terms.previous }),
+    items: [...historyItems(request), ...inputItems(request.input, terms)],
+    ...(instructions && { instructions }),
+    tools: [],
+    toolChoice: { mode: "auto" },
+    settings: settingsOf(request),
+    deltas: true,
+    background: true,
+    ...(terms.idempotency !== undefined && { idempotency: terms.idempotency }),
+    ...(metadata && { echo: { metadata } }),
+  };
+}
+
+function settingsOf({ reasoning_effort, service_tier, model_options: options }: RunRequest): ModelSettings {
+  const effort = reasoning_effort ?? hermesEffort(options);
+  const tier = service_tier ?? options?.service_tier ?? (options?.fast ? "priority" : undefined);
+  return { ...(effort && { reasoningEffort: effort }), ...(tier && { serviceTier: tier }) };
+}
