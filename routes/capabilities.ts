@@ -106,7 +106,7 @@ function capabilities(model: string, cors: boolean): Capabilities {
       run_status: true,
       run_events_sse: true,
       run_stop: true,
-      run_steer: false,
+      run_steer: true,
       run_approval_response: false,
       approval_events: false,
       ...IDEMPOTENCY,

@@ -1,5 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { notFound, previousNotFound, sessionBusy } from "../src/domain/error.ts";
+import {
+  invalidRequest,
+  notFound,
+  notSteerable,
+  previousNotFound,
+  sessionBusy,
+} from "../src/domain/error.ts";
 import { type RunId, runIdFrom } from "../src/domain/id.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
@@ -20,7 +26,9 @@ import {
   RunListQuery,
   RunObject,
   RunRequest,
+  RunSteered,
   RunStopped,
+  SteerRequest,
 } from "../src/wire/runs/schema.ts";
 
 /** What the routes need. */
@@ -35,6 +43,7 @@ export function runsRoutes(app: FastifyInstance, deps: RunsRoutesDeps): void {
   listRoute(app, deps);
   readRoute(app, deps);
   stopRoute(app, deps);
+  steerRoute(app, deps);
 }
 
 function createRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
@@ -174,6 +183,30 @@ function stopRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
       const status = await runs.status(id, owner);
       if (status === undefined) throw unknownRun();
       return { run_id: id, status };
+    },
+  });
+}
+
+function steerRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
+  mount(app, {
+    method: "POST",
+    url: "/v1/runs/:id/steer",
+    schema: {
+      operationId: "steerRun",
+      summary: "Say something to a run that goes on",
+      tags: ["runs"],
+      body: SteerRequest,
+      response: { 200: RunSteered, default: ErrorBody },
+    },
+    handler: async (request) => {
+      const { id, owner } = named(request);
+      const { input, message, text } = request.body as SteerRequest;
+      const words = (input ?? message ?? text ?? "").trim();
+      if (words === "")
+        throw invalidRequest("input", "Missing required parameter: 'input'.", "invalid_steer_input");
+      if ((await runs.status(id, owner)) === undefined) throw unknownRun();
+      if (!(await runs.steer(id, owner, words))) throw notSteerable();
+      return { object: "hermes.run.steer", run_id: id, accepted: true };
     },
   });
 }

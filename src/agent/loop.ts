@@ -44,6 +44,8 @@ export interface AgentRun {
   resumption?: Resumption | undefined;
   /** Resolves when everything emitted so far is stored; undefined where nobody goes on after a crash. */
   settled?: (() => Promise<void>) | undefined;
+  /** What people have put in since the last time it was asked; it reaches the model with the results of its calls. */
+  takeSteers?: (() => readonly string[]) | undefined;
   /** Asked between steps: whether this process shall go no further with the run. */
   isPausing?: (() => boolean) | undefined;
   /** Takes what happens, in order; must not throw. */
@@ -208,6 +210,14 @@ class Agent {
     this.#callsLeft -= calls.length;
     if (this.#callsLeft <= 0 && this.#callsLeft + calls.length > 0) this.#tell(NO_MORE_CALLS);
     for (const [i, call] of calls.entries()) this.#watch(call, results[i]);
+    for (const text of this.#run.takeSteers?.() ?? []) this.#steer(text);
+  }
+
+  /** A person's words in the middle of the run: part of the transcript, and no answer. */
+  #steer(text: string): void {
+    const item = this.#transcript.create({ ...textMessage("user", text), origin: "steer" }, () => false);
+    this.#transcript.done({ ...item, status: "completed", place: "input" });
+    this.#items.push(item);
   }
 
   #watch(call: FunctionCallItem, result: FunctionCallOutputItem | undefined): void {

@@ -2,6 +2,7 @@ import { grow } from "../domain/delta.ts";
 import type { AgentEvent, CompletionReason } from "../domain/event.ts";
 import { numberOfPart } from "../domain/id.ts";
 import type { FunctionCallItem, FunctionCallOutputItem, Item } from "../domain/item.ts";
+import { unusedSteers } from "../domain/steers.ts";
 import { addUsage, NO_USAGE, type Usage } from "../domain/usage.ts";
 
 /** Where a former process left a run, as far as it was stored. */
@@ -26,6 +27,8 @@ export interface Resumption {
   called: FunctionCallOutputItem[];
   /** How the run ends when the last finished answer made no calls. */
   finish: CompletionReason;
+  /** What people put in that no model has read. */
+  steers: string[];
   /** The number of the next item, above every one that may have been given out. */
   nextNumber: number;
 }
@@ -56,6 +59,7 @@ export function resumptionOf(events: readonly AgentEvent[], firstNumber: number)
     begun: new Map(called.filter(isOfLast).map((result) => [result.call_id, result])),
     called,
     finish,
+    steers: unusedSteers(events),
     nextNumber:
       last === undefined ? firstNumber : (Math.floor(numberOf(last) / NUMBER_BLOCK) + 1) * NUMBER_BLOCK,
   };

@@ -173,6 +173,18 @@ export function sessionBusy(): ApiError {
   });
 }
 
+/** 409: a run that is not at work cannot be told anything. */
+export function notSteerable(): ApiError {
+  const message = "The run takes no more words: it has not begun, or is over. Begin another run with them.";
+  return new ApiError({
+    status: 409,
+    type: INVALID,
+    code: "run_not_accepting_steer",
+    message,
+    shouldRetry: false,
+  });
+}
+
 /** What a client sees of a fault of ours: nothing of the exception itself, which goes to the log only. */
 export function internalError(): Failure {
   const message =

@@ -1,5 +1,4 @@
 import { endingOf } from "../agent/failure.ts";
-import type { Limits } from "../agent/limits.ts";
 import { runAgent } from "../agent/loop.ts";
 import type { Resumption } from "../agent/resumption.ts";
 import { RunStop } from "../agent/stop.ts";
@@ -9,43 +8,16 @@ import { type Item, type ItemBody, prefixOf } from "../domain/item.ts";
 import type { Run, RunInput, RunStatus } from "../domain/run.ts";
 import type { PromptSnapshot } from "../domain/session.ts";
 import { NO_USAGE } from "../domain/usage.ts";
-import type { Clock } from "../lib/clock.ts";
-import type { Models, Target } from "../providers/resolve.ts";
-import type { SessionLease, Sessions } from "../sessions/service.ts";
-import type { Store } from "../storage/store.ts";
-import { NO_TOOLS, type ToolRegistry } from "../tools/registry.ts";
-import type { EventLog } from "./event-log.ts";
+import type { Target } from "../providers/resolve.ts";
+import type { SessionLease } from "../sessions/service.ts";
+import { NO_TOOLS } from "../tools/registry.ts";
+import type { RunDeps } from "./deps.ts";
 import type { Reader } from "./follow.ts";
 import { checkClientCalls, isCut, shortened } from "./history.ts";
-import type { Prompts } from "./prompts.ts";
-import { type Retention, STATELESS_RETENTION_MS } from "./retention.ts";
+import { STATELESS_RETENTION_MS } from "./retention.ts";
 import type { RunLog } from "./run-log.ts";
 import { isReadable, newItems } from "./session-items.ts";
 import type { Slot } from "./slots.ts";
-
-/** What runs are made of. */
-export interface RunDeps {
-  store: Store;
-  log: EventLog;
-  sessions: Sessions;
-  models: Models;
-  prompts: Prompts;
-  tools: ToolRegistry;
-  limits: Limits;
-  /** Whether to ask upstream for a stream: when somebody reads deltas, always, or never. */
-  upstreamStream: "auto" | "always" | "never";
-  /** How a request is answered that goes on from a response that is not there. */
-  previousNotFoundStatus: 400 | 404;
-  /** Longest tool output in the history of a later run, characters; 0 for no limit. */
-  historyOutputChars: number;
-  /** Text after every request's own system prompt. */
-  ephemeralPrompt: string | undefined;
-  retention: Retention;
-  clock: Clock;
-  nextId(): string;
-  /** Gets what went wrong inside, which no client is told. */
-  onFault(error: unknown, run: RunId): void;
-}
 
 /** What a run goes on from when it has no session. */
 export interface History {
@@ -93,6 +65,8 @@ export class ActiveRun {
   readonly #log: RunLog;
   readonly #abort = new AbortController();
   #isPausing = false;
+  /** Put in, and not read by the model yet. */
+  #steers: string[] | undefined;
   #isRunning = false;
 
   constructor(deps: RunDeps, input: RunInput, parts: RunParts) {
@@ -100,6 +74,7 @@ export class ActiveRun {
     this.#input = input;
     this.#parts = parts;
     this.run = parts.run;
+    this.#steers = parts.resumption?.steers;
     this.#log = parts.log;
     this.#log.onBroken((failure) => this.stop(RunStop.fail(failure)));
   }
@@ -137,6 +112,26 @@ export class ActiveRun {
       this.#log.discard();
       throw error;
     }
+  }
+
+  /**
+   * Puts a person's words in, which reach the model with the results of its next calls. False: nothing is going on that
+   * could take them.
+   * @throws ApiError when they cannot be stored.
+   */
+  async steer(text: string): Promise<boolean> {
+    if (this.run.background !== true || !this.#isRunning || this.#abort.signal.aborted || this.#log.isOver)
+      return false;
+    this.#steers = [...(this.#steers ?? []), text];
+    this.#log.emit({ type: "run.steered", text });
+    await this.#log.settled();
+    return true;
+  }
+
+  #takeSteers(): readonly string[] {
+    const steers = this.#steers ?? [];
+    this.#steers = undefined;
+    return steers;
   }
 
   /** Leaves the run to the next process: at the end of its step when it goes on, else at once. */
@@ -251,7 +246,10 @@ export class ActiveRun {
       emit: this.#log.emit,
       ...(resumption !== undefined && { resumption }),
       ...(this.#log.isDurable && { settled: () => this.#log.settled() }),
-      ...(this.run.background === true && { isPausing: () => this.#isPausing }),
+      ...(this.run.background === true && {
+        isPausing: () => this.#isPausing,
+        takeSteers: () => this.#takeSteers(),
+      }),
       onFault,
     });
   }

@@ -3,7 +3,7 @@ import { estimateTokens } from "../agent/estimate.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Item, ItemBody } from "../domain/item.ts";
 import type { RunInput } from "../domain/run.ts";
-import type { RunDeps } from "./active-run.ts";
+import type { RunDeps } from "./deps.ts";
 import { shortened } from "./history.ts";
 import { checkPrevious, readHistory, resolveTarget } from "./prepare.ts";
 import { isReadable } from "./session-items.ts";

@@ -3,7 +3,8 @@ import { ApiError, keyConflict, notFound, storageFailed } from "../domain/error.
 import type { Run, RunInput } from "../domain/run.ts";
 import type { KeyClaim, KeyedRun, KeyScope, Store, StoredRun } from "../storage/store.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
-import type { ActiveRun, RunDeps } from "./active-run.ts";
+import type { ActiveRun } from "./active-run.ts";
+import type { RunDeps } from "./deps.ts";
 import type { Reader } from "./follow.ts";
 import { KEY_RETENTION_MS } from "./retention.ts";
 import type { LiveRun } from "./service.ts";

@@ -4,8 +4,9 @@ import type { AgentEvent, EventBody } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Plan, RunWrite, Store, StoredRun, UnfinishedRun } from "../storage/store.ts";
-import { ActiveRun, type RunDeps, type RunParts } from "./active-run.ts";
+import { ActiveRun, type RunParts } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
+import type { RunDeps } from "./deps.ts";
 import { resolveTarget } from "./prepare.ts";
 
 /** How often a process begins with a run. */

@@ -7,9 +7,10 @@ import { type RunId, runIdOfPart } from "../domain/id.ts";
 import { charsOf, type Item, type ItemBody } from "../domain/item.ts";
 import { isOpenTo, type Run, type RunInput, type RunStatus } from "../domain/run.ts";
 import type { RunQuery, StoredRun } from "../storage/store.ts";
-import type { ActiveRun, RunDeps } from "./active-run.ts";
+import type { ActiveRun } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
 import { countInput } from "./count-input.ts";
+import type { RunDeps } from "./deps.ts";
 import type { Reader } from "./follow.ts";
 import { KeyedRuns } from "./idempotency.ts";
 import { checkPrevious, prepareRun } from "./prepare.ts";
@@ -177,6 +178,12 @@ export class Runs {
   stop(id: RunId, owner: string): void {
     const live = this.#live.get(id);
     if (live !== undefined && isOpenTo(live.run, owner)) live.stop(RunStop.cancel("stopped"));
+  }
+
+  /** Puts a person's words into a run. False: it does not go on here. @throws ApiError when they cannot be stored. */
+  async steer(id: RunId, owner: string, text: string): Promise<boolean> {
+    const live = this.#live.get(id);
+    return live !== undefined && isOpenTo(live.run, owner) && live.steer(text);
   }
 
   /** Stops a run and resolves when it has ended; false when it does not go on here. */

@@ -1,66 +1,8 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createGate } from "../helpers/fake-upstream/gate.ts";
 import { openStream } from "../helpers/live-stream.ts";
-import { call, fail, hold, type Play, say, scriptedProvider, think } from "../helpers/scripted-provider.ts";
-import { openTestApp, type TestAppOptions } from "../helpers/test-app.ts";
-
-const URL = "/v1/runs";
-const FILES = { "notes.txt": "The code is 7431.\n" };
-const LOOK = [
-  ...think("Let me look."),
-  ...say("I will ", "read."),
-  ...call("read_file", { path: "notes.txt" }),
-];
-
-interface RunBody {
-  run_id: string;
-  status: string;
-  replayed: boolean;
-  output?: string;
-  usage?: Record<string, number>;
-  error?: string;
-  session_id: string | null;
-  last_event: string | null;
-}
-
-interface RunEvent {
-  event: string;
-  run_id: string;
-  seq: number;
-  timestamp: number;
-  [field: string]: unknown;
-}
-
-/** What a stream's frames hold; each has its number as its id. */
-function eventsOf(text: string): RunEvent[] {
-  return text
-    .split("\n\n")
-    .filter((frame) => frame.startsWith("id: "))
-    .map((frame) => {
-      const [, id, data = ""] = /^id: (\d+)\ndata: (.*)$/.exec(frame) ?? [];
-      const event = JSON.parse(data) as RunEvent;
-      expect(event.seq).toBe(Number(id));
-      return event;
-    });
-}
-
-async function open(play: Play, options: TestAppOptions = {}) {
-  const provider = scriptedProvider(play);
-  const app = await openTestApp({ provider, files: FILES, ...options });
-  const create = async (body: object = {}, headers = {}) => {
-    const answer = await app.ask(URL, { body: { input: "What is the code?", ...body }, headers });
-    expect(answer.status).toBe(202);
-    return answer.json<RunBody>();
-  };
-  const read = async (id: string) => (await app.ask(`${URL}/${id}`)).json<RunBody>();
-  const ends = (id: string) =>
-    vi.waitFor(async () => {
-      const run = await read(id);
-      expect(["queued", "running", "stopping"]).not.toContain(run.status);
-      return run;
-    });
-  return { ...app, provider, create, read, ends };
-}
+import { eventsOf, LOOK, openRuns as open, type RunBody, RUNS as URL } from "../helpers/runs-app.ts";
+import { fail, hold, say } from "../helpers/scripted-provider.ts";
 
 describe("a run", () => {
   test("is taken on at once, and read when it is over", async () => {

@@ -5,7 +5,7 @@ import type { Run } from "../../domain/run.ts";
 import { numberedFrame, sseComment, withoutRareLineEnds } from "../../lib/sse.ts";
 import { headAndTail } from "../../lib/text.ts";
 import type { StreamEncoder } from "../encoder.ts";
-import { completion, outputOf, printedUsage, runtimeOf } from "./object.ts";
+import { completion, outputOf, pendingSteer, printedUsage, runtimeOf } from "./object.ts";
 
 /** Longest preview of a result, characters. */
 const MAX_PREVIEW_CHARS = 500;
@@ -35,6 +35,8 @@ export class RunsEncoder implements EventPrinter {
   /** Items that were announced: what they say was told in deltas. */
   readonly #announced = new Set<string>();
   readonly #said: Item[] = [];
+  /** What people put in, and what the model read of it. */
+  readonly #steers: AgentEvent[] = [];
 
   constructor(run: Run) {
     this.#run = run;
@@ -49,10 +51,12 @@ export class RunsEncoder implements EventPrinter {
       this.#announced.add(event.item.id);
       this.#begun.set(event.item.id, event.at);
     }
+    if (event.type === "run.steered") this.#steers.push(event);
     if (event.type !== "item.done") return;
     const { item } = event;
+    if (item.type === "message" && item.origin === "steer") this.#steers.push(event);
     if (item.type === "function_call") this.#arguments.set(item.call_id, item.arguments);
-    if (item.type === "message") this.#said.push(item);
+    if (item.type === "message" && item.place === "output") this.#said.push(item);
   }
 
   push(event: AgentEvent): string {
@@ -168,6 +172,7 @@ export class RunsEncoder implements EventPrinter {
   #ended(event: EventOf<"run.completed" | "run.failed" | "run.cancelled">): Fields {
     const usage = printedUsage(event.usage);
     const runtime = runtimeOf(this.#run);
+    const pending = pendingSteer(this.#steers);
     if (event.type === "run.completed") {
       return {
         event: "run.completed",
@@ -175,9 +180,10 @@ export class RunsEncoder implements EventPrinter {
         usage,
         runtime,
         ...completion(event.reason),
+        ...pending,
       };
     }
-    const cut = { completed: false, partial: outputOf(this.#said) !== "", usage, runtime };
+    const cut = { completed: false, partial: outputOf(this.#said) !== "", usage, runtime, ...pending };
     if (event.type === "run.cancelled")
       return { event: "run.cancelled", ...cut, interrupted: true, turn_exit_reason: event.reason };
     const { message, code } = event.error;

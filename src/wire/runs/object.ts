@@ -2,6 +2,7 @@ import type { AgentEvent, CompletionReason } from "../../domain/event.ts";
 import { fold, type RunState } from "../../domain/fold.ts";
 import { type Item, textOf } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
+import { unusedSteers } from "../../domain/steers.ts";
 import type { Usage } from "../../domain/usage.ts";
 
 /** A run as it is stored, without its events. */
@@ -39,9 +40,15 @@ export function runObject({ run, status, events }: RunFacts) {
     last_event: lastEventOf(events),
     runtime: runtimeOf(run),
     ...(run.echo?.["metadata"] !== undefined && { metadata: run.echo["metadata"] }),
-    ...(isOver && { usage: printedUsage(state.usage) }),
+    ...(isOver && { usage: printedUsage(state.usage), ...pendingSteer(events) }),
     ...outcomeOf(state),
   };
+}
+
+/** What people put in that the model never read, for whoever wants to send it again. */
+export function pendingSteer(events: readonly AgentEvent[]): { pending_steer?: string } {
+  const unused = unusedSteers(events);
+  return unused.length === 0 ? {} : { pending_steer: unused.join("\n\n") };
 }
 
 /** A run in a list: without what it says. */

@@ -82,6 +82,19 @@ export const RunEventsQuery = z.object({
 });
 export type RunEventsQuery = z.infer<typeof RunEventsQuery>;
 
+/** Words for a run that goes on; clients of several ages have several names for them. */
+export const SteerRequest = z
+  .object({ input: optional(z.string()), message: optional(z.string()), text: optional(z.string()) })
+  .meta({ id: "SteerRequest", description: "What a person has to say while the run goes on" });
+export type SteerRequest = z.infer<typeof SteerRequest>;
+
+export const RunSteered = z
+  .object({ object: z.literal("hermes.run.steer"), run_id: z.string(), accepted: z.literal(true) })
+  .meta({
+    id: "RunSteered",
+    description: "Words that were taken; the model reads them with its next tool result",
+  });
+
 /** An event stream; what is in it no schema says. */
 export const RunEvents = z.string();
 
