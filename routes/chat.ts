@@ -9,7 +9,7 @@ import { decodeChat, fileContents } from "../src/wire/chat/decode.ts";
 import { ChatEncoder, type ToolProgress } from "../src/wire/chat/encode.ts";
 import { ChatCompletion, ChatRequest } from "../src/wire/chat/schema.ts";
 import { progressFor } from "../src/wire/chat/tool-progress.ts";
-import { detectClient, disconnectCancels, type Headers, sessionKey } from "../src/wire/client.ts";
+import { detectClient, disconnectCancels, type Headers, sessionKey, sessionOf } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { readFiles } from "../src/wire/files/parts.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
@@ -56,8 +56,7 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
       const cancels = disconnectCancels(headers, settings.onDisconnect);
       const key = sessionKey(headers);
       const includeUsage = body.stream_options?.include_usage ?? false;
-      const session = headers["x-hermes-session-id"];
-      const sessionId = Array.isArray(session) ? session[0] : session;
+      const sessionId = sessionOf(headers);
       const errorAsText = detectClient(headers) === "nextchat";
       const task = headers["x-openwebui-task"];
       // First, since what is in files is put in their places.

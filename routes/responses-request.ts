@@ -44,6 +44,8 @@ interface Asking extends Pick<ResponsesDeps, "runs" | "settings"> {
   owner: string;
   /** How the server's calls show. */
   toolItems: ToolItems;
+  /** The session that a header names. */
+  sessionId?: string | undefined;
   idempotency?: RunInput["idempotency"];
 }
 
@@ -53,7 +55,7 @@ interface Asking extends Pick<ResponsesDeps, "runs" | "settings"> {
  */
 export async function runInput(
   body: ResponsesRequest,
-  { runs, settings, owner, toolItems, idempotency }: Asking,
+  { runs, settings, owner, toolItems, sessionId, idempotency }: Asking,
 ): Promise<RunInput> {
   await readFiles(requestFiles(body), settings.files);
   const previous = previousRun(body, settings);
@@ -68,6 +70,7 @@ export async function runInput(
       previous,
       idempotency,
       toolItems,
+      sessionId,
       clientTools: settings.clientTools,
       ownTools: settings.ownTools,
       unseal: (sealed) => unsealReasoning(sealed, settings.seal, owner),

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { nameRun, sendRun } from "../src/http/send.ts";
+import { sessionOf } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { idempotencyOf } from "../src/wire/idempotency.ts";
 import { ResponsesEncoder } from "../src/wire/responses/encode.ts";
@@ -26,12 +27,17 @@ export function responsesRoutes(app: FastifyInstance, { runs, streams, settings 
       const body = request.body as ResponsesRequest;
       const stream = body.stream ?? false;
       // First, since what is in files is put in their places.
-      const idempotency = idempotencyOf(request.headers, body, { toolItems });
-      const input = await runInput(body, { runs, settings, owner, toolItems, idempotency });
+      const sessionId = sessionOf(request.headers);
+      const idempotency = idempotencyOf(request.headers, body, { toolItems, sessionId });
+      const asking = { runs, settings, owner, toolItems, sessionId, idempotency };
+      const input = await runInput(body, asking);
       // The request lives as long as its answer, which can take minutes; what was read of it need not.
       request.body = undefined;
       const run = await runs.admit(input);
       nameRun(reply, run);
+      // A conversation has a name of its own.
+      if (sessionId !== undefined && run.run.sessionId === sessionId)
+        reply.header("x-hermes-session-id", sessionId);
       const encoder = new ResponsesEncoder({ run: run.run, toolItems, seal: settings.seal });
       if (input.background === true && !stream) {
         void run.begin();

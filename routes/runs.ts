@@ -11,7 +11,7 @@ import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { nameRun } from "../src/http/send.ts";
 import type { Runs } from "../src/runs/service.ts";
-import { type Headers, headerText, sessionKey } from "../src/wire/client.ts";
+import { sessionKey, sessionOf } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { readFiles } from "../src/wire/files/parts.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
@@ -63,7 +63,7 @@ function createRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
       const { headers } = request;
       const owner = principalOf(request).id;
       const key = sessionKey(headers);
-      const sessionId = sessionOf(headers, body);
+      const sessionId = body.session_id ?? sessionOf(headers);
       // First, since what is in files is put in their places.
       const idempotency = idempotencyOf(headers, body, { sessionId, key });
       await readFiles(requestFiles(body), files);
@@ -80,10 +80,6 @@ function createRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
       return reply.code(202).send({ run_id: run.run.id, status, replayed: run.replay !== undefined });
     },
   });
-}
-
-function sessionOf(headers: Headers, { session_id: id }: RunRequest): string | undefined {
-  return id ?? (headerText(headers, "x-hermes-session-id") || undefined);
 }
 
 /** A conversation that the request brings along comes first; what it names must be there even so. */

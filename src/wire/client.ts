@@ -28,6 +28,14 @@ export function askedWay<Way extends string>(
   throw invalidRequest(name, `Invalid '${name}': use one of ${ways.join(", ")}.`);
 }
 
+/** The session that a header names, if one does. */
+export function sessionOf(headers: Headers): string | undefined {
+  // An empty one is a mistake, and refused as any id that cannot be.
+  return headers["x-hermes-session-id"] === undefined
+    ? undefined
+    : headerText(headers, "x-hermes-session-id");
+}
+
 const MAX_KEY_CHARS = 256;
 
 /**

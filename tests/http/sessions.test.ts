@@ -1,7 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { call, say } from "../helpers/scripted-provider.ts";
+import { textOf } from "../../src/domain/item.ts";
+import { call, say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { heard, openSession, openStore, SESSION, user, WEATHER } from "../helpers/session-app.ts";
+import { openTestApp } from "../helpers/test-app.ts";
 
 const CHAT = "/v1/chat/completions";
 
@@ -111,5 +113,40 @@ describe("the id of a session", () => {
     const headers = { "x-hermes-session-key": "webui:1" };
     const answer = await ask(CHAT, { body: { messages: [user("Hello?")] }, headers });
     expect(answer.headers["x-hermes-session-key"]).toBe("webui:1");
+  });
+});
+
+describe("a session that responses go on with", () => {
+  test("knows what was said before, on any surface, and says its id again", async () => {
+    const provider = scriptedProvider(() => say("Hi."));
+    const { ask } = await openTestApp({ provider });
+    const headers = { "x-hermes-session-id": "shared" };
+    await ask("/v1/chat/completions", { body: { messages: [{ role: "user", content: "one" }] }, headers });
+    const answer = await ask("/v1/responses", { body: { input: "two" }, headers });
+    expect(answer.headers["x-hermes-session-id"]).toBe("shared");
+    const said = provider.requests
+      .at(-1)
+      ?.items.map((item) => (item.type === "message" ? textOf(item.content) : ""));
+    expect(said).toEqual(["one", "Hi.", "two"]);
+  });
+
+  test("gives way to a conversation and to a previous response", async () => {
+    const provider = scriptedProvider(() => say("Hi."));
+    const { ask } = await openTestApp({ provider });
+    const headers = { "x-hermes-session-id": "shared" };
+    const first = await ask("/v1/responses", { body: { input: "one", conversation: "talk" }, headers });
+    expect(first.headers["x-hermes-session-id"]).toBeUndefined();
+    const second = await ask("/v1/responses", { body: { input: "a" } });
+    const body = { input: "b", previous_response_id: second.json().id };
+    const third = await ask("/v1/responses", { body, headers });
+    expect(third.headers["x-hermes-session-id"]).toBeUndefined();
+    expect(provider.requests.at(-1)?.items).toHaveLength(3);
+  });
+
+  test("is refused by name when it cannot be one", async () => {
+    const { ask } = await openTestApp();
+    const headers = { "x-hermes-session-id": "../x" };
+    const answer = await ask("/v1/responses", { body: { input: "x" }, headers });
+    expect([answer.status, answer.json().error.param]).toEqual([400, "X-Hermes-Session-Id"]);
   });
 });

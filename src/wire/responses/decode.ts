@@ -18,6 +18,8 @@ export interface ResponsesTerms extends ToolTerms, InputTerms {
   previous: RunId | undefined;
   /** How the server's calls show. */
   toolItems: ToolItems;
+  /** hermes: the session that a header names; a conversation or a previous response comes first. */
+  sessionId?: string | undefined;
   idempotency?: RunInput["idempotency"] | undefined;
 }
 
@@ -35,10 +37,7 @@ export function decodeResponses(request: ResponsesRequest, terms: ResponsesTerms
     mode: "agent",
     ...(terms.previous !== undefined && { previous: terms.previous }),
     ...(terms.idempotency !== undefined && { idempotency: terms.idempotency }),
-    ...(conversation !== undefined && {
-      sessionId: sessionOf(conversation, terms.owner),
-      newOnly: true,
-    }),
+    ...sessionTerms(conversation, terms),
     items: [...historyItems(request), ...inputItems(request.input, terms)],
     ...(instructions && { instructions }),
     tools: clientTools(request, terms),
@@ -67,6 +66,15 @@ function background({
     throw invalidRequest("store", "A background response is read by its id later: it must be stored.");
   }
   return { background, deltas: true };
+}
+
+/** A conversation's client sends only what is new; a session's may send what it has already, too. */
+function sessionTerms(
+  conversation: string | undefined,
+  { owner, previous, sessionId }: ResponsesTerms,
+): Pick<RunInput, "sessionId" | "newOnly"> {
+  if (conversation !== undefined) return { sessionId: sessionOf(conversation, owner), newOnly: true };
+  return sessionId === undefined || previous !== undefined ? {} : { sessionId };
 }
 
 /** Both say what came before, and could say it differently. */
