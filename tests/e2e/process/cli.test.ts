@@ -6,7 +6,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { temporaryDirectory } from "../../helpers/directory.ts";
-import { ROOT, textOf } from "../../helpers/sources.ts";
+import { PROGRAM } from "../../helpers/process.ts";
+import { textOf } from "../../helpers/sources.ts";
 
 interface Ended {
   code: unknown;
@@ -15,7 +16,7 @@ interface Ended {
   home: string;
 }
 
-/** Runs the command from its sources to its end, with an empty home. */
+/** Runs the command to its end, with an empty home. */
 async function hermes(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -24,7 +25,7 @@ async function hermes(
   const home = await temporaryDirectory();
   if (yaml !== undefined) await writeFile(join(home, "config.yaml"), yaml);
   const own = { HOME: home, HERMES_HOME: home, LLM_AUTODETECT: "0", API_SERVER_PORT: "0", ...env };
-  const child = spawn(process.execPath, [join(ROOT, "src", "cli", "hermes.ts"), ...args], {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
     cwd: home,
     env: own,
   });
