@@ -86,8 +86,7 @@ function createRoute(app: FastifyInstance, deps: ConversationsDeps): void {
       const { items, metadata } = (request.body as ConversationRequest) ?? {};
       const owner = principalOf(request).id;
       const bodies = await readItems(deps, items ?? [], owner);
-      const session = await deps.sessions.create(owner, metadata ?? {});
-      if (bodies.length > 0) await deps.contents.add(session, bodies, leaving(reply));
+      const session = await deps.contents.create(owner, { metadata: metadata ?? {}, bodies }, leaving(reply));
       return conversation(session.id, session);
     },
   });

@@ -47,7 +47,7 @@ export function runEventsRoute(app: FastifyInstance, { runs, streams }: RunEvent
       // The reader has the run's end: there is nothing to wait for.
       if (known.some(isLast))
         return reply.type("text/event-stream; charset=utf-8").send(encoder.open() + STREAM_CLOSED);
-      streamRun(reply, { run, encoder, disconnect: { cancels: false, graceMs: 0 }, streams });
+      void streamRun(reply, { run, encoder, disconnect: { cancels: false, graceMs: 0 }, streams });
       return reply;
     },
   });

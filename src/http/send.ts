@@ -47,15 +47,13 @@ export function nameRun(reply: FastifyReply, { run, replay }: WatchedRun): void 
  * waits for its end, since thousands of them can be open. A whole answer is sent when the promise resolves.
  */
 export function sendRun(reply: FastifyReply, options: SendOptions): Promise<void> | undefined {
-  const response = reply.raw;
-  // Its close was before anybody listened: while the run was prepared.
-  if (response.destroyed) return leaveUnread(reply, options);
   return options.stream ? streamRun(reply, options) : sendWhenDone(reply, options);
 }
 
 /** Begins a run, if it is to be begun, and answers with its event stream, which is on its way when this returns. */
-export function streamRun(reply: FastifyReply, options: StreamOptions): undefined {
+export function streamRun(reply: FastifyReply, options: StreamOptions): Promise<void> | undefined {
   const response = reply.raw;
+  if (response.destroyed) return leaveUnread(reply, options);
   const reader = openStream(reply, options);
   // A stream that can no longer be read on must not look as if it had ended well.
   const cut = () => response.destroy();
@@ -64,10 +62,13 @@ export function streamRun(reply: FastifyReply, options: StreamOptions): undefine
   return undefined;
 }
 
-/** Nobody waits for the answer any more; what that does to the run is the same as at any later time. */
-async function leaveUnread(reply: FastifyReply, options: SendOptions): Promise<void> {
+/**
+ * The client's close was before anybody listened: while the run was prepared. What that does to the run is the same as
+ * at any later time.
+ */
+async function leaveUnread(reply: FastifyReply, options: StreamOptions): Promise<void> {
   reply.hijack();
-  new WholeReader(options).leave();
+  leaveRun(options.run, options.disconnect);
   await begin(options);
 }
 
@@ -76,6 +77,7 @@ function begin({ run }: StreamOptions): Promise<void> | undefined {
 }
 
 async function sendWhenDone(reply: FastifyReply, options: SendOptions): Promise<void> {
+  if (reply.raw.destroyed) return leaveUnread(reply, options);
   const reader = new WholeReader(options);
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) reader.leave();

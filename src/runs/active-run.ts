@@ -3,8 +3,8 @@ import { runAgent } from "../agent/loop.ts";
 import type { Resumption } from "../agent/resumption.ts";
 import { RunStop } from "../agent/stop.ts";
 import { isFault, runTimeout } from "../domain/error.ts";
-import { itemId, type RunId } from "../domain/id.ts";
-import { type Item, type ItemBody, prefixOf } from "../domain/item.ts";
+import type { RunId } from "../domain/id.ts";
+import type { Item, ItemBody } from "../domain/item.ts";
 import type { Run, RunInput, RunStatus } from "../domain/run.ts";
 import type { PromptSnapshot } from "../domain/session.ts";
 import { NO_USAGE } from "../domain/usage.ts";
@@ -14,6 +14,7 @@ import { NO_TOOLS } from "../tools/registry.ts";
 import type { RunDeps } from "./deps.ts";
 import type { Reader } from "./follow.ts";
 import { checkClientCalls, isCut, shortened } from "./history.ts";
+import { inputItemsOf } from "./input-items.ts";
 import { STATELESS_RETENTION_MS } from "./retention.ts";
 import type { RunLog } from "./run-log.ts";
 import { isReadable, newItems } from "./session-items.ts";
@@ -217,14 +218,10 @@ export class ActiveRun {
     { keepsInput, core }: { keepsInput: boolean; core: string },
   ): Transcript {
     return {
-      input: keepsInput ? added.map((item, n) => this.#inputItem(item, n)) : [],
+      input: keepsInput ? inputItemsOf(this.run.id, added) : [],
       items: stored.length === 0 ? added : [...shortened(stored, this.#deps.historyOutputChars), ...added],
       core,
     };
-  }
-
-  #inputItem(item: ItemBody, n: number): Item {
-    return { id: itemId(prefixOf(item), this.run.id, n), status: "completed", place: "input", ...item };
   }
 
   #runAgent({ input, items, core }: Transcript): Promise<void> {
@@ -273,8 +270,7 @@ export class ActiveRun {
   #createAlone(): void {
     const { history } = this.#parts;
     if (this.run.sessionId !== undefined) this.#log.leaveSession(this.run.createdAt + STATELESS_RETENTION_MS);
-    const added = history?.keepsInput ? history.added : [];
-    const input = added.map((item, n) => this.#inputItem(item, n));
+    const input = inputItemsOf(this.run.id, history?.keepsInput ? history.added : []);
     this.#log.emit({ type: "run.created", run: this.run, input });
   }
 }

@@ -99,7 +99,7 @@ export interface CallCheck {
 /** Whether a run ended before it had said what it had to say. */
 export async function isCut(store: Pick<Store, "findRun">, id: RunId, owner: string): Promise<boolean> {
   const found = await store.findRun(id, owner);
-  return found?.status === "failed" || found?.status === "cancelled";
+  return found !== undefined && found.endedAt !== undefined && found.status !== "completed";
 }
 
 /**

@@ -3,10 +3,11 @@ import { type Failure, runInterrupted, serverRestarted } from "../domain/error.t
 import type { AgentEvent, EventBody } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Plan, RunWrite, Store, StoredRun, UnfinishedRun } from "../storage/store.ts";
+import type { Plan, RunWrite, Store, UnfinishedRun } from "../storage/store.ts";
 import { ActiveRun, type RunParts } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
 import type { RunDeps } from "./deps.ts";
+import { inputItemsOf } from "./input-items.ts";
 import { resolveTarget } from "./prepare.ts";
 
 /** How often a process begins with a run. */
@@ -43,13 +44,15 @@ export async function settleUnfinished(store: Store, clock: Clock): Promise<Left
 
 /** The end of an unfinished run; what it had begun is closed as far as it was stored. */
 export async function endOf(
-  { run, reservedSeq }: StoredRun,
+  { run, reservedSeq, plan }: UnfinishedRun,
   { store, clock, error }: { store: Store; clock: Clock; error: Failure },
 ): Promise<RunWrite> {
   const state = fold(await allEvents(store, run.id));
   const { usage, steps } = state;
   const bodies: EventBody[] = [
-    ...(state.run === undefined ? [{ type: "run.created" as const, run, input: [] }] : []),
+    ...(state.run === undefined
+      ? [{ type: "run.created" as const, run, input: inputItemsOf(run.id, plan?.input.items ?? []) }]
+      : []),
     { type: "step.restarted", step: Math.max(1, steps) },
     ...state.items
       .filter((item) => item.status === "in_progress")

@@ -1,15 +1,15 @@
-import { ApiError, storageFailed } from "../domain/error.ts";
 import type { AgentEvent } from "../domain/event.ts";
-import { itemId, type RunId } from "../domain/id.ts";
-import { type Item, type ItemBody, prefixOf } from "../domain/item.ts";
+import type { RunId } from "../domain/id.ts";
+import type { Item, ItemBody } from "../domain/item.ts";
 import type { Run } from "../domain/run.ts";
 import type { Session } from "../domain/session.ts";
 import { NO_USAGE } from "../domain/usage.ts";
 import type { Clock } from "../lib/clock.ts";
 import { newRunId } from "../lib/id.ts";
 import type { Sessions } from "../sessions/service.ts";
-import { type SessionRange, type SessionRun, StorageError, type Store } from "../storage/store.ts";
+import type { SessionRange, SessionRun, Store } from "../storage/store.ts";
 import { unansweredCalls } from "./history.ts";
+import { inputItemsOf } from "./input-items.ts";
 
 /** What the contents of sessions are kept with. */
 export interface ContentsDeps {
@@ -32,19 +32,34 @@ export class SessionContents {
   }
 
   /**
+   * Makes a session that holds these items, or none at all.
+   * @throws ApiError as `add`.
+   */
+  async create(
+    owner: string,
+    { metadata, bodies }: { metadata: Record<string, string>; bodies: readonly ItemBody[] },
+    signal: AbortSignal,
+  ): Promise<Session> {
+    const { sessions } = this.#deps;
+    unansweredCalls(bodies, "items");
+    const session = await sessions.create(owner, metadata);
+    if (bodies.length > 0) await this.add(session, bodies, signal);
+    return session;
+  }
+
+  /**
    * Puts items at a session's end, after the run that goes on in it; a run of their own holds them.
    * @throws ApiError 400 for a result without a call, 404 for a session that is gone, 429 when too many wait for it,
    * 503 and 507 when they cannot be stored; the signal's reason when aborted before its turn.
    */
   async add({ id, owner }: Session, bodies: readonly ItemBody[], signal: AbortSignal): Promise<Item[]> {
+    this.#deps.sessions.checkQueue(id);
     const lease = await this.#deps.sessions.take(id, owner, signal);
     try {
       const { session } = lease;
       await this.#checkResults(session, bodies);
       const run = this.#holder(session);
-      const input = bodies.map((body, n): Item => {
-        return { id: itemId(prefixOf(body), run.id, n), status: "completed", place: "input", ...body };
-      });
+      const input = inputItemsOf(run.id, bodies);
       await this.#store(run, input);
       return input;
     } finally {
@@ -108,11 +123,6 @@ export class SessionContents {
       { runId: run.id, seq: 2, at, type: "run.completed", reason: "stop", usage: NO_USAGE, steps: 0 },
     ];
     const write = { run, created: true, status: "completed", events, reservedSeq: 2, endedAt: at } as const;
-    try {
-      await this.#deps.store.append([{ ...write, usage: NO_USAGE }]);
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      throw new ApiError(storageFailed(error.kind === "full"));
-    }
+    await this.#deps.store.append([{ ...write, usage: NO_USAGE }]);
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { callId } from "../../../src/domain/id.ts";
 import { type Item, type ItemBody, textMessage } from "../../../src/domain/item.ts";
-import { checkClientCalls, restoreClientRuns } from "../../../src/runs/history.ts";
+import { checkClientCalls, isCut, restoreClientRuns } from "../../../src/runs/history.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
 import {
   aRun,
@@ -194,4 +194,19 @@ describe("client calls and their results", () => {
     expect(refusal).toContain(other.id.slice(4));
     expect(refusal).not.toContain(cut.id.slice(4));
   });
+});
+
+test.each([
+  ["completed", false],
+  ["failed", true],
+  ["cancelled", true],
+  ["interrupted", true],
+  ["running", false],
+] as const)("a run that is %s was cut: %s", async (status, expected) => {
+  const { inner } = await hookedStore();
+  const run = aRun();
+  const terms = status === "running" ? {} : { endedAt: 5_000 };
+  const created = numbered(run, [{ type: "run.created", run, input: [] }]);
+  await inner.append([writeOf(run, created, { status, ...terms })]);
+  expect(await isCut(inner, run.id, OWNER)).toBe(expected);
 });
