@@ -12,8 +12,8 @@ import {
   ItemsRequest,
 } from "../src/wire/conversations/schema.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { listedItem, listOf, unknownCursor } from "../src/wire/responses/input-items.ts";
-import { PageQuery } from "../src/wire/responses/schema.ts";
+import { listOf, PageQuery, unknownCursor } from "../src/wire/page.ts";
+import { listedItem } from "../src/wire/responses/input-items.ts";
 import { toolItemsFor } from "../src/wire/responses/tool-items.ts";
 import {
   type ConversationsDeps,
@@ -94,12 +94,13 @@ function listRoute(app: FastifyInstance, { sessions, contents }: ConversationsDe
       response: { 200: ConversationItemList, default: ErrorBody },
     },
     handler: async (request) => {
-      const { order, limit, after } = request.query as PageQuery;
+      const query = request.query as PageQuery;
+      const { order, after } = query;
       const { session } = await conversationOf(sessions, request);
       const from = after === undefined ? undefined : runIdOfPart(after);
       if (after !== undefined && from === undefined) throw unknownCursor(after);
       const form = await formOf(contents, session, request);
-      return pageOfItems(contents.runs(session.id, { order, from }), { order, limit, after }, form);
+      return pageOfItems(contents.runs(session.id, { order, from }), query, form);
     },
   });
 }

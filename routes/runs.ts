@@ -16,7 +16,7 @@ import { ErrorBody } from "../src/wire/error.ts";
 import { readFiles } from "../src/wire/files/parts.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
 import { idempotencyOf } from "../src/wire/idempotency.ts";
-import { listOf, unknownCursor } from "../src/wire/responses/input-items.ts";
+import { listOf, runCursor } from "../src/wire/page.ts";
 import { referencedIds, requestFiles } from "../src/wire/responses/items.ts";
 import { decodeRun } from "../src/wire/runs/decode.ts";
 import { listedRun, runObject } from "../src/wire/runs/object.ts";
@@ -120,7 +120,7 @@ function listRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
       const { order, limit, after, status, session } = request.query as RunListQuery;
       const owner = principalOf(request).id;
       const query = { owner, surface: "runs", order, limit: limit + 1, status, sessionId: session } as const;
-      const found = await runs.list({ ...query, after: cursorOf(after) });
+      const found = await runs.list({ ...query, after: runCursor(after) });
       const { data, has_more } = listOf(
         found.map((stored) => ({ id: stored.run.id, ...listedRun(stored) })),
         limit,
@@ -134,13 +134,6 @@ function listRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
       };
     },
   });
-}
-
-function cursorOf(after: string | undefined): RunId | undefined {
-  if (after === undefined) return undefined;
-  const run = runIdFrom(after);
-  if (run === undefined) throw unknownCursor(after);
-  return run;
 }
 
 function readRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {

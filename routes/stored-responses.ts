@@ -11,12 +11,12 @@ import type { Streams } from "../src/http/streams.ts";
 import type { Seal } from "../src/lib/seal.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { ErrorBody } from "../src/wire/error.ts";
+import { listOf, PageQuery, pageOf, runCursor } from "../src/wire/page.ts";
 import { ResponsesEncoder } from "../src/wire/responses/encode.ts";
-import { listedItem, listOf, pageOf, unknownCursor } from "../src/wire/responses/input-items.ts";
+import { listedItem } from "../src/wire/responses/input-items.ts";
 import {
   DeletedResponse,
   InputItemList,
-  PageQuery,
   ResponseList,
   ResponseObject,
   RetrieveQuery,
@@ -86,7 +86,7 @@ function listRoute(app: FastifyInstance, { runs, seal, socket }: StoredResponses
       const { order, limit, after } = request.query as PageQuery;
       const owner = principalOf(request).id;
       const query = { owner, surface: "responses", order, limit: limit + 1 } as const;
-      const found = await runs.list({ ...query, after: cursorOf(after) });
+      const found = await runs.list({ ...query, after: runCursor(after) });
       const views = [];
       for (const { run } of found.slice(0, limit)) {
         const read = await runs.read(run.id, owner);
@@ -95,13 +95,6 @@ function listRoute(app: FastifyInstance, { runs, seal, socket }: StoredResponses
       return { ...listOf(views, limit), has_more: found.length > limit };
     },
   });
-}
-
-function cursorOf(after: string | undefined): RunId | undefined {
-  if (after === undefined) return undefined;
-  const run = runIdFrom(after);
-  if (run === undefined) throw unknownCursor(after);
-  return run;
 }
 
 function cancelRoute(app: FastifyInstance, { runs, seal, cancelForeground }: StoredResponsesDeps): void {
@@ -158,9 +151,8 @@ function inputItemsRoute(app: FastifyInstance, { runs }: StoredResponsesDeps): v
       response: { 200: InputItemList, default: ErrorBody },
     },
     handler: async (request) => {
-      const { order, limit, after } = request.query as PageQuery;
       const { events } = await stored(runs, request);
-      return pageOf(fold(events).input.map(listedItem), { order, limit, after });
+      return pageOf(fold(events).input.map(listedItem), request.query as PageQuery);
     },
   });
 }

@@ -14,11 +14,16 @@ const IMAGE_TOKENS = 765;
 const SMALL_IMAGE_TOKENS = 85;
 
 /** About how many tokens a model call's input is; no tokenizer is asked, and each model has its own. */
-export function estimateTokens({ core, instructions = "", items, tools, settings }: ModelRequest): number {
+export function estimateTokens(request: ModelRequest): number {
+  return fixedTokens(request) + request.items.reduce((sum, item) => sum + itemTokens(item), 0);
+}
+
+/** What stands around the transcript of a model call: prompts, tools and the form of the answer. */
+export function fixedTokens(request: Omit<ModelRequest, "items">): number {
+  const { core, instructions = "", tools, settings } = request;
   const { format } = settings;
   return [
     ...[core, instructions].filter((text) => text !== "").map((text) => FRAME_TOKENS + textTokens(text)),
-    ...items.map(itemTokens),
     ...tools.map(toolTokens),
     format?.type === "json_schema" ? textTokens(JSON.stringify(format.schema)) : 0,
   ].reduce((sum, tokens) => sum + tokens, 0);
@@ -32,7 +37,8 @@ function toolTokens({ name, description = "", parameters }: ToolSpec): number {
   return FRAME_TOKENS + textTokens(name + description + JSON.stringify(parameters));
 }
 
-function itemTokens(item: ItemBody): number {
+/** About how many tokens an item is. */
+export function itemTokens(item: ItemBody): number {
   return FRAME_TOKENS + bodyTokens(item);
 }
 

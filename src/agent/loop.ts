@@ -20,7 +20,7 @@ import { modelStep, type StepResult } from "./step.ts";
 import { RunStop } from "./stop.ts";
 import { runToolCalls } from "./tool-calls.ts";
 import { Transcript } from "./transcript.ts";
-import { estimateTokens, truncated } from "./truncate.ts";
+import { fitted } from "./truncate.ts";
 
 /** Everything a run needs; nothing else reaches the agent. */
 export interface AgentRun {
@@ -62,9 +62,6 @@ export interface AgentRun {
 export function runAgent(run: AgentRun): Promise<void> {
   return new Agent(run).run();
 }
-
-/** Room for an answer whose length nobody limits. */
-const ANSWER_TOKENS = 8_000;
 
 type Begun = Resumption["begun"];
 
@@ -163,23 +160,15 @@ class Agent {
 
   #ask(tools: StepTools): Promise<StepResult> {
     if (this.#run.isPausing?.() === true) throw RunStop.suspend();
-    const { run, input, core, provider, signal, emit, stream } = this.#run;
+    const { run, input, core, provider, signal, emit, stream, limits } = this.#run;
     emit({ type: "step.started", step: ++this.#steps });
     this.#offered = tools.tools;
     const basis = { input, core, model: run.model.served, stream };
     const transcript = this.#transcript;
     const step = this.#steps;
     const context = { provider, transcript, signal, emit, step, isClientTool: this.#isClientTool };
-    return modelStep(modelRequest(basis, this.#read(tools), tools), context);
-  }
-
-  /** What the model is asked with. */
-  #read({ tools }: StepTools): readonly ItemBody[] {
-    const { input, core, limits } = this.#run;
-    if (input.truncation !== "auto") return this.#items;
-    const fixed = estimateTokens(core + (input.instructions ?? "") + JSON.stringify(tools));
-    const answer = input.settings.maxOutputTokens ?? Math.min(ANSWER_TOKENS, limits.contextTokens / 4);
-    return truncated(this.#items, limits.contextTokens - fixed - answer);
+    const request = modelRequest(basis, this.#items, tools);
+    return modelStep(input.truncation === "auto" ? fitted(request, limits.contextTokens) : request, context);
   }
 
   #heard(step: StepResult): StepResult {

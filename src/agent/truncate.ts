@@ -1,15 +1,19 @@
-import { type ItemBody, type Part, textOf } from "../domain/item.ts";
+import type { ItemBody } from "../domain/item.ts";
+import type { ModelRequest } from "../providers/provider.ts";
 import { isSaid } from "./context.ts";
+import { fixedTokens, itemTokens } from "./estimate.ts";
 
-/** Rather too few bytes than too many: a transcript that still does not fit fails the run. */
-const BYTES_PER_TOKEN = 3;
-const TOKENS_PER_IMAGE = 1_500;
-/** What every item costs besides its text. */
-const TOKENS_PER_ITEM = 8;
+/** Estimates can be a third too low, for code and for other languages; what still does not fit fails the run. */
+const MARGIN = 4 / 3;
 
-/** How many tokens a text takes, roughly. */
-export function estimateTokens(text: string): number {
-  return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
+/** Room for an answer whose length nobody limits. */
+const ANSWER_TOKENS = 8_000;
+
+/** A model call without the oldest items of its transcript, where it is longer than the model takes. */
+export function fitted(request: ModelRequest, contextTokens: number): ModelRequest {
+  const answer = request.settings.maxOutputTokens ?? Math.min(ANSWER_TOKENS, contextTokens / 4);
+  const room = contextTokens - answer - fixedTokens(request) * MARGIN;
+  return { ...request, items: truncated(request.items, room) };
 }
 
 /**
@@ -49,26 +53,5 @@ function belongsTo(before: ItemBody, item: ItemBody): boolean {
 }
 
 function tokensOf(items: readonly ItemBody[]): number {
-  return items.reduce((sum, item) => sum + TOKENS_PER_ITEM + itemTokens(item), 0);
-}
-
-function itemTokens(item: ItemBody): number {
-  switch (item.type) {
-    case "message":
-      return contentTokens(item.content);
-    case "function_call":
-      return estimateTokens(item.arguments);
-    case "function_call_output":
-      return contentTokens(item.output);
-    case "reasoning":
-      return estimateTokens(item.summary.map(({ text }) => text).join(""));
-    case "compaction":
-      return estimateTokens(item.encrypted_content);
-  }
-}
-
-function contentTokens(content: string | readonly Part[]): number {
-  const images =
-    typeof content === "string" ? 0 : content.filter((part) => part.type === "input_image").length;
-  return estimateTokens(textOf(content)) + images * TOKENS_PER_IMAGE;
+  return items.reduce((sum, item) => sum + itemTokens(item), 0) * MARGIN;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
-import { isJsonObject, type JsonObject } from "../lib/json.ts";
+import { isJsonObject, type JsonObject, withoutNulls } from "../lib/json.ts";
 import { ConfigError } from "./error.ts";
 import type { Settings } from "./schema.ts";
 
@@ -36,7 +36,8 @@ export function readYaml(file: string): YamlSettings {
     log: {},
   };
   if (workspace !== undefined && workspace !== null) raw.workspace = workspace;
-  for (const section of OUR_SECTIONS) raw[section] = withoutNull(sectionAt(file, section, rest[section]));
+  // A setting with nothing after its colon is an unset one.
+  for (const section of OUR_SECTIONS) raw[section] = withoutNulls(sectionAt(file, section, rest[section]));
   renameSetting(raw.agent, "max_turns", "max_steps");
   const foreign = Object.keys(rest).filter((name) => !OUR_SECTIONS.some((section) => section === name));
   return { raw, serverPath, foreign };
@@ -86,8 +87,8 @@ function serverSection(file: string, root: JsonObject): { path: string; settings
     if (section === undefined || section === null) continue;
     const path = place.join(".");
     const { extra, ...plain } = sectionAt(file, path, section);
-    const more = withoutNull(sectionAt(file, `${path}.extra`, extra));
-    return { path, settings: { ...more, ...withoutNull(plain) } };
+    const more = withoutNulls(sectionAt(file, `${path}.extra`, extra));
+    return { path, settings: { ...more, ...withoutNulls(plain) } };
   }
   return { path: SERVER_PLACES[0].join("."), settings: {} };
 }
@@ -96,11 +97,6 @@ function sectionAt(file: string, path: string, value: unknown): JsonObject {
   const section = value ?? {};
   if (!isJsonObject(section)) throw new ConfigError(`${file}: ${path} must be a section of settings.`);
   return section;
-}
-
-/** `key:` with nothing after it is an unset setting. */
-function withoutNull(section: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(section).filter(([, value]) => value !== null));
 }
 
 /** The reference's name for a setting, where ours is not given too. */

@@ -1,6 +1,7 @@
 import type { WebSocket } from "@fastify/websocket";
 import { ApiError, draining, internalError, tooManyRequests } from "../domain/error.ts";
 import { MessageSocket } from "./message-socket.ts";
+import { OpenSet } from "./open-set.ts";
 
 /** How sockets behave when nothing moves, in ms. */
 export interface SocketTimes {
@@ -32,10 +33,9 @@ const GOING_AWAY = 1001;
 /** All open WebSockets: one timer looks after them. */
 export class Sockets {
   readonly #options: SocketsOptions;
-  readonly #open = new Set<MessageSocket>();
+  readonly #open = new OpenSet<MessageSocket>();
   readonly #timer: NodeJS.Timeout;
   #draining = false;
-  #onEmpty: () => void = () => {};
 
   constructor(options: SocketsOptions) {
     this.#options = options;
@@ -77,15 +77,7 @@ export class Sockets {
   /** Resolves when all are closed; who is not after a while is cut off. */
   async close(graceMs: number): Promise<void> {
     this.drain();
-    const emptied = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-      if (this.#open.size === 0) resolve();
-    });
-    const late = setTimeout(() => {
-      for (const line of this.#open) line.cut();
-    }, graceMs);
-    await emptied;
-    clearTimeout(late);
+    await this.#open.close(graceMs);
     clearInterval(this.#timer);
   }
 
@@ -108,7 +100,6 @@ export class Sockets {
 
   #forget(line: MessageSocket): void {
     this.#open.delete(line);
-    if (this.#open.size === 0) this.#onEmpty();
   }
 
   #sweep(): void {

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { TickBatch } from "../lib/batch.ts";
 import { SSE_KEEPALIVE } from "../lib/sse.ts";
+import { OpenSet } from "./open-set.ts";
 
 /** How streams behave when nothing moves, in ms. */
 export interface StreamTimes {
@@ -17,12 +18,11 @@ const MAX_WRITE_CHARS = 16 * 1024;
 export class Streams {
   /** How they behave when nothing moves. */
   readonly times: StreamTimes;
-  readonly #open = new Set<EventStream>();
+  readonly #open = new OpenSet<EventStream>();
   readonly #pending = new TickBatch<EventStream>((streams) => {
     for (const stream of streams) stream.flush();
   });
   readonly #timer: NodeJS.Timeout;
-  #onEmpty: () => void = () => {};
 
   constructor(times: StreamTimes) {
     this.times = times;
@@ -45,7 +45,6 @@ export class Streams {
   /** Called by a stream whose connection is closed. */
   forget(stream: EventStream): void {
     this.#open.delete(stream);
-    if (this.#open.size === 0) this.#onEmpty();
   }
 
   /** How long any reader may take nothing before it is cut off. */
@@ -59,15 +58,7 @@ export class Streams {
 
   /** Resolves when every reader has taken what was written; who has not by then is cut off. */
   async close(graceMs: number): Promise<void> {
-    const emptied = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-      if (this.#open.size === 0) resolve();
-    });
-    const late = setTimeout(() => {
-      for (const stream of this.#open) stream.cut();
-    }, graceMs);
-    await emptied;
-    clearTimeout(late);
+    await this.#open.close(graceMs);
     clearInterval(this.#timer);
   }
 

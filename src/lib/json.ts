@@ -27,3 +27,11 @@ export function canonicalJson(value: unknown): string {
 function sorted(object: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
+
+/** An object without the fields that are null or undefined: both mean absent. */
+export function withoutNulls<Fields extends object>(fields: Fields): Present<Fields> {
+  const entries = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(entries) as Present<Fields>;
+}
+
+type Present<Fields> = { [Key in keyof Fields]?: Exclude<Fields[Key], null | undefined> };

@@ -16,3 +16,12 @@ export function firstLine(text: string, maxChars: number): string {
   const line = text.trimStart().split("\n", 1)[0] ?? "";
   return line.length <= maxChars ? line : `${line.slice(0, maxChars - 1).toWellFormed()}…`;
 }
+
+/** Whether a text holds what cannot be seen and can end a line: U+0000 to U+001F, and U+007F. */
+export function hasControlCharacter(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code === 0x7f) return true;
+  }
+  return false;
+}

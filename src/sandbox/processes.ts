@@ -94,7 +94,7 @@ function pidsSince(leader: number): number[] {
   }
 }
 
-/** Somebody else's is as good as any other without the marker. */
+/** Another user's environment cannot be read; what runs under another user is none of the command's processes. */
 function environmentOf(pid: number): Buffer {
   try {
     return readFileSync(`${PROC}/${pid}/environ`);

@@ -2,6 +2,7 @@ import type { PromptBuilder } from "../agent/prompt.ts";
 import { invalidRequest, notFound, tooManyRequests, unknownConversation } from "../domain/error.ts";
 import { isGivenId, newSessionId, type Session } from "../domain/session.ts";
 import type { Clock } from "../lib/clock.ts";
+import { hasControlCharacter } from "../lib/text.ts";
 import type { Store } from "../storage/store.ts";
 
 /** Holds a session for one run. */
@@ -130,7 +131,6 @@ function unknownSession(id: string): Error {
 /** The reference's rule: short, no control characters, nothing that could be a path. */
 function checkSessionId(id: string): void {
   if (id.length > MAX_ID_CHARS) throw invalidRequest("X-Hermes-Session-Id", "Session ID too long");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  const unsafe = /[\u0000-\u001f\u007f/\\]|\.\./.test(id);
+  const unsafe = hasControlCharacter(id) || /[/\\]|\.\./.test(id);
   if (unsafe || id.trim() === "") throw invalidRequest("X-Hermes-Session-Id", "Invalid session ID");
 }

@@ -1,4 +1,5 @@
 import { invalidRequest } from "../domain/error.ts";
+import { hasControlCharacter } from "../lib/text.ts";
 
 /** Request headers by lower-case name. */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
@@ -30,7 +31,7 @@ export function askedWay<Way extends string>(
 
 /** The session that a header names, if one does. */
 export function sessionOf(headers: Headers): string | undefined {
-  // An empty one is a mistake, and refused as any id that cannot be.
+  // An empty header names the session "", which is refused where ids are checked.
   return headers["x-hermes-session-id"] === undefined
     ? undefined
     : headerText(headers, "x-hermes-session-id");
@@ -46,8 +47,7 @@ export function sessionKey(headers: Headers): string | undefined {
   if (headers["x-hermes-session-key"] === undefined) return undefined;
   const key = headerText(headers, "x-hermes-session-key");
   if (key.length > MAX_KEY_CHARS) throw invalidRequest("X-Hermes-Session-Key", "Session key too long");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[\u0000-\u001f\u007f]/.test(key)) throw invalidRequest("X-Hermes-Session-Key", "Invalid session key");
+  if (hasControlCharacter(key)) throw invalidRequest("X-Hermes-Session-Key", "Invalid session key");
   return key;
 }
 

@@ -8,3 +8,8 @@ export function hermesEffort(options: ModelOptions): string | undefined {
   const effort = options?.reasoning?.effort ?? options?.reasoning_effort;
   return effort !== null && effort !== undefined && EFFORTS.test(effort) ? effort : undefined;
 }
+
+/** hermes' own form of a service tier. */
+export function hermesTier(options: ModelOptions): string | undefined {
+  return options?.service_tier ?? (options?.fast ? "priority" : undefined);
+}

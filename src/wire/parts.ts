@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { invalidRequest } from "../domain/error.ts";
 import type { Part } from "../domain/item.ts";
-import { optional, unsupported } from "./fields.ts";
+import { onlyNull, optional } from "./fields.ts";
 
 const TextPart = z.object({ type: z.enum(["text", "input_text", "output_text"]), text: z.string() });
 
@@ -20,11 +20,7 @@ const ImagePart = z.object({
 
 const RefusalPart = z.object({ type: z.literal("refusal"), refusal: z.string() });
 
-const notKept = optional(
-  z
-    .unknown()
-    .refine((value) => value === null, unsupported("files are not kept here; send file_data with base64")),
-);
+const notKept = onlyNull("files are not kept here; send file_data with base64");
 
 /** A file with its content: a PDF, a text file or an image. */
 const FileFields = {
@@ -55,6 +51,7 @@ export function isFilePart(part: ContentPart): part is FilePart {
 
 /** More parts than any message has. */
 export const MAX_PARTS = 1_000;
+
 /** Parts as the transcript keeps them; an empty text is none. */
 export function readParts(
   content: string | readonly ContentPart[],

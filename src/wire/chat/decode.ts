@@ -1,8 +1,11 @@
 import { invalidRequest } from "../../domain/error.ts";
 import { type ItemBody, type MessageBody, textMessage } from "../../domain/item.ts";
 import type { ModelSettings, OutputFormat, RunInput, ToolChoice, ToolSpec } from "../../domain/run.ts";
+import { withoutNulls } from "../../lib/json.ts";
 import type { Content } from "../files/parts.ts";
-import { hermesEffort } from "../model-options.ts";
+import { functionSpec } from "../functions.ts";
+import { hermesEffort, hermesTier } from "../model-options.ts";
+import { jsonSchemaFormat } from "../output-format.ts";
 import { plainText, readParts } from "../parts.ts";
 import type { ChatMessage, ChatRequest } from "./schema.ts";
 
@@ -97,12 +100,7 @@ function itemsOf(message: SpokenMessage, names: Map<string, string>): ItemBody[]
 }
 
 function toolSpecs(request: ChatRequest): ToolSpec[] {
-  const specs = (request.tools ?? []).map(({ function: tool }) => ({
-    name: tool.name,
-    ...(tool.description && { description: tool.description }),
-    parameters: tool.parameters ?? { type: "object", properties: {} },
-    ...(tool.strict !== null && tool.strict !== undefined && { strict: tool.strict }),
-  }));
+  const specs = (request.tools ?? []).map((tool) => functionSpec(tool.function));
   const names = specs.map(({ name }) => name);
   const twice = names.findIndex((name, index) => names.indexOf(name) !== index);
   if (twice >= 0)
@@ -147,24 +145,15 @@ function settingsOf(request: ChatRequest): ModelSettings {
     format: outputFormat(request),
     reasoningEffort: request.reasoning_effort ?? hermesEffort(options),
     parallelToolCalls: request.parallel_tool_calls,
-    serviceTier: request.service_tier ?? options?.service_tier ?? (options?.fast ? "priority" : undefined),
+    serviceTier: request.service_tier ?? hermesTier(options),
     user: request.user,
     metadata: request.metadata,
   };
-  return Object.fromEntries(
-    Object.entries(given).filter(([, value]) => value !== null && value !== undefined),
-  );
+  return withoutNulls(given);
 }
 
 function outputFormat({ response_format: format }: ChatRequest): OutputFormat | undefined {
   if (format === null || format === undefined || format.type === "text") return undefined;
   if (format.type === "json_object") return { type: "json_object" };
-  const { name, description, schema, strict } = format.json_schema;
-  return {
-    type: "json_schema",
-    name,
-    ...(description && { description }),
-    schema: schema ?? {},
-    ...(strict !== null && strict !== undefined && { strict }),
-  };
+  return jsonSchemaFormat(format.json_schema);
 }

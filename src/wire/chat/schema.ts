@@ -1,6 +1,5 @@
 import { z } from "zod";
 import {
-  AnyObject,
   FunctionName,
   Metadata,
   ModelOptions,
@@ -10,6 +9,8 @@ import {
   unsupported,
   Whole,
 } from "../fields.ts";
+import { functionFields } from "../functions.ts";
+import { jsonSchemaFields } from "../output-format.ts";
 import { ContentPart, MAX_PARTS } from "../parts.ts";
 
 /**
@@ -44,12 +45,7 @@ export type ChatMessage = z.infer<typeof ChatMessage>;
 
 const FunctionTool = z.object({
   type: z.literal("function"),
-  function: z.object({
-    name: FunctionName,
-    description: optional(z.string()),
-    parameters: optional(AnyObject),
-    strict: optional(z.boolean()),
-  }),
+  function: z.object(functionFields),
 });
 
 const NamedFunction = z.object({ type: z.literal("function"), function: z.object({ name: FunctionName }) });
@@ -70,12 +66,7 @@ const ResponseFormat = z.discriminatedUnion("type", [
   z.object({ type: z.literal("json_object") }),
   z.object({
     type: z.literal("json_schema"),
-    json_schema: z.object({
-      name: FunctionName,
-      description: optional(z.string()),
-      schema: optional(AnyObject),
-      strict: optional(z.boolean()),
-    }),
+    json_schema: z.object(jsonSchemaFields),
   }),
 ]);
 

@@ -2,9 +2,9 @@ import { numberOfPart } from "../../domain/id.ts";
 import type { Item } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
 import { NO_USAGE } from "../../domain/usage.ts";
+import { listOf, type Page, type PageQuery, unknownCursor } from "../page.ts";
 import { ResponsesEncoder } from "../responses/encode.ts";
-import type { ListedItem, ListQuery, Page } from "../responses/input-items.ts";
-import { listedItem, listOf, unknownCursor } from "../responses/input-items.ts";
+import { type ListedItem, listedItem } from "../responses/input-items.ts";
 import { callItemId, type ToolItems } from "../responses/output.ts";
 
 /** A run of a conversation with its items. */
@@ -28,7 +28,7 @@ export interface ItemForm {
  */
 export async function pageOfItems(
   runs: AsyncIterable<RunItems>,
-  { order, limit, after }: ListQuery,
+  { order, limit, after }: PageQuery,
   form: ItemForm,
 ): Promise<Page<ListedItem>> {
   const entries: ListedItem[] = [];
@@ -68,7 +68,7 @@ export function deletedIds(shown: ListedItem, items: readonly Item[]): string[] 
 }
 
 interface Cursor {
-  order: ListQuery["order"];
+  order: PageQuery["order"];
   /** The run that the cursor's item is of. */
   read: RunItems;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Metadata, optional } from "../fields.ts";
+import { pageSchema } from "../page.ts";
 import { InputItem } from "../responses/input.ts";
 
 /**
@@ -42,12 +43,7 @@ export const ConversationItem = z
   .looseObject({ id: z.string(), type: z.string() })
   .meta({ id: "ConversationItem", description: "An item as it is in a response's input or output" });
 
-export const ConversationItemList = z
-  .object({
-    object: z.literal("list"),
-    data: z.array(ConversationItem),
-    first_id: z.string().nullable(),
-    last_id: z.string().nullable(),
-    has_more: z.boolean(),
-  })
-  .meta({ id: "ConversationItemList", description: "Items of a conversation" });
+export const ConversationItemList = pageSchema(ConversationItem).meta({
+  id: "ConversationItemList",
+  description: "Items of a conversation",
+});

@@ -1,8 +1,10 @@
 import { invalidRequest } from "../../domain/error.ts";
 import type { RunId } from "../../domain/id.ts";
 import type { ModelSettings, OutputFormat, RunInput } from "../../domain/run.ts";
+import { withoutNulls } from "../../lib/json.ts";
 import { sessionOf } from "../conversations/id.ts";
-import { hermesEffort } from "../model-options.ts";
+import { hermesEffort, hermesTier } from "../model-options.ts";
+import { jsonSchemaFormat } from "../output-format.ts";
 import { echoOf } from "./echo.ts";
 import { historyItems, type InputTerms, inputItems } from "./items.ts";
 import type { ToolItems } from "./output.ts";
@@ -104,28 +106,19 @@ function settingsOf(request: ResponsesRequest): ModelSettings {
     format: outputFormat(request),
     reasoningEffort: request.reasoning?.effort ?? hermesEffort(options),
     parallelToolCalls: request.parallel_tool_calls,
-    serviceTier: request.service_tier ?? options?.service_tier ?? (options?.fast ? "priority" : undefined),
+    serviceTier: request.service_tier ?? hermesTier(options),
     user: request.user,
     safetyIdentifier: request.safety_identifier,
     promptCacheKey: request.prompt_cache_key,
     verbosity: request.text?.verbosity,
     metadata: request.metadata,
   };
-  return Object.fromEntries(
-    Object.entries(given).filter(([, value]) => value !== null && value !== undefined),
-  );
+  return withoutNulls(given);
 }
 
 function outputFormat({ text }: ResponsesRequest): OutputFormat | undefined {
   const format = text?.format;
   if (format === null || format === undefined || format.type === "text") return undefined;
   if (format.type === "json_object") return { type: "json_object" };
-  const { name, description, schema, strict } = format;
-  return {
-    type: "json_schema",
-    name,
-    ...(description && { description }),
-    schema: schema ?? {},
-    ...(strict !== null && strict !== undefined && { strict }),
-  };
+  return jsonSchemaFormat(format);
 }

@@ -1,3 +1,4 @@
+import { withoutNulls } from "../../lib/json.ts";
 import type { ResponsesRequest } from "./schema.ts";
 import { echoedChoice, echoedTool, type ToolTerms } from "./tools.ts";
 
@@ -31,9 +32,7 @@ export function echoOf(request: ResponsesRequest, terms: ToolTerms): Record<stri
     text: text && echoedText(text),
     reasoning: reasoning && { effort: reasoning.effort ?? null, summary: reasoning.summary ?? null },
   };
-  return Object.fromEntries(
-    Object.entries(given).filter(([, value]) => value !== null && value !== undefined),
-  );
+  return withoutNulls(given);
 }
 
 function echoedText({ format, verbosity }: NonNullable<ResponsesRequest["text"]>): Record<string, unknown> {

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import {
-  AnyObject,
   FunctionName,
   Metadata,
   ModelOptions,
@@ -12,6 +11,9 @@ import {
   unsupported,
   Whole,
 } from "../fields.ts";
+import { functionFields } from "../functions.ts";
+import { jsonSchemaFields } from "../output-format.ts";
+import { pageSchema } from "../page.ts";
 import { HistoryEntry, InputItem } from "./input.ts";
 import { ENCRYPTED_REASONING } from "./sealed-reasoning.ts";
 
@@ -23,10 +25,7 @@ import { ENCRYPTED_REASONING } from "./sealed-reasoning.ts";
 /** A function that the client runs. */
 const FunctionTool = z.object({
   type: z.literal("function"),
-  name: FunctionName,
-  description: optional(z.string()),
-  parameters: optional(AnyObject),
-  strict: optional(z.boolean()),
+  ...functionFields,
 });
 
 /** Something else than a function: OpenAI's hosted tools, which need one of ours to stand for them. */
@@ -59,10 +58,7 @@ const Format = z.discriminatedUnion("type", [
   z.object({ type: z.literal("json_object") }),
   z.object({
     type: z.literal("json_schema"),
-    name: FunctionName,
-    description: optional(z.string()),
-    schema: optional(AnyObject),
-    strict: optional(z.boolean()),
+    ...jsonSchemaFields,
   }),
 ]);
 
@@ -172,14 +168,6 @@ export const DeletedResponse = z
   .object({ id: z.string(), object: z.literal("response"), deleted: z.literal(true) })
   .meta({ id: "DeletedResponse", description: "What is gone" });
 
-/** Which page of a list is asked for; numbers come as text. */
-export const PageQuery = z.object({
-  order: z.enum(["asc", "desc"]).default("desc"),
-  limit: QueryNumber(1, 100).default(20),
-  after: z.string().max(256).exactOptional(),
-});
-export type PageQuery = z.infer<typeof PageQuery>;
-
 /** How a stored response is read: whole, or as its stream after a frame that the client has. */
 export const RetrieveQuery = z.object({
   stream: z
@@ -190,22 +178,12 @@ export const RetrieveQuery = z.object({
 });
 export type RetrieveQuery = z.infer<typeof RetrieveQuery>;
 
-export const ResponseList = z
-  .object({
-    object: z.literal("list"),
-    data: z.array(ResponseObject),
-    first_id: z.string().nullable(),
-    last_id: z.string().nullable(),
-    has_more: z.boolean(),
-  })
-  .meta({ id: "ResponseList", description: "Stored responses by age" });
+export const ResponseList = pageSchema(ResponseObject).meta({
+  id: "ResponseList",
+  description: "Stored responses by age",
+});
 
-export const InputItemList = z
-  .object({
-    object: z.literal("list"),
-    data: z.array(z.looseObject({ id: z.string(), type: z.string() })),
-    first_id: z.string().nullable(),
-    last_id: z.string().nullable(),
-    has_more: z.boolean(),
-  })
-  .meta({ id: "InputItemList", description: "Items of a response's own input" });
+export const InputItemList = pageSchema(z.looseObject({ id: z.string(), type: z.string() })).meta({
+  id: "InputItemList",
+  description: "Items of a response's own input",
+});

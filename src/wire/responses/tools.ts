@@ -1,5 +1,6 @@
 import { type ApiError, invalidRequest } from "../../domain/error.ts";
 import type { ToolChoice, ToolSpec } from "../../domain/run.ts";
+import { functionSpec } from "../functions.ts";
 import type { ResponsesRequest } from "./schema.ts";
 
 /** What the server knows of tools besides the request. */
@@ -46,21 +47,12 @@ export function clientTools({ tools }: ResponsesRequest, terms: ToolTerms): Tool
       if (specs.has(tool.name)) {
         throw invalidRequest(`tools[${index}].name`, `The tool "${tool.name}" is declared twice.`);
       }
-      specs.set(tool.name, specOf(tool));
+      specs.set(tool.name, functionSpec(tool));
     } else if (ownTool(tool.type, terms) === undefined) {
       throw unsupportedTool(`tools[${index}].type`, tool.type);
     }
   }
   return terms.clientTools === "ignore" ? [] : [...specs.values()];
-}
-
-function specOf({ name, description, parameters, strict }: Function): ToolSpec {
-  return {
-    name,
-    ...(description && { description }),
-    parameters: parameters ?? { type: "object", properties: {} },
-    ...(strict !== null && strict !== undefined && { strict }),
-  };
 }
 
 function unsupportedTool(param: string, type: string): ApiError {

@@ -1,6 +1,6 @@
 import type { RunId } from "../../domain/id.ts";
 import type { ModelSettings, RunInput } from "../../domain/run.ts";
-import { hermesEffort } from "../model-options.ts";
+import { hermesEffort, hermesTier } from "../model-options.ts";
 import { historyItems, type InputTerms, inputItems } from "../responses/items.ts";
 import type { RunRequest } from "./schema.ts";
 
@@ -42,6 +42,6 @@ export function decodeRun(request: RunRequest, terms: RunTerms): RunInput {
 
 function settingsOf({ reasoning_effort, service_tier, model_options: options }: RunRequest): ModelSettings {
   const effort = reasoning_effort ?? hermesEffort(options);
-  const tier = service_tier ?? options?.service_tier ?? (options?.fast ? "priority" : undefined);
+  const tier = service_tier ?? hermesTier(options);
   return { ...(effort && { reasoningEffort: effort }), ...(tier && { serviceTier: tier }) };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { RunStatus as StoredStatus } from "../../domain/run.ts";
 import { Metadata, ModelOptions, onlyNull, optional, QueryNumber, ReasoningEffort } from "../fields.ts";
+import { PageQuery, pageSchema } from "../page.ts";
 import { HistoryEntry, InputItem } from "../responses/input.ts";
 
 /** Requests and answers of /v1/runs, in the words of hermes clients. */
@@ -53,20 +54,10 @@ export const RunObject = z
   })
   .meta({ id: "Run", description: "A run as hermes clients read it" });
 
-export const RunList = z
-  .object({
-    object: z.literal("list"),
-    data: z.array(RunObject),
-    first_id: z.string().nullable(),
-    last_id: z.string().nullable(),
-    has_more: z.boolean(),
-  })
-  .meta({ id: "RunList", description: "Runs by age" });
+export const RunList = pageSchema(RunObject).meta({ id: "RunList", description: "Runs by age" });
 
-export const RunListQuery = z.object({
-  order: z.enum(["asc", "desc"]).default("desc"),
-  limit: QueryNumber(1, 100).default(20),
-  after: z.string().max(256).exactOptional(),
+/** Which page of which runs is asked for. */
+export const RunListQuery = PageQuery.extend({
   status: StoredStatus.exactOptional(),
   session: z.string().max(256).exactOptional(),
 });
