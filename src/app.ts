@@ -1,19 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
-import { capabilityRoutes } from "../routes/capabilities.ts";
-import { chatRoutes } from "../routes/chat.ts";
-import { conversationRoutes } from "../routes/conversations.ts";
-import { healthRoutes } from "../routes/health.ts";
-import { modelRoutes } from "../routes/models.ts";
-import { responseInputsRoutes } from "../routes/response-inputs.ts";
-import { responsesRoutes } from "../routes/responses.ts";
-import type { ResponsesSettings } from "../routes/responses-request.ts";
-import { responsesSocket } from "../routes/responses-socket.ts";
-import { runEventsRoute } from "../routes/run-events.ts";
-import { runsRoutes } from "../routes/runs.ts";
-import { storedResponsesRoutes } from "../routes/stored-responses.ts";
-import { unsupportedRoutes } from "../routes/unsupported.ts";
 import { coreSections, createPromptBuilder } from "./agent/prompt.ts";
 import { createKeyRing } from "./auth/keys.ts";
 import { isLoopback } from "./config/key.ts";
@@ -25,12 +12,13 @@ import { jsonReader } from "./http/body.ts";
 import { createServer, type LogOptions } from "./http/server.ts";
 import { Sockets } from "./http/sockets.ts";
 import { Streams } from "./http/streams.ts";
-import { systemClock } from "./lib/clock.ts";
+import { type Clock, systemClock } from "./lib/clock.ts";
 import { createIdSource } from "./lib/id.ts";
-import { createSeal, type Seal } from "./lib/seal.ts";
+import { createSeal } from "./lib/seal.ts";
 import { openModels } from "./models.ts";
 import type { Provider } from "./providers/provider.ts";
 import type { Models } from "./providers/resolve.ts";
+import { addRoutes } from "./routes.ts";
 import { EventLog } from "./runs/event-log.ts";
 import { createPrompts } from "./runs/prompts.ts";
 import { Runs } from "./runs/service.ts";
@@ -43,8 +31,7 @@ import { createWorkspace } from "./tools/files/workspace.ts";
 import { loadTools, TOOLS_DIRECTORY } from "./tools/load.ts";
 import { createJudge } from "./tools/policy.ts";
 import { createRegistry, type Policy, type ToolRegistry } from "./tools/registry.ts";
-import { VERSION } from "./version.ts";
-import { createFileReader, FILE_LIMITS, type FileReader } from "./wire/files/reader.ts";
+import { createFileReader, FILE_LIMITS } from "./wire/files/reader.ts";
 
 /** What a test or an embedding program may replace. */
 export interface Overrides {
@@ -106,18 +93,16 @@ export async function createApp(config: Config, key: string, overrides: Override
     onFault,
   });
   await overrides.beforeRoutes?.(http);
+  const contents = new SessionContents(shared);
   const files = createFileReader(FILE_LIMITS);
-  addRoutes(http, { config, runs, streams, sockets, models, tools, files, seal: createSeal(key) });
-  conversationRoutes(http, { runs, sessions, contents: new SessionContents(shared), files });
-  const sweeper = setInterval(
-    () => sweep(store, clock.now()).catch((error) => onFault(error)),
-    SWEEP_INTERVAL_MS,
-  ).unref();
+  const parts = { config, runs, sessions, contents, streams, sockets, models, tools, files };
+  addRoutes(http, { ...parts, seal: createSeal(key) });
+  const housekeeping = keepHouse(store, { clock, onFault });
   const close = async () => {
     const deadline = clock.now() + server.drain_timeout_seconds * 1000;
     sockets.drain();
     await runs.drain(server.drain_timeout_seconds * 1000);
-    clearInterval(sweeper);
+    clearInterval(housekeeping);
     // Slow readers get what is left of the time: what ended well must not look cut.
     const graceMs = Math.max(CLOSE_GRACE_MS, deadline - clock.now());
     await Promise.all([streams.close(graceMs), sockets.close(graceMs)]);
@@ -140,6 +125,14 @@ const MAX_SOCKETS = 1_000;
 
 const SWEEP_INTERVAL_MS = 10 * 60 * 1000;
 const SWEEP_ROWS = 500;
+
+/** Removes what nobody may read any more, from time to time. */
+function keepHouse(
+  store: Store,
+  { clock, onFault }: { clock: Clock; onFault(error: unknown): void },
+): NodeJS.Timeout {
+  return setInterval(() => sweep(store, clock.now()).catch(onFault), SWEEP_INTERVAL_MS).unref();
+}
 
 /** A little at a time, so that a request never waits for it. */
 async function sweep(store: Store, now: number): Promise<void> {
@@ -192,7 +185,7 @@ function runSettings({ agent, llm, server, responses, runs }: Settings) {
     limits: {
       maxSteps: agent.max_steps,
       maxRunMs: agent.max_run_seconds * 1000,
-      contextTokens: llm.context_length ?? DEFAULT_CONTEXT_LENGTH,
+      contextTokens: llm.context_length,
       maxOutputTokens: agent.max_output_tokens,
     },
     maxConcurrent: server.max_concurrent_runs,
@@ -205,93 +198,3 @@ function runSettings({ agent, llm, server, responses, runs }: Settings) {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-
-interface Parts {
-  config: Config;
-  runs: Runs;
-  streams: Streams;
-  sockets: Sockets;
-  models: Models;
-  tools: ToolRegistry;
-  files: FileReader;
-  seal: Seal;
-}
-
-/** What a model takes when the configuration does not say, tokens. */
-const DEFAULT_CONTEXT_LENGTH = 128_000;
-
-/** Constant, so that a client's list does not look new each time. */
-const MODELS_CREATED = 1_767_225_600;
-
-function addRoutes(
-  http: FastifyInstance,
-  { config, runs, streams, sockets, models, tools, files, seal }: Parts,
-): void {
-  const { server, llm } = config.settings;
-  healthRoutes(http, {
-    version: VERSION,
-    runs,
-    home: config.home.path,
-    model: async () => {
-      const { upstream } = await models.default();
-      return `${upstream.name} ${upstream.model ?? "(the first it lists)"}`;
-    },
-  });
-  capabilityRoutes(http, {
-    model: models.name,
-    cors: server.cors_origins.length > 0,
-    toolsets: tools.toolsets,
-  });
-  const list = models.list().map(({ id, root, parent }) => ({
-    id,
-    object: "model" as const,
-    created: MODELS_CREATED,
-    owned_by: "hermes",
-    permission: [],
-    root,
-    parent,
-    name: id,
-    context_length: llm.context_length ?? DEFAULT_CONTEXT_LENGTH,
-    architecture: { input_modalities: ["text", "image"], output_modalities: ["text"] },
-  }));
-  modelRoutes(http, { models: () => list });
-  chatRoutes(http, {
-    runs,
-    streams,
-    settings: {
-      clientTools: server.client_tools,
-      toolProgress: server.tool_progress,
-      namedEvents: server.tool_progress_events,
-      onDisconnect: server.on_disconnect,
-      disconnectGraceMs: server.disconnect_grace_ms,
-      files,
-      smallRequestsAreBackground: server.small_requests_are_background,
-    },
-  });
-  const responses = responsesSettings(server, { files, seal, tools });
-  responsesRoutes(http, { runs, streams, settings: responses });
-  responseInputsRoutes(http, { runs, streams, settings: responses });
-  const socket = responsesSocket({ runs, sockets, settings: responses });
-  const cancelForeground = server.cancel_foreground_responses;
-  storedResponsesRoutes(http, { runs, streams, seal, cancelForeground, socket });
-  runsRoutes(http, { runs, files });
-  runEventsRoute(http, { runs, streams });
-  unsupportedRoutes(http);
-}
-
-function responsesSettings(
-  server: Settings["server"],
-  { files, seal, tools }: Pick<Parts, "files" | "seal" | "tools">,
-): ResponsesSettings {
-  return {
-    clientTools: server.client_tools,
-    files,
-    toolItems: server.tool_items,
-    inheritInstructions: server.inherit_instructions,
-    previousNotFoundStatus: server.previous_response_not_found_status,
-    ownTools: new Set(tools.specs.map(({ name }) => name)),
-    seal,
-    onDisconnect: server.on_disconnect,
-    disconnectGraceMs: server.disconnect_grace_ms,
-  };
-}

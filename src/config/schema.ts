@@ -132,7 +132,7 @@ export const LlmSection = z.strictObject({
   base_url: Url.exactOptional(),
   api_key: z.string().min(1).exactOptional(),
   model: z.string().min(1).exactOptional(),
-  context_length: Positive.exactOptional(),
+  context_length: Positive.default(128_000),
   timeout_seconds: Timeout.default(600),
   idle_timeout_seconds: Timeout.default(120),
   max_retries: Whole.default(2),

@@ -73,7 +73,7 @@ const McpCall = z.object({
   name: FunctionName,
   arguments: z.string(),
   output: optional(z.string()),
-  error: optional(z.unknown()),
+  error: optional(z.union([z.string(), z.looseObject({})])),
 });
 
 /** A tool of the client's that takes text instead of JSON. */

@@ -1,0 +1,116 @@
+import type { FastifyInstance } from "fastify";
+import { capabilityRoutes } from "../routes/capabilities.ts";
+import { chatRoutes } from "../routes/chat.ts";
+import { conversationRoutes } from "../routes/conversations.ts";
+import { healthRoutes } from "../routes/health.ts";
+import { modelRoutes } from "../routes/models.ts";
+import { responseInputsRoutes } from "../routes/response-inputs.ts";
+import { responsesRoutes } from "../routes/responses.ts";
+import type { ResponsesSettings } from "../routes/responses-request.ts";
+import { responsesSocket } from "../routes/responses-socket.ts";
+import { runEventsRoute } from "../routes/run-events.ts";
+import { runsRoutes } from "../routes/runs.ts";
+import { storedResponsesRoutes } from "../routes/stored-responses.ts";
+import { unsupportedRoutes } from "../routes/unsupported.ts";
+import type { Config } from "./config/load.ts";
+import type { Settings } from "./config/schema.ts";
+import type { Sockets } from "./http/sockets.ts";
+import type { Streams } from "./http/streams.ts";
+import type { Seal } from "./lib/seal.ts";
+import type { Models } from "./providers/resolve.ts";
+import type { Runs } from "./runs/service.ts";
+import type { SessionContents } from "./runs/session-contents.ts";
+import type { Sessions } from "./sessions/service.ts";
+import type { ToolRegistry } from "./tools/registry.ts";
+import { VERSION } from "./version.ts";
+import type { FileReader } from "./wire/files/reader.ts";
+
+/** What the surfaces are made of. */
+export interface Parts {
+  config: Config;
+  runs: Runs;
+  sessions: Sessions;
+  contents: SessionContents;
+  streams: Streams;
+  sockets: Sockets;
+  models: Models;
+  tools: ToolRegistry;
+  files: FileReader;
+  seal: Seal;
+}
+
+/** Constant, so that a client's list does not look new each time. */
+const MODELS_CREATED = 1_767_225_600;
+
+/** Mounts every surface; each gets what it needs of the configuration, and no more. */
+export function addRoutes(http: FastifyInstance, parts: Parts): void {
+  const { config, runs, streams, sockets, models, tools, files, seal } = parts;
+  const { server, llm } = config.settings;
+  healthRoutes(http, {
+    version: VERSION,
+    runs,
+    home: config.home.path,
+    model: async () => {
+      const { upstream } = await models.default();
+      return `${upstream.name} ${upstream.model ?? "(the first it lists)"}`;
+    },
+  });
+  capabilityRoutes(http, {
+    model: models.name,
+    cors: server.cors_origins.length > 0,
+    toolsets: tools.toolsets,
+  });
+  const list = models.list().map(({ id, root, parent }) => ({
+    id,
+    object: "model" as const,
+    created: MODELS_CREATED,
+    owned_by: "hermes",
+    permission: [],
+    root,
+    parent,
+    name: id,
+    context_length: llm.context_length,
+    architecture: { input_modalities: ["text", "image"], output_modalities: ["text"] },
+  }));
+  modelRoutes(http, { models: () => list });
+  chatRoutes(http, {
+    runs,
+    streams,
+    settings: {
+      clientTools: server.client_tools,
+      toolProgress: server.tool_progress,
+      namedEvents: server.tool_progress_events,
+      onDisconnect: server.on_disconnect,
+      disconnectGraceMs: server.disconnect_grace_ms,
+      files,
+      smallRequestsAreBackground: server.small_requests_are_background,
+    },
+  });
+  const responses = responsesSettings(server, { files, seal, tools });
+  responsesRoutes(http, { runs, streams, settings: responses });
+  responseInputsRoutes(http, { runs, streams, settings: responses });
+  const socket = responsesSocket({ runs, sockets, settings: responses });
+  const cancelForeground = server.cancel_foreground_responses;
+  storedResponsesRoutes(http, { runs, streams, seal, cancelForeground, socket });
+  runsRoutes(http, { runs, files });
+  runEventsRoute(http, { runs, streams });
+  conversationRoutes(http, parts);
+  unsupportedRoutes(http);
+}
+
+function responsesSettings(
+  server: Settings["server"],
+  { files, seal, tools }: Pick<Parts, "files" | "seal" | "tools">,
+): ResponsesSettings {
+  return {
+    clientTools: server.client_tools,
+    files,
+    toolItems: server.tool_items,
+    inheritInstructions: server.inherit_instructions,
+    previousNotFoundStatus: server.previous_response_not_found_status,
+    ownTools: new Set(tools.specs.map(({ name }) => name)),
+    seal,
+    onDisconnect: server.on_disconnect,
+    disconnectGraceMs: server.disconnect_grace_ms,
+  };
+}
