@@ -68,6 +68,7 @@ describe("a run", () => {
     const { run_id: id } = await create();
     const readers = await Promise.all([1, 2, 3].map(() => openStream(`${origin}${URL}/${id}/events`)));
     for (const reader of readers) await reader.sees(/one /);
+    expect(await read(id)).toMatchObject({ status: "running", last_event: "message.delta" });
     readers[0]?.leave();
     expect((await read(id)).status).toBe("running");
     const stopped = (await ask(`${URL}/${id}/stop`, { method: "POST" })).json<RunBody>();

@@ -1,20 +1,11 @@
-import { type AgentEvent, type EventOf, isLast } from "../../domain/event.ts";
-import type { FunctionCallOutputItem, Item } from "../../domain/item.ts";
-import { textOf } from "../../domain/item.ts";
+import { type AgentEvent, isLast } from "../../domain/event.ts";
 import type { Run } from "../../domain/run.ts";
 import { numberedFrame, sseComment, withoutRareLineEnds } from "../../lib/sse.ts";
-import { headAndTail } from "../../lib/text.ts";
 import type { StreamEncoder } from "../encoder.ts";
-import { completion, outputOf, pendingSteer, printedUsage, runtimeOf } from "./object.ts";
-
-/** Longest preview of a result, characters. */
-const MAX_PREVIEW_CHARS = 500;
+import { RunsView } from "./view.ts";
 
 /** Says that nothing more comes. */
 export const STREAM_CLOSED = sseComment("stream closed");
-
-/** What a frame says beside what every frame says. */
-type Fields = { event: string } & Readonly<Record<string, unknown>>;
 
 /** Prints a run's events for those who watch it. */
 export interface EventPrinter extends StreamEncoder {
@@ -28,18 +19,11 @@ export interface EventPrinter extends StreamEncoder {
  */
 export class RunsEncoder implements EventPrinter {
   readonly #run: Run;
-  /** The arguments of calls, by call id. */
-  readonly #arguments = new Map<string, string>();
-  /** When results were begun, epoch ms, by item id. */
-  readonly #begun = new Map<string, number>();
-  /** Items that were announced: what they say was told in deltas. */
-  readonly #announced = new Set<string>();
-  readonly #said: Item[] = [];
-  /** What people put in, and what the model read of it. */
-  readonly #steers: AgentEvent[] = [];
+  readonly #view: RunsView;
 
   constructor(run: Run) {
     this.#run = run;
+    this.#view = new RunsView(run);
   }
 
   open(): string {
@@ -47,147 +31,17 @@ export class RunsEncoder implements EventPrinter {
   }
 
   read(event: AgentEvent): void {
-    if (event.type === "item.added") {
-      this.#announced.add(event.item.id);
-      this.#begun.set(event.item.id, event.at);
-    }
-    if (event.type === "run.steered") this.#steers.push(event);
-    if (event.type !== "item.done") return;
-    const { item } = event;
-    if (item.type === "message" && item.origin === "steer") this.#steers.push(event);
-    if (item.type === "function_call") this.#arguments.set(item.call_id, item.arguments);
-    if (item.type === "message" && item.place === "output") this.#said.push(item);
+    this.#view.take(event);
   }
 
   push(event: AgentEvent): string {
-    const fields = this.#fields(event);
-    this.read(event);
+    const fields = this.#view.take(event);
     const end = isLast(event) ? STREAM_CLOSED : "";
     if (fields === undefined) return end;
     const { seq, at } = event;
     const { event: name, ...rest } = fields;
     const data = { event: name, run_id: this.#run.id, timestamp: at / 1000, seq, ...rest };
     return withoutRareLineEnds(numberedFrame(JSON.stringify(data), seq)) + end;
-  }
-
-  #fields(event: AgentEvent): Fields | undefined {
-    switch (event.type) {
-      case "item.delta":
-        return deltaFields(event);
-      case "item.added":
-        return this.#started(event.item);
-      case "item.done":
-        return this.#done(event);
-      case "approval.requested": {
-        const { id, command, description, tool } = event.approval;
-        return {
-          event: "approval.request",
-          request_id: id,
-          approval_id: id,
-          tool,
-          command,
-          description,
-          ...CHOICES,
-        };
-      }
-      case "approval.resolved":
-        return {
-          event: "approval.responded",
-          request_id: event.approvalId,
-          choice: event.choice,
-          resolved: 1,
-        };
-      case "input.requested":
-        return { event: "clarify.request", clarify_id: event.inputId, question: event.question };
-      case "input.resolved":
-        return { event: "clarify.responded", clarify_id: event.inputId };
-      case "run.steered":
-        return { event: "run.steered", accepted: true };
-      case "run.suspended":
-        return {
-          event: "run.suspended",
-          message: "The server restarts and goes on with the run; connect again.",
-        };
-      case "run.completed":
-      case "run.failed":
-      case "run.cancelled":
-        return this.#ended(event);
-      case "run.created":
-      case "run.started":
-      case "run.status":
-      case "step.started":
-      case "step.restarted":
-      case "step.done":
-        return undefined;
-      default:
-        return event satisfies never;
-    }
-  }
-
-  #started(item: Item): Fields | undefined {
-    if (item.type !== "function_call_output" || item.executor !== "server") return undefined;
-    const { name, call_id, display } = item;
-    const args = parsed(this.#arguments.get(call_id));
-    return {
-      event: "tool.started",
-      tool: name,
-      preview: display?.label ?? name,
-      tool_call_id: call_id,
-      args,
-    };
-  }
-
-  #done({ item, at }: EventOf<"item.done">): Fields | undefined {
-    if (item.place !== "output") return undefined;
-    switch (item.type) {
-      case "message": {
-        const text = textOf(item.content);
-        return this.#announced.has(item.id) || text === ""
-          ? undefined
-          : { event: "message.delta", delta: text };
-      }
-      case "reasoning": {
-        const text = item.summary.map((part) => part.text).join("\n\n");
-        return text === "" ? undefined : { event: "reasoning.available", text };
-      }
-      case "function_call_output":
-        return item.executor === "server" ? this.#completed(item, at) : undefined;
-      default:
-        return undefined;
-    }
-  }
-
-  #completed(item: FunctionCallOutputItem, at: number): Fields {
-    const { name, call_id, output, is_error, status } = item;
-    return {
-      event: "tool.completed",
-      tool: name,
-      tool_call_id: call_id,
-      duration: (at - (this.#begun.get(item.id) ?? at)) / 1000,
-      error: is_error === true || status === "incomplete",
-      preview: headAndTail(textOf(output), MAX_PREVIEW_CHARS),
-    };
-  }
-
-  #ended(event: EventOf<"run.completed" | "run.failed" | "run.cancelled">): Fields {
-    const usage = printedUsage(event.usage);
-    const runtime = runtimeOf(this.#run);
-    const pending = pendingSteer(this.#steers);
-    if (event.type === "run.completed") {
-      return {
-        event: "run.completed",
-        output: outputOf(this.#said),
-        usage,
-        runtime,
-        ...completion(event.reason),
-        ...pending,
-      };
-    }
-    const cut = { completed: false, partial: outputOf(this.#said) !== "", usage, runtime, ...pending };
-    if (event.type === "run.cancelled")
-      return { event: "run.cancelled", ...cut, interrupted: true, turn_exit_reason: event.reason };
-    const { message, code } = event.error;
-    return { event: "run.failed", error: message, code, ...cut, interrupted: false };
   }
 }
 
@@ -202,24 +56,5 @@ export class AgentEventPrinter implements EventPrinter {
   push(event: AgentEvent): string {
     const end = isLast(event) ? STREAM_CLOSED : "";
     return withoutRareLineEnds(numberedFrame(JSON.stringify(event), event.seq)) + end;
-  }
-}
-
-const CHOICES = {
-  choices: ["once", "session", "always", "deny"],
-  allow_session: true,
-  allow_permanent: true,
-};
-
-function deltaFields({ channel, delta }: EventOf<"item.delta">): Fields | undefined {
-  if (channel === "text" || channel === "refusal") return { event: "message.delta", delta };
-  return channel === "reasoning" ? { event: "reasoning.delta", delta } : undefined;
-}
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return text === undefined ? {} : JSON.parse(text);
-  } catch {
-    return {};
   }
 }

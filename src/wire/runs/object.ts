@@ -1,9 +1,9 @@
-import type { AgentEvent, CompletionReason } from "../../domain/event.ts";
+import type { AgentEvent } from "../../domain/event.ts";
 import { fold, type RunState } from "../../domain/fold.ts";
-import { type Item, textOf } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
-import { unusedSteers } from "../../domain/steers.ts";
 import type { Usage } from "../../domain/usage.ts";
+import { completion, outputOf, pendingSteer, printedUsage, runtimeOf } from "./result.ts";
+import { RunsView } from "./view.ts";
 
 /** A run as it is stored, without its events. */
 export interface StoredRun {
@@ -37,18 +37,12 @@ export function runObject({ run, status, events }: RunFacts) {
     updated_at: updatedAt / 1000,
     session_id: run.sessionId ?? null,
     model: run.model.asked,
-    last_event: lastEventOf(events),
+    last_event: status === "interrupted" ? "run.interrupted" : lastEventOf(run, events),
     runtime: runtimeOf(run),
     ...(run.echo?.["metadata"] !== undefined && { metadata: run.echo["metadata"] }),
     ...(isOver && { usage: printedUsage(state.usage), ...pendingSteer(events) }),
     ...outcomeOf(state),
   };
-}
-
-/** What people put in that the model never read, for whoever wants to send it again. */
-export function pendingSteer(events: readonly AgentEvent[]): { pending_steer?: string } {
-  const unused = unusedSteers(events);
-  return unused.length === 0 ? {} : { pending_steer: unused.join("\n\n") };
 }
 
 /** A run in a list: without what it says. */
@@ -67,34 +61,6 @@ export function listedRun({ run, status, endedAt, usage }: StoredRun) {
   };
 }
 
-/** The model that serves a run. */
-export function runtimeOf({ model }: Run): { provider: string; model: string; requested: string } {
-  return { provider: model.provider, model: model.served, requested: model.asked };
-}
-
-/** Usage under the names that hermes clients read. */
-export function printedUsage({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: Usage) {
-  return {
-    input_tokens: inputTokens,
-    output_tokens: outputTokens,
-    total_tokens: inputTokens + outputTokens,
-    cache_read_tokens: cachedTokens,
-    reasoning_tokens: reasoningTokens,
-  };
-}
-
-/** How a completed run ended, in the words of the reference. */
-export function completion(reason: CompletionReason) {
-  const completed = reason === "stop" || reason === "tool_calls";
-  return { completed, partial: !completed, interrupted: false, turn_exit_reason: reason };
-}
-
-/** What the run answers: what the model said last. */
-export function outputOf(items: readonly Item[]): string {
-  const last = items.findLast((item) => item.type === "message" && item.place === "output");
-  return last?.type === "message" ? textOf(last.content) : "";
-}
-
 function outcomeOf({ status, reason, error, items }: RunState) {
   if (status === "completed" && reason !== undefined)
     return { output: outputOf(items), ...completion(reason) };
@@ -104,6 +70,10 @@ function outcomeOf({ status, reason, error, items }: RunState) {
   return {};
 }
 
-function lastEventOf(events: readonly AgentEvent[]): string | null {
-  return events.findLast(({ type }) => type !== "run.status")?.type ?? null;
+/** The last that its watchers were told, by their name for it. */
+function lastEventOf(run: Run, events: readonly AgentEvent[]): string | null {
+  const view = new RunsView(run);
+  let last: string | null = null;
+  for (const event of events) last = view.take(event)?.event ?? last;
+  return last;
 }
