@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
@@ -23,7 +24,7 @@ import { EventLog } from "./runs/event-log.ts";
 import { createPrompts } from "./runs/prompts.ts";
 import { Runs } from "./runs/service.ts";
 import { SessionContents } from "./runs/session-contents.ts";
-import { createLocalSandbox } from "./sandbox/local.ts";
+import { createLocalSandbox, killLeftCommands } from "./sandbox/local.ts";
 import { createSessions } from "./sessions/service.ts";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
 import type { Store } from "./storage/store.ts";
@@ -49,8 +50,8 @@ export interface Overrides {
 export interface App {
   http: FastifyInstance;
   models: Models;
-  /** Runs that a former process had left unfinished: how many were ended, and how many go on. */
-  recovered: { ended: number; resumed: number };
+  /** What a former process had left: runs that were ended, runs that go on, and processes that were killed. */
+  recovered: { ended: number; resumed: number; killed: number };
   /** Takes no more work, lets runs finish for the configured time, ends the rest, and closes everything. */
   close(): Promise<void>;
 }
@@ -113,7 +114,9 @@ export async function createApp(config: Config, key: string, overrides: Override
     await models.close();
     await store.close();
   };
-  return { http, models, recovered: await runs.recover(), close };
+  // Before its call is repeated or answered: what a killed server left running may still change something.
+  const killed = await killLeftCommands(homeOf(config));
+  return { http, models, recovered: { ...(await runs.recover()), killed }, close };
 }
 
 /** How long answers may still flow to their readers when nothing else is to be done. */
@@ -155,12 +158,21 @@ function openStore({ home, settings }: Config): Store {
 async function openTools(config: Config): Promise<ToolRegistry> {
   const secrets = protectedPaths(config.home);
   const workspace = await createWorkspace({ root: config.workspace, protectedPaths: secrets });
-  const sandbox = createLocalSandbox({ env: config.environment });
+  const sandbox = createLocalSandbox({ env: config.environment, home: homeOf(config) });
   return createRegistry(await loadTools(TOOLS_DIRECTORY), {
     workspace,
     sandbox,
     policy: policyOf(config, secrets),
   });
+}
+
+/** A home has one name only, by whatever link it was found. */
+function homeOf({ home }: Config): string {
+  try {
+    return realpathSync(home.path);
+  } catch {
+    return home.path;
+  }
 }
 
 /** The policy's rules; with approvals off, what would ask is allowed, what is denied stays denied. */

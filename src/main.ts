@@ -105,7 +105,8 @@ async function announce(app: App, { config, key, url }: Started): Promise<void> 
   if (config.settings.server.cors_origins.includes("*")) {
     log.warn("CORS is open to every web page (API_SERVER_CORS_ORIGINS=*); list exact origins instead");
   }
-  const { ended, resumed } = app.recovered;
+  const { ended, resumed, killed } = app.recovered;
+  if (killed > 0) log.warn(`${killed} processes that a former process's commands left running were killed`);
   if (ended > 0) log.warn(`${ended} runs that a former process left unfinished were ended as failed`);
   if (resumed > 0) log.info(`${resumed} background runs go on where a former process left them`);
 }

@@ -1,16 +1,15 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { safeEnvironment } from "./environment.ts";
+import { isLeftOf, newMarker } from "./marker.ts";
 import { CappedOutput } from "./output.ts";
-import { killAll } from "./processes.ts";
+import { killAll, killMarked } from "./processes.ts";
 import type { Command, CommandResult, Sandbox } from "./sandbox.ts";
 
 /** Becomes the command's own shell, with stderr in stdout's pipe so that both keep their order. */
 const START = 'exec /bin/sh -c "$1" 2>&1';
-const MARKER = "HERMES_CALL_ID";
 /** How long output may still come when the command is over, before what holds the pipe is ended. */
 const DRAIN_MS = 100;
 /** How long a killed process may take to go; one that hangs in the kernel must not hold the run. */
@@ -22,6 +21,8 @@ type Child = ChildProcessByStdio<null, Readable, null>;
 export interface LocalSandboxOptions {
   /** The server's environment; commands get a few harmless variables of it. */
   env: NodeJS.ProcessEnv;
+  /** The home's real path: what a killed server of it left running is told from that of others. */
+  home: string;
 }
 
 /**
@@ -29,18 +30,31 @@ export interface LocalSandboxOptions {
  * (except a daemon that both cleared its environment and left its parent), but files, network and other processes
  * are within reach: the policy in front of it is a guard rail, not a wall.
  */
-export function createLocalSandbox({ env }: LocalSandboxOptions): Sandbox {
+export function createLocalSandbox({ env, home }: LocalSandboxOptions): Sandbox {
   const environment = safeEnvironment(env);
-  return { run: (command) => run(command, environment) };
+  return { run: (command) => run(command, { environment, home }) };
 }
 
-async function run(command: Command, environment: Record<string, string>): Promise<CommandResult> {
+/**
+ * Kills what commands of a former server of this home left running when it was killed; how many processes. Commands of
+ * other homes and of servers that still run are not touched. Without Linux's /proc none is found.
+ */
+export function killLeftCommands(home: string): Promise<number> {
+  return killMarked((environment) => isLeftOf(home, environment));
+}
+
+interface Surroundings {
+  environment: Record<string, string>;
+  home: string;
+}
+
+async function run(command: Command, { environment, home }: Surroundings): Promise<CommandResult> {
   if (command.signal.aborted) return { output: "", exitCode: null, signal: null, killed: "abort" };
-  const id = randomUUID();
-  const { child, pid } = await start(command, { ...environment, [MARKER]: id });
+  const { variable, text: marker } = newMarker(home);
+  const { child, pid } = await start(command, { ...environment, [variable.name]: variable.value });
   const output = collect(child.stdout, command);
   const closed = new Promise((resolve) => child.stdout.once("close", resolve));
-  const end = () => killAll(pid, `${MARKER}=${id}`);
+  const end = () => killAll(pid, marker);
   const killed = await ended(child, command, end);
   if (killed === null) await Promise.race([closed, drainTime()]);
   await end();

@@ -3,7 +3,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createLocalSandbox } from "../../src/sandbox/local.ts";
 
 const [command = "true"] = process.argv.slice(2);
-const sandbox = createLocalSandbox({ env: process.env });
+const sandbox = createLocalSandbox({ env: process.env, home: "/home-of-tests" });
 const run = (text: string) =>
   sandbox.run({
     command: text,

@@ -11,7 +11,7 @@ export async function toolContext(changes: Partial<ToolContext> = {}): Promise<T
     callId: "call_test",
     signal: new AbortController().signal,
     workspace,
-    sandbox: createLocalSandbox({ env: process.env }),
+    sandbox: createLocalSandbox({ env: process.env, home: "/home-of-tests" }),
     progress: () => undefined,
     ...changes,
   };

@@ -1,45 +1,23 @@
 import { execFile } from "node:child_process";
-import { randomInt } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it, vi } from "vitest";
 import { createLocalSandbox } from "../../../src/sandbox/local.ts";
 import type { Command, CommandResult } from "../../../src/sandbox/sandbox.ts";
 import { temporaryDirectory } from "../../helpers/directory.ts";
+import { expectGone, longSleep } from "../../helpers/left-processes.ts";
 
 const isLinux = process.platform === "linux";
 
 async function run(command: string, changes: Partial<Command> = {}): Promise<CommandResult> {
-  return createLocalSandbox({ env: process.env }).run({
+  return createLocalSandbox({ env: process.env, home: "/home-of-tests" }).run({
     command,
     cwd: await temporaryDirectory(),
     timeoutMs: 10_000,
     maxOutputBytes: 50_000,
     signal: new AbortController().signal,
     ...changes,
-  });
-}
-
-/** A number of seconds to sleep by which this test's processes can be told from all others. */
-function longSleep(): string {
-  return `${randomInt(100_000, 999_999)}.${randomInt(100_000, 999_999)}`;
-}
-
-/** Processes with the text among their arguments. */
-async function processesWith(text: string): Promise<string[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const lines = await Promise.all(
-    pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")),
-  );
-  return lines.filter((line) => line.includes(text));
-}
-
-/** A killed process needs a moment in the kernel; more than a second is none. */
-function expectGone(text: string): Promise<void> {
-  return vi.waitFor(async () => expect(await processesWith(text)).toEqual([]), {
-    timeout: 1_000,
-    interval: 5,
   });
 }
 
