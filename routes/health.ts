@@ -1,6 +1,6 @@
-import { statfs } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
 import { mount } from "../src/http/mount.ts";
+import { diskSpace } from "../src/lib/disk.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { DetailedHealth, Health, Ready } from "../src/wire/health/schema.ts";
@@ -14,9 +14,6 @@ export interface HealthDeps {
   /** Which model serves, for people. */
   model(): Promise<string>;
 }
-
-/** Above this share of its disk the server calls itself degraded, percent. */
-const DISK_FULL_PERCENT = 90;
 
 /** Liveness and readiness, open and without details; the details for those who have the key. */
 export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
@@ -98,11 +95,6 @@ async function detailed({ version, runs, home, model }: HealthDeps): Promise<Det
 }
 
 async function diskCheck(home: string): Promise<DetailedHealth["readiness"]["checks"][string]> {
-  const { bavail, blocks, bsize } = await statfs(home);
-  const used = Math.round((1 - bavail / Math.max(1, blocks)) * 100);
-  return {
-    status: used >= DISK_FULL_PERCENT ? "degraded" : "ok",
-    used_percent: used,
-    free_bytes: bavail * bsize,
-  };
+  const { usedPercent, freeBytes, isLow } = await diskSpace(home);
+  return { status: isLow ? "degraded" : "ok", used_percent: usedPercent, free_bytes: freeBytes };
 }

@@ -40,7 +40,7 @@ export function runEventsRoute(app: FastifyInstance, { runs, streams }: RunEvent
       const run = id === undefined ? undefined : await runs.watch(id, principalOf(request).id, after);
       if (run === undefined) throw notFound("run_not_found", "There is no such run.");
       const { format } = request.query as RunEventsQuery;
-      const encoder = format === "agent" ? new AgentEventPrinter() : new RunsEncoder(run.run);
+      const encoder = format === "agent" ? new AgentEventPrinter() : new RunsEncoder(run.run, after);
       const known = after > 0 ? await runs.factsUpTo(run.run.id, after) : [];
       for (const event of known) encoder.read(event);
       nameRun(reply, run);

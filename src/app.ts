@@ -13,7 +13,8 @@ import { jsonReader } from "./http/body.ts";
 import { createServer, type LogOptions } from "./http/server.ts";
 import { Sockets } from "./http/sockets.ts";
 import { Streams } from "./http/streams.ts";
-import { type Clock, systemClock } from "./lib/clock.ts";
+import { systemClock } from "./lib/clock.ts";
+import { diskSpace } from "./lib/disk.ts";
 import { createIdSource } from "./lib/id.ts";
 import { createSeal } from "./lib/seal.ts";
 import { openModels } from "./models.ts";
@@ -21,6 +22,7 @@ import type { Provider } from "./providers/provider.ts";
 import type { Models } from "./providers/resolve.ts";
 import { addRoutes } from "./routes.ts";
 import { EventLog } from "./runs/event-log.ts";
+import { Housekeeping } from "./runs/housekeeping.ts";
 import { createPrompts } from "./runs/prompts.ts";
 import { Runs } from "./runs/service.ts";
 import { SessionContents } from "./runs/session-contents.ts";
@@ -98,12 +100,13 @@ export async function createApp(config: Config, key: string, overrides: Override
   const files = createFileReader(FILE_LIMITS);
   const parts = { config, runs, sessions, contents, streams, sockets, models, tools, files };
   addRoutes(http, { ...parts, seal: createSeal(key) });
-  const housekeeping = keepHouse(store, { clock, onFault });
+  const disk = () => diskSpace(config.home.path);
+  const housekeeping = new Housekeeping({ ...shared, disk, warn: (message) => http.log.warn(message) });
   const close = async () => {
     const deadline = clock.now() + server.drain_timeout_seconds * 1000;
     sockets.drain();
     await runs.drain(server.drain_timeout_seconds * 1000);
-    clearInterval(housekeeping);
+    await housekeeping.stop();
     // Slow readers get what is left of the time: what ended well must not look cut.
     const graceMs = Math.max(CLOSE_GRACE_MS, deadline - clock.now());
     await Promise.all([streams.close(graceMs), sockets.close(graceMs)]);
@@ -125,22 +128,6 @@ const CLOSE_GRACE_MS = 500;
 /** A WebSocket that asks for nothing is closed after this time; OpenAI's end after an hour, too. */
 const SOCKET_IDLE_MS = 60 * 60 * 1000;
 const MAX_SOCKETS = 1_000;
-
-const SWEEP_INTERVAL_MS = 10 * 60 * 1000;
-const SWEEP_ROWS = 500;
-
-/** Removes what nobody may read any more, from time to time. */
-function keepHouse(
-  store: Store,
-  { clock, onFault }: { clock: Clock; onFault(error: unknown): void },
-): NodeJS.Timeout {
-  return setInterval(() => sweep(store, clock.now()).catch(onFault), SWEEP_INTERVAL_MS).unref();
-}
-
-/** A little at a time, so that a request never waits for it. */
-async function sweep(store: Store, now: number): Promise<void> {
-  while ((await store.sweep(now, SWEEP_ROWS)) === SWEEP_ROWS) await new Promise(setImmediate);
-}
 
 /** What the core prompt is made of. */
 function promptSources({ home, workspace }: Config) {

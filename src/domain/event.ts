@@ -8,6 +8,13 @@ import { Usage } from "./usage.ts";
 export const Channel = z.enum(["text", "reasoning", "refusal", "arguments", "output"]);
 export type Channel = z.infer<typeof Channel>;
 
+/**
+ * Of a delta that stands for several, as old runs have them: the `seq` of the first (its own is that of the last), and
+ * how many of them said something.
+ */
+export const Merged = z.object({ from: z.int(), count: z.int() });
+export type Merged = z.infer<typeof Merged>;
+
 /** Why a run that did not fail ended. */
 export const CompletionReason = z.enum(["stop", "length", "tool_calls", "max_steps", "content_filter"]);
 export type CompletionReason = z.infer<typeof CompletionReason>;
@@ -33,7 +40,13 @@ export const EventBody = z.discriminatedUnion("type", [
   z.object({ type: z.literal("step.restarted"), step: z.int() }),
   /** The item exists, empty. For a `function_call_output` of the server this is the call's start. */
   z.object({ type: z.literal("item.added"), item: Item }),
-  z.object({ type: z.literal("item.delta"), itemId: z.string(), channel: Channel, delta: z.string() }),
+  z.object({
+    type: z.literal("item.delta"),
+    itemId: z.string(),
+    channel: Channel,
+    delta: z.string(),
+    merged: Merged.exactOptional(),
+  }),
   /** The item's final form; the truth of which the deltas were a preview. */
   z.object({ type: z.literal("item.done"), item: Item }),
   /** The model has answered, and every item of the answer is done. `finish`: when the answer was no whole one. */

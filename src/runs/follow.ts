@@ -29,7 +29,7 @@ const PAGE_EVENTS = 100;
 /**
  * Gives a reader all events of a run after a cursor, in order, without a gap or a repeat, and resolves after the
  * terminal one or when the reader is gone. Live events are passed on in the very call that emits them.
- * @throws StorageError when stored events cannot be read.
+ * @throws StorageError when stored events cannot be read; Error when they are no more what they were when it began.
  */
 export function follow(
   source: EventSource,
@@ -46,6 +46,7 @@ class Follower {
   readonly #reader: Reader;
   /** The log, from when it was live. */
   #log: RunLog | undefined;
+  readonly #from: number;
   #cursor: number;
   #ended = false;
   #resolve: () => void = () => {};
@@ -56,6 +57,7 @@ class Follower {
     this.#source = source;
     this.#id = id;
     this.#reader = from.reader;
+    this.#from = from.afterSeq;
     this.#cursor = from.afterSeq;
   }
 
@@ -85,8 +87,18 @@ class Follower {
     }
     const range = { afterSeq: this.#cursor, limit: PAGE_EVENTS };
     const page = await this.#source.store.readEvents(this.#id, range);
-    for (const event of page) this.#push(event);
+    for (const event of page) {
+      this.#check(event);
+      this.#push(event);
+    }
     if (page.length === 0 && over) this.#finish();
+  }
+
+  /** Deltas that were merged after the reader got the first of them cannot be gone on with. */
+  #check(event: AgentEvent): void {
+    const merged = event.type === "item.delta" ? event.merged : undefined;
+    if (merged !== undefined && merged.from <= this.#cursor && this.#cursor > this.#from)
+      throw new Error("deltas were merged while they were read");
   }
 
   /** The store has no more of a run that is over: the reader has all, or the log broke and only it knows how it ended. */

@@ -8,6 +8,8 @@ export interface Prompts {
   current(): Promise<PromptSnapshot>;
   /** The prompt of a hash, else the current one; kept, so that later runs can go on with it. */
   keep(hash: string | undefined): Promise<PromptSnapshot>;
+  /** The hashes of those that are taken to be stored without a look. */
+  held(): Iterable<string>;
 }
 
 /** Prompts that are held in memory: chains in use nearly always began with one of the last few. */
@@ -24,6 +26,7 @@ export function createPrompts(builder: PromptBuilder, store: Store): Prompts {
   };
   return {
     current: () => builder.current(),
+    held: () => held.keys(),
     async keep(hash) {
       const known = hash === undefined ? undefined : (held.get(hash) ?? (await store.findPrompt(hash)));
       if (known !== undefined) return held.has(known.hash) ? known : hold(known);

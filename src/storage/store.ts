@@ -113,6 +113,15 @@ export interface EventRange {
   limit: number;
 }
 
+/** A way through all runs that looks for core prompts nobody needs. */
+export interface PromptPass {
+  /** Hashes of those that stay. */
+  used: Set<string>;
+  /** The last run that was looked at; "" at the beginning. */
+  after: string;
+  limit: number;
+}
+
 /**
  * What the server remembers. All methods do one whole intention each, and are atomic. Everything that belongs to
  * somebody is asked for by id and owner; a foreign id is as unknown as one that does not exist.
@@ -167,6 +176,16 @@ export interface Store {
   findPrompt(hash: string): Promise<PromptSnapshot | undefined>;
   /** Removes at most `limit` runs and keys that may go since `now` (epoch ms); tells how many it removed. */
   sweep(now: number, limit: number): Promise<number>;
+  /**
+   * Makes few deltas of many in runs that ended before a time (epoch ms), some ms of work at a time: those of an item
+   * that follow each other become one, `merged`, which says all of it where the last of them stood. False: none are left.
+   */
+  prune(endedBefore: number): Promise<boolean>;
+  /**
+   * Looks at some runs more for core prompts that are in use, and adds them to `used`; at the end of all runs removes
+   * every other prompt. Gives the run to go on after, undefined at the end.
+   */
+  sweepPrompts(pass: PromptPass): Promise<RunId | undefined>;
   close(): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ import { NO_USAGE } from "../../src/domain/usage.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { chainContract } from "./store-suite-chains.ts";
 import { keyContract } from "./store-suite-keys.ts";
+import { pruningContract } from "./store-suite-pruning.ts";
 import { retentionContract } from "./store-suite-retention.ts";
 import { sessionContract } from "./store-suite-sessions.ts";
 import {
@@ -31,6 +32,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     retentionContract(openForTest(open));
     sessionContract(openForTest(open));
     keyContract(openForTest(open));
+    pruningContract(openForTest(open));
   });
 }
 

@@ -3,18 +3,13 @@ import type { RunId } from "../../domain/id.ts";
 import type { Run } from "../../domain/run.ts";
 import type { EventRange } from "../store.ts";
 import type { Db } from "./db.ts";
+import { pack, unpack } from "./deltas.ts";
 
+/** Kinds of rows. */
 const FACTS = 0;
-const DELTAS = 1;
-
-/** Deltas of one item that follow each other without a gap: `[item id, channel, first seq, texts, times]`. */
-type PackedDeltas = [
-  itemId: string,
-  channel: EventOf<"item.delta">["channel"],
-  firstSeq: number,
-  texts: string[],
-  ats: number[],
-];
+export const DELTAS = 1;
+/** Deltas of a run that is long over, merged. */
+export const MERGED = 2;
 
 interface EventRow {
   batch: number;
@@ -125,27 +120,4 @@ function factsOf(payload: string, run: string): AgentEvent[] {
 /** What remains of a run's first commit when its facts are stored in the run's row. */
 export function afterFirstFacts(packed: PackedEvents): PackedEvents {
   return { ...packed, batch: FIRST_BATCH, facts: NO_FACTS };
-}
-
-function pack(deltas: readonly EventOf<"item.delta">[]): PackedDeltas[] {
-  const packed: PackedDeltas[] = [];
-  let open: PackedDeltas | undefined;
-  for (const { itemId, channel, seq, delta, at } of deltas) {
-    if (open === undefined || open[0] !== itemId || open[1] !== channel || open[2] + open[3].length !== seq) {
-      open = [itemId, channel, seq, [], []];
-      packed.push(open);
-    }
-    open[3].push(delta);
-    open[4].push(at);
-  }
-  return packed;
-}
-
-function unpack(runId: string, payload: string): AgentEvent[] {
-  return (JSON.parse(payload) as PackedDeltas[]).flatMap(([itemId, channel, firstSeq, texts, ats]) =>
-    texts.map((delta, i) => {
-      const at = ats[i] ?? 0;
-      return { runId, seq: firstSeq + i, at, type: "item.delta" as const, itemId, channel, delta };
-    }),
-  );
 }

@@ -79,4 +79,11 @@ export const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX idempotency_expiry ON idempotency (expires_at);
   `,
+  `
+  -- Whether a run that is over has deltas that were not merged yet.
+  ALTER TABLE runs ADD COLUMN has_deltas INTEGER;
+  UPDATE runs SET has_deltas = 1
+    WHERE ended_at IS NOT NULL AND id IN (SELECT run_id FROM events WHERE kind = 1);
+  CREATE INDEX runs_with_deltas ON runs (ended_at) WHERE has_deltas = 1;
+  `,
 ];

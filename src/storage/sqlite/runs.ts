@@ -3,6 +3,7 @@ import type { Run, RunStatus } from "../../domain/run.ts";
 import type { Usage } from "../../domain/usage.ts";
 import type { RunQuery, RunWrite, StoredRun } from "../store.ts";
 import type { Db } from "./db.ts";
+import { DELTAS, type PackedEvents } from "./events.ts";
 
 interface RunRow {
   status: RunStatus;
@@ -60,11 +61,13 @@ export class RunTable {
 
   constructor(db: Db) {
     this.#insert = db.prepare<unknown[]>(
-      `INSERT INTO runs (id, owner, surface, status, session_id, parent_run, created_at, ended_at, expires_at, reserved_seq, usage, data, facts)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO runs (id, owner, surface, status, session_id, parent_run, created_at, ended_at, expires_at, reserved_seq, usage, data, facts, has_deltas)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#update = db.prepare<unknown[]>(
-      `UPDATE runs SET status = ?, ended_at = ?, expires_at = coalesce(?, expires_at), reserved_seq = ?, usage = ? WHERE id = ?`,
+      `UPDATE runs SET status = ?, ended_at = ?, expires_at = coalesce(?, expires_at), reserved_seq = ?, usage = ?,
+         has_deltas = iif(?, (SELECT 1 FROM events WHERE run_id = runs.id AND kind = ${DELTAS} LIMIT 1), NULL)
+       WHERE id = ?`,
     );
     this.#begin = db.prepare<[string | null, string, string]>(
       "UPDATE runs SET parent_run = ?, data = ? WHERE id = ?",
@@ -103,14 +106,15 @@ export class RunTable {
     this.#deleteEvents = db.prepare<[string]>("DELETE FROM events WHERE run_id = ?");
   }
 
-  /** `facts`: what its log says so far, for a run that is new. */
-  write(write: RunWrite, facts: string): void {
+  /** After the events were written; `facts` and `deltas` are what the log of a run that is new says so far. */
+  write(write: RunWrite, { facts, deltas }: Pick<PackedEvents, "facts" | "deltas">): void {
     const { run, created, status, reservedSeq, endedAt, usage, expiresAt } = write;
     const usageText = usage === undefined ? null : JSON.stringify(usage);
     const ended = endedAt ?? null;
     const expires = expiresAt ?? null;
     if (!created) {
-      this.#update.run(status, ended, expires, reservedSeq, usageText, run.id);
+      const isOver = endedAt === undefined ? 0 : 1;
+      this.#update.run(status, ended, expires, reservedSeq, usageText, isOver, run.id);
       return;
     }
     const { id, surface, sessionId = null, parent, createdAt } = run;
@@ -131,6 +135,7 @@ export class RunTable {
       usageText,
       data,
       facts,
+      ended !== null && deltas !== undefined ? 1 : null,
     );
   }
 

@@ -1,11 +1,13 @@
 import type { RunId } from "../../domain/id.ts";
 import type { Item } from "../../domain/item.ts";
 import type { PromptSnapshot } from "../../domain/session.ts";
-import type { KeyScope, RunQuery, RunWrite, SessionRange, Store } from "../store.ts";
+import type { KeyScope, PromptPass, RunQuery, RunWrite, SessionRange, Store } from "../store.ts";
 import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
 import { afterFirstFacts, EventTable, packEvents } from "./events.ts";
 import { KeyTable } from "./keys.ts";
 import { PlanTable } from "./plans.ts";
+import { PromptTable } from "./prompts.ts";
+import { PruningTable } from "./pruning.ts";
 import { RunTable } from "./runs.ts";
 import { SessionRunTable } from "./session-runs.ts";
 import { SessionTable } from "./sessions.ts";
@@ -34,11 +36,12 @@ class SqliteStore implements Store {
   readonly #keys: KeyTable;
   readonly #transcripts: TranscriptTable;
   readonly #plans: PlanTable;
-  readonly #keepPrompt;
-  readonly #findPrompt;
+  readonly #prompts: PromptTable;
   readonly #sessionRuns: SessionRunTable;
   readonly #append;
   readonly #sweep;
+  readonly #sweepPrompts;
+  readonly #prune;
   readonly #hide;
   readonly #deleteSession;
 
@@ -51,10 +54,7 @@ class SqliteStore implements Store {
     this.#keys = new KeyTable(db);
     this.#transcripts = new TranscriptTable(db, this.#events);
     this.#plans = new PlanTable(db);
-    this.#keepPrompt = db.prepare<[string, string]>(
-      "INSERT INTO prompts (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING",
-    );
-    this.#findPrompt = db.prepare<[string], PromptSnapshot>("SELECT hash, text FROM prompts WHERE hash = ?");
+    this.#prompts = new PromptTable(db);
     this.#sessionRuns = new SessionRunTable(db);
     this.#append = db.transaction((writes: readonly RunWrite[]) => {
       for (const write of writes) this.#write(write);
@@ -63,6 +63,9 @@ class SqliteStore implements Store {
       const runs = this.#runs.sweep(now, limit);
       return { runs, keys: this.#keys.sweep(now, limit - runs) };
     });
+    this.#sweepPrompts = db.transaction((pass: PromptPass) => this.#prompts.sweep(pass));
+    const pruning = new PruningTable(db);
+    this.#prune = db.transaction((endedBefore: number) => pruning.prune(endedBefore));
     this.#hide = db.transaction((session: string, items: readonly string[]) =>
       this.#sessions.hide(session, items),
     );
@@ -163,14 +166,12 @@ class SqliteStore implements Store {
     );
   }
 
-  keepPrompt({ hash, text }: PromptSnapshot) {
-    return this.#do(() => {
-      this.#keepPrompt.run(hash, text);
-    });
+  keepPrompt(prompt: PromptSnapshot) {
+    return this.#do(() => this.#prompts.keep(prompt));
   }
 
   findPrompt(hash: string) {
-    return this.#do(() => this.#findPrompt.get(hash));
+    return this.#do(() => this.#prompts.find(hash));
   }
 
   sweep(now: number, limit: number) {
@@ -179,6 +180,14 @@ class SqliteStore implements Store {
       if (runs > 0) this.#transcripts.clear();
       return runs + keys;
     });
+  }
+
+  sweepPrompts(pass: PromptPass) {
+    return this.#do(() => this.#sweepPrompts.immediate(pass));
+  }
+
+  prune(endedBefore: number) {
+    return this.#do(() => this.#prune.immediate(endedBefore));
   }
 
   close(): Promise<void> {
@@ -190,8 +199,8 @@ class SqliteStore implements Store {
   #write(write: RunWrite): void {
     const { run, created, events, plan, key, endedAt } = write;
     const packed = packEvents(events);
-    this.#runs.write(write, packed.facts);
     this.#events.write(run.id, created ? afterFirstFacts(packed) : packed);
+    this.#runs.write(write, packed);
     if (events[0]?.type === "run.created") {
       if (!created) this.#runs.begin(run);
       if (run.sessionId !== undefined) this.#sessions.advance(run.sessionId, run);

@@ -89,18 +89,25 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
   #print(frames: readonly Frame[]): string {
     let text = "";
     for (const frame of frames) {
-      const number = this.#sequence++;
+      const number = this.#number(frame);
       if (number <= this.#startingAfter) continue;
-      const { type, ...fields } = frame;
+      const { type, numbers: _numbers, ...fields } = frame;
       text += sseFrame(JSON.stringify({ type, sequence_number: number, ...fields }), type);
     }
     return withoutRareLineEnds(text);
   }
 
   #texts(frames: readonly Frame[]): string[] {
-    return frames.map(({ type, ...fields }) =>
-      JSON.stringify({ type, sequence_number: this.#sequence++, ...fields }),
-    );
+    return frames.map((frame) => {
+      const { type, numbers: _numbers, ...fields } = frame;
+      return JSON.stringify({ type, sequence_number: this.#number(frame), ...fields });
+    });
+  }
+
+  /** A frame's number; one that stands for several has the last of theirs. */
+  #number({ numbers = 1 }: Frame): number {
+    this.#sequence += numbers;
+    return this.#sequence - 1;
   }
 
   /** No end: the next process goes on. It has the last frame's number, after which the stream can be read on. */
@@ -170,9 +177,14 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
     return beginItem(open);
   }
 
-  #delta({ itemId, channel, delta }: EventOf<"item.delta">): Frame[] {
+  #delta({ itemId, channel, delta, merged }: EventOf<"item.delta">): Frame[] {
     const open = this.#open.get(itemId);
-    return open === undefined ? [] : growItem(open, channel, delta);
+    if (open === undefined) return [];
+    const frames = growItem(open, channel, delta);
+    const told = frames.at(-1);
+    // What said nothing has no frame.
+    if (merged !== undefined && delta !== "" && told !== undefined) told.numbers = merged.count;
+    return frames;
   }
 
   #done(item: Item): Frame[] {

@@ -1,8 +1,8 @@
 import type { Channel } from "../../domain/event.ts";
 import type { OutputItem, OutputPart } from "./output.ts";
 
-/** A stream event without its number. */
-export type Frame = { type: string } & Readonly<Record<string, unknown>>;
+/** A stream event without its number; of one that stands for several, how many numbers they had. */
+export type Frame = { type: string; numbers?: number } & Readonly<Record<string, unknown>>;
 
 /** An item of the output that is not done. */
 export interface OpenItem {

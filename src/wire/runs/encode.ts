@@ -1,6 +1,6 @@
 import { type AgentEvent, isLast } from "../../domain/event.ts";
 import type { Run } from "../../domain/run.ts";
-import { numberedFrame, sseComment, withoutRareLineEnds } from "../../lib/sse.ts";
+import { numberedFrame, sseComment, sseFrame, withoutRareLineEnds } from "../../lib/sse.ts";
 import type { StreamEncoder } from "../encoder.ts";
 import { RunsView } from "./view.ts";
 
@@ -20,10 +20,15 @@ export interface EventPrinter extends StreamEncoder {
 export class RunsEncoder implements EventPrinter {
   readonly #run: Run;
   readonly #view: RunsView;
+  /** The number after which the reader wants to read. */
+  readonly #after: number;
+  /** Whether it was told that deltas come merged. */
+  #isToldMerged = false;
 
-  constructor(run: Run) {
+  constructor(run: Run, after = 0) {
     this.#run = run;
     this.#view = new RunsView(run);
+    this.#after = after;
   }
 
   open(): string {
@@ -41,7 +46,19 @@ export class RunsEncoder implements EventPrinter {
     const { seq, at } = event;
     const { event: name, ...rest } = fields;
     const data = { event: name, run_id: this.#run.id, timestamp: at / 1000, seq, ...rest };
-    return withoutRareLineEnds(numberedFrame(JSON.stringify(data), seq)) + end;
+    const frame = withoutRareLineEnds(numberedFrame(JSON.stringify(data), seq)) + end;
+    return event.type === "item.delta" && event.merged !== undefined ? this.#truncated(event) + frame : frame;
+  }
+
+  /** Told once, before the first delta that stands for several; no event of the run, and so without a number. */
+  #truncated({ at, seq }: AgentEvent): string {
+    if (this.#isToldMerged) return "";
+    this.#isToldMerged = true;
+    const event = "replay.truncated";
+    const [run_id, timestamp] = [this.#run.id, at / 1000];
+    return sseFrame(
+      JSON.stringify({ event, run_id, timestamp, oldest_retained_seq: seq, requested_seq: this.#after }),
+    );
   }
 }
 

@@ -42,6 +42,47 @@ function follow({ log, run }: Setup, reader: TestReader, afterSeq = 0): Promise<
   return log.follow(run.run.id, { afterSeq, reader });
 }
 
+describe("a slow reader of a run whose deltas are merged meanwhile", () => {
+  async function ended() {
+    const setup = await setUp();
+    begin(setup.run);
+    for (let n = 0; n < 150; n++) {
+      setup.run.emit(delta(n));
+      await setup.log.flush();
+    }
+    setup.run.emit({ ...COMPLETED });
+    await setup.log.flush();
+    return setup;
+  }
+
+  test("is cut off rather than told twice, and reads on from where it was", async () => {
+    const setup = await ended();
+    const reader = new TestReader(1);
+    const done = follow(setup, reader);
+    await reader.waitedFor();
+    const got = reader.events.length;
+    expect(got).toBeLessThan(150);
+    while (await setup.inner.prune(Number.MAX_SAFE_INTEGER));
+    reader.catchUp();
+    await expect(done).rejects.toThrow(/merged/);
+    expect(reader.events).toHaveLength(got);
+    const again = new TestReader();
+    await follow(setup, again, reader.seqs.at(-1));
+    expect(again.events.map(({ type, seq }) => [type, seq])).toEqual([
+      ["item.delta", 152],
+      ["run.completed", 153],
+    ]);
+  });
+
+  test("is not disturbed when it has not come to them", async () => {
+    const setup = await ended();
+    while (await setup.inner.prune(Number.MAX_SAFE_INTEGER));
+    const reader = new TestReader();
+    await follow(setup, reader);
+    expect(reader.seqs).toEqual([1, 2, 152, 153]);
+  });
+});
+
 describe("a reader", () => {
   test("from the beginning gets each event in the call that emits it, and is done with the last", async () => {
     const setup = await setUp();

@@ -64,6 +64,11 @@ describe("however much is stored", () => {
       /SEARCH next USING COVERING INDEX runs_parent/,
     ],
     [
+      "what is to be pruned",
+      /WHERE has_deltas = 1 AND ended_at/,
+      /SEARCH runs USING INDEX runs_with_deltas \(ended_at<\?\)/,
+    ],
+    [
       "a log",
       /SELECT payload FROM events/,
       /SEARCH events USING INDEX sqlite_autoindex_events_1 \(run_id=\?\)/,

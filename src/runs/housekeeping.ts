@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock } from "../lib/clock.ts";
+import type { DiskSpace } from "../lib/disk.ts";
+import type { Store } from "../storage/store.ts";
+import type { Prompts } from "./prompts.ts";
+
+/** What the housekeeping works on. */
+export interface HousekeepingDeps {
+  store: Pick<Store, "sweep" | "prune" | "sweepPrompts">;
+  prompts: Pick<Prompts, "held">;
+  clock: Clock;
+  /** The disk that the store lies on. */
+  disk(): Promise<DiskSpace>;
+  /** Says something to whoever runs the server. */
+  warn(message: string): void;
+  onFault(error: unknown): void;
+}
+
+const ROUND_MS = 10 * 60 * 1000;
+
+/** How long a run that is over keeps each of its deltas, ms. */
+export const DELTAS_KEPT_MS = 60 * 60 * 1000;
+
+/** It takes a scan of all runs, a little at a time. */
+const PROMPTS_EVERY_MS = 24 * 60 * 60 * 1000;
+
+/** Rows of one piece of work: a request that comes meanwhile waits for some ms. */
+const PIECE_ROWS = 500;
+
+/** After each piece, requests have the process for so many times as long. */
+const REST = 4;
+
+/** What is done from time to time, in small pieces: removes what nobody may read any more, and makes the rest small. */
+export class Housekeeping {
+  readonly #deps: HousekeepingDeps;
+  readonly #timer: NodeJS.Timeout;
+  #round: Promise<void> | undefined;
+  #isStopped = false;
+  #promptsAt = Number.NEGATIVE_INFINITY;
+  #isDiskLow = false;
+
+  constructor(deps: HousekeepingDeps) {
+    this.#deps = deps;
+    this.#timer = setInterval(() => void this.round(), ROUND_MS).unref();
+  }
+
+  /** Does all that is to be done now; one round at a time. Never rejects. */
+  round(): Promise<void> {
+    this.#round ??= this.#all().finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
+  }
+
+  /** Resolves when nothing more is done. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+    await this.#round;
+  }
+
+  async #all(): Promise<void> {
+    const { store, clock, onFault } = this.#deps;
+    const now = clock.now();
+    const works = [
+      () => this.#lookAtDisk(),
+      () => this.#inPieces(async () => (await store.sweep(now, PIECE_ROWS)) === PIECE_ROWS),
+      () => this.#inPieces(() => store.prune(now - DELTAS_KEPT_MS)),
+      () => this.#sweepPrompts(now),
+    ];
+    // What one of them cannot do the others can.
+    for (const work of works) await work().catch(onFault);
+  }
+
+  /** `work` tells whether there is more. */
+  async #inPieces(work: () => Promise<boolean>): Promise<void> {
+    const { clock } = this.#deps;
+    while (!this.#isStopped) {
+      const began = clock.elapsed();
+      if (!(await work())) return;
+      await sleep((clock.elapsed() - began) * REST, undefined, { ref: false });
+    }
+  }
+
+  async #sweepPrompts(now: number): Promise<void> {
+    if (now - this.#promptsAt < PROMPTS_EVERY_MS) return;
+    this.#promptsAt = now;
+    const { store, prompts } = this.#deps;
+    const used = new Set<string>();
+    let after = "";
+    await this.#inPieces(async () => {
+      // Of those a run may be about to be stored.
+      for (const hash of prompts.held()) used.add(hash);
+      const last = await store.sweepPrompts({ used, after, limit: PIECE_ROWS });
+      after = last ?? after;
+      return last !== undefined;
+    });
+  }
+
+  async #lookAtDisk(): Promise<void> {
+    const { usedPercent, freeBytes, isLow } = await this.#deps.disk();
+    if (isLow && !this.#isDiskLow) {
+      const free = Math.floor(freeBytes / 2 ** 20);
+      this.#deps.warn(
+        `the disk of the home is ${usedPercent} % full (${free} MB left); new work will be refused when it is full`,
+      );
+    }
+    this.#isDiskLow = isLow;
+  }
+}

@@ -1,0 +1,42 @@
+import type { RunId } from "../../domain/id.ts";
+import type { PromptSnapshot } from "../../domain/session.ts";
+import type { PromptPass } from "../store.ts";
+import type { Db } from "./db.ts";
+
+/** Core prompts by their hashes. */
+export class PromptTable {
+  readonly #keep;
+  readonly #find;
+  readonly #named;
+  readonly #all;
+  readonly #drop;
+
+  constructor(db: Db) {
+    this.#keep = db.prepare<[string, string]>(
+      "INSERT INTO prompts (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    );
+    this.#find = db.prepare<[string], PromptSnapshot>("SELECT hash, text FROM prompts WHERE hash = ?");
+    this.#named = db.prepare<[string, number], { id: RunId; prompt: string | null }>(
+      "SELECT id, data ->> '$.prompt' AS prompt FROM runs WHERE id > ? ORDER BY id LIMIT ?",
+    );
+    this.#all = db.prepare<[], string>("SELECT hash FROM prompts WHERE hash > ''").pluck();
+    this.#drop = db.prepare<[string]>("DELETE FROM prompts WHERE hash = ?");
+  }
+
+  keep({ hash, text }: PromptSnapshot): void {
+    this.#keep.run(hash, text);
+  }
+
+  find(hash: string): PromptSnapshot | undefined {
+    return this.#find.get(hash);
+  }
+
+  /** Looks at some runs more; at the end of all drops the prompts that none of them names. */
+  sweep({ used, after, limit }: PromptPass): RunId | undefined {
+    const runs = this.#named.all(after, limit);
+    for (const { prompt } of runs) if (prompt !== null) used.add(prompt);
+    if (runs.length === limit) return runs.at(-1)?.id;
+    for (const hash of this.#all.all()) if (!used.has(hash)) this.#drop.run(hash);
+    return undefined;
+  }
+}

@@ -1,0 +1,106 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { DELTAS_KEPT_MS, Housekeeping, type HousekeepingDeps } from "../../../src/runs/housekeeping.ts";
+import { StorageError } from "../../../src/storage/store.ts";
+import { hookedStore } from "../../helpers/hooked-store.ts";
+import { aRun, dialogue, keep, OWNER, PROMPT, writeOf } from "../../helpers/stored.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+async function setUp(terms: Partial<HousekeepingDeps> = {}) {
+  const { inner: store } = await hookedStore();
+  const said: string[] = [];
+  const faults: unknown[] = [];
+  const time = { now: 5_000, free: 50 };
+  const housekeeping = new Housekeeping({
+    store,
+    prompts: { held: () => [] },
+    clock: { now: () => time.now, elapsed: () => performance.now() },
+    disk: async () => ({
+      usedPercent: 100 - time.free,
+      freeBytes: time.free * 2 ** 20,
+      isLow: time.free <= 10,
+    }),
+    warn: (message) => said.push(message),
+    onFault: (error) => faults.push(error),
+    ...terms,
+  });
+  onTestFinished(() => housekeeping.stop());
+  return { store, housekeeping, time, said, faults };
+}
+
+describe("a round of housekeeping", () => {
+  test("removes what expired, merges the deltas of what is over for an hour, drops prompts nobody needs", async () => {
+    const { store, housekeeping, time, faults } = await setUp();
+    const [expired, old] = [aRun(), aRun()];
+    await keep(store, expired, "a", "b", 4_000);
+    const log = dialogue(old, "a", "b");
+    const [delta] = log.filter(({ type }) => type === "item.delta");
+    const twice = [...log.slice(0, 4), { ...delta, seq: 5 }, { ...log[4], seq: 6 }, { ...log[5], seq: 7 }];
+    await store.append([writeOf(old, twice as typeof log)]);
+    await store.keepPrompt(PROMPT);
+    const events = () => store.readEvents(old.id, { afterSeq: 0, limit: 100 });
+    await housekeeping.round();
+    expect(await store.findRun(expired.id, OWNER)).toBeUndefined();
+    expect(await store.findPrompt(PROMPT.hash)).toBeUndefined();
+    expect(await events()).toEqual(twice);
+    time.now = 2_010 + DELTAS_KEPT_MS;
+    await housekeeping.round();
+    expect(await events()).toHaveLength(6);
+    expect(faults).toEqual([]);
+  });
+
+  test("looks for prompts once a day, and leaves those that a run may be about to name", async () => {
+    const { store, housekeeping, time } = await setUp({ prompts: { held: () => ["held"] } });
+    await store.keepPrompt({ hash: "held", text: "Held." });
+    await housekeeping.round();
+    await store.keepPrompt(PROMPT);
+    time.now += DAY_MS - 1;
+    await housekeeping.round();
+    expect(await store.findPrompt(PROMPT.hash)).toBeDefined();
+    time.now += 1;
+    await housekeeping.round();
+    expect(await store.findPrompt(PROMPT.hash)).toBeUndefined();
+    expect(await store.findPrompt("held")).toBeDefined();
+  });
+
+  test("does what it can when a part of it fails, and says what failed", async () => {
+    const full = new StorageError("full", "The disk is full.");
+    let pruned = 0;
+    const { housekeeping, faults } = await setUp({
+      store: {
+        sweep: () => Promise.reject(full),
+        prune: async () => ++pruned < 3,
+        sweepPrompts: () => Promise.reject(full),
+      },
+    });
+    await housekeeping.round();
+    expect([pruned, faults]).toEqual([3, [full, full]]);
+  });
+
+  test("warns when the disk fills up, once, and again when it fills up again", async () => {
+    const { housekeeping, time, said } = await setUp();
+    for (const free of [50, 8, 7, 50, 9]) {
+      time.free = free;
+      await housekeeping.round();
+    }
+    expect(said).toEqual([expect.stringContaining("92 % full (8 MB left)"), expect.stringContaining("91 %")]);
+  });
+
+  test("ends between two pieces when it is stopped", async () => {
+    let pieces = 0;
+    const stop: { now?: Promise<void> } = {};
+    const { housekeeping } = await setUp({
+      store: {
+        sweep: async () => 0,
+        prune: async () => {
+          if (++pieces === 3) stop.now = housekeeping.stop();
+          return true;
+        },
+        sweepPrompts: async () => undefined,
+      },
+    });
+    await housekeeping.round();
+    await stop.now;
+    expect(pieces).toBe(3);
+  });
+});
