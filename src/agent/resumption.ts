@@ -33,11 +33,11 @@ export interface Resumption {
   nextNumber: number;
 }
 
-/** Item numbers that a former process may have given out without storing them are left free. */
+/** Item numbers that former processes may have given out without storing them are left free: so many by each. */
 const NUMBER_BLOCK = 1_000;
 
-/** Reads a run's log for where to go on. */
-export function resumptionOf(events: readonly AgentEvent[], firstNumber: number): Resumption {
+/** Reads a run's log for where to go on. `attempts`: how many processes have begun with the run before. */
+export function resumptionOf(events: readonly AgentEvent[], attempts: number): Resumption {
   const found = new Log();
   for (const event of events) found.read(event);
   const { items, lastAnswer, step, stepsDone, usage, finish } = found;
@@ -61,7 +61,7 @@ export function resumptionOf(events: readonly AgentEvent[], firstNumber: number)
     finish,
     steers: unusedSteers(events),
     nextNumber:
-      last === undefined ? firstNumber : (Math.floor(numberOf(last) / NUMBER_BLOCK) + 1) * NUMBER_BLOCK,
+      (Math.floor((last === undefined ? 0 : numberOf(last)) / NUMBER_BLOCK) + attempts) * NUMBER_BLOCK,
   };
 }
 

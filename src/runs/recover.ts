@@ -74,7 +74,7 @@ export async function endOf(
  */
 export async function resumeRun(
   deps: RunDeps,
-  { run, status, reservedSeq, plan: { input } }: Leftover,
+  { run, status, reservedSeq, plan: { input, attempts } }: Leftover,
   terms: Pick<RunParts, "onEnd" | "slot">,
 ): Promise<ActiveRun> {
   const { store } = deps;
@@ -91,6 +91,6 @@ export async function resumeRun(
     expiresAt: undefined,
     resumed: { storedSeq: lastSeq, reservedSeq, status },
   });
-  const resumption = begun === undefined ? undefined : resumptionOf(events, items.length);
+  const resumption = begun === undefined ? undefined : resumptionOf(events, attempts);
   return new ActiveRun(deps, input, { run, target, log, history, prompt, resumption, ...terms });
 }

@@ -1,5 +1,5 @@
-import { asChat } from "../helpers/fake-upstream/request.ts";
-import type { Reply, Script } from "../helpers/fake-upstream/script.ts";
+import { asChat, type ReceivedRequest } from "../helpers/fake-upstream/request.ts";
+import type { Reply } from "../helpers/fake-upstream/script.ts";
 import { framesOf } from "../helpers/frames.ts";
 import { openStream } from "../helpers/live-stream.ts";
 import type { Server } from "./server.ts";
@@ -43,7 +43,7 @@ export function newLedger(): Ledger {
 }
 
 /** A job writes its name to a file, once, and then says that it did; a talk says what it heard. */
-export const mixedScript: Script = (request): Reply | undefined => {
+export const mixedScript = (request: ReceivedRequest): Reply | undefined => {
   if (request.endpoint !== "completion") return undefined;
   const { messages } = asChat(request);
   const asked = messages.findLastIndex(({ role }) => role === "user");
