@@ -84,8 +84,8 @@ export const Run = z.object({
   createdAt: z.number(),
   model: RunModel,
   sessionId: z.string().exactOptional(),
-  /** Where its history ends: the items of that run and of its ancestors. */
-  parent: z.object({ runId: z.string() }).exactOptional(),
+  /** Where its history ends: the items of that run, up to a number if one is given, and of its ancestors. */
+  parent: z.object({ runId: z.string(), throughItem: z.int().exactOptional() }).exactOptional(),
   /** The hash of the core prompt that it and what goes on from it are done with. */
   prompt: z.string().exactOptional(),
   /** It goes on whatever its client does, and after a restart. */

@@ -7,7 +7,8 @@ import { NO_USAGE } from "../domain/usage.ts";
 import type { Clock } from "../lib/clock.ts";
 import { newRunId } from "../lib/id.ts";
 import type { Sessions } from "../sessions/service.ts";
-import type { SessionRange, SessionRun, Store } from "../storage/store.ts";
+import type { SessionRange, SessionRun } from "../storage/session-store.ts";
+import type { Store } from "../storage/store.ts";
 import { unansweredCalls } from "./history.ts";
 import { inputItemsOf } from "./input-items.ts";
 

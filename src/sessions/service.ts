@@ -76,7 +76,9 @@ export function createSessions(deps: SessionDeps): Sessions {
       const found = await deps.store.findSession(id, owner);
       return found === "foreign" ? undefined : found;
     },
-    describe: ({ id, owner }, metadata) => deps.store.describeSession(id, owner, metadata),
+    async describe({ id, owner }, metadata) {
+      await deps.store.changeSession(id, owner, { changes: { metadata }, now: deps.clock.now() });
+    },
     async remove({ id, owner }) {
       await deps.store.deleteSession(id, owner, deps.clock.now());
     },

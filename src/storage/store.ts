@@ -3,8 +3,9 @@ import type { AgentEvent } from "../domain/event.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Item } from "../domain/item.ts";
 import type { Run, RunInput, RunStatus, Surface } from "../domain/run.ts";
-import type { PromptSnapshot, Session } from "../domain/session.ts";
+import type { PromptSnapshot } from "../domain/session.ts";
 import type { Usage } from "../domain/usage.ts";
+import type { SessionStore } from "./session-store.ts";
 
 /** What is new of one run; all writes of one `append` become durable together. */
 export interface RunWrite {
@@ -89,22 +90,6 @@ export interface RunQuery {
   sessionId?: string | undefined;
 }
 
-/** One run of a session, with its items in transcript order. */
-export interface SessionRun {
-  run: Run;
-  /** Without those for the model only (`internal`). */
-  items: Item[];
-}
-
-/** Which runs of a session to read. */
-export interface SessionRange {
-  /** `asc`: the oldest run first. */
-  order: "asc" | "desc";
-  /** The first run to read; without it the oldest or the latest. */
-  from?: RunId | undefined;
-  limit: number;
-}
-
 /** Which stored events to read. */
 export interface EventRange {
   /** Events with a larger `seq` only. */
@@ -128,7 +113,7 @@ export interface PromptPass {
  *
  * @throws StorageError when the database cannot be read or written.
  */
-export interface Store {
+export interface Store extends SessionStore {
   /** Writes what happened; resolves when it is durable as far as `storage.sync` promises. */
   append(writes: readonly RunWrite[]): Promise<void>;
   /** A run by id and owner; a hidden one is never found so. */
@@ -151,23 +136,6 @@ export interface Store {
   readTranscript(id: RunId, session?: string): Promise<Item[]>;
   /** The items that a run made itself. */
   readOutput(id: RunId): Promise<Item[]>;
-  /** A session by id and owner, `foreign` when it is somebody else's. */
-  findSession(id: string, owner: string): Promise<Session | "foreign" | undefined>;
-  /** Stores a new session. */
-  createSession(session: Session): Promise<void>;
-  /** Replaces what a session's client wrote on it. */
-  describeSession(id: string, owner: string, metadata: Record<string, string>): Promise<void>;
-  /**
-   * Deletes a session; what stays of it are responses, by their own ids, with what they go on from. False: there is
-   * none. `now` is epoch ms.
-   */
-  deleteSession(id: string, owner: string, now: number): Promise<boolean>;
-  /** Runs of a session from one on, with their items, hidden ones too; none when `from` is no run of it. */
-  readSession(id: string, range: SessionRange): Promise<SessionRun[]>;
-  /** Takes items out of a session, and only there. */
-  hideItems(session: string, items: readonly string[]): Promise<void>;
-  /** The ids of the items that were taken out of a session. */
-  hiddenItems(session: string): Promise<Set<string>>;
   /** Runs that a former process left unfinished. */
   unfinishedRuns(): Promise<UnfinishedRun[]>;
   /** Keeps a core prompt under its hash. */

@@ -4,11 +4,13 @@ import type { Run } from "../../src/domain/run.ts";
 import type { Store } from "../../src/storage/store.ts";
 import {
   aRun,
+  aSession,
   COMPLETED,
   dialogue,
   keep,
   numbered,
   type Open,
+  OWNER,
   STARTED,
   saidItem,
   writeOf,
@@ -137,18 +139,20 @@ export function pruningContract(open: Open): void {
   });
 
   describe("core prompts", () => {
-    test("stay as long as a run names them, and go when none does", async () => {
+    test("stay as long as a run or a session names them, and go when none does", async () => {
       const store = await open();
       const hashes = ["a", "b", "c", "held"];
       for (const hash of hashes) await store.keepPrompt({ hash, text: `Prompt ${hash}.` });
       for (const prompt of ["b", "c", "b"])
         await keep(store, aRun({ prompt, surface: "responses" }), "?", "!");
       await keep(store, aRun(), "?", "!");
+      await store.createSession(aSession("s", { prompt: { hash: "of-session", text: "Its own." } }));
       const used = new Set(["held"]);
       let after: string | undefined = "";
       while (after !== undefined) after = await store.sweepPrompts({ used, after, limit: 2 });
       const left = await Promise.all(hashes.map((hash) => store.findPrompt(hash)));
       expect(left.map((prompt) => prompt?.hash)).toEqual([undefined, "b", "c", "held"]);
+      expect(await store.findSession("s", OWNER)).toMatchObject({ prompt: { text: "Its own." } });
     });
   });
 }

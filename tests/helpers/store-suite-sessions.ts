@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { textMessage } from "../../src/domain/item.ts";
 import type { Run } from "../../src/domain/run.ts";
-import type { SessionRange, Store } from "../../src/storage/store.ts";
+import type { SessionRange } from "../../src/storage/session-store.ts";
+import type { Store } from "../../src/storage/store.ts";
 import {
   aRun,
   aSession,
@@ -105,8 +106,10 @@ function contents(open: Open): void {
       const store = await open();
       await store.createSession(aSession(SESSION, { metadata: { a: "ü" } }));
       expect(await store.findSession(SESSION, OWNER)).toMatchObject({ metadata: { a: "ü" } });
-      await store.describeSession(SESSION, "somebody", { a: "stolen" });
-      await store.describeSession(SESSION, OWNER, { b: "2" });
+      const describe = (owner: string, metadata: Record<string, string>) =>
+        store.changeSession(SESSION, owner, { changes: { metadata }, now: 0 });
+      expect(await describe("somebody", { a: "stolen" })).toBe("unknown");
+      expect(await describe(OWNER, { b: "2" })).toBe("changed");
       expect(await store.findSession(SESSION, OWNER)).toMatchObject({ metadata: { b: "2" } });
     });
   });

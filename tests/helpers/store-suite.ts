@@ -5,9 +5,11 @@ import type { Run } from "../../src/domain/run.ts";
 import { NO_USAGE } from "../../src/domain/usage.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { chainContract } from "./store-suite-chains.ts";
+import { forkContract } from "./store-suite-forks.ts";
 import { keyContract } from "./store-suite-keys.ts";
 import { pruningContract } from "./store-suite-pruning.ts";
 import { retentionContract } from "./store-suite-retention.ts";
+import { sessionListContract } from "./store-suite-session-list.ts";
 import { sessionContract } from "./store-suite-sessions.ts";
 import {
   aRun,
@@ -31,6 +33,8 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     chainContract(openForTest(open));
     retentionContract(openForTest(open));
     sessionContract(openForTest(open));
+    sessionListContract(openForTest(open));
+    forkContract(openForTest(open));
     keyContract(openForTest(open));
     pruningContract(openForTest(open));
   });

@@ -86,4 +86,44 @@ export const MIGRATIONS: readonly string[] = [
     WHERE ended_at IS NOT NULL AND id IN (SELECT run_id FROM events WHERE kind = 1);
   CREATE INDEX runs_with_deltas ON runs (ended_at) WHERE has_deltas = 1;
   `,
+  `
+  -- A run that goes on from within another one: the number of the last item that it reads there.
+  ALTER TABLE runs ADD COLUMN parent_through INTEGER;
+
+  -- Prompts lie apart: many sessions share one, and lists read short rows. What is long comes last.
+  INSERT INTO prompts (hash, text) SELECT prompt ->> 'hash', prompt ->> 'text' FROM sessions WHERE true ON CONFLICT DO NOTHING;
+  ALTER TABLE sessions RENAME TO former_sessions;
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    head_run TEXT,
+    prompt TEXT NOT NULL,
+    source TEXT NOT NULL,
+    pinned INTEGER NOT NULL DEFAULT 0,
+    archived INTEGER NOT NULL DEFAULT 0,
+    hidden INTEGER NOT NULL DEFAULT 0,
+    unread INTEGER NOT NULL DEFAULT 0,
+    title TEXT,
+    end_reason TEXT,
+    ended_at INTEGER,
+    parent_id TEXT,
+    root_id TEXT,
+    preview TEXT,
+    -- What was counted of its runs, and up to which one; nobody counts before somebody asks.
+    tally TEXT,
+    model_lock TEXT,
+    has_instructions INTEGER NOT NULL DEFAULT 0,
+    metadata TEXT,
+    instructions TEXT
+  );
+  INSERT INTO sessions (id, owner, created_at, updated_at, head_run, prompt, source, metadata)
+    SELECT id, owner, created_at, updated_at, head_run, prompt ->> 'hash', 'api_server', metadata FROM former_sessions;
+  DROP TABLE former_sessions;
+  CREATE INDEX sessions_active ON sessions (owner, updated_at, id, source) WHERE hidden = 0;
+  CREATE INDEX sessions_pinned ON sessions (owner, updated_at, id) WHERE pinned = 1 AND hidden = 0;
+  CREATE INDEX sessions_prompt ON sessions (prompt);
+  CREATE UNIQUE INDEX sessions_title ON sessions (owner, title) WHERE title IS NOT NULL;
+  `,
 ];

@@ -8,7 +8,7 @@ export class PromptTable {
   readonly #keep;
   readonly #find;
   readonly #named;
-  readonly #all;
+  readonly #free;
   readonly #drop;
 
   constructor(db: Db) {
@@ -19,7 +19,11 @@ export class PromptTable {
     this.#named = db.prepare<[string, number], { id: RunId; prompt: string | null }>(
       "SELECT id, data ->> '$.prompt' AS prompt FROM runs WHERE id > ? ORDER BY id LIMIT ?",
     );
-    this.#all = db.prepare<[], string>("SELECT hash FROM prompts WHERE hash > ''").pluck();
+    this.#free = db
+      .prepare<[], string>(
+        "SELECT hash FROM prompts WHERE hash > '' AND NOT EXISTS (SELECT 1 FROM sessions WHERE prompt = hash)",
+      )
+      .pluck();
     this.#drop = db.prepare<[string]>("DELETE FROM prompts WHERE hash = ?");
   }
 
@@ -31,12 +35,12 @@ export class PromptTable {
     return this.#find.get(hash);
   }
 
-  /** Looks at some runs more; at the end of all drops the prompts that none of them names. */
+  /** Looks at some runs more; at the end of all drops the prompts that neither they nor sessions name. */
   sweep({ used, after, limit }: PromptPass): RunId | undefined {
     const runs = this.#named.all(after, limit);
     for (const { prompt } of runs) if (prompt !== null) used.add(prompt);
     if (runs.length === limit) return runs.at(-1)?.id;
-    for (const hash of this.#all.all()) if (!used.has(hash)) this.#drop.run(hash);
+    for (const hash of this.#free.all()) if (!used.has(hash)) this.#drop.run(hash);
     return undefined;
   }
 }

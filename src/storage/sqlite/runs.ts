@@ -61,8 +61,8 @@ export class RunTable {
 
   constructor(db: Db) {
     this.#insert = db.prepare<unknown[]>(
-      `INSERT INTO runs (id, owner, surface, status, session_id, parent_run, created_at, ended_at, expires_at, reserved_seq, usage, data, facts, has_deltas)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO runs (id, owner, surface, status, session_id, parent_run, created_at, ended_at, expires_at, reserved_seq, usage, data, facts, has_deltas, parent_through)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#update = db.prepare<unknown[]>(
       `UPDATE runs SET status = ?, ended_at = ?, expires_at = coalesce(?, expires_at), reserved_seq = ?, usage = ?,
@@ -136,6 +136,7 @@ export class RunTable {
       data,
       facts,
       ended !== null && deltas !== undefined ? 1 : null,
+      parent?.throughItem ?? null,
     );
   }
 

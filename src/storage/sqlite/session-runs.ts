@@ -1,29 +1,32 @@
 import type { Run } from "../../domain/run.ts";
-import type { SessionRange } from "../store.ts";
+import type { SessionRange } from "../session-store.ts";
 import type { Db } from "./db.ts";
 
-interface MemberRow {
-  data: string;
-  parent_run: string | null;
+/** A run of a session, and how far it counts there. */
+export interface Link {
+  id: string;
+  /** The number of its last item that counts, where the session was forked within it; null for all of it. */
+  through: number | null;
+}
+
+interface LinkRow {
+  parent: string | null;
+  through: number | null;
 }
 
 /** Which runs a session has, in their order: each goes on from the one before. */
 export class SessionRunTable {
-  readonly #member;
-  readonly #parent;
-  readonly #next;
+  readonly #link;
+  readonly #data;
   readonly #leave;
+  /** The chain that was asked for last; what goes on from it needs only its newer links. Chains never change. */
+  #known: { head: string; links: readonly Link[] } | undefined;
 
   constructor(db: Db) {
-    this.#member = db.prepare<[string, string], MemberRow>(
-      "SELECT data, parent_run FROM runs WHERE id = ? AND session_id = ?",
+    this.#link = db.prepare<[string], LinkRow>(
+      "SELECT parent_run AS parent, parent_through AS through FROM runs WHERE id = ?",
     );
-    this.#parent = db
-      .prepare<[string, string], string | null>("SELECT parent_run FROM runs WHERE id = ? AND session_id = ?")
-      .pluck();
-    this.#next = db
-      .prepare<[string, string], string>("SELECT id FROM runs WHERE parent_run = ? AND session_id = ?")
-      .pluck();
+    this.#data = db.prepare<[string], string>("SELECT data FROM runs WHERE id = ?").pluck();
     // A response has a life of its own. What else there is goes, unless a response goes on from it. What a sweep had set
     // aside (its time is negative) is looked at again.
     this.#leave = db
@@ -36,32 +39,40 @@ export class SessionRunTable {
       .pluck();
   }
 
-  /** Runs of a session whose latest is `head`; no more are read than are asked for. */
-  read(session: string, head: string, { order, from, limit }: SessionRange): Run[] {
-    const runs: Run[] = [];
-    let id: string | null | undefined = from ?? (order === "desc" ? head : this.#first(session, head));
-    while (typeof id === "string" && runs.length < limit) {
-      const member = this.#member.get(id, session);
-      if (member === undefined) break;
-      runs.push(JSON.parse(member.data) as Run);
-      id = order === "desc" ? member.parent_run : this.#next.get(id, session);
+  /** The runs that end with `head`, the latest first; those that a fork shares with its parent are among them. */
+  chain(head: string): readonly Link[] {
+    const known = this.#known;
+    if (known?.head === head) return known.links;
+    let links: Link[] = [];
+    for (let link: Link | undefined = { id: head, through: null }; link !== undefined; ) {
+      if (link.id === known?.head) {
+        links = [...links, link, ...known.links.slice(1)];
+        break;
+      }
+      const row: LinkRow | undefined = this.#link.get(link.id);
+      if (row === undefined) break;
+      links.push(link);
+      link = row.parent === null ? undefined : { id: row.parent, through: row.through };
     }
-    return runs;
+    this.#known = { head, links };
+    return links;
+  }
+
+  /** Runs of the chain that ends with `head`. */
+  read(head: string, { order, from, skip = 0, limit }: SessionRange): { run: Run; through: number | null }[] {
+    const chain = this.chain(head);
+    const links = order === "desc" ? chain : chain.toReversed();
+    const start = from === undefined ? 0 : links.findIndex(({ id }) => id === from);
+    if (start < 0) return [];
+    return links.slice(start + skip, start + skip + limit).flatMap(({ id, through }) => {
+      const data = this.#data.get(id);
+      return data === undefined ? [] : [{ run: JSON.parse(data) as Run, through }];
+    });
   }
 
   /** The session is no more. */
   leave(session: string, head: string, now: number): void {
     let id: string | null | undefined = head;
     while (typeof id === "string") id = this.#leave.get(now, id, session);
-  }
-
-  #first(session: string, head: string): string {
-    let first = head;
-    for (let id: string | null | undefined = head; typeof id === "string"; ) {
-      const parent: string | null | undefined = this.#parent.get(id, session);
-      if (parent !== undefined) first = id;
-      id = parent;
-    }
-    return first;
   }
 }

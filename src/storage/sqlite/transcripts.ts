@@ -1,11 +1,15 @@
 import type { AgentEvent } from "../../domain/event.ts";
 import { fold, type RunState } from "../../domain/fold.ts";
+import { numberOfPart } from "../../domain/id.ts";
 import type { Item } from "../../domain/item.ts";
+import type { Usage } from "../../domain/usage.ts";
 import type { Db } from "./db.ts";
 import type { EventTable } from "./events.ts";
 
 interface ChainRow {
   parent: string | null;
+  /** The number of the last item that it reads of its parent; null for all. */
+  through: number | null;
   ended: number | null;
   facts: string;
   has_more: 0 | 1;
@@ -15,6 +19,17 @@ interface ChainRow {
 interface Known {
   items: readonly Item[];
   chars: number;
+}
+
+const NOTHING: Known = { items: [], chars: 0 };
+
+/** What a run's log says of its items. */
+export interface OwnItems {
+  items: Item[];
+  /** When each was done, epoch ms, by its id. */
+  times: Map<string, number>;
+  usage: Usage;
+  steps: number;
 }
 
 /** Characters of logs whose transcripts are remembered: some 16 MB of memory. */
@@ -36,7 +51,7 @@ export class TranscriptTable {
     this.#events = events;
     this.#maxChars = maxChars;
     this.#row = db.prepare<[string], ChainRow>(
-      `SELECT parent_run AS parent, ended_at AS ended, facts,
+      `SELECT parent_run AS parent, parent_through AS through, ended_at AS ended, facts,
          EXISTS (SELECT 1 FROM events WHERE run_id = runs.id) AS has_more
        FROM runs WHERE id = ?`,
     );
@@ -46,27 +61,38 @@ export class TranscriptTable {
   read(id: string): Item[] {
     const newer: Item[][] = [];
     let chars = 0;
-    let known: Known | undefined;
     let isOver = true;
-    for (let at: string | null = id; at !== null && known === undefined; ) {
-      known = this.#take(at);
-      const row: ChainRow | undefined = known === undefined ? this.#row.get(at) : undefined;
+    let at: string | null = id;
+    let through: number | null = null;
+    let known = this.#take(id);
+    while (at !== null && known === undefined) {
+      const row: ChainRow | undefined = this.#row.get(at);
       if (row === undefined) break;
       const log = this.#log(at, row);
-      newer.push(itemsOf(log));
+      newer.push(upTo(through, itemsOf(log)));
       for (const facts of log) chars += facts.length;
       isOver &&= row.ended !== null;
-      at = row.parent;
+      ({ parent: at, through } = row);
+      // What is known of a run is all of it.
+      if (at !== null && through === null) known = this.#take(at);
     }
-    const items = (known === undefined ? newer : [...newer, known.items]).reverse().flat();
-    if (isOver && items.length > 0) this.#keep(id, { items, chars: chars + (known?.chars ?? 0) });
+    const older = known ?? NOTHING;
+    const items = [...newer, older.items].reverse().flat();
+    if (isOver && items.length > 0) this.#keep(id, { items, chars: chars + older.chars });
     return [...items];
   }
 
-  /** A run's own items, inputs before outputs, without internal ones. */
-  own(id: string): Item[] {
+  /** A run's own items up to a number, as `read` has them, and what else its log says. */
+  own(id: string, through: number | null): OwnItems {
     const row = this.#row.get(id);
-    return row === undefined ? [] : itemsOf(this.#log(id, row));
+    const events = row === undefined ? [] : eventsOf(this.#log(id, row));
+    const state = fold(events);
+    return {
+      items: upTo(through, shownOf(state)),
+      times: timesOf(events),
+      usage: state.usage,
+      steps: state.steps,
+    };
   }
 
   /** The items that a run made itself. */
@@ -111,10 +137,30 @@ export class TranscriptTable {
 }
 
 function itemsOf(log: readonly string[]): Item[] {
-  const { input, items } = folded(log);
+  return shownOf(folded(log));
+}
+
+function shownOf({ input, items }: RunState): Item[] {
   return [...input, ...items.filter((item) => item.place !== "internal")];
 }
 
 function folded(log: readonly string[]): RunState {
-  return fold(log.flatMap((facts) => JSON.parse(facts) as AgentEvent[]));
+  return fold(eventsOf(log));
+}
+
+function eventsOf(log: readonly string[]): AgentEvent[] {
+  return log.flatMap((facts) => JSON.parse(facts) as AgentEvent[]);
+}
+
+function upTo(through: number | null, items: Item[]): Item[] {
+  return through === null ? items : items.filter(({ id }) => (numberOfPart(id) ?? 0) <= through);
+}
+
+function timesOf(events: readonly AgentEvent[]): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const event of events) {
+    if (event.type === "run.created") for (const { id } of event.input) times.set(id, event.at);
+    if (event.type === "item.done") times.set(event.item.id, event.at);
+  }
+  return times;
 }

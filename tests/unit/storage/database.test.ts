@@ -105,6 +105,39 @@ describe("an older database", () => {
   });
 });
 
+describe("sessions of an older database", () => {
+  test("keep their prompts, which are stored once", async () => {
+    const file = await newFile();
+    const version = MIGRATIONS.findIndex((migration) => migration.includes("former_sessions"));
+    const old = new Database(file);
+    old.pragma(`application_id = ${APPLICATION_ID}`);
+    for (const migration of MIGRATIONS.slice(0, version)) old.exec(migration);
+    const insert = old.prepare(
+      "INSERT INTO sessions (id, owner, created_at, updated_at, head_run, prompt, metadata) VALUES (?, ?, 1000, 2000, ?, ?, ?)",
+    );
+    const prompt = { text: "Be “ü”.", hash: "h" };
+    insert.run("a", OWNER, "run_1", JSON.stringify(prompt), '{"k":"v"}');
+    insert.run("b", OWNER, null, JSON.stringify(prompt), null);
+    old.pragma(`user_version = ${version}`);
+    old.close();
+    const store = openSqliteStore(terms(file));
+    onTestFinished(() => store.close());
+    const session = { owner: OWNER, createdAt: 1_000, prompt };
+    expect(await store.findSession("a", OWNER)).toEqual({
+      ...session,
+      id: "a",
+      headRun: "run_1",
+      metadata: { k: "v" },
+    });
+    expect(await store.findSession("b", OWNER)).toEqual({ ...session, id: "b" });
+    const list = await store.listSessions({ owner: OWNER, limit: 9, offset: 0 });
+    expect(list.map(({ id, source }) => [id, source])).toEqual([
+      ["b", "api_server"],
+      ["a", "api_server"],
+    ]);
+  });
+});
+
 describe("is refused and left as it was", () => {
   test("a later version's database", async () => {
     const file = await filledFile(1);

@@ -57,6 +57,16 @@ describe("however much is stored", () => {
       /ORDER BY id DESC LIMIT/,
       /SEARCH runs USING INDEX runs_listed \(owner=\? AND surface=\? AND id<\?\)/,
     ],
+    [
+      "a list of sessions",
+      /FROM sessions .* LIMIT :limit OFFSET :offset/s,
+      /SEARCH sessions USING INDEX sessions_active \(owner=\?\)/,
+    ],
+    [
+      "a title",
+      /FROM sessions WHERE owner = \? AND title = \?/,
+      /USING (COVERING )?INDEX sessions_title \(owner=\? AND title=\?\)/,
+    ],
     ["a sweep", /AS is_needed/, /SEARCH runs USING INDEX runs_expiry \(expires_at>\? AND expires_at<\?\)/],
     [
       "a sweep's question who goes on from it",

@@ -1,0 +1,217 @@
+import { chatMessages } from "../../domain/messages.ts";
+import type { Run } from "../../domain/run.ts";
+import type { ModelLock, SessionEntry, SessionTally } from "../../domain/session.ts";
+import { addUsage, NO_USAGE } from "../../domain/usage.ts";
+import type { SessionQuery } from "../session-store.ts";
+import type { Db } from "./db.ts";
+import type { Link, SessionRunTable } from "./session-runs.ts";
+import type { SessionTable } from "./sessions.ts";
+import type { TranscriptTable } from "./transcripts.ts";
+
+interface EntryRow {
+  id: string;
+  created_at: number;
+  updated_at: number;
+  head_run: string | null;
+  source: string;
+  pinned: 0 | 1;
+  archived: 0 | 1;
+  hidden: 0 | 1;
+  unread: 0 | 1;
+  title: string | null;
+  end_reason: string | null;
+  ended_at: number | null;
+  parent_id: string | null;
+  root_id: string | null;
+  preview: string | null;
+  tally: string | null;
+  model_lock: string | null;
+  has_instructions: 0 | 1;
+}
+
+interface PageTerms {
+  owner: string;
+  source: string | null;
+  words: string | null;
+  limit: number;
+  offset: number;
+}
+
+/** What was counted of a session's runs, up to one that is over. */
+interface Counted {
+  upTo: string;
+  tally: SessionTally;
+}
+
+const COLUMNS =
+  "id, created_at, updated_at, head_run, source, pinned, archived, hidden, unread, title, end_reason, ended_at, parent_id, root_id, preview, tally, model_lock, has_instructions";
+
+/** What the lists of sessions are read with. */
+interface ListParts {
+  sessions: SessionTable;
+  runs: SessionRunTable;
+  transcripts: TranscriptTable;
+}
+
+/**
+ * Sessions as lists show them. What their runs add up to is counted when somebody asks, each run once: turns pay
+ * nothing for it.
+ */
+export class SessionListTable {
+  readonly #parts: ListParts;
+  readonly #page;
+  readonly #pinned;
+  readonly #entry;
+  readonly #titled;
+  readonly #titles;
+  readonly #run;
+  readonly #recount;
+  readonly #keep;
+
+  constructor(db: Db, parts: ListParts) {
+    this.#parts = parts;
+    this.#page = db.prepare<PageTerms, EntryRow>(
+      `SELECT ${COLUMNS} FROM sessions WHERE owner = :owner AND hidden = 0 AND (:source IS NULL OR source = :source)
+         AND (:words IS NULL OR title LIKE :words ESCAPE '\\' OR preview LIKE :words ESCAPE '\\')
+       ORDER BY updated_at DESC, id DESC LIMIT :limit OFFSET :offset`,
+    );
+    this.#pinned = db.prepare<[string, number], EntryRow>(
+      `SELECT ${COLUMNS} FROM sessions WHERE owner = ? AND pinned = 1 AND hidden = 0
+       ORDER BY updated_at DESC, id DESC LIMIT ?`,
+    );
+    this.#entry = db.prepare<[string, string], EntryRow>(
+      `SELECT ${COLUMNS} FROM sessions WHERE id = ? AND owner = ?`,
+    );
+    this.#titled = db.prepare<[string, string], EntryRow>(
+      `SELECT ${COLUMNS} FROM sessions WHERE owner = ? AND title = ?`,
+    );
+    this.#titles = db
+      .prepare<[string, string, string], string>(
+        "SELECT title FROM sessions WHERE owner = ? AND title >= ? AND title < ? LIMIT 1000",
+      )
+      .pluck();
+    this.#run = db.prepare<[string], { session_id: string | null; ended_at: number | null; data: string }>(
+      "SELECT session_id, ended_at, data FROM runs WHERE id = ?",
+    );
+    this.#recount = db.prepare<[string | null, string]>(
+      "UPDATE sessions SET tally = NULL, preview = ? WHERE id = ?",
+    );
+    const keep = db.prepare<[string, string]>("UPDATE sessions SET tally = ? WHERE id = ?");
+    this.#keep = db.transaction((counted: readonly [string, Counted][]) => {
+      for (const [id, count] of counted) keep.run(JSON.stringify(count), id);
+    });
+  }
+
+  page({ owner, limit, offset, source, words }: SessionQuery): SessionEntry[] {
+    const pattern = words === undefined ? null : `%${words.replace(/[\\%_]/g, "\\$&")}%`;
+    return this.#entries(this.#page.all({ owner, limit, offset, source: source ?? null, words: pattern }));
+  }
+
+  pinned(owner: string, limit: number): SessionEntry[] {
+    return this.#entries(this.#pinned.all(owner, limit));
+  }
+
+  entry(id: string, owner: string): SessionEntry | undefined {
+    return this.#entries(this.#entry.all(id, owner))[0];
+  }
+
+  titled(owner: string, title: string): SessionEntry | undefined {
+    return this.#entries(this.#titled.all(owner, title))[0];
+  }
+
+  titles(owner: string, beginning: string): string[] {
+    return this.#titles.all(owner, beginning, `${beginning}\u{10FFFF}`);
+  }
+
+  /** Something was taken out of a session. */
+  recount(id: string, preview: string | undefined): void {
+    this.#recount.run(preview ?? null, id);
+  }
+
+  #entries(rows: readonly EntryRow[]): SessionEntry[] {
+    const counted: [string, Counted][] = [];
+    const entries = rows.map((row) => {
+      const { tally, keep } = this.#count(row);
+      if (keep !== undefined) counted.push([row.id, keep]);
+      return entryOf(row, tally);
+    });
+    try {
+      if (counted.length > 0) this.#keep.immediate(counted);
+    } catch {
+      // A full disk is no reason to show nothing: it is counted again the next time.
+    }
+    return entries;
+  }
+
+  #count(row: EntryRow): { tally: SessionTally; keep: Counted | undefined } {
+    const known = row.tally === null ? undefined : (JSON.parse(row.tally) as Counted);
+    let tally = known?.tally ?? nothingIn(row);
+    if (row.head_run === null || known?.upTo === row.head_run) return { tally, keep: undefined };
+    const chain = this.#parts.runs.chain(row.head_run);
+    const counted = known === undefined ? -1 : chain.findIndex(({ id }) => id === known.upTo);
+    const hidden = this.#parts.sessions.hidden(row.id);
+    let keep: Counted | undefined;
+    for (const link of chain.slice(0, counted < 0 ? chain.length : counted).toReversed()) {
+      const { sum, isFinal } = this.#add(tally, link, { session: row.id, hidden });
+      tally = sum;
+      if (isFinal) keep = { upTo: link.id, tally };
+    }
+    return { tally, keep };
+  }
+
+  #add(
+    tally: SessionTally,
+    { id, through }: Link,
+    { session, hidden }: { session: string; hidden: ReadonlySet<string> },
+  ): { sum: SessionTally; isFinal: boolean } {
+    const row = this.#run.get(id);
+    if (row === undefined) return { sum: tally, isFinal: false };
+    const own = this.#parts.transcripts.own(id, through);
+    const items = own.items.filter((item) => !hidden.has(item.id));
+    const { model } = JSON.parse(row.data) as Run;
+    // What a fork shares with its parent was paid for there.
+    const isOwn = row.session_id === session;
+    const sum: SessionTally = {
+      messages: tally.messages + chatMessages(items).length,
+      toolCalls: tally.toolCalls + items.filter(({ type }) => type === "function_call").length,
+      modelCalls: tally.modelCalls + (isOwn ? own.steps : 0),
+      usage: isOwn ? addUsage(tally.usage, own.usage) : tally.usage,
+      model: model.served === "" ? tally.model : model.served,
+      endedAt: isOwn ? (row.ended_at ?? tally.endedAt) : tally.endedAt,
+    };
+    return { sum, isFinal: row.ended_at !== null || through !== null };
+  }
+}
+
+function nothingIn({ created_at }: EntryRow): SessionTally {
+  return {
+    messages: 0,
+    toolCalls: 0,
+    modelCalls: 0,
+    usage: NO_USAGE,
+    model: undefined,
+    endedAt: created_at,
+  };
+}
+
+function entryOf(row: EntryRow, tally: SessionTally): SessionEntry {
+  return {
+    id: row.id,
+    createdAt: row.created_at,
+    source: row.source,
+    activeAt: Math.max(row.updated_at, tally.endedAt),
+    title: row.title ?? undefined,
+    endReason: row.end_reason ?? undefined,
+    endedAt: row.ended_at ?? undefined,
+    pinned: row.pinned === 1,
+    archived: row.archived === 1,
+    hidden: row.hidden === 1,
+    unread: row.unread === 1,
+    preview: row.preview ?? undefined,
+    parentId: row.parent_id ?? undefined,
+    rootId: row.root_id ?? undefined,
+    hasInstructions: row.has_instructions === 1,
+    lock: row.model_lock === null ? undefined : (JSON.parse(row.model_lock) as ModelLock),
+    tally,
+  };
+}
