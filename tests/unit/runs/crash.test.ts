@@ -1,129 +1,13 @@
-import { describe, expect, test, vi } from "vitest";
-import { type AgentEvent, isTerminal } from "../../../src/domain/event.ts";
+import { describe, expect, test } from "vitest";
+import type { AgentEvent } from "../../../src/domain/event.ts";
 import { fold } from "../../../src/domain/fold.ts";
 import type { RunId } from "../../../src/domain/id.ts";
-import { textMessage } from "../../../src/domain/item.ts";
 import { createSeal } from "../../../src/lib/seal.ts";
-import type { ModelRequest } from "../../../src/providers/provider.ts";
 import { allEvents } from "../../../src/runs/all-events.ts";
-import type { Store } from "../../../src/storage/store.ts";
 import { ResponsesEncoder } from "../../../src/wire/responses/encode.ts";
-import { fakeTool, registryOf } from "../../helpers/agent-run.ts";
+import { dieAt, finish, NEVER, settled, startProcess, WHOLE } from "../../helpers/crash.ts";
 import { framesOf } from "../../helpers/frames.ts";
-import { type RunService, runService } from "../../helpers/run-service.ts";
-import {
-  type Answer,
-  call,
-  cost,
-  hold,
-  say,
-  scriptedProvider,
-  think,
-} from "../../helpers/scripted-provider.ts";
 import { OWNER, transcriptOf } from "../../helpers/stored.ts";
-
-const NEVER = new Promise<void>(() => {});
-
-/** What the model says next, by what it has read: two calls side by side, then one, then an answer. */
-function answer({ items }: ModelRequest): Answer {
-  const results = items.filter(({ type }) => type === "function_call_output").length;
-  const used = cost({ inputTokens: 10, outputTokens: 5 });
-  if (results === 0) {
-    const calls = [...call("read"), ...call("write")];
-    return [...TICK, ...think("Hmm."), ...TICK, ...say("I "), ...TICK, ...say("look."), ...calls, ...used];
-  }
-  if (results === 2) return [...TICK, ...say("Once "), ...TICK, ...say("more."), ...call("settle"), ...used];
-  return [...say("All "), ...TICK, ...say("done."), ...used];
-}
-
-/** Long enough for a write. */
-const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
-const TICK = hold({ open: () => undefined, reached: tick, pass: tick });
-
-/** A process: its model, its tools and what they did. */
-async function start(left?: Store) {
-  const effects: string[] = [];
-  const tool = (name: string, effect: "read" | "write" | "idempotent") =>
-    fakeTool(
-      name,
-      async (_args, { progress, callId }) => {
-        await tick();
-        effects.push(effect === "idempotent" ? `${name} ${callId}` : name);
-        progress("…");
-        return `${name}: ok`;
-      },
-      { effect },
-    );
-  const provider = scriptedProvider((request) => answer(request));
-  const tools = registryOf([tool("read", "read"), tool("write", "write"), tool("settle", "idempotent")]);
-  const service = await runService(provider, { tools }, left);
-  return { ...service, hooked: service, provider, effects };
-}
-
-/** Takes a background run on and dies at its n-th write: before it, or before anybody hears of it. */
-async function dieAt(at: number, when: "before" | "after") {
-  const first = await start();
-  let writes = 0;
-  first.hooked[when] = () => (++writes >= at ? NEVER : undefined);
-  const input = { surface: "responses", background: true, items: [textMessage("user", "Go.")] } as const;
-  const admitted = first.runs.admit({ ...request(), ...input, items: [...input.items] });
-  const run = await Promise.race([admitted, settled(first)]);
-  if (run !== undefined) void run.begin();
-  await settled(first);
-  return { ...first, id: run?.run.id };
-}
-
-function request() {
-  return {
-    surface: "responses" as const,
-    owner: OWNER,
-    ask: {},
-    mode: "agent" as const,
-    tools: [],
-    toolChoice: { mode: "auto" as const },
-    settings: {},
-    deltas: true,
-  };
-}
-
-/** Resolves when the process does nothing more: it waits for a write that never ends. */
-async function settled({
-  appends,
-  effects,
-  provider,
-}: Awaited<ReturnType<typeof start>>): Promise<undefined> {
-  let seen = "";
-  for (let quiet = 0; quiet < 20; ) {
-    await new Promise(setImmediate);
-    const now = `${appends.length} ${effects.length} ${provider.requests.length}`;
-    quiet = now === seen ? quiet + 1 : 0;
-    seen = now;
-  }
-  return undefined;
-}
-
-async function finish({ inner, runs }: RunService, id: RunId): Promise<AgentEvent[]> {
-  await runs.recover();
-  return vi.waitFor(async () => {
-    const events = await allEvents(inner, id);
-    expect(events.filter(isTerminal)).toHaveLength(1);
-    return events;
-  });
-}
-
-const WHOLE = [
-  "user: Go.",
-  "reasoning",
-  "assistant: I look.",
-  "call read",
-  "call write",
-  "result read: ok",
-  "result write: ok",
-  "assistant: Once more.",
-  "call settle",
-  "result settle: ok",
-  "assistant: All done.",
-];
 
 const POINTS = Array.from({ length: 9 }, (_, n) => n + 1).flatMap((at) => [
   { at, when: "before" as const },
@@ -145,7 +29,7 @@ test("a run that had no turn before it was given up still has what it was asked"
       plan: again,
     },
   ]);
-  const last = await start(first.inner);
+  const last = await startProcess(first.inner);
   expect(await last.runs.recover()).toEqual({ ended: 1, resumed: 0 });
   expect(transcriptOf(await last.inner.readTranscript(left.run.id))).toEqual(["user: Go."]);
 });
@@ -162,7 +46,7 @@ describe("a background run whose process dies", () => {
       expect(run?.status ?? "unknown").toBe(first.id === undefined ? "unknown" : "completed");
       return;
     }
-    const second = await start(first.inner);
+    const second = await startProcess(first.inner);
     const { id } = left.run;
     const events = await finish(second, id);
     const { status, items, usage } = fold(events);
@@ -198,7 +82,7 @@ describe("a background run whose process dies", () => {
     const id = first.id as RunId;
     let store = first.inner;
     for (let attempt = 2; attempt <= 5; attempt++) {
-      const next = await start(store);
+      const next = await startProcess(store);
       let writes = 0;
       // The attempt itself is counted, then this process dies, too.
       next.hooked.before = () => (++writes > 1 ? NEVER : undefined);
@@ -206,7 +90,7 @@ describe("a background run whose process dies", () => {
       await settled(next);
       store = next.inner;
     }
-    const last = await start(store);
+    const last = await startProcess(store);
     expect(await last.runs.recover()).toEqual({ ended: 1, resumed: 0 });
     expect(await last.inner.findRun(id, OWNER)).toMatchObject({ status: "interrupted" });
     const events = await allEvents(last.inner, id);
