@@ -65,6 +65,7 @@ const ENDPOINTS: Capabilities["endpoints"] = {
   conversations: { method: "POST", path: "/v1/conversations" },
   runs: { method: "POST", path: "/v1/runs" },
   toolsets: { method: "GET", path: "/v1/toolsets" },
+  backup: { method: "GET", path: "/v1/backup" },
 };
 
 const KEYS = { supported: true, durable: true, retention_seconds: 86_400 };

@@ -97,6 +97,9 @@ const STREAMS: Readonly<Record<string, string>> = {
   "get /v1/runs/{id}/events": RUN_EVENTS,
 };
 
+const BACKUP =
+  "The database as an SQLite file, consistent as of the end of its copying, while the server goes on. One at a time: else 409 `backup_in_progress`.";
+
 function describeStreams({ paths }: Document): void {
   for (const [operation, description] of Object.entries(STREAMS)) {
     const [method = "", path = ""] = operation.split(" ");
@@ -104,6 +107,9 @@ function describeStreams({ paths }: Document): void {
     if (answer?.content === undefined) throw new Error(`${operation} has no answer to describe.`);
     answer.content["text/event-stream"] = { schema: { type: "string", description } };
   }
+  const backup = paths["/v1/backup"]?.["get"]?.responses["200"];
+  if (backup === undefined) throw new Error("There is no backup to describe.");
+  backup.content = { "application/vnd.sqlite3": { schema: { type: "string", description: BACKUP } } };
 }
 
 /** A header that only some requests carry is not worth a check of all of them by a schema. */

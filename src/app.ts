@@ -21,6 +21,7 @@ import { openModels } from "./models.ts";
 import type { Provider } from "./providers/provider.ts";
 import type { Models } from "./providers/resolve.ts";
 import { addRoutes } from "./routes.ts";
+import { Backups } from "./runs/backup.ts";
 import { EventLog } from "./runs/event-log.ts";
 import { Housekeeping } from "./runs/housekeeping.ts";
 import { createPrompts } from "./runs/prompts.ts";
@@ -85,26 +86,19 @@ export async function createApp(config: Config, key: string, overrides: Override
   const prompts = createPrompts(prompt, store);
   const shared = { store, log, sessions, models, prompts, tools, clock, nextId, onFault };
   const runs = new Runs({ ...shared, ...runSettings(settings) });
-  const streams = new Streams({
-    keepaliveMs: server.keepalive_seconds * 1000,
-    writeTimeoutMs: server.write_timeout_seconds * 1000,
-  });
-  const sockets = new Sockets({
-    times: { ...streams.times, idleMs: SOCKET_IDLE_MS },
-    maxOpen: MAX_SOCKETS,
-    parse: jsonReader(http),
-    onFault,
-  });
+  const { streams, sockets } = openTransports(http, server, onFault);
   await overrides.beforeRoutes?.(http);
   const contents = new SessionContents(shared);
   const files = createFileReader(FILE_LIMITS);
-  const parts = { config, runs, sessions, contents, streams, sockets, models, tools, files };
-  addRoutes(http, { ...parts, seal: createSeal(key) });
   const disk = () => diskSpace(config.home.path);
+  const backups = new Backups({ store, databaseFile: config.home.databaseFile, disk });
+  const parts = { config, runs, sessions, contents, backups, streams, sockets, models, tools, files };
+  addRoutes(http, { ...parts, seal: createSeal(key) });
   const housekeeping = new Housekeeping({ ...shared, disk, warn: (message) => http.log.warn(message) });
   const close = async () => {
     const deadline = clock.now() + server.drain_timeout_seconds * 1000;
     sockets.drain();
+    backups.close();
     await runs.drain(server.drain_timeout_seconds * 1000);
     await housekeeping.stop();
     // Slow readers get what is left of the time: what ended well must not look cut.
@@ -128,6 +122,25 @@ const CLOSE_GRACE_MS = 500;
 /** A WebSocket that asks for nothing is closed after this time; OpenAI's end after an hour, too. */
 const SOCKET_IDLE_MS = 60 * 60 * 1000;
 const MAX_SOCKETS = 1_000;
+
+/** What carries answers that take their time. */
+function openTransports(
+  http: FastifyInstance,
+  server: Settings["server"],
+  onFault: (error: unknown) => void,
+) {
+  const streams = new Streams({
+    keepaliveMs: server.keepalive_seconds * 1000,
+    writeTimeoutMs: server.write_timeout_seconds * 1000,
+  });
+  const sockets = new Sockets({
+    times: { ...streams.times, idleMs: SOCKET_IDLE_MS },
+    maxOpen: MAX_SOCKETS,
+    parse: jsonReader(http),
+    onFault,
+  });
+  return { streams, sockets };
+}
 
 /** What the core prompt is made of. */
 function promptSources({ home, workspace }: Config) {

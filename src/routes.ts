@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { backupRoute } from "../routes/backup.ts";
 import { capabilityRoutes } from "../routes/capabilities.ts";
 import { chatRoutes } from "../routes/chat.ts";
 import { conversationRoutes } from "../routes/conversations.ts";
@@ -18,6 +19,7 @@ import type { Sockets } from "./http/sockets.ts";
 import type { Streams } from "./http/streams.ts";
 import type { Seal } from "./lib/seal.ts";
 import type { Models } from "./providers/resolve.ts";
+import type { Backups } from "./runs/backup.ts";
 import type { Runs } from "./runs/service.ts";
 import type { SessionContents } from "./runs/session-contents.ts";
 import type { Sessions } from "./sessions/service.ts";
@@ -31,6 +33,7 @@ export interface Parts {
   runs: Runs;
   sessions: Sessions;
   contents: SessionContents;
+  backups: Backups;
   streams: Streams;
   sockets: Sockets;
   models: Models;
@@ -89,6 +92,7 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
   const responses = responsesSettings(server, { files, seal, tools });
   responsesRoutes(http, { runs, streams, settings: responses });
   responseInputsRoutes(http, { runs, streams, settings: responses });
+  backupRoute(http, { backups: parts.backups, writeTimeoutMs: streams.writeTimeoutMs });
   const socket = responsesSocket({ runs, sockets, settings: responses });
   const cancelForeground = server.cancel_foreground_responses;
   storedResponsesRoutes(http, { runs, streams, seal, cancelForeground, socket });

@@ -62,6 +62,12 @@ function isForeign(file: string): boolean {
 /** Files of a home that no tool may ever read or write. */
 export function protectedPaths(home: Home): string[] {
   const databases = ["state.db", "api-server.db"].map((name) => join(home.path, name));
-  const files = databases.flatMap((file) => [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]);
+  const files = databases.flatMap((file) => [
+    file,
+    `${file}-wal`,
+    `${file}-shm`,
+    `${file}-journal`,
+    `${file}-backup`,
+  ]);
   return [home.envFile, ...files, join(home.path, "keys")];
 }

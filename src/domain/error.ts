@@ -154,6 +154,30 @@ export function storageFailed(full: boolean): Failure {
   return { status: full ? 507 : 503, type: SERVER, code, message, retryAfterMs: 2_000 };
 }
 
+/** 409: one copy of the database is made or read at a time. */
+export function backupGoesOn(): ApiError {
+  const message = "Another backup is being made or read; ask again when it is over.";
+  return new ApiError({
+    status: 409,
+    type: INVALID,
+    code: "backup_in_progress",
+    message,
+    shouldRetry: false,
+  });
+}
+
+/** 507: a copy would fill the disk that the server itself needs. */
+export function noSpaceForBackup(neededBytes: number): ApiError {
+  const message = `A backup needs ${Math.ceil(neededBytes / 2 ** 20)} MB of free space on the server's disk for a while.`;
+  return new ApiError({
+    status: 507,
+    type: SERVER,
+    code: "insufficient_storage",
+    message,
+    shouldRetry: false,
+  });
+}
+
 /** Whether a failure is the server's own: then its log has the cause. */
 export function isFault({ code }: Failure): boolean {
   return code === "internal_error" || code.startsWith("storage_");

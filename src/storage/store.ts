@@ -154,6 +154,11 @@ export interface Store extends SessionStore {
    * every other prompt. Gives the run to go on after, undefined at the end.
    */
   sweepPrompts(pass: PromptPass): Promise<RunId | undefined>;
+  /**
+   * Writes a copy of everything, as it is at the end, to a new file that only this user may read; others are served
+   * meanwhile. When it fails, what it wrote is left.
+   */
+  copyTo(file: string): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -75,7 +75,7 @@ function bodyFaults(answer: GivenAnswer): string[] {
   const content = documented.content?.[type];
   if (content === undefined) return [`${type} is not documented for this answer`];
   if (type === "text/event-stream") return STREAM_FAULTS[operation?.operationId ?? ""]?.(text) ?? [];
-  return schemaFaults(content.schema, JSON.parse(text));
+  return type === "application/json" ? schemaFaults(content.schema, JSON.parse(text)) : [];
 }
 
 /** Whatever is not documented is refused in the one form of errors. */

@@ -35,6 +35,7 @@ const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest, sta
   detailedHealth: ["/health/detailed"],
   capabilities: ["/v1/capabilities"],
   listToolsets: ["/v1/toolsets"],
+  backup: ["/v1/backup"],
   listModels: ["/v1/models"],
   retrieveModel: ["/v1/models/hermes-agent"],
   createChatCompletion: [

@@ -3,7 +3,8 @@ import type { RunId } from "../../domain/id.ts";
 import { previewOf } from "../../domain/messages.ts";
 import type { PromptSnapshot } from "../../domain/session.ts";
 import type { KeyScope, PromptPass, RunQuery, RunWrite, Store } from "../store.ts";
-import { type Db, type OpenOptions, openDatabase } from "./db.ts";
+import { copyDatabase } from "./backup.ts";
+import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
 import { afterFirstFacts, packEvents } from "./events.ts";
 import { KeyTable } from "./keys.ts";
 import { PlanTable } from "./plans.ts";
@@ -126,6 +127,14 @@ class SqliteStore extends SqliteSessionStore implements Store {
 
   prune(endedBefore: number) {
     return this.attempt(() => this.#prune.immediate(endedBefore));
+  }
+
+  async copyTo(file: string): Promise<void> {
+    try {
+      await copyDatabase(this.#db, file);
+    } catch (error) {
+      throw storageError(error, file);
+    }
   }
 
   close(): Promise<void> {

@@ -69,3 +69,6 @@ export const ToolsetList = z
     ),
   })
   .meta({ id: "ToolsetList", description: "The agent's tools by group" });
+
+/** An SQLite file; what is in it no schema says. */
+export const BackupFile = z.string();
