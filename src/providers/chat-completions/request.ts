@@ -13,6 +13,7 @@ import {
   textOf,
 } from "../../domain/item.ts";
 import type { ModelSettings, OutputFormat, ToolChoice, ToolSpec } from "../../domain/run.ts";
+import { parseJsonObject } from "../../lib/json.ts";
 import type { ModelRequest } from "../provider.ts";
 import { compactionText } from "../transcript-text.ts";
 
@@ -189,7 +190,8 @@ function assistantMessages(
   message.tool_calls = calls.map((call) => ({
     id: call.call_id,
     type: "function",
-    function: { name: call.name, arguments: call.arguments },
+    // Servers that fill templates with it refuse all of a history in which one call is no JSON object.
+    function: { name: call.name, arguments: parseJsonObject(call.arguments) ? call.arguments : "{}" },
   }));
   // Thinking models want it back while their own tool calls are being answered, and refuse it later.
   const reasoning = current ? ownReasoning(items, model) : "";

@@ -135,3 +135,14 @@ test("long texts are escaped once and remembered, up to a number of them", () =>
   for (const text of [...texts, ...texts.slice(-5), ...texts])
     expect(jsonText(text)).toBe(JSON.stringify(text));
 });
+
+test.each([
+  ['{"a":1}', '{"a":1}'],
+  ["", "{}"],
+  ['{"path": "no', "{}"],
+  ["[1]", "{}"],
+])("a call with the arguments %j is sent back with %j: strict servers refuse what is no object", (given, sent) => {
+  const items: ItemBody[] = [textMessage("user", "a"), { ...CALL, arguments: given } as ItemBody, RESULT];
+  const [, assistant] = body({ items }).messages;
+  expect(assistant).toMatchObject({ tool_calls: [{ function: { name: "now", arguments: sent } }] });
+});
