@@ -48,6 +48,7 @@ export function capabilityRoutes(app: FastifyInstance, { model, cors, toolsets }
 
 const TOOLSETS: Readonly<Record<string, [label: string, description: string]>> = {
   file: ["Files", "Read, write, patch and search files in the workspace"],
+  clarify: ["Questions", "Ask the user, where somebody can answer"],
   terminal: ["Terminal", "Run shell commands in the workspace"],
 };
 
@@ -64,6 +65,13 @@ const ENDPOINTS: Capabilities["endpoints"] = {
   responses: { method: "POST", path: "/v1/responses" },
   conversations: { method: "POST", path: "/v1/conversations" },
   runs: { method: "POST", path: "/v1/runs" },
+  run_status: { method: "GET", path: "/v1/runs/{run_id}" },
+  run_events: { method: "GET", path: "/v1/runs/{run_id}/events" },
+  run_stop: { method: "POST", path: "/v1/runs/{run_id}/stop" },
+  run_steer: { method: "POST", path: "/v1/runs/{run_id}/steer" },
+  run_approval: { method: "POST", path: "/v1/runs/{run_id}/approval" },
+  run_clarify: { method: "POST", path: "/v1/runs/{run_id}/clarify" },
+  approvals: { method: "GET", path: "/v1/approvals" },
   toolsets: { method: "GET", path: "/v1/toolsets" },
   backup: { method: "GET", path: "/v1/backup" },
 };
@@ -108,8 +116,10 @@ function capabilities(model: string, cors: boolean): Capabilities {
       run_events_sse: true,
       run_stop: true,
       run_steer: true,
-      run_approval_response: false,
-      approval_events: false,
+      run_approval_response: true,
+      approval_events: true,
+      approval_identity_v1: true,
+      run_clarify: true,
       ...IDEMPOTENCY,
       session_resources: false,
       session_chat: false,

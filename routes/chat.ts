@@ -9,7 +9,14 @@ import { decodeChat, fileContents } from "../src/wire/chat/decode.ts";
 import { ChatEncoder, type ToolProgress } from "../src/wire/chat/encode.ts";
 import { ChatCompletion, ChatRequest } from "../src/wire/chat/schema.ts";
 import { progressFor } from "../src/wire/chat/tool-progress.ts";
-import { detectClient, disconnectCancels, type Headers, sessionKey, sessionOf } from "../src/wire/client.ts";
+import {
+  detectClient,
+  disconnectCancels,
+  type Headers,
+  isAttended,
+  sessionKey,
+  sessionOf,
+} from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { readFiles } from "../src/wire/files/parts.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
@@ -49,24 +56,25 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
     handler: async (request, reply) => {
       const body = request.body as ChatRequest;
       const headers: Headers = request.headers;
-      const progress = progressFor(headers, {
-        progress: settings.toolProgress,
-        events: settings.namedEvents,
-      });
-      const cancels = disconnectCancels(headers, settings.onDisconnect);
-      const key = sessionKey(headers);
+      const { progress, cancels, attended, key, sessionId, errorAsText } = termsOf(headers, settings);
       const includeUsage = body.stream_options?.include_usage ?? false;
-      const sessionId = sessionOf(headers);
-      const errorAsText = detectClient(headers) === "nextchat";
       const task = headers["x-openwebui-task"];
       // First, since what is in files is put in their places.
-      const idempotency = idempotencyOf(headers, body, { sessionId, key, task, progress, errorAsText });
+      const idempotency = idempotencyOf(headers, body, {
+        sessionId,
+        key,
+        task,
+        progress,
+        errorAsText,
+        attended,
+      });
       await readFiles(fileContents(body), settings.files);
       const input = decodeChat(body, {
         owner: principalOf(request).id,
         sessionId,
         clientTools: settings.clientTools,
         background: isBackground(headers, body, settings.smallRequestsAreBackground),
+        attended,
         idempotency,
       });
       // The request lives as long as its answer, which can take minutes; what was read of it need not.
@@ -87,4 +95,17 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
       return reply;
     },
   });
+}
+
+/** What a request's headers say. @throws ApiError 400 for one that cannot be. */
+function termsOf(headers: Headers, settings: ChatSettings) {
+  const { toolProgress: progress, namedEvents: events } = settings;
+  return {
+    progress: progressFor(headers, { progress, events }),
+    cancels: disconnectCancels(headers, settings.onDisconnect),
+    attended: isAttended(headers, "deny"),
+    key: sessionKey(headers),
+    sessionId: sessionOf(headers),
+    errorAsText: detectClient(headers) === "nextchat",
+  };
 }

@@ -5,7 +5,7 @@ import type { Disconnect } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
 import type { Seal } from "../src/lib/seal.ts";
 import type { Runs } from "../src/runs/service.ts";
-import { disconnectCancels, type Headers } from "../src/wire/client.ts";
+import { disconnectCancels, type Headers, isAttended } from "../src/wire/client.ts";
 import { readFiles } from "../src/wire/files/parts.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
 import { decodeResponses } from "../src/wire/responses/decode.ts";
@@ -44,6 +44,8 @@ interface Asking extends Pick<ResponsesDeps, "runs" | "settings"> {
   owner: string;
   /** How the server's calls show. */
   toolItems: ToolItems;
+  /** Whether people answer what the run asks. */
+  attended?: boolean | undefined;
   /** The session that a header names. */
   sessionId?: string | undefined;
   idempotency?: RunInput["idempotency"];
@@ -55,7 +57,7 @@ interface Asking extends Pick<ResponsesDeps, "runs" | "settings"> {
  */
 export async function runInput(
   body: ResponsesRequest,
-  { runs, settings, owner, toolItems, sessionId, idempotency }: Asking,
+  { runs, settings, owner, toolItems, attended, sessionId, idempotency }: Asking,
 ): Promise<RunInput> {
   await readFiles(requestFiles(body), settings.files);
   const previous = previousRun(body, settings);
@@ -70,6 +72,7 @@ export async function runInput(
       previous,
       idempotency,
       toolItems,
+      attended,
       sessionId,
       clientTools: settings.clientTools,
       ownTools: settings.ownTools,
@@ -86,10 +89,11 @@ export async function runInput(
 export function readTerms(
   headers: Headers,
   settings: ResponsesSettings,
-): { toolItems: ToolItems; disconnect: Disconnect } {
+): { toolItems: ToolItems; attended: boolean; disconnect: Disconnect } {
   const cancels = disconnectCancels(headers, settings.onDisconnect);
   return {
     toolItems: toolItemsFor(headers, undefined, settings.toolItems),
+    attended: isAttended(headers, "deny"),
     disconnect: { cancels, graceMs: settings.disconnectGraceMs },
   };
 }

@@ -34,9 +34,9 @@ export function responsesSocket(deps: SocketDeps): Pick<RouteOptions, "preValida
       done();
     },
     wsHandler(socket, request) {
-      const { toolItems, disconnect } = readTerms(request.headers, settings);
+      const terms = readTerms(request.headers, settings);
       const owner = principalOf(request).id;
-      const dialogue = new Dialogue(deps, { owner, toolItems, disconnect });
+      const dialogue = new Dialogue(deps, { owner, ...terms });
       sockets.start(socket, (message, line) => dialogue.answer(message, line));
     },
   };

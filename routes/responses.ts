@@ -23,13 +23,13 @@ export function responsesRoutes(app: FastifyInstance, { runs, streams, settings 
     },
     handler: async (request, reply) => {
       const owner = principalOf(request).id;
-      const { toolItems, disconnect } = readTerms(request.headers, settings);
+      const { toolItems, attended, disconnect } = readTerms(request.headers, settings);
       const body = request.body as ResponsesRequest;
       const stream = body.stream ?? false;
       // First, since what is in files is put in their places.
       const sessionId = sessionOf(request.headers);
-      const idempotency = idempotencyOf(request.headers, body, { toolItems, sessionId });
-      const asking = { runs, settings, owner, toolItems, sessionId, idempotency };
+      const idempotency = idempotencyOf(request.headers, body, { toolItems, sessionId, attended });
+      const asking = { runs, settings, owner, toolItems, attended, sessionId, idempotency };
       const input = await runInput(body, asking);
       // The request lives as long as its answer, which can take minutes; what was read of it need not.
       request.body = undefined;

@@ -1,17 +1,11 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
-import {
-  invalidRequest,
-  notFound,
-  notSteerable,
-  previousNotFound,
-  sessionBusy,
-} from "../src/domain/error.ts";
+import type { FastifyInstance } from "fastify";
+import { invalidRequest, notSteerable, previousNotFound, sessionBusy } from "../src/domain/error.ts";
 import { type RunId, runIdFrom } from "../src/domain/id.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { nameRun } from "../src/http/send.ts";
 import type { Runs } from "../src/runs/service.ts";
-import { sessionKey, sessionOf } from "../src/wire/client.ts";
+import { isAttended, sessionKey, sessionOf } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { readFiles } from "../src/wire/files/parts.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
@@ -30,6 +24,7 @@ import {
   RunStopped,
   SteerRequest,
 } from "../src/wire/runs/schema.ts";
+import { namedRun, unknownRun } from "./named-run.ts";
 
 /** What the routes need. */
 export interface RunsRoutesDeps {
@@ -65,11 +60,12 @@ function createRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
       const key = sessionKey(headers);
       const sessionId = body.session_id ?? sessionOf(headers);
       // First, since what is in files is put in their places.
-      const idempotency = idempotencyOf(headers, body, { sessionId, key });
+      const attended = isAttended(headers, "events");
+      const idempotency = idempotencyOf(headers, body, { sessionId, key, attended });
       await readFiles(requestFiles(body), files);
       const referenced = await runs.findItems(referencedIds(body.input), owner);
       const previous = previousOf(body);
-      const input = decodeRun(body, { owner, sessionId, previous, idempotency, referenced });
+      const input = decodeRun(body, { owner, sessionId, previous, attended, idempotency, referenced });
       if (sessionId !== undefined) resolveConflict(runs, { sessionId, owner, policy: body.on_conflict });
       const run = await runs.admit(input);
       void run.begin();
@@ -147,7 +143,7 @@ function readRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
       response: { 200: RunObject, default: ErrorBody },
     },
     handler: async (request) => {
-      const { id, owner } = named(request);
+      const { id, owner } = namedRun(request);
       const found = await runs.read(id, owner);
       const status = await runs.status(id, owner);
       if (found === undefined || status === undefined) throw unknownRun();
@@ -167,7 +163,7 @@ function stopRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
       response: { 200: RunStopped, default: ErrorBody },
     },
     handler: async (request) => {
-      const { id, owner } = named(request);
+      const { id, owner } = namedRun(request);
       runs.stop(id, owner);
       const status = await runs.status(id, owner);
       if (status === undefined) throw unknownRun();
@@ -188,7 +184,7 @@ function steerRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
       response: { 200: RunSteered, default: ErrorBody },
     },
     handler: async (request) => {
-      const { id, owner } = named(request);
+      const { id, owner } = namedRun(request);
       const { input, message, text } = request.body as SteerRequest;
       const words = (input ?? message ?? text ?? "").trim();
       if (words === "")
@@ -198,16 +194,4 @@ function steerRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
       return { object: "hermes.run.steer", run_id: id, accepted: true };
     },
   });
-}
-
-/** The run that a path names, under any of its names. */
-function named(request: FastifyRequest): { id: RunId; owner: string } {
-  const { id } = request.params as { id: string };
-  const run = runIdFrom(id);
-  if (run === undefined) throw unknownRun();
-  return { id: run, owner: principalOf(request).id };
-}
-
-function unknownRun(): Error {
-  return notFound("run_not_found", "There is no such run.");
 }

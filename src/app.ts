@@ -191,7 +191,7 @@ function policyOf(config: Config, secrets: readonly string[]): Policy {
   };
 }
 
-function runSettings({ agent, llm, server, responses, runs }: Settings) {
+function runSettings({ agent, approvals, llm, server, responses, runs }: Settings) {
   return {
     retention: { responsesMs: responses.retention_days * DAY_MS, runsMs: runs.retention_days * DAY_MS },
     limits: {
@@ -200,6 +200,7 @@ function runSettings({ agent, llm, server, responses, runs }: Settings) {
       contextTokens: llm.context_length,
       maxOutputTokens: agent.max_output_tokens,
     },
+    approvalTimeoutMs: approvals.timeout_seconds * 1000,
     maxConcurrent: server.max_concurrent_runs,
     maxQueued: server.max_queued_runs,
     upstreamStream: llm.upstream_stream,

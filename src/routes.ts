@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { approvalRoutes } from "../routes/approvals.ts";
 import { backupRoute } from "../routes/backup.ts";
 import { capabilityRoutes } from "../routes/capabilities.ts";
 import { chatRoutes } from "../routes/chat.ts";
@@ -98,6 +99,7 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
   storedResponsesRoutes(http, { runs, streams, seal, cancelForeground, socket });
   runsRoutes(http, { runs, files });
   runEventsRoute(http, { runs, streams });
+  approvalRoutes(http, { runs });
   conversationRoutes(http, parts);
   unsupportedRoutes(http);
 }
@@ -112,7 +114,7 @@ function responsesSettings(
     toolItems: server.tool_items,
     inheritInstructions: server.inherit_instructions,
     previousNotFoundStatus: server.previous_response_not_found_status,
-    ownTools: new Set(tools.specs.map(({ name }) => name)),
+    ownTools: new Set(tools.offered(true).map(({ name }) => name)),
     seal,
     onDisconnect: server.on_disconnect,
     disconnectGraceMs: server.disconnect_grace_ms,

@@ -15,6 +15,7 @@ import type { ToolRegistry } from "../tools/registry.ts";
 import { modelRequest, repairTranscript, type StepTools, stepTools } from "./context.ts";
 import { endingOf } from "./failure.ts";
 import { type Limits, LoopDetector, loopNotice, NO_MORE_CALLS, SUMMARY_REQUEST } from "./limits.ts";
+import type { Person } from "./person.ts";
 import type { Resumption } from "./resumption.ts";
 import { modelStep, type StepResult } from "./step.ts";
 import { RunStop } from "./stop.ts";
@@ -44,6 +45,8 @@ export interface AgentRun {
   resumption?: Resumption | undefined;
   /** Resolves when everything emitted so far is stored; undefined where nobody goes on after a crash. */
   settled?: (() => Promise<void>) | undefined;
+  /** Who is asked what nobody else may decide; undefined: nobody is there. */
+  person?: Person | undefined;
   /** What people have put in since the last time it was asked; it reaches the model with the results of its calls. */
   takeSteers?: (() => readonly string[]) | undefined;
   /** Asked between steps: whether this process shall go no further with the run. */
@@ -94,7 +97,7 @@ class Agent {
     try {
       let reason = resumption && (await this.#resume(resumption));
       while (reason === undefined) {
-        const own = this.#callsLeft > 0 ? tools.specs : [];
+        const own = this.#callsLeft > 0 ? tools.offered(this.#run.person !== undefined) : [];
         const step = this.#heard(await this.#ask(stepTools(input, own, this.#steps + 1)));
         const calls = step.items.filter((item) => item.type === "function_call");
         if (calls.length > 0) reason = await this.#act(calls);
@@ -183,12 +186,13 @@ class Agent {
 
   async #call(calls: readonly FunctionCallItem[], begun?: Begun): Promise<void> {
     if (calls.length === 0) return;
-    const { tools, signal, settled } = this.#run;
+    const { tools, signal, settled, person } = this.#run;
     const results = await runToolCalls(calls, {
       tools,
       transcript: this.#transcript,
       signal,
       settled,
+      person,
       ...(begun !== undefined && { begun }),
       mayRun: this.#callsLeft,
       onEffect: () => {

@@ -1,5 +1,8 @@
 import type { FunctionCallItem, FunctionCallOutputItem } from "../domain/item.ts";
+import { type CallQuestion, isGranted, type Settlement } from "../domain/question.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
+import type { Person } from "./person.ts";
+import { RunStop } from "./stop.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** What running calls needs. */
@@ -11,6 +14,8 @@ export interface CallContext {
   mayRun: number;
   /** Resolves when everything told so far is stored; undefined where nobody goes on after a crash. */
   settled: (() => Promise<void>) | undefined;
+  /** Who is asked about a call that needs it; undefined: nobody, and it is denied. */
+  person: Person | undefined;
   /** Results of calls that a former process began, by call id. */
   begun?: ReadonlyMap<string, FunctionCallOutputItem>;
   /** Told before a call starts that may change something. */
@@ -25,27 +30,46 @@ export async function runToolCalls(
   calls: readonly FunctionCallItem[],
   context: CallContext,
 ): Promise<FunctionCallOutputItem[]> {
-  const started = calls.map((call, index) => ({ call, result: startOf(call, index, context) }));
-  const running = started.map(({ call, result }) =>
-    result.status === "completed" ? result : runCall(call, result, context),
-  );
-  const results = await untilStopped(Promise.all(running), context.signal);
+  const started = calls.map((call, index) => startOf(call, index, context));
+  const running = started.map((start) => runCall(start, context));
+  const results = await untilStopped(allEnded(running), context.signal);
   context.signal.throwIfAborted();
   return results;
 }
 
-/** The result of a call as it is at its start; done where the call is not run, or not again. */
-function startOf(call: FunctionCallItem, index: number, context: CallContext): FunctionCallOutputItem {
-  const { tools, transcript, begun, mayRun } = context;
+/** What all of them gave. When one is left to the next process, the others end first: it must know what they did. */
+async function allEnded<Result>(work: readonly Promise<Result>[]): Promise<Result[]> {
+  try {
+    return await Promise.all(work);
+  } catch (error) {
+    if (error instanceof RunStop && error.suspends) await Promise.allSettled(work);
+    throw error;
+  }
+}
+
+/** A call that is to be made, or was. */
+interface StartedCall {
+  call: FunctionCallItem;
+  /** As it is at its start; done where the call is not run, or not again. */
+  result: FunctionCallOutputItem;
+  /** What a person is asked first; until then the call has not begun. */
+  question?: CallQuestion | undefined;
+}
+
+function startOf(call: FunctionCallItem, index: number, context: CallContext): StartedCall {
+  const { tools, transcript, begun, mayRun, person } = context;
   const effect = tools.effect(call.name);
   const isRefused = index >= mayRun;
   if (!isRefused && effect !== "read") context.onEffect();
   const left = begun?.get(call.call_id);
-  if (left?.status === "completed") return left;
+  if (left?.status === "completed") return { call, result: left };
   const result = left ?? transcript.resultOf(call, tools.display(call));
-  if (left === undefined) transcript.begin(result);
-  if (isRefused) return closed(result, OVER_LIMIT, transcript);
-  return left !== undefined && effect === "write" ? closed(result, UNKNOWN_OUTCOME, transcript) : result;
+  const question = person === undefined || isRefused ? undefined : tools.question(call);
+  if (left === undefined && question === undefined) transcript.begin(result);
+  if (isRefused) return { call, result: closed(result, OVER_LIMIT, transcript) };
+  if (left !== undefined && effect === "write")
+    return { call, result: closed(result, UNKNOWN_OUTCOME, transcript) };
+  return { call, result, question };
 }
 
 function closed(
@@ -83,21 +107,37 @@ function untilStopped<Result>(work: Promise<Result>, signal: AbortSignal): Promi
   });
 }
 
-async function runCall(
-  call: FunctionCallItem,
-  result: FunctionCallOutputItem,
-  { tools, transcript, signal, settled }: CallContext,
+/** Asks first where that is needed, then makes the call; gives its result as it ended. */
+async function runCall(start: StartedCall, context: CallContext): Promise<FunctionCallOutputItem> {
+  const { call, result, question } = start;
+  if (result.status === "completed") return result;
+  const { transcript, person } = context;
+  if (question === undefined || person === undefined) return makeCall(start, context);
+  const settlement = await person.approve(call.call_id, question);
+  if (!transcript.isOpen(result)) transcript.begin(result);
+  return isGranted(settlement)
+    ? makeCall(start, context)
+    : closed(result, refusalOf(question, settlement), transcript);
+}
+
+async function makeCall(
+  { call, result, question }: StartedCall,
+  { tools, transcript, signal, settled, person }: CallContext,
 ): Promise<FunctionCallOutputItem> {
   // A call that must not be made twice, or only under its own id, must be known to have begun.
   if (settled !== undefined && tools.effect(call.name) !== "read") await settled();
   if (signal.aborted) return result;
+  const asking = person && new Asking(person, call.call_id);
   const { output, isError } = await tools.call({
     name: call.name,
     arguments: call.arguments,
     callId: call.call_id,
     signal,
     progress: (text) => transcript.progress(result, text),
+    ask: asking?.ask,
+    permit: question?.digest,
   });
+  asking?.throwIfStopped();
   // A result that came because the run was stopped is not the call's own; the run closes it as incomplete.
   if (signal.aborted || !transcript.isOpen(result)) return result;
   const done: FunctionCallOutputItem = {
@@ -108,4 +148,37 @@ async function runCall(
   };
   transcript.done(done);
   return done;
+}
+
+/** One call's way to the user. What a tool makes of a run that stops meanwhile is no result of it. */
+class Asking {
+  readonly #person: Person;
+  readonly #callId: string;
+  #stop: { reason: unknown } | undefined;
+
+  constructor(person: Person, callId: string) {
+    this.#person = person;
+    this.#callId = callId;
+  }
+
+  readonly ask = async (question: string, choices?: readonly string[]): Promise<string | undefined> => {
+    try {
+      return await this.#person.answer(this.#callId, question, choices);
+    } catch (reason) {
+      this.#stop = { reason };
+      throw reason;
+    }
+  };
+
+  throwIfStopped(): void {
+    if (this.#stop !== undefined) throw this.#stop.reason;
+  }
+}
+
+function refusalOf({ description }: CallQuestion, settlement: Settlement): string {
+  const why =
+    settlement === "deny"
+      ? "A person was asked and said no"
+      : "A person was asked, and nobody answered in time";
+  return `Error: Not run: ${description}. ${why}. Do not try to get around this; find another way, or tell the user what to run.`;
 }

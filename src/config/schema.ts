@@ -154,6 +154,8 @@ export const AgentSection = z.strictObject({
 export const ApprovalsSection = z.strictObject({
   /** `off` runs what would ask; the hardline list stays denied. */
   mode: z.enum(["manual", "off"]).default("manual"),
+  /** How long a question waits for a person; then the call is denied. */
+  timeout_seconds: Timeout.default(300),
 });
 
 export const StorageSection = z.strictObject({

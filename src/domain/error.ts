@@ -197,16 +197,15 @@ export function sessionBusy(): ApiError {
   });
 }
 
+/** 409: what is asked does not fit how things stand; to repeat it does not help. */
+export function conflict(code: string, message: string): ApiError {
+  return new ApiError({ status: 409, type: INVALID, code, message, shouldRetry: false });
+}
+
 /** 409: a run that is not at work cannot be told anything. */
 export function notSteerable(): ApiError {
   const message = "The run takes no more words: it has not begun, or is over. Begin another run with them.";
-  return new ApiError({
-    status: 409,
-    type: INVALID,
-    code: "run_not_accepting_steer",
-    message,
-    shouldRetry: false,
-  });
+  return conflict("run_not_accepting_steer", message);
 }
 
 /** What a client sees of a fault of ours: nothing of the exception itself, which goes to the log only. */

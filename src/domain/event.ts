@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Failure } from "./error.ts";
 import { Item } from "./item.ts";
+import { Approval, InputRequest, Settlement } from "./question.ts";
 import { Run, type RunStatus } from "./run.ts";
 import { Usage } from "./usage.ts";
 
@@ -18,18 +19,6 @@ export type Merged = z.infer<typeof Merged>;
 /** Why a run that did not fail ended. */
 export const CompletionReason = z.enum(["stop", "length", "tool_calls", "max_steps", "content_filter"]);
 export type CompletionReason = z.infer<typeof CompletionReason>;
-
-/** A question to a person about one call; stored before it is shown. */
-export const Approval = z.object({
-  id: z.string(),
-  callId: z.string(),
-  tool: z.string(),
-  /** What would run, with secrets redacted. */
-  command: z.string(),
-  /** Why it is asked. */
-  description: z.string(),
-});
-export type Approval = z.infer<typeof Approval>;
 
 /** What happened, without its place in the log. */
 export const EventBody = z.discriminatedUnion("type", [
@@ -57,8 +46,9 @@ export const EventBody = z.discriminatedUnion("type", [
     finish: z.enum(["length", "content_filter"]).exactOptional(),
   }),
   z.object({ type: z.literal("approval.requested"), approval: Approval }),
-  z.object({ type: z.literal("approval.resolved"), approvalId: z.string(), choice: z.string() }),
-  z.object({ type: z.literal("input.requested"), inputId: z.string(), question: z.string() }),
+  z.object({ type: z.literal("approval.resolved"), approvalId: z.string(), choice: Settlement }),
+  z.object({ type: z.literal("input.requested"), request: InputRequest }),
+  /** Without an answer nobody gave one in time, or the run ended. */
   z.object({ type: z.literal("input.resolved"), inputId: z.string(), answer: z.string().exactOptional() }),
   z.object({ type: z.literal("run.steered"), text: z.string() }),
   /** News for a person (a retry, a fallback); never part of the answer. */

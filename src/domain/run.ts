@@ -90,6 +90,8 @@ export const Run = z.object({
   prompt: z.string().exactOptional(),
   /** It goes on whatever its client does, and after a restart. */
   background: z.boolean().exactOptional(),
+  /** Its questions reach a person, who can answer them. */
+  attended: z.boolean().exactOptional(),
   /** Nothing but its idempotency key leads to it: no request gets it by its id. */
   hidden: z.boolean().exactOptional(),
   /** What of its request its surface says again, in that surface's own form. */
@@ -135,6 +137,8 @@ export const RunInput = z.object({
     .exactOptional(),
   /** True: it goes on whatever its client does, and after a restart. */
   background: z.boolean().exactOptional(),
+  /** True: its questions reach a person, who can answer them; else what would ask is denied. */
+  attended: z.boolean().exactOptional(),
   /** False: nothing of the run is kept once it has ended. */
   store: z.boolean().exactOptional(),
   /** Requests of its owner and surface with this key are one, as long as `fingerprint` says that they ask for the same. */

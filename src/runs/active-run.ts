@@ -2,9 +2,8 @@ import { endingOf } from "../agent/failure.ts";
 import { runAgent } from "../agent/loop.ts";
 import type { Resumption } from "../agent/resumption.ts";
 import { RunStop } from "../agent/stop.ts";
+import type { Asked } from "../domain/asked.ts";
 import { isFault, runTimeout } from "../domain/error.ts";
-import type { RunId } from "../domain/id.ts";
-import type { Item, ItemBody } from "../domain/item.ts";
 import type { Run, RunInput, RunStatus } from "../domain/run.ts";
 import type { PromptSnapshot } from "../domain/session.ts";
 import { NO_USAGE } from "../domain/usage.ts";
@@ -13,22 +12,15 @@ import type { SessionLease } from "../sessions/service.ts";
 import { NO_TOOLS } from "../tools/registry.ts";
 import type { RunDeps } from "./deps.ts";
 import type { Reader } from "./follow.ts";
-import { checkClientCalls, isCut, shortened } from "./history.ts";
 import { inputItemsOf } from "./input-items.ts";
+import { Questions } from "./questions.ts";
 import { STATELESS_RETENTION_MS } from "./retention.ts";
 import type { RunLog } from "./run-log.ts";
-import { isReadable, newItems } from "./session-items.ts";
 import type { Slot } from "./slots.ts";
+import { type History, type Start, startOf } from "./start.ts";
 
-/** What a run goes on from when it has no session. */
-export interface History {
-  /** The transcript so far, as it is stored; read at the run's turn when undefined: a run can wait for long. */
-  stored: readonly Item[] | undefined;
-  /** What its request adds to that. */
-  added: readonly ItemBody[];
-  /** Whether what it adds is kept, so that later runs can go on from this one. */
-  keepsInput: boolean;
-}
+/** How far a run is, as those who may act on it see it. */
+export type LiveStatus = RunStatus | "stopping" | "waiting_for_approval" | "waiting_for_input";
 
 /** What an active run is made of. */
 export interface RunParts {
@@ -41,25 +33,18 @@ export interface RunParts {
   prompt?: PromptSnapshot | undefined;
   /** Where a former process left it. */
   resumption?: Resumption | undefined;
+  /** What a former process asked people. */
+  asked?: ReadonlyMap<string, Asked> | undefined;
   slot: Slot;
   /** Told when the run has ended and its session is free. */
   onEnd(run: ActiveRun): void;
 }
 
-/** What the agent starts from. */
-interface Transcript {
-  /** The run's own input, kept for later runs of its session. */
-  input: Item[];
-  /** Everything that the model reads. */
-  items: readonly ItemBody[];
-  core: string;
-}
-
-const NO_HISTORY: History = { stored: [], added: [], keepsInput: false };
-
 /** One run from its admission to its end. */
 export class ActiveRun {
   readonly run: Run;
+  /** What it asks people; undefined when nobody is there. */
+  readonly questions: Questions | undefined;
   readonly #deps: RunDeps;
   readonly #input: RunInput;
   readonly #parts: RunParts;
@@ -78,6 +63,22 @@ export class ActiveRun {
     this.#steers = parts.resumption?.steers;
     this.#log = parts.log;
     this.#log.onBroken((failure) => this.stop(RunStop.fail(failure)));
+    this.questions = this.run.attended === true ? this.#openQuestions() : undefined;
+  }
+
+  #openQuestions(): Questions {
+    const { store, clock, approvalTimeoutMs } = this.#deps;
+    const { asked, slot } = this.#parts;
+    return new Questions({
+      log: this.#log,
+      store,
+      clock,
+      timeoutMs: approvalTimeoutMs,
+      signal: this.#abort.signal,
+      asked,
+      // Waiting for people is no work.
+      onWaiting: (isWaiting) => (isWaiting ? slot.lend() : slot.takeBack()),
+    });
   }
 
   /** Gives a reader every event from the first on, if called before `begin`; resolves after the last or when it is gone. */
@@ -91,8 +92,11 @@ export class ActiveRun {
   }
 
   /** How far it is. */
-  get status(): RunStatus | "stopping" {
-    return this.#abort.signal.aborted && !this.#log.isOver ? "stopping" : this.#log.status;
+  get status(): LiveStatus {
+    if (this.#abort.signal.aborted && !this.#log.isOver) return "stopping";
+    const { status } = this.#log;
+    const waitingFor = status === "running" ? this.questions?.waitingFor : undefined;
+    return waitingFor === undefined ? status : `waiting_for_${waitingFor}`;
   }
 
   /** Ends the run early; without effect when it has ended. */
@@ -138,6 +142,7 @@ export class ActiveRun {
   /** Leaves the run to the next process: at the end of its step when it goes on, else at once. */
   pause(): void {
     this.#isPausing = true;
+    this.questions?.suspend();
     if (!this.#isRunning) this.stop(RunStop.suspend());
   }
 
@@ -155,12 +160,12 @@ export class ActiveRun {
       // Only now: what waits for its session holds up nobody else.
       if (isBackground) await slot.turn(this.#abort.signal);
       timer ??= setTimeout(late, limits.maxRunMs);
-      const transcript = await this.#transcript(lease);
+      const start = await startOf({ deps: this.#deps, input: this.#input, parts: this.#parts }, lease);
       this.#abort.signal.throwIfAborted();
       this.#isRunning = true;
       if (resumption === undefined)
-        this.#log.emit({ type: "run.created", run: this.run, input: transcript.input });
-      await this.#runAgent(transcript);
+        this.#log.emit({ type: "run.created", run: this.run, input: start.input });
+      await this.#runAgent(start);
     } catch (error) {
       this.#endBeforeStart(error);
     }
@@ -178,53 +183,7 @@ export class ActiveRun {
     return this.#deps.sessions.take(sessionId, owner, this.#abort.signal);
   }
 
-  async #transcript(lease: SessionLease | undefined): Promise<Transcript> {
-    const { target, history, resumption } = this.#parts;
-    const plain = target.mode === "plain";
-    if (lease === undefined || resumption !== undefined) {
-      const prompt = lease?.session.prompt ?? this.#parts.prompt;
-      const core = plain ? "" : (prompt ?? (await this.#deps.prompts.current())).text;
-      const { stored, added, keepsInput } = history ?? NO_HISTORY;
-      return this.#joined(stored ?? (await this.#ancestors()), added, { keepsInput, core });
-    }
-    const { headRun, prompt } = lease.session;
-    const stored =
-      headRun === undefined ? [] : await this.#deps.store.readTranscript(headRun as RunId, lease.session.id);
-    const readable = stored.filter(isReadable);
-    if (headRun !== undefined) this.run.parent = { runId: headRun };
-    const { items, newOnly } = this.#input;
-    const added = newOnly ? items : newItems(items, readable);
-    const whole = this.#joined(readable, added, {
-      keepsInput: this.run.hidden !== true,
-      core: plain ? "" : prompt.text,
-    });
-    const { store } = this.#deps;
-    await checkClientCalls(whole.items, {
-      surface: this.run.surface,
-      isCut: (run) => isCut(store, run, this.run.owner),
-    });
-    return whole;
-  }
-
-  async #ancestors(): Promise<Item[]> {
-    const { parent } = this.run;
-    if (parent === undefined) return [];
-    return (await this.#deps.store.readTranscript(parent.runId as RunId)).filter(isReadable);
-  }
-
-  #joined(
-    stored: readonly Item[],
-    added: readonly ItemBody[],
-    { keepsInput, core }: { keepsInput: boolean; core: string },
-  ): Transcript {
-    return {
-      input: keepsInput ? inputItemsOf(this.run.id, added) : [],
-      items: stored.length === 0 ? added : [...shortened(stored, this.#deps.historyOutputChars), ...added],
-      core,
-    };
-  }
-
-  #runAgent({ input, items, core }: Transcript): Promise<void> {
+  #runAgent({ input, items, core }: Start): Promise<void> {
     const { tools, limits, upstreamStream, ephemeralPrompt, onFault } = this.#deps;
     const { target, resumption } = this.#parts;
     const plain = target.mode === "plain" || this.#input.toolChoice.mode === "none";
@@ -242,6 +201,7 @@ export class ActiveRun {
       signal: this.#abort.signal,
       emit: this.#log.emit,
       ...(resumption !== undefined && { resumption }),
+      person: this.questions,
       ...(this.#log.isDurable && { settled: () => this.#log.settled() }),
       ...(this.run.background === true && {
         isPausing: () => this.#isPausing,
@@ -259,6 +219,7 @@ export class ActiveRun {
     if (error instanceof RunStop && error.suspends) return;
     const { resumption } = this.#parts;
     if (resumption === undefined) this.#createAlone();
+    this.questions?.withdraw();
     for (const item of resumption?.open ?? [])
       this.#log.emit({ type: "item.done", item: { ...item, status: "incomplete" } });
     const { usage, steps } = resumption ?? { usage: NO_USAGE, steps: 0 };

@@ -18,7 +18,7 @@ export async function countInput(deps: RunDeps, input: RunInput): Promise<number
   const items = repairTranscript([...shortened(stored, deps.historyOutputChars), ...added]);
   const plain = target.mode === "plain";
   const core = plain ? "" : (prompt ?? (await deps.prompts.current()).text);
-  const own = plain || input.toolChoice.mode === "none" ? [] : deps.tools.specs;
+  const own = plain || input.toolChoice.mode === "none" ? [] : deps.tools.offered(input.attended === true);
   const instructions = [input.instructions, deps.ephemeralPrompt].filter((text) => text !== undefined);
   const asked = { ...input, instructions: instructions.join("\n\n") };
   const basis = { input: asked, model: target.model, core, stream: false };

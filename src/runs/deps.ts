@@ -26,6 +26,8 @@ export interface RunDeps {
   historyOutputChars: number;
   /** Text after every request's own system prompt. */
   ephemeralPrompt: string | undefined;
+  /** How long a question to a person may wait for its answer. */
+  approvalTimeoutMs: number;
   retention: Retention;
   clock: Clock;
   nextId(): string;

@@ -6,13 +6,14 @@ import { isOpenTo, type Run, type RunInput } from "../domain/run.ts";
 import { newRunId } from "../lib/id.ts";
 import { ProviderError } from "../providers/provider.ts";
 import type { Target } from "../providers/resolve.ts";
-import { ActiveRun, type History, type RunParts } from "./active-run.ts";
+import { ActiveRun, type RunParts } from "./active-run.ts";
 import type { RunDeps } from "./deps.ts";
 import { checkClientCalls, isCut, restoreClientRuns } from "./history.ts";
 import { claimOf, isHidden } from "./idempotency.ts";
 import { expiryOf } from "./retention.ts";
 import type { LogTerms } from "./run-log.ts";
 import { isReadable } from "./session-items.ts";
+import type { History } from "./start.ts";
 
 /**
  * Checks a request and makes a run of it, which does nothing yet.
@@ -42,6 +43,7 @@ export async function prepareRun(
     ...(previous !== undefined && { parent: { runId: previous } }),
     ...(prompt !== undefined && { prompt: prompt.hash }),
     ...(background === true && { background }),
+    ...(input.attended === true && { attended: true }),
     ...(echo !== undefined && { echo }),
   };
   const log = deps.log.open(run, logTerms(deps, input, run));

@@ -1,4 +1,5 @@
 import { resumptionOf } from "../agent/resumption.ts";
+import { type Asked, askedIn, pendingIn } from "../domain/asked.ts";
 import { type Failure, runInterrupted, serverRestarted } from "../domain/error.ts";
 import type { AgentEvent, EventBody } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
@@ -47,7 +48,8 @@ export async function endOf(
   { run, reservedSeq, plan }: UnfinishedRun,
   { store, clock, error }: { store: Store; clock: Clock; error: Failure },
 ): Promise<RunWrite> {
-  const state = fold(await allEvents(store, run.id));
+  const known = await allEvents(store, run.id);
+  const state = fold(known);
   const { usage, steps } = state;
   const bodies: EventBody[] = [
     ...(state.run === undefined
@@ -57,6 +59,7 @@ export async function endOf(
     ...state.items
       .filter((item) => item.status === "in_progress")
       .map((item) => ({ type: "item.done" as const, item: { ...item, status: "incomplete" as const } })),
+    ...pendingIn(known).map(withdrawal),
     { type: "run.failed", error, usage, steps },
   ];
   const at = clock.now();
@@ -66,6 +69,12 @@ export async function endOf(
   );
   const end = { status: "failed", endedAt: at, usage } as const;
   return { run, created: false, events, reservedSeq: reservedSeq + events.length, ...end };
+}
+
+function withdrawal({ kind, request: { id } }: Asked): EventBody {
+  return kind === "approval"
+    ? { type: "approval.resolved", approvalId: id, choice: "withdrawn" }
+    : { type: "input.resolved", inputId: id };
 }
 
 /**
@@ -92,5 +101,6 @@ export async function resumeRun(
     resumed: { storedSeq: lastSeq, reservedSeq, status },
   });
   const resumption = begun === undefined ? undefined : resumptionOf(events, attempts);
-  return new ActiveRun(deps, input, { run, target, log, history, prompt, resumption, ...terms });
+  const asked = run.attended === true ? askedIn(events) : undefined;
+  return new ActiveRun(deps, input, { run, target, log, history, prompt, resumption, asked, ...terms });
 }

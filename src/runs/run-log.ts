@@ -270,6 +270,8 @@ export class RunLog {
       case "run.cancelled":
       case "approval.requested":
       case "approval.resolved":
+      case "input.requested":
+      case "input.resolved":
         return true;
       case "run.created":
       case "item.done":

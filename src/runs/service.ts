@@ -5,15 +5,16 @@ import type { AgentEvent } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
 import { charsOf, type Item, type ItemBody } from "../domain/item.ts";
-import { isOpenTo, type Run, type RunInput, type RunStatus } from "../domain/run.ts";
-import type { RunQuery, StoredRun } from "../storage/store.ts";
-import type { ActiveRun } from "./active-run.ts";
+import { isOpenTo, type Run, type RunInput } from "../domain/run.ts";
+import type { RunQuery, Store, StoredRun } from "../storage/store.ts";
+import type { ActiveRun, LiveStatus } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
 import { countInput } from "./count-input.ts";
 import type { RunDeps } from "./deps.ts";
 import type { Reader } from "./follow.ts";
 import { KeyedRuns } from "./idempotency.ts";
 import { checkPrevious, prepareRun } from "./prepare.ts";
+import type { Questions } from "./questions.ts";
 import { endOf, type Leftover, resumeRun, settleUnfinished } from "./recover.ts";
 import { Slots } from "./slots.ts";
 
@@ -143,7 +144,7 @@ export class Runs {
   }
 
   /** How far a run is: as it is stored, or as it goes on. */
-  async status(id: RunId, owner: string): Promise<RunStatus | "stopping" | undefined> {
+  async status(id: RunId, owner: string): Promise<LiveStatus | undefined> {
     const live = this.#live.get(id);
     if (live !== undefined) return isOpenTo(live.run, owner) ? live.status : undefined;
     return (await this.#deps.store.findRun(id, owner))?.status;
@@ -184,6 +185,17 @@ export class Runs {
   async steer(id: RunId, owner: string, text: string): Promise<boolean> {
     const live = this.#live.get(id);
     return live !== undefined && isOpenTo(live.run, owner) && live.steer(text);
+  }
+
+  /** What a run that goes on asks people; undefined when it asks nobody, or does not go on here. */
+  questions(id: RunId, owner: string): Questions | undefined {
+    const live = this.#live.get(id);
+    return live !== undefined && isOpenTo(live.run, owner) ? live.questions : undefined;
+  }
+
+  /** What people were asked about calls, and what they allowed. */
+  get approvals(): Pick<Store, "listApprovals" | "revokePermission"> {
+    return this.#deps.store;
   }
 
   /** Stops a run and resolves when it has ended; false when it does not go on here. */

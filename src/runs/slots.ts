@@ -6,6 +6,10 @@ export interface Slot {
   turn(signal: AbortSignal): Promise<void>;
   /** Gives it back, or leaves the queue. */
   release(): void;
+  /** Gives it to others for as long as the run only waits. */
+  lend(): void;
+  /** Takes it back, whether or not there is room. */
+  takeBack(): void;
 }
 
 /** How many runs may go on at once: what somebody waits for is refused above that, background work waits in order. */
@@ -31,7 +35,8 @@ export class Slots {
         `Too many concurrent runs (max ${this.#max}; gateway.api_server.max_concurrent_runs)`,
       );
     this.#taken++;
-    return { turn: () => Promise.resolve(), release: this.#release };
+    const turn = () => Promise.resolve();
+    return { turn, release: this.#release, lend: this.#release, takeBack: this.#takeBack };
   }
 
   /**
@@ -50,6 +55,8 @@ export class Slots {
         this.#ready.delete(slot);
         if (given) this.#release();
       },
+      lend: this.#release,
+      takeBack: this.#takeBack,
     });
     this.#queue.add(slot);
     return slot;
@@ -67,6 +74,10 @@ export class Slots {
   readonly #release = (): void => {
     this.#taken--;
     this.#advance();
+  };
+
+  readonly #takeBack = (): void => {
+    this.#taken++;
   };
 
   #advance(): void {
@@ -90,6 +101,8 @@ const MAX_QUEUED_CHARS = 64_000_000;
 interface QueuePlace {
   ready(): void;
   leave(given: boolean): void;
+  lend(): void;
+  takeBack(): void;
 }
 
 class QueuedSlot implements Slot {
@@ -119,5 +132,13 @@ class QueuedSlot implements Slot {
 
   release(): void {
     this.#place.leave(this.#isGiven);
+  }
+
+  lend(): void {
+    this.#place.lend();
+  }
+
+  takeBack(): void {
+    this.#place.takeBack();
   }
 }

@@ -19,6 +19,8 @@ export interface ToolContext {
   sandbox: Sandbox;
   /** Tells watchers how far the call is, in a few words or as raw output. */
   progress(text: string): void;
+  /** Asks the user, and waits: undefined when nobody answered in time. There only for tools that need a person. */
+  ask?: ((question: string, choices?: readonly string[]) => Promise<string | undefined>) | undefined;
 }
 
 /** A tool as its file defines it. */
@@ -30,6 +32,8 @@ export interface Tool<Schema extends z.ZodType = z.ZodType> {
   /** For people: shown with progress. */
   emoji: string;
   effect: Effect;
+  /** It is offered only where somebody can be asked. */
+  needsPerson?: boolean;
   parameters: Schema;
   /** The argument worth showing in a progress line, for example the command. */
   preview(args: z.infer<Schema>): string;

@@ -1,8 +1,11 @@
+import { hash } from "node:crypto";
 import { z } from "zod";
+import type { CallQuestion } from "../domain/question.ts";
 import type { ToolSpec } from "../domain/run.ts";
+import { canonicalJson } from "../lib/json.ts";
 import { firstLine, headAndTail } from "../lib/text.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import type { Effect, Tool } from "./define.ts";
+import type { Effect, Tool, ToolContext } from "./define.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A model's call of one of our tools. */
@@ -13,6 +16,9 @@ export interface ToolCall {
   callId: string;
   signal: AbortSignal;
   progress(text: string): void;
+  ask?: ToolContext["ask"];
+  /** The digest of the question that a person said yes to. */
+  permit?: string | undefined;
 }
 
 /** What the model reads. */
@@ -29,13 +35,15 @@ export interface Toolset {
 
 /** The tools of a run, and the one gate in front of them. */
 export interface ToolRegistry {
-  /** What the model is told; the same objects each time. */
-  readonly specs: readonly ToolSpec[];
+  /** What the model is told; the same objects each time. `attended`: somebody can be asked while the run goes on. */
+  offered(attended: boolean): readonly ToolSpec[];
   readonly toolsets: readonly Toolset[];
   /** How progress shows a call. */
   display(call: { name: string; arguments: string }): { label: string; emoji: string };
   /** What repeating a call would do; an unknown tool does nothing. */
   effect(name: string): Effect;
+  /** What a person must be asked before the call may run; undefined when there is nothing to ask. */
+  question(call: { name: string; arguments: string }): CallQuestion | undefined;
   /**
    * Checks the arguments, asks the policy, and runs the call. Never throws: unknown names, wrong arguments, denials
    * and the tool's own failures are outcomes that the model reads.
@@ -44,7 +52,7 @@ export interface ToolRegistry {
 }
 
 /** Whether a call may run: at once, after a person agreed, or never. */
-export type Verdict = { verdict: "allow" } | { verdict: "ask" | "deny"; reason: string };
+export type Verdict = { verdict: "allow" } | { verdict: "ask" | "deny"; reason: string; rule?: string };
 
 /** Judges a call whose arguments are valid, by what it would run and write. */
 export type Policy = (call: { tool: string; command?: string; writes?: readonly string[] }) => Verdict;
@@ -63,21 +71,25 @@ const MAX_LABEL_CHARS = 120;
 /** A registry of tools whose names are unique. */
 export function createRegistry(tools: readonly Tool[], options: RegistryOptions): ToolRegistry {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
+  const all = tools.map(specOf);
+  const unattended = all.filter((_spec, i) => tools[i]?.needsPerson !== true);
   return {
-    specs: tools.map(specOf),
+    offered: (attended) => (attended ? all : unattended),
     toolsets: toolsetsOf(tools),
     display: (call) => display(byName.get(call.name), call),
     effect: (name) => byName.get(name)?.effect ?? "read",
+    question: (call) => questionOf(byName.get(call.name), call.arguments, options),
     call: (call) => runCall(byName.get(call.name), call, options),
   };
 }
 
 /** A registry without tools: whatever a model calls, it reads that there is no such tool. */
 export const NO_TOOLS: ToolRegistry = {
-  specs: [],
+  offered: () => [],
   toolsets: [],
   display: (call) => display(undefined, call),
   effect: () => "read",
+  question: () => undefined,
   call: async (call) => unknownTool(call.name),
 };
 
@@ -115,7 +127,8 @@ async function runCall(
   call: ToolCall,
   options: RegistryOptions,
 ): Promise<ToolOutcome> {
-  if (tool === undefined) return unknownTool(call.name);
+  if (tool === undefined || (tool.needsPerson === true && call.ask === undefined))
+    return unknownTool(call.name);
   try {
     return await checkAndRun(tool, call, options);
   } catch (error) {
@@ -129,16 +142,44 @@ async function checkAndRun(tool: Tool, call: ToolCall, options: RegistryOptions)
     return failed("The arguments are not valid JSON. Call the tool again with a JSON object.");
   const args = tool.parameters.safeParse(raw);
   if (!args.success) return failed(`Wrong arguments for ${tool.name}:\n${z.prettifyError(args.error)}`);
-  const verdict = options.policy({
-    tool: tool.name,
-    ...(tool.command && { command: tool.command(args.data) }),
-    ...(tool.writes && { writes: tool.writes(args.data) }),
-  });
-  if (verdict.verdict !== "allow") return failed(denial(verdict));
-  const { callId, signal, progress } = call;
+  const verdict = judged(tool, args.data, options);
   const { workspace, sandbox } = options;
-  const output = await tool.run(args.data, { callId, signal, progress, workspace, sandbox });
+  const isPermitted = verdict.verdict === "ask" && call.permit === digestOf(tool, args.data, workspace.root);
+  if (verdict.verdict !== "allow" && !isPermitted) return failed(denial(verdict));
+  const { callId, signal, progress, ask } = call;
+  const output = await tool.run(args.data, { callId, signal, progress, ask, workspace, sandbox });
   return { output: headAndTail(output, MAX_OUTPUT_CHARS), isError: false };
+}
+
+function judged(tool: Tool, args: unknown, { policy }: RegistryOptions): Verdict {
+  return policy({
+    tool: tool.name,
+    ...(tool.command && { command: tool.command(args) }),
+    ...(tool.writes && { writes: tool.writes(args) }),
+  });
+}
+
+function questionOf(
+  tool: Tool | undefined,
+  text: string,
+  options: RegistryOptions,
+): CallQuestion | undefined {
+  const args = tool?.parameters.safeParse(parse(text));
+  if (tool === undefined || args?.success !== true) return undefined;
+  const verdict = judged(tool, args.data, options);
+  if (verdict.verdict !== "ask") return undefined;
+  return {
+    tool: tool.name,
+    command: tool.command?.(args.data) ?? `${tool.name} ${tool.preview(args.data)}`,
+    description: verdict.reason,
+    rule: verdict.rule ?? "policy",
+    digest: digestOf(tool, args.data, options.workspace.root),
+  };
+}
+
+/** Of everything that decides what a call does. */
+function digestOf(tool: Tool, args: unknown, cwd: string): string {
+  return hash("sha256", canonicalJson([tool.name, args, cwd]));
 }
 
 function parse(text: string): unknown {

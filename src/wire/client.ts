@@ -59,6 +59,15 @@ export function disconnectCancels(headers: Headers, configured: "cancel" | "cont
   return (askedWay(headers, "X-Hermes-Disconnect", ["cancel", "continue"]) ?? configured) === "cancel";
 }
 
+/**
+ * Whether a person answers what a run asks, from `X-Hermes-Approvals`: `events` tells the client, which then answers,
+ * `deny` lets nobody be asked.
+ * @throws ApiError 400 for any other value.
+ */
+export function isAttended(headers: Headers, byDefault: "events" | "deny"): boolean {
+  return (askedWay(headers, "X-Hermes-Approvals", ["events", "deny"]) ?? byDefault) === "events";
+}
+
 /** A header's value, "" when it is absent; of a repeated one the first. */
 export function headerText(headers: Headers, name: string): string {
   const value = headers[name];

@@ -52,6 +52,7 @@ export async function runService(
     onFault,
     maxConcurrent: 0,
     maxQueued: 100,
+    approvalTimeoutMs: 60_000,
     retention: { responsesMs: 0, runsMs: 0 },
     ...terms,
   });

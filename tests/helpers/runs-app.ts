@@ -54,7 +54,9 @@ export async function openRuns(play: Play, options: TestAppOptions = {}) {
   const ends = (id: string) =>
     vi.waitFor(async () => {
       const run = await read(id);
-      expect(["queued", "running", "stopping"]).not.toContain(run.status);
+      expect(["queued", "running", "stopping", "waiting_for_approval", "waiting_for_input"]).not.toContain(
+        run.status,
+      );
       return run;
     });
   return { ...app, provider, create, read, ends };

@@ -29,6 +29,10 @@ const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest, sta
   followRun: ["/v1/runs/{response}/events"],
   // Of a run that is over; what it answers else is in runs.test.ts.
   steerRun: ["/v1/runs/{response}/steer", { method: "POST", body: { input: "Be brief." } }, 409],
+  answerApproval: ["/v1/runs/{response}/approval", { body: { choice: "once" } }, 409],
+  answerClarify: ["/v1/runs/{response}/clarify", { body: { clarify_id: "ask_1", answer: "Yes." } }, 409],
+  listApprovals: ["/v1/approvals"],
+  revokeApproval: ["/v1/approvals/appr_1", { method: "DELETE" }, 404],
   stopRun: ["/v1/runs/{response}/stop", { method: "POST" }],
   health: ["/v1/health"],
   ready: ["/ready"],

@@ -126,4 +126,23 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX sessions_prompt ON sessions (prompt);
   CREATE UNIQUE INDEX sessions_title ON sessions (owner, title) WHERE title IS NOT NULL;
   `,
+  `
+  -- What people were asked about calls, and what they said; a permission for later calls is such an answer.
+  CREATE TABLE approvals (
+    id TEXT PRIMARY KEY,
+    run_id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    status TEXT NOT NULL,
+    asked_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    settled_at INTEGER,
+    data TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX approvals_listed ON approvals (owner, status, id);
+  CREATE INDEX approvals_permitted ON approvals (owner, digest) WHERE status IN ('session', 'always');
+  CREATE INDEX approvals_scope ON approvals (scope) WHERE status = 'session';
+  CREATE INDEX approvals_expiry ON approvals (expires_at) WHERE status <> 'always';
+  `,
 ];

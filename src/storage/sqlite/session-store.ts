@@ -11,6 +11,7 @@ import type {
   SessionStore,
 } from "../session-store.ts";
 import type { RunWrite } from "../store.ts";
+import { ApprovalTable } from "./approvals.ts";
 import { type Db, storageError } from "./db.ts";
 import { EventTable } from "./events.ts";
 import { PromptTable } from "./prompts.ts";
@@ -21,6 +22,7 @@ import { TranscriptTable } from "./transcripts.ts";
 
 /** What the store on SQLite remembers of sessions. */
 export abstract class SqliteSessionStore implements SessionStore {
+  protected readonly approvals: ApprovalTable;
   protected readonly events: EventTable;
   protected readonly prompts: PromptTable;
   protected readonly transcripts: TranscriptTable;
@@ -36,6 +38,7 @@ export abstract class SqliteSessionStore implements SessionStore {
 
   constructor(db: Db, file: string) {
     this.#file = file;
+    this.approvals = new ApprovalTable(db);
     this.events = new EventTable(db);
     this.transcripts = new TranscriptTable(db, this.events);
     this.prompts = new PromptTable(db);
@@ -51,6 +54,7 @@ export abstract class SqliteSessionStore implements SessionStore {
     );
     this.#delete = db.transaction((id: string, owner: string, now: number) => {
       const head = sessions.delete(id, owner);
+      if (head !== undefined) this.approvals.forgetSession(id);
       if (head !== undefined && head !== null) runs.leave(id, head, now);
       return head !== undefined;
     });

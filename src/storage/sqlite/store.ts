@@ -2,6 +2,7 @@ import type { EventOf } from "../../domain/event.ts";
 import type { RunId } from "../../domain/id.ts";
 import { previewOf } from "../../domain/messages.ts";
 import type { PromptSnapshot } from "../../domain/session.ts";
+import type { ApprovalQuery, PermissionQuery } from "../approval-store.ts";
 import type { KeyScope, PromptPass, RunQuery, RunWrite, Store } from "../store.ts";
 import { copyDatabase } from "./backup.ts";
 import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
@@ -32,6 +33,7 @@ class SqliteStore extends SqliteSessionStore implements Store {
   readonly #keys: KeyTable;
   readonly #plans: PlanTable;
   readonly #append;
+  readonly #disown;
   readonly #sweep;
   readonly #sweepPrompts;
   readonly #prune;
@@ -47,7 +49,13 @@ class SqliteStore extends SqliteSessionStore implements Store {
     });
     this.#sweep = db.transaction((now: number, limit: number) => {
       const runs = this.#runs.sweep(now, limit);
-      return { runs, keys: this.#keys.sweep(now, limit - runs) };
+      const keys = this.#keys.sweep(now, limit - runs);
+      return { runs, others: keys + this.approvals.sweep(now, limit - runs - keys) };
+    });
+    this.#disown = db.transaction((id: RunId, owner: string, now: number) => {
+      const isGone = this.#runs.disown(id, owner, now);
+      if (isGone) this.approvals.forgetRun(id);
+      return isGone;
     });
     this.#sweepPrompts = db.transaction((pass: PromptPass) => this.prompts.sweep(pass));
     const pruning = new PruningTable(db);
@@ -77,7 +85,7 @@ class SqliteStore extends SqliteSessionStore implements Store {
 
   disownRun(id: RunId, owner: string, now: number) {
     return this.attempt(() => {
-      const isGone = this.#runs.disown(id, owner, now);
+      const isGone = this.#disown.immediate(id, owner, now);
       if (isGone) this.transcripts.forget(id);
       return isGone;
     });
@@ -99,6 +107,18 @@ class SqliteStore extends SqliteSessionStore implements Store {
     return this.attempt(() => this.transcripts.output(id));
   }
 
+  listApprovals(query: ApprovalQuery) {
+    return this.attempt(() => this.approvals.list(query));
+  }
+
+  findPermission(query: PermissionQuery) {
+    return this.attempt(() => this.approvals.isPermitted(query));
+  }
+
+  revokePermission(id: string, owner: string) {
+    return this.attempt(() => this.approvals.revoke(id, owner));
+  }
+
   unfinishedRuns() {
     return this.attempt(() =>
       this.#runs.unfinished().map((stored) => ({ ...stored, plan: this.#plans.find(stored.run.id) })),
@@ -115,9 +135,9 @@ class SqliteStore extends SqliteSessionStore implements Store {
 
   sweep(now: number, limit: number) {
     return this.attempt(() => {
-      const { runs, keys } = this.#sweep.immediate(now, limit);
+      const { runs, others } = this.#sweep.immediate(now, limit);
       if (runs > 0) this.transcripts.clear();
-      return runs + keys;
+      return runs + others;
     });
   }
 
@@ -153,6 +173,7 @@ class SqliteStore extends SqliteSessionStore implements Store {
       if (!created) this.#runs.begin(run);
       if (run.sessionId !== undefined) this.sessions.advance(run.sessionId, run, newsOf(first));
     }
+    if (run.attended === true) this.approvals.apply(run, events);
     if (plan !== undefined) this.#plans.put(run.id, plan);
     if (run.background === true && endedAt !== undefined) this.#plans.drop(run.id);
     if (key !== undefined) this.#keys.put(run.id, key);

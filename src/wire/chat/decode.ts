@@ -18,6 +18,8 @@ export interface ChatTerms {
   clientTools: "allow" | "ignore";
   /** The request is a frontend's own (a title, tags): the bare model answers it. */
   background: boolean;
+  /** Whether people answer what the run asks. */
+  attended?: boolean | undefined;
   idempotency?: RunInput["idempotency"] | undefined;
 }
 
@@ -39,6 +41,7 @@ export function decodeChat(request: ChatRequest, terms: ChatTerms): RunInput {
     // A title is about a conversation, not part of it.
     ...(terms.sessionId !== undefined && !background && { sessionId: terms.sessionId }),
     ...(terms.idempotency !== undefined && { idempotency: terms.idempotency }),
+    ...(terms.attended && { attended: true }),
     items,
     ...(instructions !== "" && { instructions }),
     tools,

@@ -126,6 +126,8 @@ export class ChatEncoder implements Encoder {
       case "tool":
       case "status":
         return this.#progress(piece);
+      case "question":
+        return this.#question(piece.fields);
       case "end":
         return this.#finish(piece);
       case "failed": {
@@ -174,6 +176,13 @@ export class ChatEncoder implements Encoder {
           `${this.#head}${this.#tail},"event":${JSON.stringify({ type: "status", data: statusLine(piece) })}}`,
         );
     }
+  }
+
+  /** As the reference names it, and also a valid chunk, whose `choices` are none of a person's. */
+  #question({ choices, ...fields }: Extract<ChatPiece, { kind: "question" }>["fields"]): string {
+    const options = choices !== undefined && { options: choices };
+    const said = { run_id: chatCompletionId(this.#form.run.id), ...fields, ...options };
+    return sseFrame(`${this.#head}${this.#tail},${JSON.stringify(said).slice(1)}`, fields.event);
   }
 
   #served(): { run_id: string; model: string; provider: string } {

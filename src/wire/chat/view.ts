@@ -2,6 +2,7 @@ import type { Failure } from "../../domain/error.ts";
 import type { AgentEvent, CompletionReason, EventOf } from "../../domain/event.ts";
 import type { Item, Part } from "../../domain/item.ts";
 import type { Usage } from "../../domain/usage.ts";
+import { questionFields } from "../approvals/fields.ts";
 
 /** What one event means to a chat client. */
 export type ChatPiece =
@@ -17,6 +18,7 @@ export type ChatPiece =
       status: "running" | "completed" | "failed";
     }
   | { kind: "status"; status: string; text: string }
+  | { kind: "question"; fields: ReturnType<typeof questionFields> }
   | { kind: "end"; reason: CompletionReason; usage: Usage }
   | { kind: "failed"; failure: Failure };
 
@@ -68,11 +70,12 @@ export class ChatView {
       case "step.started":
       case "step.restarted":
       case "step.done":
+        return [];
       case "approval.requested":
       case "approval.resolved":
       case "input.requested":
       case "input.resolved":
-        return [];
+        return [{ kind: "question", fields: questionFields(event) }];
       default:
         return event satisfies never;
     }

@@ -20,6 +20,8 @@ export interface ResponsesTerms extends ToolTerms, InputTerms {
   previous: RunId | undefined;
   /** How the server's calls show. */
   toolItems: ToolItems;
+  /** Whether people answer what the run asks. */
+  attended?: boolean | undefined;
   /** hermes: the session that a header names; a conversation or a previous response comes first. */
   sessionId?: string | undefined;
   idempotency?: RunInput["idempotency"] | undefined;
@@ -46,6 +48,7 @@ export function decodeResponses(request: ResponsesRequest, terms: ResponsesTerms
     toolChoice: toolChoice(request, terms),
     settings: settingsOf(request),
     ...background(request),
+    ...attendance(request, terms),
     ...(typeof maxToolCalls === "number" && { maxToolCalls }),
     ...(request.truncation === "auto" && { truncation: "auto" as const }),
     store: request.store ?? true,
@@ -68,6 +71,14 @@ function background({
     throw invalidRequest("store", "A background response is read by its id later: it must be stored.");
   }
   return { background, deltas: true };
+}
+
+/** A question and its answer are found by the run, and so is what was allowed. */
+function attendance({ store }: ResponsesRequest, { attended }: ResponsesTerms): Pick<RunInput, "attended"> {
+  if (attended !== true) return {};
+  if (store === false)
+    throw invalidRequest("store", "A response whose calls can be approved must be stored.");
+  return { attended };
 }
 
 /** A conversation's client sends only what is new; a session's may send what it has already, too. */

@@ -3,6 +3,7 @@ import type { FunctionCallOutputItem, Item } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
 import type { Seal } from "../../lib/seal.ts";
 import { SSE_DONE, sseFrame, withoutRareLineEnds } from "../../lib/sse.ts";
+import { type QuestionEvent, questionFields } from "../approvals/fields.ts";
 import type { Answer, Encoder, MessageEncoder } from "../encoder.ts";
 import { JsonAnswer } from "../json-answer.ts";
 import { type Outcome, responseObject, statusOf } from "./object.ts";
@@ -159,11 +160,12 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
       case "run.status":
       case "step.started":
       case "step.done":
+        return [];
       case "approval.requested":
       case "approval.resolved":
       case "input.requested":
       case "input.resolved":
-        return [];
+        return [questionFrame(event)];
       default:
         return event satisfies never;
     }
@@ -240,6 +242,12 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
     const type = status === "completed" || status === "incomplete" ? status : "failed";
     return [...left, this.#whole(`response.${type}`)];
   }
+}
+
+/** No event of OpenAI's, under a name of ours: only who asked for it gets it. */
+function questionFrame(event: QuestionEvent): Frame {
+  const { event: name, ...fields } = questionFields(event);
+  return { type: `hermes.${name}`, ...fields };
 }
 
 /** More frames than any event prints. */

@@ -12,6 +12,8 @@ export interface RunTerms extends InputTerms {
   sessionId: string | undefined;
   /** The run that it goes on from. */
   previous: RunId | undefined;
+  /** Whether people answer what it asks. */
+  attended: boolean;
   idempotency: RunInput["idempotency"];
 }
 
@@ -35,6 +37,7 @@ export function decodeRun(request: RunRequest, terms: RunTerms): RunInput {
     settings: settingsOf(request),
     deltas: true,
     background: true,
+    ...(terms.attended && { attended: true }),
     ...(terms.idempotency !== undefined && { idempotency: terms.idempotency }),
     ...(metadata && { echo: { metadata } }),
   };

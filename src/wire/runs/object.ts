@@ -1,7 +1,9 @@
+import { pendingIn } from "../../domain/asked.ts";
 import type { AgentEvent } from "../../domain/event.ts";
 import { fold, type RunState } from "../../domain/fold.ts";
 import type { Run } from "../../domain/run.ts";
 import type { Usage } from "../../domain/usage.ts";
+import { approvalFields, inputFields } from "../approvals/fields.ts";
 import { completion, outputOf, pendingSteer, printedUsage, runtimeOf } from "./result.ts";
 import { RunsView } from "./view.ts";
 
@@ -42,6 +44,7 @@ export function runObject({ run, status, events }: RunFacts) {
     ...(run.echo?.["metadata"] !== undefined && { metadata: run.echo["metadata"] }),
     ...(isOver && { usage: printedUsage(state.usage), ...pendingSteer(events) }),
     ...outcomeOf(state),
+    ...questionsOf(status, events),
   };
 }
 
@@ -68,6 +71,18 @@ function outcomeOf({ status, reason, error, items }: RunState) {
     return { error: error.message, code: error.code, completed: false, partial: outputOf(items) !== "" };
   if (status === "cancelled") return { completed: false, interrupted: true };
   return {};
+}
+
+/** What it waits for, while it does. */
+function questionsOf(status: string, events: readonly AgentEvent[]) {
+  if (status !== "waiting_for_approval" && status !== "waiting_for_input") return {};
+  const asked = pendingIn(events);
+  const approval = asked.find((question) => question.kind === "approval");
+  const input = asked.find((question) => question.kind === "input");
+  return {
+    ...(approval && { approval: approvalFields(approval.request) }),
+    ...(input && { clarify: inputFields(input.request) }),
+  };
 }
 
 /** The last that its watchers were told, by their name for it. */

@@ -33,7 +33,7 @@ export const RunRequest = z
 export type RunRequest = z.infer<typeof RunRequest>;
 
 /** How far a run is; `stopping` until what it had begun has ended. */
-const RunStatus = z.enum([...StoredStatus.options, "stopping"]);
+const RunStatus = z.enum([...StoredStatus.options, "stopping", "waiting_for_approval", "waiting_for_input"]);
 
 export const RunCreated = z
   .object({ run_id: z.string(), status: RunStatus, replayed: z.boolean() })

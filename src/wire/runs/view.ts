@@ -2,6 +2,7 @@ import type { AgentEvent, EventOf } from "../../domain/event.ts";
 import { type FunctionCallOutputItem, type Item, textOf } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
 import { headAndTail } from "../../lib/text.ts";
+import { questionFields } from "../approvals/fields.ts";
 import { completion, outputOf, pendingSteer, printedUsage, runtimeOf } from "./result.ts";
 
 /** Longest preview of a result, characters. */
@@ -55,29 +56,11 @@ export class RunsView {
         return this.#started(event.item);
       case "item.done":
         return this.#done(event);
-      case "approval.requested": {
-        const { id, command, description, tool } = event.approval;
-        return {
-          event: "approval.request",
-          request_id: id,
-          approval_id: id,
-          tool,
-          command,
-          description,
-          ...CHOICES,
-        };
-      }
+      case "approval.requested":
       case "approval.resolved":
-        return {
-          event: "approval.responded",
-          request_id: event.approvalId,
-          choice: event.choice,
-          resolved: 1,
-        };
       case "input.requested":
-        return { event: "clarify.request", clarify_id: event.inputId, question: event.question };
       case "input.resolved":
-        return { event: "clarify.responded", clarify_id: event.inputId };
+        return questionFields(event);
       case "run.steered":
         return { event: "run.steered", accepted: true };
       case "run.suspended":
@@ -167,12 +150,6 @@ export class RunsView {
     return { event: "run.failed", error: message, code, ...cut, interrupted: false };
   }
 }
-
-const CHOICES = {
-  choices: ["once", "session", "always", "deny"],
-  allow_session: true,
-  allow_permanent: true,
-};
 
 function deltaFields({ channel, delta }: EventOf<"item.delta">): Fields | undefined {
   if (channel === "text" || channel === "refusal") return { event: "message.delta", delta };

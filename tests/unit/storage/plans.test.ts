@@ -54,7 +54,7 @@ describe("however much is stored", () => {
     ],
     [
       "a list",
-      /ORDER BY id DESC LIMIT/,
+      /FROM runs WHERE owner.* ORDER BY id DESC LIMIT/s,
       /SEARCH runs USING INDEX runs_listed \(owner=\? AND surface=\? AND id<\?\)/,
     ],
     [

@@ -5,7 +5,13 @@ import { z } from "zod";
 import { defineTool, type Tool } from "../../../src/tools/define.ts";
 import { loadTools, TOOLS_DIRECTORY } from "../../../src/tools/load.ts";
 import { createJudge } from "../../../src/tools/policy.ts";
-import { createRegistry, NO_TOOLS, type Policy, type ToolRegistry } from "../../../src/tools/registry.ts";
+import {
+  createRegistry,
+  NO_TOOLS,
+  type Policy,
+  type ToolCall,
+  type ToolRegistry,
+} from "../../../src/tools/registry.ts";
 import { toolContext } from "../../helpers/tools.ts";
 
 const ran: unknown[] = [];
@@ -31,10 +37,10 @@ async function registry(
   return createRegistry(tools, { workspace, sandbox, policy });
 }
 
-function call(tools: ToolRegistry, name: string, args: unknown) {
+function call(tools: ToolRegistry, name: string, args: unknown, more: Partial<ToolCall> = {}) {
   const text = typeof args === "string" ? args : JSON.stringify(args);
   const { signal } = new AbortController();
-  return tools.call({ name, arguments: text, callId: "call_1", signal, progress: () => undefined });
+  return tools.call({ name, arguments: text, callId: "call_1", signal, progress: () => undefined, ...more });
 }
 
 describe("a call", () => {
@@ -139,24 +145,25 @@ describe("the server's own tools", () => {
     return { tools, root: workspace.root };
   };
 
-  it("are five, in two sets, with schemas that take nothing unknown", async () => {
+  it("are six, in three sets, with schemas that take nothing unknown", async () => {
     const { tools } = await own();
     expect(tools.toolsets).toEqual([
+      { name: "clarify", tools: ["clarify"] },
       { name: "file", tools: ["patch", "read_file", "search_files", "write_file"] },
       { name: "terminal", tools: ["terminal"] },
     ]);
-    for (const { name, description, parameters } of tools.specs) {
+    for (const { name, description, parameters } of tools.offered(true)) {
       expect(description).toMatch(/.{20}/);
       expect(parameters).toMatchObject({ type: "object", additionalProperties: false });
       expect(parameters).not.toHaveProperty("$schema");
-      const { output, isError } = await call(tools, name, { surprise: 1 });
+      const { output, isError } = await call(tools, name, { surprise: 1 }, { ask: async () => "yes" });
       expect([isError, output]).toEqual([true, expect.stringContaining("surprise")]);
     }
   });
 
   it("say what a repetition would do", async () => {
     const { tools } = await own();
-    const effects = Object.fromEntries(tools.specs.map(({ name }) => [name, tools.effect(name)]));
+    const effects = Object.fromEntries(tools.offered(true).map(({ name }) => [name, tools.effect(name)]));
     expect(effects).toMatchObject({ read_file: "read", search_files: "read", terminal: "write" });
     expect(tools.effect("nobody")).toBe("read");
   });
@@ -201,6 +208,6 @@ describe("how a call shows", () => {
 });
 
 it("without tools every call reads that there is no such tool", async () => {
-  expect(NO_TOOLS.specs).toEqual([]);
+  expect(NO_TOOLS.offered(true)).toEqual([]);
   expect(await call(NO_TOOLS, "terminal", { command: "ls" })).toMatchObject({ isError: true });
 });
