@@ -1,10 +1,12 @@
+import { storageFailed } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Run } from "../domain/run.ts";
 import { TickBatch } from "../lib/batch.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { RunWrite, Store } from "../storage/store.ts";
+import { type RunWrite, StorageError, type Store } from "../storage/store.ts";
 import { follow, type Reader } from "./follow.ts";
 import { type LogHost, type LogTerms, RunLog } from "./run-log.ts";
+import { UnstoredEnds } from "./unstored-ends.ts";
 
 /** What the event log runs on. */
 export interface EventLogOptions {
@@ -28,11 +30,13 @@ export class EventLog implements LogHost {
   #soonScheduled = false;
   readonly #dirty = new Set<RunLog>();
   #committing: Promise<void> | undefined;
+  readonly #unstoredEnds: UnstoredEnds;
 
   constructor({ store, clock, onFault }: EventLogOptions) {
     this.#store = store;
     this.#clock = clock;
     this.#onFault = onFault;
+    this.#unstoredEnds = new UnstoredEnds({ store, clock, isLive: (id) => this.#live.has(id) });
   }
 
   /** Begins the log of a new run. */
@@ -59,6 +63,7 @@ export class EventLog implements LogHost {
       await this.#committing;
       // A commit that was just over took nothing more with it.
     } while (this.#dirty.size > 0);
+    await this.#unstoredEnds.close();
   }
 
   now(): number {
@@ -117,7 +122,11 @@ export class EventLog implements LogHost {
       await this.#store.append(batch.map(([, write]) => write));
     } catch (error) {
       this.#onFault(error);
-      for (const [log] of batch) log.failed(error);
+      const failure = storageFailed(error instanceof StorageError && error.kind === "full");
+      for (const [log, { created }] of batch) {
+        if (!created) this.#unstoredEnds.add(log.run.id, failure);
+        log.failed(failure);
+      }
       return;
     }
     for (const [log, write] of batch) log.stored(write);

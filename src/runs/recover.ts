@@ -1,14 +1,13 @@
 import { resumptionOf } from "../agent/resumption.ts";
-import { type Asked, askedIn, pendingIn } from "../domain/asked.ts";
-import { type Failure, runInterrupted, serverRestarted } from "../domain/error.ts";
-import type { AgentEvent, EventBody } from "../domain/event.ts";
+import { askedIn } from "../domain/asked.ts";
+import { runInterrupted, serverRestarted } from "../domain/error.ts";
 import { fold } from "../domain/fold.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Plan, RunWrite, Store, UnfinishedRun } from "../storage/store.ts";
 import { ActiveRun, type RunParts } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
 import type { RunDeps } from "./deps.ts";
-import { inputItemsOf } from "./input-items.ts";
+import { endOf } from "./end-of.ts";
 import { resolveTarget } from "./prepare.ts";
 
 /** How often a process begins with a run. */
@@ -41,40 +40,6 @@ export async function settleUnfinished(store: Store, clock: Clock): Promise<Left
   }
   if (writes.length > 0) await store.append(writes);
   return { ended: writes.length, resumed: resumed as Leftover[] };
-}
-
-/** The end of an unfinished run; what it had begun is closed as far as it was stored. */
-export async function endOf(
-  { run, reservedSeq, plan }: UnfinishedRun,
-  { store, clock, error }: { store: Store; clock: Clock; error: Failure },
-): Promise<RunWrite> {
-  const known = await allEvents(store, run.id);
-  const state = fold(known);
-  const { usage, steps } = state;
-  const bodies: EventBody[] = [
-    ...(state.run === undefined
-      ? [{ type: "run.created" as const, run, input: inputItemsOf(run.id, plan?.input.items ?? []) }]
-      : []),
-    { type: "step.restarted", step: Math.max(1, steps) },
-    ...state.items
-      .filter((item) => item.status === "in_progress")
-      .map((item) => ({ type: "item.done" as const, item: { ...item, status: "incomplete" as const } })),
-    ...pendingIn(known).map(withdrawal),
-    { type: "run.failed", error, usage, steps },
-  ];
-  const at = clock.now();
-  // Above everything that the former process may have published.
-  const events = bodies.map(
-    (body, i): AgentEvent => ({ runId: run.id, seq: reservedSeq + 1 + i, at, ...body }),
-  );
-  const end = { status: "failed", endedAt: at, usage } as const;
-  return { run, created: false, events, reservedSeq: reservedSeq + events.length, ...end };
-}
-
-function withdrawal({ kind, request: { id } }: Asked): EventBody {
-  return kind === "approval"
-    ? { type: "approval.resolved", approvalId: id, choice: "withdrawn" }
-    : { type: "input.resolved", inputId: id };
 }
 
 /**

@@ -2,7 +2,7 @@ import { ApiError, type Failure, storageFailed } from "../domain/error.ts";
 import { type AgentEvent, type EventBody, isLast, isTerminal, statusAfter } from "../domain/event.ts";
 import type { Run, RunStatus } from "../domain/run.ts";
 import { NO_USAGE } from "../domain/usage.ts";
-import { type KeyClaim, type Plan, type RunWrite, StorageError } from "../storage/store.ts";
+import type { KeyClaim, Plan, RunWrite } from "../storage/store.ts";
 import { WriteWaiters } from "./write-waiters.ts";
 
 /** Gets a run's events in order; must not throw. */
@@ -241,13 +241,12 @@ export class RunLog {
   }
 
   /** A write failed: the run cannot end well any more, and must not look as if it did. */
-  failed(error: unknown): void {
-    const full = error instanceof StorageError && error.kind === "full";
+  failed(failure: Failure): void {
     const held = this.#held;
     this.#held = [];
     this.#writing = [];
     this.#pending = [];
-    this.#failure = storageFailed(full);
+    this.#failure = failure;
     this.#writes.fail(new ApiError(this.#failure));
     for (const event of held) this.#publish(isTerminal(event) ? this.#failed(event) : event);
     // What the run says when it is stopped comes after what was held.

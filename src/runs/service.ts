@@ -11,11 +11,12 @@ import type { ActiveRun, LiveStatus } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
 import { countInput } from "./count-input.ts";
 import type { RunDeps } from "./deps.ts";
+import { endOf } from "./end-of.ts";
 import type { Reader } from "./follow.ts";
 import { KeyedRuns } from "./idempotency.ts";
 import { checkPrevious, prepareRun } from "./prepare.ts";
 import type { Questions } from "./questions.ts";
-import { endOf, type Leftover, resumeRun, settleUnfinished } from "./recover.ts";
+import { type Leftover, resumeRun, settleUnfinished } from "./recover.ts";
 import { Slots } from "./slots.ts";
 
 /** What runs are made of, and how many there may be. */
