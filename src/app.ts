@@ -26,8 +26,11 @@ import { EventLog } from "./runs/event-log.ts";
 import { Housekeeping } from "./runs/housekeeping.ts";
 import { createPrompts } from "./runs/prompts.ts";
 import { Runs } from "./runs/service.ts";
-import { SessionContents } from "./runs/session-contents.ts";
+import { type ContentsDeps, SessionContents } from "./runs/session-contents.ts";
+import { createForks } from "./runs/session-forks.ts";
+import { SessionModels } from "./runs/session-models.ts";
 import { createLocalSandbox, killLeftCommands } from "./sandbox/local.ts";
+import { type CatalogDeps, SessionCatalog } from "./sessions/catalog.ts";
 import { createSessions } from "./sessions/service.ts";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
 import type { Store } from "./storage/store.ts";
@@ -88,11 +91,11 @@ export async function createApp(config: Config, key: string, overrides: Override
   const runs = new Runs({ ...shared, ...runSettings(settings) });
   const { streams, sockets } = openTransports(http, server, onFault);
   await overrides.beforeRoutes?.(http);
-  const contents = new SessionContents(shared);
   const files = createFileReader(FILE_LIMITS);
   const disk = () => diskSpace(config.home.path);
   const backups = new Backups({ store, databaseFile: config.home.databaseFile, disk });
-  const parts = { config, runs, sessions, contents, backups, streams, sockets, models, tools, files };
+  const ofSessions = sessionParts({ ...shared, prompt });
+  const parts = { config, runs, ...ofSessions, backups, streams, sockets, models, tools, files };
   addRoutes(http, { ...parts, seal: createSeal(key) });
   const housekeeping = new Housekeeping({ ...shared, disk, warn: (message) => http.log.warn(message) });
   const close = async () => {
@@ -114,6 +117,15 @@ export async function createApp(config: Config, key: string, overrides: Override
   // Before its call is repeated or answered: what a killed server left running may still change something.
   const killed = await killLeftCommands(homeOf(config));
   return { http, models, recovered: { ...(await runs.recover()), killed }, close };
+}
+
+/** What the routes of sessions and conversations work with. */
+function sessionParts(shared: ContentsDeps & CatalogDeps & { models: Models }) {
+  const { sessions, models } = shared;
+  const catalog = new SessionCatalog(shared);
+  const forks = createForks({ ...shared, catalog });
+  const sessionModels = new SessionModels({ models, catalog });
+  return { sessions, contents: new SessionContents(shared), catalog, forks, sessionModels };
 }
 
 /** How long answers may still flow to their readers when nothing else is to be done. */

@@ -12,6 +12,7 @@ import type { ResponsesSettings } from "../routes/responses-request.ts";
 import { responsesSocket } from "../routes/responses-socket.ts";
 import { runEventsRoute } from "../routes/run-events.ts";
 import { runsRoutes } from "../routes/runs.ts";
+import { sessionRoutes } from "../routes/sessions.ts";
 import { storedResponsesRoutes } from "../routes/stored-responses.ts";
 import { unsupportedRoutes } from "../routes/unsupported.ts";
 import type { Config } from "./config/load.ts";
@@ -23,6 +24,9 @@ import type { Models } from "./providers/resolve.ts";
 import type { Backups } from "./runs/backup.ts";
 import type { Runs } from "./runs/service.ts";
 import type { SessionContents } from "./runs/session-contents.ts";
+import type { SessionForks } from "./runs/session-forks.ts";
+import type { SessionModels } from "./runs/session-models.ts";
+import type { SessionCatalog } from "./sessions/catalog.ts";
 import type { Sessions } from "./sessions/service.ts";
 import type { ToolRegistry } from "./tools/registry.ts";
 import { VERSION } from "./version.ts";
@@ -35,6 +39,9 @@ export interface Parts {
   sessions: Sessions;
   contents: SessionContents;
   backups: Backups;
+  catalog: SessionCatalog;
+  forks: SessionForks;
+  sessionModels: SessionModels;
   streams: Streams;
   sockets: Sockets;
   models: Models;
@@ -101,6 +108,7 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
   runEventsRoute(http, { runs, streams });
   approvalRoutes(http, { runs });
   conversationRoutes(http, parts);
+  sessionRoutes(http, parts);
   unsupportedRoutes(http);
 }
 

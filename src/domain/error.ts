@@ -68,6 +68,11 @@ export function notFound(code: string, message: string): ApiError {
   return new ApiError({ status: 404, type: INVALID, code, message });
 }
 
+/** 404: a session that its owner does not have. */
+export function unknownSession(): ApiError {
+  return notFound("session_not_found", "There is no such session.");
+}
+
 /** 404: OpenAI's name for a session; `param` is the field that names it, if one does. */
 export function unknownConversation(id: string, param?: string): ApiError {
   const { failure } = notFound(
@@ -81,15 +86,7 @@ export function unknownConversation(id: string, param?: string): ApiError {
 export function keyConflict(): ApiError {
   const message =
     "This Idempotency-Key was used for a request with another body or other headers. Use a new key for a new request.";
-  const code = "idempotency_key_conflict";
-  return new ApiError({
-    status: 409,
-    type: INVALID,
-    code,
-    message,
-    param: "Idempotency-Key",
-    shouldRetry: false,
-  });
+  return conflict("idempotency_key_conflict", message, "Idempotency-Key");
 }
 
 /** 421: a Host header that names neither this machine nor an allowed host (DNS rebinding). */
@@ -183,23 +180,27 @@ export function isFault({ code }: Failure): boolean {
   return code === "internal_error" || code.startsWith("storage_");
 }
 
+/** 409: what cannot be as things are; repeating the request alone cannot help. */
+export function conflict(code: string, message: string, param?: string): ApiError {
+  const terms = { status: 409, type: INVALID, code, message, shouldRetry: false };
+  return new ApiError({ ...terms, ...(param !== undefined && { param }) });
+}
+
+/** 409: a session of that id exists. */
+export function idTaken(): ApiError {
+  return conflict("session_exists", "There is a session of this id already.", "id");
+}
+
+/** 400: each title is one session's. */
+export function titleTaken(): ApiError {
+  return invalidRequest("title", "Another session has this title already.", "invalid_title");
+}
+
 /** 409: a session does one run at a time, and the request does not want to wait. */
 export function sessionBusy(): ApiError {
   const message =
     "Another run of this session is going on. Wait for it, or use on_conflict enqueue or interrupt.";
-  return new ApiError({
-    status: 409,
-    type: INVALID,
-    code: "session_busy",
-    message,
-    param: "on_conflict",
-    shouldRetry: false,
-  });
-}
-
-/** 409: what is asked does not fit how things stand; to repeat it does not help. */
-export function conflict(code: string, message: string): ApiError {
-  return new ApiError({ status: 409, type: INVALID, code, message, shouldRetry: false });
+  return conflict("session_busy", message, "on_conflict");
 }
 
 /** 409: a run that is not at work cannot be told anything. */

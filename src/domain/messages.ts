@@ -38,6 +38,25 @@ function saysSomething(item: Item): boolean {
   return item.type !== "message" || item.role !== "assistant" || item.content.length > 0;
 }
 
+/** More than the items of any run. */
+const ITEMS_OF_A_RUN = 1_000_000;
+
+/** Where a message stands in its session: the place of its run (the oldest is 1) and the number of its first item. */
+export interface MessagePlace {
+  run: number;
+  item: number;
+}
+
+/** The number of a message in its session; it stays, whatever comes after or is taken out. */
+export function messageId({ run, item }: MessagePlace): number {
+  return run * ITEMS_OF_A_RUN + item;
+}
+
+/** Where the message of a number stands. */
+export function messagePlace(id: number): MessagePlace {
+  return { run: Math.floor(id / ITEMS_OF_A_RUN), item: id % ITEMS_OF_A_RUN };
+}
+
 const PREVIEW_CHARS = 120;
 /** Enough words for a preview, however long the message is. */
 const LOOKED_AT_CHARS = 1_000;

@@ -110,7 +110,12 @@ export const RunInput = z.object({
   /** The principal that asks. */
   owner: z.string(),
   /** Which model the request names, if any. */
-  ask: z.object({ model: z.string().exactOptional(), provider: z.string().exactOptional() }),
+  ask: z.object({
+    model: z.string().exactOptional(),
+    provider: z.string().exactOptional(),
+    /** Somebody chose the model; many clients elsewhere name one only because they must. */
+    isChosen: z.boolean().exactOptional(),
+  }),
   /** `plain`: the bare model without core prompt, tools and memory, whatever the model's name says. */
   mode: z.enum(["agent", "plain"]),
   /** The session that it goes on with. */

@@ -50,6 +50,15 @@ export interface SessionNotes {
   unread: boolean;
 }
 
+/** What changes of a session; null takes a thing away. */
+export interface SessionChanges extends Partial<Omit<SessionNotes, "title" | "endReason" | "endedAt">> {
+  title?: string | null | undefined;
+  /** Why it ends, now. */
+  endReason?: string | null | undefined;
+  lock?: ModelLock | null | undefined;
+  metadata?: Record<string, string> | undefined;
+}
+
 /** What a session has come to so far. */
 export interface SessionTally {
   /** Messages as a chat has them: a step's words and calls are one, each result is one. */

@@ -54,6 +54,8 @@ export interface DefaultModel {
 export interface ModelQuestion {
   model?: string | undefined;
   provider?: string | undefined;
+  /** True: a bare `model` that is no name of ours is passed on, whatever is configured. */
+  isChosen?: boolean | undefined;
 }
 
 /** The models of one server. */
@@ -126,7 +128,7 @@ class ConfiguredModels implements Models {
     const plain = model === `${name}-lite`;
     const byDefault = plain || model === undefined || model === name || model === "default";
     const choice: Choice = { mode: plain ? "plain" : "agent", model: byDefault ? undefined : model };
-    if (provider === undefined && !direct) choice.model = undefined;
+    if (provider === undefined && !direct && question.isChosen !== true) choice.model = undefined;
     return this.#target(await this.#named(provider), choice);
   }
 

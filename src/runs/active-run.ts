@@ -183,11 +183,12 @@ export class ActiveRun {
     return this.#deps.sessions.take(sessionId, owner, this.#abort.signal);
   }
 
-  #runAgent({ input, items, core }: Start): Promise<void> {
+  #runAgent({ input, items, core, layer }: Start): Promise<void> {
     const { tools, limits, upstreamStream, ephemeralPrompt, onFault } = this.#deps;
     const { target, resumption } = this.#parts;
     const plain = target.mode === "plain" || this.#input.toolChoice.mode === "none";
-    const instructions = [this.#input.instructions, ephemeralPrompt].filter((text) => text !== undefined);
+    const texts = [layer, this.#input.instructions, ephemeralPrompt];
+    const instructions = texts.filter((text) => text !== undefined);
     return runAgent({
       run: this.run,
       input: { ...this.#input, ...(instructions.length > 0 && { instructions: instructions.join("\n\n") }) },

@@ -3,9 +3,10 @@ import { ApiError, invalidRequest, previousNotFound } from "../domain/error.ts";
 import { type RunId, responseId } from "../domain/id.ts";
 import type { ItemBody } from "../domain/item.ts";
 import { isOpenTo, type Run, type RunInput } from "../domain/run.ts";
+import type { ModelLock, Session } from "../domain/session.ts";
 import { newRunId } from "../lib/id.ts";
 import { ProviderError } from "../providers/provider.ts";
-import type { Target } from "../providers/resolve.ts";
+import type { ModelQuestion, Models, Target } from "../providers/resolve.ts";
 import { ActiveRun, type RunParts } from "./active-run.ts";
 import type { RunDeps } from "./deps.ts";
 import { checkClientCalls, isCut, restoreClientRuns } from "./history.ts";
@@ -22,22 +23,25 @@ import type { History } from "./start.ts";
  */
 export async function prepareRun(
   deps: RunDeps,
-  input: RunInput,
+  asked: RunInput,
   terms: Pick<RunParts, "onEnd" | "slot">,
 ): Promise<ActiveRun> {
+  const input = locked(asked, (await checkSession(deps, asked))?.lock);
   const target = await resolveTarget(deps, input);
   const { sessionId, owner, surface, previous, echo, background } = input;
-  await checkSession(deps, input);
   const from = previous === undefined ? undefined : await checkPrevious(deps, previous, owner);
   const history = sessionId === undefined ? await readHistory(deps, input) : undefined;
   const prompt = isContinued(input, target) ? await deps.prompts.keep(from?.prompt) : undefined;
-  const asked = input.ask.model ?? deps.models.name;
   const run: Run = {
     id: newRunId(deps.nextId),
     owner,
     surface,
     createdAt: deps.clock.now(),
-    model: { asked, provider: target.provider.name, served: target.model },
+    model: {
+      asked: asked.ask.model ?? deps.models.name,
+      provider: target.provider.name,
+      served: target.model,
+    },
     // A hidden one reads its session, and is no part of it.
     ...(isHidden(input) ? { hidden: true } : sessionId !== undefined && { sessionId }),
     ...(previous !== undefined && { parent: { runId: previous } }),
@@ -64,10 +68,19 @@ function logTerms({ retention }: RunDeps, input: RunInput, { createdAt }: Run): 
 async function checkSession(
   { sessions }: RunDeps,
   { sessionId, owner, background }: RunInput,
-): Promise<void> {
-  if (sessionId === undefined) return;
-  await sessions.check(sessionId, owner);
+): Promise<Session | undefined> {
+  if (sessionId === undefined) return undefined;
+  const session = await sessions.check(sessionId, owner);
   if (background !== true) sessions.checkQueue(sessionId);
+  return session;
+}
+
+/** A session's model comes before what its requests name. @see hermes-api.md 1.13 */
+function locked(input: RunInput, lock: ModelLock | undefined): RunInput {
+  if (lock === undefined) return input;
+  const { model, provider, settings } = lock;
+  const ask = { ...(model !== undefined && { model }), ...(provider !== undefined && { provider }) };
+  return { ...input, ask: { ...ask, isChosen: true }, settings: { ...settings, ...input.settings } };
 }
 
 /** Whether later runs may go on from this one, and want its core prompt. */
@@ -79,10 +92,15 @@ function isContinued({ surface, sessionId, store }: RunInput, { mode }: Target):
  * The model that a request asks for.
  * @throws ApiError 400 for a model or provider that cannot be, or as the upstream failed that was asked for its models.
  */
-export async function resolveTarget(deps: RunDeps, input: RunInput): Promise<Target> {
+export async function resolveTarget({ models }: Pick<RunDeps, "models">, input: RunInput): Promise<Target> {
+  const target = await resolveModel(models, input.ask);
+  return input.mode === "plain" ? { ...target, mode: "plain" } : target;
+}
+
+/** What serves a choice of model. @throws ApiError as `resolveTarget`. */
+export async function resolveModel(models: Models, ask: ModelQuestion): Promise<Target> {
   try {
-    const target = await deps.models.resolve(input.ask);
-    return input.mode === "plain" ? { ...target, mode: "plain" } : target;
+    return await models.resolve(ask);
   } catch (error) {
     // An upstream that must be asked for its models can fail like any model call.
     throw error instanceof ProviderError ? new ApiError(failureOf(error)) : error;

@@ -1,16 +1,12 @@
-import type { AgentEvent } from "../domain/event.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Item, ItemBody } from "../domain/item.ts";
-import type { Run } from "../domain/run.ts";
 import type { Session } from "../domain/session.ts";
-import { NO_USAGE } from "../domain/usage.ts";
 import type { Clock } from "../lib/clock.ts";
-import { newRunId } from "../lib/id.ts";
 import type { Sessions } from "../sessions/service.ts";
 import type { SessionRange, SessionRun } from "../storage/session-store.ts";
 import type { Store } from "../storage/store.ts";
 import { unansweredCalls } from "./history.ts";
-import { inputItemsOf } from "./input-items.ts";
+import { holderOf } from "./holder.ts";
 
 /** What the contents of sessions are kept with. */
 export interface ContentsDeps {
@@ -22,7 +18,6 @@ export interface ContentsDeps {
 
 /** Runs that one read of the store brings: most pages of a list need no more. */
 const RUNS_AT_ONCE = 10;
-const NO_MODEL = { asked: "", provider: "", served: "" };
 
 /** What stands in sessions, as their owners read and change it. Check first whose session it is. */
 export class SessionContents {
@@ -59,9 +54,9 @@ export class SessionContents {
     try {
       const { session } = lease;
       await this.#checkResults(session, bodies);
-      const run = this.#holder(session);
-      const input = inputItemsOf(run.id, bodies);
-      await this.#store(run, input);
+      const parent = session.headRun === undefined ? undefined : { runId: session.headRun };
+      const { input, write } = holderOf(this.#deps, { id, owner, parent, bodies });
+      await this.#deps.store.append([write]);
       return input;
     } finally {
       lease.release();
@@ -103,27 +98,5 @@ export class SessionContents {
     if (!bodies.some(({ type }) => type === "function_call_output")) return;
     const stored = headRun === undefined ? [] : await this.#deps.store.readTranscript(headRun as RunId, id);
     unansweredCalls([...stored, ...bodies], "items");
-  }
-
-  #holder({ id, owner, headRun }: Session): Run {
-    return {
-      id: newRunId(this.#deps.nextId),
-      owner,
-      surface: "conversations",
-      createdAt: this.#deps.clock.now(),
-      model: NO_MODEL,
-      sessionId: id,
-      ...(headRun !== undefined && { parent: { runId: headRun } }),
-    };
-  }
-
-  async #store(run: Run, input: Item[]): Promise<void> {
-    const at = run.createdAt;
-    const events: AgentEvent[] = [
-      { runId: run.id, seq: 1, at, type: "run.created", run, input },
-      { runId: run.id, seq: 2, at, type: "run.completed", reason: "stop", usage: NO_USAGE, steps: 0 },
-    ];
-    const write = { run, created: true, status: "completed", events, reservedSeq: 2, endedAt: at } as const;
-    await this.#deps.store.append([{ ...write, usage: NO_USAGE }]);
   }
 }

@@ -25,6 +25,8 @@ export interface Start {
   /** Everything that the model reads. */
   items: readonly ItemBody[];
   core: string;
+  /** What the session's own instructions say, before those of the request. */
+  layer: string | undefined;
 }
 
 const NO_HISTORY: History = { stored: [], added: [], keepsInput: false };
@@ -44,20 +46,21 @@ export async function startOf(beginning: Beginning, lease: SessionLease | undefi
   const prompt = lease?.session.prompt ?? parts.prompt;
   const core = target.mode === "plain" ? "" : (prompt ?? (await deps.prompts.current())).text;
   const { stored, added, keepsInput } = history ?? NO_HISTORY;
-  return joined(beginning, stored ?? (await ancestors(beginning)), { added, keepsInput, core });
+  const layer = lease?.session.instructions;
+  return joined(beginning, stored ?? (await ancestors(beginning)), { added, keepsInput, core, layer });
 }
 
 async function startInSession(beginning: Beginning, lease: SessionLease): Promise<Start> {
   const { deps, input, parts } = beginning;
   const { store } = deps;
   const { run, target } = parts;
-  const { headRun, prompt } = lease.session;
+  const { headRun, prompt, instructions: layer } = lease.session;
   const stored = headRun === undefined ? [] : await store.readTranscript(headRun as RunId, lease.session.id);
   const readable = stored.filter(isReadable);
   if (headRun !== undefined) run.parent = { runId: headRun };
   const added = input.newOnly ? input.items : newItems(input.items, readable);
   const core = target.mode === "plain" ? "" : prompt.text;
-  const start = joined(beginning, readable, { added, keepsInput: run.hidden !== true, core });
+  const start = joined(beginning, readable, { added, keepsInput: run.hidden !== true, core, layer });
   await checkClientCalls(start.items, {
     surface: run.surface,
     isCut: (cut) => isCut(store, cut, run.owner),
@@ -74,11 +77,12 @@ async function ancestors({ deps, parts }: Beginning): Promise<Item[]> {
 function joined(
   { deps, parts }: Beginning,
   stored: readonly Item[],
-  { added, keepsInput, core }: { added: readonly ItemBody[]; keepsInput: boolean; core: string },
+  { added, keepsInput, core, layer }: Pick<History, "added" | "keepsInput"> & Pick<Start, "core" | "layer">,
 ): Start {
   return {
     input: keepsInput ? inputItemsOf(parts.run.id, added) : [],
     items: stored.length === 0 ? added : [...shortened(stored, deps.historyOutputChars), ...added],
     core,
+    layer,
   };
 }

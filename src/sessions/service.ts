@@ -1,9 +1,9 @@
 import type { PromptBuilder } from "../agent/prompt.ts";
-import { invalidRequest, notFound, tooManyRequests, unknownConversation } from "../domain/error.ts";
+import { tooManyRequests, unknownConversation, unknownSession } from "../domain/error.ts";
 import { isGivenId, newSessionId, type Session } from "../domain/session.ts";
 import type { Clock } from "../lib/clock.ts";
-import { hasControlCharacter } from "../lib/text.ts";
 import type { Store } from "../storage/store.ts";
+import { checkSessionId } from "./session-id.ts";
 
 /** Holds a session for one run. */
 export interface SessionLease {
@@ -23,10 +23,10 @@ export interface Sessions {
   /** Deletes a session; responses that were made in it stay, each under its own id. */
   remove(session: Session): Promise<void>;
   /**
-   * Whether a request may go on with a session.
+   * Whether a request may go on with a session: the session, or undefined for one that its turn will make.
    * @throws ApiError 400 for an id that cannot be one, 404 for somebody else's and for one that was not given out.
    */
-  check(id: string, owner: string): Promise<void>;
+  check(id: string, owner: string): Promise<Session | undefined>;
   /** For a request whose client waits for it. @throws ApiError 429 when too many do already. */
   checkQueue(id: string): void;
   /**
@@ -40,7 +40,6 @@ export interface Sessions {
 
 /** Clients that may wait for one busy session. */
 const MAX_WAITING = 32;
-const MAX_ID_CHARS = 256;
 
 /** What sessions are made of. */
 export interface SessionDeps {
@@ -67,7 +66,7 @@ export function createSessions(deps: SessionDeps): Sessions {
   };
   const findOrCreate = async (id: string, owner: string): Promise<Session> => {
     const found = await deps.store.findSession(id, owner);
-    if (found === "foreign" || (found === undefined && isGivenId(id))) throw unknownSession(id);
+    if (found === "foreign" || (found === undefined && isGivenId(id))) throw unknown(id);
     return found ?? create({ id, owner });
   };
   return {
@@ -83,9 +82,10 @@ export function createSessions(deps: SessionDeps): Sessions {
       await deps.store.deleteSession(id, owner, deps.clock.now());
     },
     async check(id, owner) {
-      if (!isGivenId(id)) checkSessionId(id);
+      if (!isGivenId(id)) checkSessionId(id, { param: "X-Hermes-Session-Id" });
       const found = await deps.store.findSession(id, owner);
-      if (found === "foreign" || (found === undefined && isGivenId(id))) throw unknownSession(id);
+      if (found === "foreign" || (found === undefined && isGivenId(id))) throw unknown(id);
+      return found;
     },
     checkQueue(id) {
       if ((busy.get(id)?.length ?? 0) >= MAX_WAITING)
@@ -124,15 +124,6 @@ function enter(busy: Map<string, (() => void)[]>, id: string, signal: AbortSigna
   });
 }
 
-function unknownSession(id: string): Error {
-  return isGivenId(id)
-    ? unknownConversation(id, "conversation")
-    : notFound("session_not_found", "There is no such session.");
-}
-
-/** The reference's rule: short, no control characters, nothing that could be a path. */
-function checkSessionId(id: string): void {
-  if (id.length > MAX_ID_CHARS) throw invalidRequest("X-Hermes-Session-Id", "Session ID too long");
-  const unsafe = hasControlCharacter(id) || /[/\\]|\.\./.test(id);
-  if (unsafe || id.trim() === "") throw invalidRequest("X-Hermes-Session-Id", "Invalid session ID");
+function unknown(id: string): Error {
+  return isGivenId(id) ? unknownConversation(id, "conversation") : unknownSession();
 }

@@ -1,7 +1,7 @@
 import type { RunId } from "../domain/id.ts";
 import type { Item } from "../domain/item.ts";
 import type { Run } from "../domain/run.ts";
-import type { ModelLock, Session, SessionEntry, SessionNotes } from "../domain/session.ts";
+import type { Session, SessionChanges, SessionEntry } from "../domain/session.ts";
 import type { RunWrite } from "./store.ts";
 
 /** One run of a session, with its items in transcript order. */
@@ -11,6 +11,8 @@ export interface SessionRun {
   items: Item[];
   /** When each item was done, epoch ms, by its id. */
   times: ReadonlyMap<string, number>;
+  /** Which of the session's runs it is, the oldest 1; it stays so. */
+  place: number;
 }
 
 /** Which runs of a session to read. */
@@ -29,15 +31,6 @@ export interface NewSession extends Session {
   title?: string | undefined;
   /** Which program asks for it. */
   source?: string | undefined;
-}
-
-/** What changes of a session; null takes a thing away. */
-export interface SessionChanges extends Partial<Omit<SessionNotes, "title" | "endReason" | "endedAt">> {
-  title?: string | null | undefined;
-  /** Why it ends, now. */
-  endReason?: string | null | undefined;
-  lock?: ModelLock | null | undefined;
-  metadata?: Record<string, string> | undefined;
 }
 
 /** Which of an owner's sessions to list: those that are not hidden, the last active first. */
@@ -98,8 +91,6 @@ export interface SessionStore {
    * those of its parent up to where it began.
    */
   readSession(id: string, range: SessionRange): Promise<SessionRun[]>;
-  /** How many runs a session has, with those that it was forked from. */
-  sessionLength(id: string): Promise<number>;
   /** Takes items out of a session, and only there. */
   hideItems(session: string, items: readonly string[]): Promise<void>;
   /** The ids of the items that were taken out of a session. */

@@ -82,9 +82,9 @@ function bodyFaults(answer: GivenAnswer): string[] {
 const ERROR_SCHEMA = { $ref: "#/components/schemas/Error" };
 const ERROR: Answer = { content: { "application/json": { schema: ERROR_SCHEMA } } };
 
-/** The operation of a path, also of its alias without `/v1`. */
+/** The operation of a path, also of its aliases: without `/v1`, and sessions under it. */
 function operationOf({ method, url }: GivenAnswer): Operation | undefined {
-  const path = url.split("?", 1)[0] ?? "";
+  const path = (url.split("?", 1)[0] ?? "").replace(/^\/v1\/sessions(?=\/|$)/, "/api/sessions");
   const template = Object.keys(document.paths).find((known) => {
     const form = new RegExp(`^${known.replace(/\{\w+\}/g, "[^/]+")}$`);
     return form.test(path) || form.test(`/v1${path}`);

@@ -109,10 +109,11 @@ export function forkContract(open: Open): void {
       const fork = forkOf(second);
       await store.forkSession(fork);
       const chain = [first.id, second.id, fork.holder.run.id];
-      expect(await store.sessionLength(FORK)).toBe(3);
-      expect(await store.sessionLength("unknown")).toBe(0);
       const read = async (range: Parameters<Store["readSession"]>[1]) =>
-        (await store.readSession(FORK, range)).map(({ run }) => run.id);
+        (await store.readSession(FORK, range)).map(({ run, place }) => {
+          expect(chain[place - 1]).toBe(run.id);
+          return run.id;
+        });
       expect(await read({ order: "asc", limit: 9 })).toEqual(chain);
       expect(await read({ order: "asc", from: second.id, limit: 9 })).toEqual(chain.slice(1));
       expect(await read({ order: "desc", from: second.id, limit: 9 })).toEqual([second.id, first.id]);

@@ -11,7 +11,7 @@ describe("an unknown URL", () => {
     ["/v1"],
     ["/v2/models"],
     ["/v1/nothing"],
-    ["/api/sessions"],
+    ["/api/skills"],
     ["/v1/models/a/b"],
     ["/%00"],
     ["//v1/models"],
@@ -170,7 +170,7 @@ describe("capabilities", () => {
   interface Shape {
     model: string;
     features: Record<string, unknown>;
-    endpoints: Record<string, { method: "GET" | "POST"; path: string }>;
+    endpoints: Record<string, { method: "GET" | "POST" | "PATCH" | "DELETE"; path: string }>;
   }
 
   const NOBODY = `run_${"0".repeat(32)}`;
@@ -182,8 +182,10 @@ describe("capabilities", () => {
     const { endpoints } = (await ask("/v1/capabilities")).json<Shape>();
     for (const { method, path } of Object.values(endpoints)) {
       const url = path.replace(/\{\w+\}/, NOBODY);
-      const { status, text } = await ask(url, method === "POST" ? { body: { messages: [], items: 0 } } : {});
-      const expected = method === "POST" ? 400 : 200;
+      const hasBody = method === "POST" || method === "PATCH";
+      const body = { messages: [], items: 0, title: 0 };
+      const { status, text } = await ask(url, { method, ...(hasBody && { body }) });
+      const expected = hasBody || path.endsWith("/search") ? 400 : 200;
       if (url !== path && status === 404)
         expect([path, text]).toEqual([path, expect.stringMatching(KNOWN_ROUTE)]);
       else expect([path, status]).toEqual([path, expected]);

@@ -9,6 +9,14 @@ export interface Link {
   through: number | null;
 }
 
+/** A run of a session, as it is read. */
+interface ChainRun {
+  run: Run;
+  through: number | null;
+  /** The oldest is 1. */
+  place: number;
+}
+
 interface LinkRow {
   parent: string | null;
   through: number | null;
@@ -59,14 +67,16 @@ export class SessionRunTable {
   }
 
   /** Runs of the chain that ends with `head`. */
-  read(head: string, { order, from, skip = 0, limit }: SessionRange): { run: Run; through: number | null }[] {
+  read(head: string, { order, from, skip = 0, limit }: SessionRange): ChainRun[] {
     const chain = this.chain(head);
     const links = order === "desc" ? chain : chain.toReversed();
-    const start = from === undefined ? 0 : links.findIndex(({ id }) => id === from);
-    if (start < 0) return [];
-    return links.slice(start + skip, start + skip + limit).flatMap(({ id, through }) => {
+    const start = (from === undefined ? 0 : links.findIndex(({ id }) => id === from)) + skip;
+    if (start < skip) return [];
+    return links.slice(start, start + limit).flatMap(({ id, through }, index) => {
       const data = this.#data.get(id);
-      return data === undefined ? [] : [{ run: JSON.parse(data) as Run, through }];
+      if (data === undefined) return [];
+      const place = order === "desc" ? chain.length - start - index : start + index + 1;
+      return [{ run: JSON.parse(data) as Run, through, place }];
     });
   }
 

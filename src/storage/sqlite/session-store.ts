@@ -1,9 +1,9 @@
 import type { RunId } from "../../domain/id.ts";
 import type { Item } from "../../domain/item.ts";
 import { previewOf } from "../../domain/messages.ts";
+import type { SessionChanges } from "../../domain/session.ts";
 import type {
   NewSession,
-  SessionChanges,
   SessionFork,
   SessionMade,
   SessionQuery,
@@ -116,17 +116,10 @@ export abstract class SqliteSessionStore implements SessionStore {
     return this.attempt(() => {
       const head = this.sessions.head(id);
       const read = head === undefined ? [] : this.#runs.read(head, range);
-      return read.map(({ run, through }) => {
+      return read.map(({ run, through, place }) => {
         const { items, times } = this.transcripts.own(run.id, through);
-        return { run, items, times };
+        return { run, items, times, place };
       });
-    });
-  }
-
-  sessionLength(id: string) {
-    return this.attempt(() => {
-      const head = this.sessions.head(id);
-      return head === undefined ? 0 : this.#runs.chain(head).length;
     });
   }
 

@@ -1,6 +1,6 @@
 import type { Run } from "../../domain/run.ts";
-import { DEFAULT_SOURCE, type ModelLock, type Session } from "../../domain/session.ts";
-import type { NewSession, SessionChanges } from "../session-store.ts";
+import { DEFAULT_SOURCE, type ModelLock, type Session, type SessionChanges } from "../../domain/session.ts";
+import type { NewSession } from "../session-store.ts";
 import type { Db } from "./db.ts";
 import type { PromptTable } from "./prompts.ts";
 

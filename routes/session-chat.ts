@@ -1,0 +1,108 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
+import { nameRun, sendRun } from "../src/http/send.ts";
+import { missingModel } from "../src/runs/session-models.ts";
+import { sessionKey } from "../src/wire/client.ts";
+import { ErrorBody } from "../src/wire/error.ts";
+import { readFiles } from "../src/wire/files/parts.ts";
+import { idempotencyOf } from "../src/wire/idempotency.ts";
+import { decodeSessionChat, modelOf, namesModel, spoken } from "../src/wire/sessions/decode.ts";
+import { SessionEncoder } from "../src/wire/sessions/encode.ts";
+import { sessionRuntime } from "../src/wire/sessions/object.ts";
+import {
+  ModelFields,
+  ModelLockAnswer,
+  SessionChatAnswer,
+  SessionChatRequest,
+  SessionStream,
+} from "../src/wire/sessions/schema.ts";
+import { mountSession, type SessionRoutesDeps, sessionNamed } from "./session-request.ts";
+
+/** `/api/sessions/{id}/chat`, whole and streamed, and the model that a session is locked to. */
+export function sessionChatRoutes(app: FastifyInstance, deps: SessionRoutesDeps): void {
+  const chat = (stream: boolean): RouteOptions["handler"] => {
+    return (request, reply) => say(deps, stream, { request, reply });
+  };
+  const terms = { method: "POST", url: "/:id/chat" } as const;
+  mountSession(app, {
+    ...terms,
+    schema: {
+      operationId: "chatInSession",
+      summary: "Say something in a session and wait for the answer",
+      tags: ["sessions"],
+      body: SessionChatRequest,
+      response: { 200: SessionChatAnswer, default: ErrorBody },
+    },
+    handler: chat(false),
+  });
+  mountSession(app, {
+    ...terms,
+    url: "/:id/chat/stream",
+    schema: {
+      operationId: "streamSessionChat",
+      summary: "Say something in a session and follow what comes of it",
+      tags: ["sessions"],
+      body: SessionChatRequest,
+      response: { 200: SessionStream, default: ErrorBody },
+    },
+    handler: chat(true),
+  });
+  modelRoute(app, deps);
+}
+
+interface Exchange {
+  request: FastifyRequest;
+  reply: FastifyReply;
+}
+
+/** A turn is a run in the background: it goes on whoever leaves, and has all that runs have under its id. */
+async function say(
+  { runs, sessions, sessionModels, streams, files }: SessionRoutesDeps,
+  stream: boolean,
+  { request, reply }: Exchange,
+): Promise<FastifyReply> {
+  const session = await sessionNamed(sessions, request);
+  const body = request.body as SessionChatRequest;
+  const { id, owner } = session;
+  const key = sessionKey(request.headers);
+  // First, since what is in files is put in their places.
+  const idempotency = idempotencyOf(request.headers, body, { session: id, key });
+  const said = spoken(body);
+  await readFiles([{ parts: said, param: body.message === said ? "message" : "input" }], files);
+  const input = decodeSessionChat(body, { owner, session: id, idempotency });
+  const choice = modelOf(body);
+  const chosen = namesModel(choice) ? choice : undefined;
+  const lock = body.require_model_lock === true ? await sessionModels.ensure(session, chosen) : session.lock;
+  const run = await runs.admit(input);
+  nameRun(reply, run);
+  reply.header("x-hermes-session-id", id);
+  if (key !== undefined) reply.header("x-hermes-session-key", key);
+  const { provider, served } = run.run.model;
+  const requested = chosen?.model ?? chosen?.provider;
+  const runtime = sessionRuntime({ provider, model: served, requested, lock });
+  const encoder = new SessionEncoder({ run: run.run, session: id, message: said, runtime });
+  await sendRun(reply, { run, encoder, stream, disconnect: { cancels: false, graceMs: 0 }, streams });
+  return reply;
+}
+
+function modelRoute(app: FastifyInstance, { sessions, sessionModels }: SessionRoutesDeps): void {
+  mountSession(app, {
+    method: "POST",
+    url: "/:id/model",
+    schema: {
+      operationId: "lockSessionModel",
+      summary: "Lock a session to a model; the model `default` takes the lock away",
+      tags: ["sessions"],
+      body: ModelFields,
+      response: { 200: ModelLockAnswer, default: ErrorBody },
+    },
+    handler: async (request) => {
+      const session = await sessionNamed(sessions, request);
+      const choice = modelOf(request.body as ModelFields);
+      if (!namesModel(choice)) throw missingModel();
+      const { provider, model, lock } = await sessionModels.lock(session, choice);
+      const requested = choice.model ?? choice.provider;
+      const runtime = sessionRuntime({ provider, model, requested, lock });
+      return { object: "hermes.session.model_lock", session_id: session.id, runtime };
+    },
+  });
+}

@@ -1,0 +1,134 @@
+import type { PromptBuilder } from "../agent/prompt.ts";
+import { idTaken, invalidRequest, titleTaken, unknownSession } from "../domain/error.ts";
+import { isGivenId, type ModelLock, type SessionChanges, type SessionEntry } from "../domain/session.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { SessionMade, SessionQuery } from "../storage/session-store.ts";
+import type { Store } from "../storage/store.ts";
+import { checkSessionId } from "./session-id.ts";
+
+/** What a client says of a session that it makes. */
+export interface SessionTerms {
+  /** The id that it wants; without one it is given one. */
+  id?: string | undefined;
+  title?: string | undefined;
+  source?: string | undefined;
+  instructions?: string | undefined;
+  lock?: ModelLock | undefined;
+}
+
+/** What the catalog is made of. */
+export interface CatalogDeps {
+  store: Store;
+  prompt: PromptBuilder;
+  clock: Clock;
+  nextId(): string;
+}
+
+/** A page of a list. */
+export interface SessionPage {
+  entries: SessionEntry[];
+  hasMore: boolean;
+}
+
+/** Pinned sessions that a first page shows beyond its own. */
+const MAX_PINNED = 50;
+
+/** Sessions as their owner manages them: made, listed, titled, flagged, ended. */
+export class SessionCatalog {
+  readonly #deps: CatalogDeps;
+
+  constructor(deps: CatalogDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * One page of an owner's sessions, the last active first. The first page of a list that is not a search has the
+   * pinned sessions too, behind its own.
+   */
+  async list(query: SessionQuery): Promise<SessionPage> {
+    const { store } = this.#deps;
+    const { owner, limit, offset, source, words } = query;
+    const found = await store.listSessions({ ...query, limit: limit + 1 });
+    const entries = found.slice(0, limit);
+    const hasMore = found.length > limit;
+    if (!hasMore || offset > 0 || words !== undefined) return { entries, hasMore };
+    const listed = new Set(entries.map(({ id }) => id));
+    const pinned = await store.pinnedSessions(owner, MAX_PINNED);
+    const missed = pinned.filter((entry) => !listed.has(entry.id));
+    return {
+      entries: [...entries, ...missed.filter((entry) => source === undefined || entry.source === source)],
+      hasMore,
+    };
+  }
+
+  /** The session of that title, as a list of at most one; a hidden one only where it is asked for. */
+  async titled(owner: string, title: string, hidden: boolean): Promise<SessionPage> {
+    const entry = await this.#deps.store.titledSession(owner, title);
+    const isShown = entry !== undefined && (hidden || !entry.hidden);
+    return { entries: isShown ? [entry] : [], hasMore: false };
+  }
+
+  /** @throws ApiError 404 when its owner has no such session. */
+  async entry(id: string, owner: string): Promise<SessionEntry> {
+    const entry = await this.#deps.store.sessionEntry(id, owner);
+    if (entry === undefined) throw unknownSession();
+    return entry;
+  }
+
+  /**
+   * Makes a session.
+   * @throws ApiError 400 for an id that cannot be one and a title that is taken, 409 for an id that is.
+   */
+  async create(owner: string, terms: SessionTerms): Promise<SessionEntry> {
+    const { store, prompt, clock } = this.#deps;
+    const id = this.newId(terms.id);
+    const { title, source, instructions, lock } = terms;
+    const session = {
+      id,
+      owner,
+      createdAt: clock.now(),
+      prompt: await prompt.current(),
+      title,
+      source,
+      ...(instructions !== undefined && { instructions }),
+      ...(lock !== undefined && { lock }),
+    };
+    checkMade(await store.createSession(session));
+    return this.entry(id, owner);
+  }
+
+  /**
+   * Changes what is said of a session.
+   * @throws ApiError 400 for a title that another one has, 404 when its owner has no such session.
+   */
+  async change(id: string, owner: string, changes: SessionChanges): Promise<SessionEntry> {
+    const { store, clock } = this.#deps;
+    const outcome = await store.changeSession(id, owner, { changes, now: clock.now() });
+    if (outcome === "title_taken") throw titleTaken();
+    if (outcome === "unknown") throw unknownSession();
+    return this.entry(id, owner);
+  }
+
+  /**
+   * The id of a session that is to be made: the one that is wanted, or a new one in hermes' form.
+   * @throws ApiError 400 for one that cannot be.
+   */
+  newId(wanted: string | undefined): string {
+    const { clock, nextId } = this.#deps;
+    if (wanted === undefined) return `api_${Math.floor(clock.now() / 1000)}_${nextId().slice(-8)}`;
+    checkSessionId(wanted, { param: "id", code: "invalid_session_id" });
+    if (isGivenId(wanted))
+      throw invalidRequest(
+        "id",
+        "Ids of this form are given out by /v1/conversations.",
+        "invalid_session_id",
+      );
+    return wanted;
+  }
+}
+
+/** @throws ApiError 409 for an id that is taken, 400 for a title that is. */
+export function checkMade(made: SessionMade): void {
+  if (made === "id_taken") throw idTaken();
+  if (made === "title_taken") throw titleTaken();
+}
