@@ -4,7 +4,7 @@ import { draining, serverShutdown } from "../domain/error.ts";
 import type { AgentEvent } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
-import { charsOf, type Item, type ItemBody } from "../domain/item.ts";
+import type { Item, ItemBody } from "../domain/item.ts";
 import { isOpenTo, type Run, type RunInput } from "../domain/run.ts";
 import type { RunQuery, Store, StoredRun } from "../storage/store.ts";
 import type { ActiveRun, LiveStatus } from "./active-run.ts";
@@ -17,7 +17,7 @@ import { KeyedRuns } from "./idempotency.ts";
 import { checkPrevious, prepareRun } from "./prepare.ts";
 import type { Questions } from "./questions.ts";
 import { type Leftover, resumeRun, settleUnfinished } from "./recover.ts";
-import { Slots } from "./slots.ts";
+import { Slots, waitingOf } from "./slots.ts";
 
 /** What runs are made of, and how many there may be. */
 export interface RunsDeps extends RunDeps {
@@ -88,7 +88,7 @@ export class Runs {
   async #admitNew(input: RunInput): Promise<ActiveRun> {
     if (this.#draining) throw draining();
     const isBackground = input.background === true;
-    const slot = isBackground ? this.#slots.queue(charsOf(input.items)) : this.#slots.take();
+    const slot = isBackground ? this.#slots.queue(waitingOf(input)) : this.#slots.take();
     this.#count++;
     try {
       const active = await prepareRun(this.#deps, input, { slot, onEnd: this.#onEnd });
@@ -118,7 +118,7 @@ export class Runs {
     const slot =
       left.status === "running"
         ? this.#slots.take(true)
-        : this.#slots.queue(charsOf(left.plan.input.items), true);
+        : this.#slots.queue(waitingOf(left.plan.input), true);
     this.#count++;
     try {
       const active = await resumeRun(this.#deps, left, { slot, onEnd: this.#onEnd });

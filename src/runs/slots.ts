@@ -1,4 +1,6 @@
 import { tooManyRequests } from "../domain/error.ts";
+import { charsOf } from "../domain/item.ts";
+import type { RunInput } from "../domain/run.ts";
 
 /** A run's right to go on, had or waited for. */
 export interface Slot {
@@ -12,6 +14,19 @@ export interface Slot {
   takeBack(): void;
 }
 
+/** A run that waits for its turn. */
+export interface Waiting {
+  /** Whose run it is: principals take turns, and each one's runs go in order. */
+  owner: string;
+  /** How long its input is, characters. */
+  chars: number;
+}
+
+/** A run's place in the queue, by what it was asked. */
+export function waitingOf({ owner, items }: Pick<RunInput, "owner" | "items">): Waiting {
+  return { owner, chars: charsOf(items) };
+}
+
 /** How many runs may go on at once: what somebody waits for is refused above that, background work waits in order. */
 export class Slots {
   readonly #max: number;
@@ -19,8 +34,8 @@ export class Slots {
   #taken = 0;
   /** Admitted, without a slot. */
   readonly #queue = new Set<QueuedSlot>();
-  /** Those of the queue that are ready to go on, in order; a released slot goes to the first. */
-  readonly #ready = new Set<QueuedSlot>();
+  /** Those of the queue that are ready to go on, by owner; the owner whose turn it is comes first. */
+  readonly #ready = new Map<string, QueuedSlot[]>();
 
   /** `max`: 0 for no limit. `maxQueued`: background runs that may wait. */
   constructor(max: number, maxQueued: number) {
@@ -40,19 +55,20 @@ export class Slots {
   }
 
   /**
-   * A place in the queue for a run whose input has so many characters. `force`: for a run that had one before a restart.
+   * A place in the queue. `force`: for a run that had one before a restart.
    * @throws ApiError 429 when the queue is full.
    */
-  queue(chars: number, force = false): Slot {
-    if (this.#isFull && !force) this.#checkRoom(chars);
-    const slot: QueuedSlot = new QueuedSlot(chars, {
+  queue(waiting: Waiting, force = false): Slot {
+    if (this.#isFull && !force) this.#checkRoom(waiting.chars);
+    const slot: QueuedSlot = new QueuedSlot(waiting, {
       ready: () => {
-        this.#ready.add(slot);
+        const others = this.#ready.get(waiting.owner) ?? [];
+        this.#ready.set(waiting.owner, [...others, slot]);
         this.#advance();
       },
       leave: (given) => {
         this.#queue.delete(slot);
-        this.#ready.delete(slot);
+        this.#forget(slot);
         if (given) this.#release();
       },
       lend: this.#release,
@@ -81,13 +97,24 @@ export class Slots {
   };
 
   #advance(): void {
-    for (const slot of this.#ready) {
-      if (this.#isFull) return;
-      this.#ready.delete(slot);
+    while (!this.#isFull) {
+      const [first] = this.#ready;
+      if (first === undefined) return;
+      const [owner, [slot, ...rest]] = first;
+      // Behind all other owners.
+      this.#ready.delete(owner);
+      if (rest.length > 0) this.#ready.set(owner, rest);
+      if (slot === undefined) continue;
       this.#queue.delete(slot);
       this.#taken++;
       slot.give();
     }
+  }
+
+  #forget(slot: QueuedSlot): void {
+    const left = this.#ready.get(slot.owner)?.filter((other) => other !== slot) ?? [];
+    if (left.length > 0) this.#ready.set(slot.owner, left);
+    else this.#ready.delete(slot.owner);
   }
 
   get #isFull(): boolean {
@@ -106,12 +133,14 @@ interface QueuePlace {
 }
 
 class QueuedSlot implements Slot {
+  readonly owner: string;
   readonly chars: number;
   readonly #place: QueuePlace;
   readonly #given = Promise.withResolvers<void>();
   #isGiven = false;
 
-  constructor(chars: number, place: QueuePlace) {
+  constructor({ owner, chars }: Waiting, place: QueuePlace) {
+    this.owner = owner;
     this.chars = chars;
     this.#place = place;
   }

@@ -4,6 +4,7 @@ import { itemId } from "../../src/domain/id.ts";
 import type { Run } from "../../src/domain/run.ts";
 import { NO_USAGE } from "../../src/domain/usage.ts";
 import type { Store } from "../../src/storage/store.ts";
+import { approvalContract } from "./store-suite-approvals.ts";
 import { chainContract } from "./store-suite-chains.ts";
 import { forkContract } from "./store-suite-forks.ts";
 import { keyContract } from "./store-suite-keys.ts";
@@ -37,6 +38,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     forkContract(openForTest(open));
     keyContract(openForTest(open));
     pruningContract(openForTest(open));
+    approvalContract(openForTest(open));
   });
 }
 
