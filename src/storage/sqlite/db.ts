@@ -46,8 +46,12 @@ export function openDatabase(options: OpenOptions): Db {
     db.pragma("journal_mode = WAL");
     db.pragma(`synchronous = ${options.sync === "full" ? "FULL" : "NORMAL"}`);
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    migrate(db);
-    if (!isNew) check(db, options.file);
+    const update = db.transaction((opened: Db) => {
+      if (!isNew) check(opened, options.file);
+      migrate(opened);
+    });
+    // IMMEDIATE takes the write lock, which EXCLUSIVE mode then keeps. What is refused is left as it was.
+    update.immediate(db);
     return db;
   } catch (error) {
     db?.close();
@@ -83,12 +87,9 @@ function migrate(db: Db): void {
       `The database was made by a later version (schema ${version}). Update this program.`,
     );
   }
-  const apply = db.transaction(() => {
-    for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
-    db.pragma(`user_version = ${MIGRATIONS.length}`);
-  });
-  // IMMEDIATE takes the write lock, which EXCLUSIVE mode then keeps.
-  apply.immediate();
+  if (version === MIGRATIONS.length) return;
+  for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
+  db.pragma(`user_version = ${MIGRATIONS.length}`);
 }
 
 /** A damaged file must not be served from as if nothing were wrong. */
