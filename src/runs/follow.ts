@@ -23,8 +23,11 @@ export interface EventSource {
   live(id: RunId): RunLog | undefined;
 }
 
-/** Few, since a reader gets a page whole, however slow it is. */
+/** Stored events that are read at a time, when a reader takes as many. */
 const PAGE_EVENTS = 100;
+const MIN_PAGE_EVENTS = 4;
+/** How much of a page a reader gets that takes no more, characters of deltas: rather that than to read it twice. */
+const MAX_BEHIND_CHARS = 32_768;
 
 /**
  * Gives a reader all events of a run after a cursor, in order, without a gap or a repeat, and resolves after the
@@ -48,6 +51,7 @@ class Follower {
   #log: RunLog | undefined;
   readonly #from: number;
   #cursor: number;
+  #pageEvents = PAGE_EVENTS;
   #ended = false;
   #resolve: () => void = () => {};
   #reject: (error: unknown) => void = () => {};
@@ -85,12 +89,20 @@ class Follower {
       await this.#reader.caughtUp();
       return;
     }
-    const range = { afterSeq: this.#cursor, limit: PAGE_EVENTS };
+    const range = { afterSeq: this.#cursor, limit: this.#pageEvents };
     const page = await this.#source.store.readEvents(this.#id, range);
+    let taken = 0;
+    let behind = 0;
     for (const event of page) {
       this.#check(event);
       this.#push(event);
+      taken++;
+      if (!this.#reader.behind()) continue;
+      behind += event.type === "item.delta" ? event.delta.length : 1;
+      // The rest stays in the store, not in its socket's buffer.
+      if (behind > MAX_BEHIND_CHARS) break;
     }
+    this.#pageEvents = Math.min(PAGE_EVENTS, Math.max(MIN_PAGE_EVENTS, taken * 2));
     if (page.length === 0 && over) this.#finish();
   }
 
