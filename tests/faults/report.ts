@@ -28,26 +28,27 @@ export interface Outcome {
 }
 
 /**
- * Defines the test of a row. It prints one line of JSON, `{id, what, form, n, failures, figure, limit, of, unit}`, also
- * when the test itself breaks; FAULTS_RESULTS names a file that gets it, too. A failure fails the test; a figure above
- * its limit is for the table to say, since it is the machine's as much as ours.
+ * Defines the test of a row, which is reported whatever becomes of it. A failure fails the test; a figure above its limit
+ * is for the table to say, since it is the machine's as much as ours.
  */
 export function fault(row: FaultRow, body: (count: number) => Promise<Outcome>): void {
   test(`${row.id} ${row.what}`, async () => {
-    const count = row.counts[FORM];
     let outcome: Outcome = { failures: ["it did not come to its end"] };
     try {
-      outcome = await body(count);
+      outcome = await body(row.counts[FORM]);
     } finally {
-      tell({ row, count, outcome });
+      report(row, outcome);
     }
     expect(outcome.failures.slice(0, 20)).toEqual([]);
   });
 }
 
-function tell({ row, count, outcome }: { row: FaultRow; count: number; outcome: Outcome }): void {
-  const { id, what, limit } = row;
-  const { n = count, failures, figure } = outcome;
+/**
+ * Prints a row's line, `{id, what, form, n, failures, figure, limit, of, unit}`; the file FAULTS_RESULTS gets it, too. For
+ * what a test of another row measures beside it.
+ */
+export function report({ id, what, counts, limit }: FaultRow, outcome: Outcome): void {
+  const { n = counts[FORM], failures, figure } = outcome;
   const result: RowResult = { id, what, form: FORM, n, failures: failures.length };
   if (limit !== undefined) Object.assign(result, { limit: limit.most, of: limit.of, unit: limit.unit });
   if (figure !== undefined) result.figure = Number(figure.toPrecision(4));
