@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import { nameRun, sendRun } from "../src/http/send.ts";
 import { missingModel } from "../src/runs/session-models.ts";
-import { sessionKey } from "../src/wire/client.ts";
+import { isAttended, sessionKey } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { readFiles } from "../src/wire/files/parts.ts";
 import { idempotencyOf } from "../src/wire/idempotency.ts";
@@ -64,11 +64,12 @@ async function say(
   const body = request.body as SessionChatRequest;
   const { id, owner } = session;
   const key = sessionKey(request.headers);
+  const attended = isAttended(request.headers, stream ? "events" : "deny");
   // First, since what is in files is put in their places.
-  const idempotency = idempotencyOf(request.headers, body, { session: id, key });
+  const idempotency = idempotencyOf(request.headers, body, { session: id, key, attended });
   const said = spoken(body);
   await readFiles([{ parts: said, param: body.message === said ? "message" : "input" }], files);
-  const input = decodeSessionChat(body, { owner, session: id, idempotency });
+  const input = decodeSessionChat(body, { owner, session: id, attended, idempotency });
   const choice = modelOf(body);
   const chosen = namesModel(choice) ? choice : undefined;
   const lock = body.require_model_lock === true ? await sessionModels.ensure(session, chosen) : session.lock;

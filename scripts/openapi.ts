@@ -88,6 +88,9 @@ const RESPONSE_STREAM =
 const RUN_EVENTS =
   "Server-sent events, each with its `id`: data with `event`, `run_id`, `timestamp` (unix seconds) and `seq`. Ends with the run.";
 
+const SESSION_EVENTS =
+  "Server-sent events, each with its name and `session_id`, `run_id`, `seq` (from 1) and `ts` (unix seconds): what is said and done, what came of it, and `done`.";
+
 /** Event streams have no schema that the generator could read. */
 const STREAMS: Readonly<Record<string, string>> = {
   "post /v1/chat/completions":
@@ -95,6 +98,7 @@ const STREAMS: Readonly<Record<string, string>> = {
   "post /v1/responses": RESPONSE_STREAM,
   "get /v1/responses/{id}": RESPONSE_STREAM,
   "get /v1/runs/{id}/events": RUN_EVENTS,
+  "post /api/sessions/{id}/chat/stream": SESSION_EVENTS,
 };
 
 const BACKUP =

@@ -44,6 +44,7 @@ describe("what a guide says to type", () => {
     ["responses.md", "sh"],
     ["responses.md", "ts"],
     ["runs.md", "sh"],
+    ["sessions.md", "sh"],
   ] as const)("in %s (%s) works as it stands", async (guide, language) => {
     const { exit, stdout, stderr } = await follow(guide, language);
     expect([exit, stderr]).toEqual([0, ""]);

@@ -127,11 +127,24 @@ function runFaults(text: string): string[] {
   return ids.every((id, index) => id > (ids[index - 1] ?? 0)) ? [] : [`ids do not rise: ${ids}`];
 }
 
+/** A session's turn: numbered frames of one run, with a name each, that end with `done`. */
+function sessionFaults(text: string): string[] {
+  const frames = framesOf(text).filter(({ comment }) => comment === undefined);
+  const heads = frames.map(({ data }) => JSON.parse(data ?? "") as { run_id: string; seq: number });
+  const faults = frames.at(-1)?.event === "done" ? [] : ["the stream does not end with done"];
+  if (frames.filter(({ event }) => event === "done").length > 1) faults.push("it goes on after done");
+  if (frames.some(({ event }) => event === undefined)) faults.push("a frame has no name");
+  if (heads.some(({ seq }, index) => seq !== index + 1)) faults.push("numbers do not rise by one");
+  if (new Set(heads.map(({ run_id }) => run_id)).size !== 1) faults.push("there are several runs");
+  return faults;
+}
+
 const STREAM_FAULTS: Readonly<Record<string, (text: string) => string[]>> = {
   createChatCompletion: streamFaults,
   createResponse: responseFaults,
   getResponse: responseFaults,
   followRun: runFaults,
+  streamSessionChat: sessionFaults,
 };
 
 const RESPONSE_ENDS = ["response.completed", "response.incomplete", "response.failed"];

@@ -29,14 +29,10 @@ export interface SessionEvent {
   [field: string]: unknown;
 }
 
-/** The events of a session's stream, which are numbered from 1 without a gap and end with `done`. */
+/** The events of a session's stream. */
 export function sessionEvents(text: string): SessionEvent[] {
   const frames = framesOf(text).filter(({ comment }) => comment === undefined);
-  const events = frames.map(({ event = "", data = "" }) => ({ ...JSON.parse(data), event }) as SessionEvent);
-  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
-  expect(events.filter(({ event }) => event === "done")).toHaveLength(1);
-  expect(events.at(-1)?.event).toBe("done");
-  return events;
+  return frames.map(({ event = "", data = "" }) => ({ ...JSON.parse(data), event }));
 }
 
 /** A server whose model plays, and what hermes' clients ask of its sessions. */

@@ -11,6 +11,8 @@ export interface SessionChatTerms {
   /** The principal that asks. */
   owner: string;
   session: string;
+  /** Whether people answer what it asks. */
+  attended: boolean;
   idempotency: RunInput["idempotency"];
 }
 
@@ -42,6 +44,7 @@ export function decodeSessionChat(request: SessionChatRequest, terms: SessionCha
     settings: settings ?? {},
     deltas: true,
     background: true,
+    ...(terms.attended && { attended: true }),
     ...(terms.idempotency !== undefined && { idempotency: terms.idempotency }),
   };
 }
