@@ -2,6 +2,7 @@ import { hold, vanish } from "./load/held.ts";
 import type { Job, Reply, Request, ResultOf } from "./load/jobs.ts";
 import { runLoop, runPaced } from "./load/loop.ts";
 import { probe } from "./load/probe.ts";
+import { begin, watch, watched } from "./load/watch.ts";
 
 /** The load, in a process of its own: does one job at a time for the orchestrator. */
 
@@ -17,6 +18,12 @@ async function perform(job: Job): Promise<ResultOf<Job>> {
       return hold(job);
     case "vanish":
       return vanish();
+    case "begin":
+      return begin(job);
+    case "watch":
+      return watch(job);
+    case "watched":
+      return watched();
     case "probe":
       return probe(job);
     case "guard":

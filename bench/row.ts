@@ -8,6 +8,8 @@ export type Measurement =
   | { kind: "paced"; streams: number; everyMs: number }
   | { kind: "held"; streams: number }
   | { kind: "replay"; connections: number; tokens: number }
+  | { kind: "resume"; tokens: number; after: number }
+  | { kind: "watch"; runs: number; watchers: number; stalled: number; everyMs: number }
   | { kind: "growth"; turns: number }
   | { kind: "start" };
 

@@ -1,6 +1,7 @@
 import { cpu, rate } from "./lines.ts";
 import { RESPONSE_ROWS } from "./response-rows.ts";
 import type { Aim, Line, Row } from "./row.ts";
+import { RUN_ROWS } from "./run-rows.ts";
 
 function plain(connections: number, lines: Line[]): Row {
   return {
@@ -153,4 +154,5 @@ export const ROWS: readonly Row[] = [
     ],
   },
   ...RESPONSE_ROWS,
+  ...RUN_ROWS,
 ];

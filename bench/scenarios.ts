@@ -18,7 +18,9 @@ export type Scenario =
   /** The plain turn as a stored response, which may go on from an earlier one. */
   | { kind: "response"; previous?: string }
   /** A finished response's stream, read again. */
-  | { kind: "replay"; id: string; tokens: number };
+  | { kind: "replay"; id: string; tokens: number }
+  /** A finished run's events after one of them. */
+  | { kind: "resume"; id: string; after: number; tokens: number };
 
 /** Every token has this many characters, so that text can be counted whichever way a target cuts it into chunks. */
 export const TOKEN_CHARS = 5;
@@ -61,12 +63,14 @@ export function tokensOf(scenario: Scenario): number {
 export function requestTarget(scenario: Scenario): { method: "GET" | "POST"; path: string } {
   if (scenario.kind === "response") return { method: "POST", path: "/v1/responses" };
   if (scenario.kind === "replay") return { method: "GET", path: `/v1/responses/${scenario.id}?stream=true` };
+  if (scenario.kind === "resume")
+    return { method: "GET", path: `/v1/runs/${scenario.id}/events?after=${scenario.after}` };
   return { method: "POST", path: "/v1/chat/completions" };
 }
 
 /** A small chat with a past, as a client would send it; of a response its new part, of a replay nothing. */
 export function requestBody(scenario: Scenario, stream: boolean): string {
-  if (scenario.kind === "replay") return "";
+  if (scenario.kind === "replay" || scenario.kind === "resume") return "";
   if (scenario.kind === "response") {
     const input = `Then do that now, please, and say it in sixteen words. ${toMark(scenario)}`;
     return JSON.stringify({ model: "bench", input, previous_response_id: scenario.previous });
@@ -77,4 +81,9 @@ export function requestBody(scenario: Scenario, stream: boolean): string {
     { role: "user", content: `Then do that now, please, and say it in sixteen words. ${toMark(scenario)}` },
   ];
   return JSON.stringify({ model: "bench", messages, ...(stream ? { stream: true } : {}) });
+}
+
+/** The body of a run in the background. */
+export function runBody(scenario: Scenario): string {
+  return JSON.stringify({ input: `Do that now, please. ${toMark(scenario)}` });
 }

@@ -18,6 +18,8 @@ import { PLAIN_TEXT, TOKENS } from "./scenarios.ts";
  */
 
 const RUNS_PER_COMMIT = 500;
+/** What a busy model says between two commits of a run. */
+const EVENTS_PER_COMMIT = 25;
 const USAGE = { inputTokens: 100, outputTokens: 16, cachedTokens: 0, reasoningTokens: 0 };
 const nextId = createIdSource();
 
@@ -37,7 +39,7 @@ function itemOf(run: Run, n: number, item: Partial<Item> & ReturnType<typeof tex
 }
 
 /** What a log writes for one turn; `deltas` are its text in pieces of one token. */
-function turn(run: Run, deltas: number): RunWrite {
+function turn(run: Run, deltas: number): RunWrite[] {
   const text = deltas === 0 ? PLAIN_TEXT : tokens(deltas).join("");
   const input = itemOf(run, 0, { ...textMessage("user", "What did the last run say?"), place: "input" });
   const said = itemOf(run, 1, textMessage("assistant", text));
@@ -58,7 +60,15 @@ function turn(run: Run, deltas: number): RunWrite {
   const at = Date.now();
   const events: AgentEvent[] = bodies.map((body, i) => ({ runId: run.id, seq: i + 1, at, ...body }));
   const reservedSeq = events.length + 1_000;
-  return { run, created: true, status: "completed", events, reservedSeq, endedAt: at, usage: USAGE };
+  const writes: RunWrite[] = [];
+  for (let from = 0; from < events.length; from += EVENTS_PER_COMMIT) {
+    const part = events.slice(from, from + EVENTS_PER_COMMIT);
+    const isLast = from + EVENTS_PER_COMMIT >= events.length;
+    const end = isLast ? { endedAt: at, usage: USAGE } : {};
+    const status = isLast ? "completed" : "running";
+    writes.push({ run, created: from === 0, status, events: part, reservedSeq, ...end });
+  }
+  return writes;
 }
 
 function tokens(count: number): string[] {
@@ -74,7 +84,7 @@ async function fill(home: string, { responses, chained, deltas = 0 }: Seed): Pro
   for (let n = 1; n <= responses; n += 1) {
     const run = newRun(chained === true ? last : undefined);
     last = run.id;
-    writes.push(turn(run, deltas));
+    writes.push(...turn(run, deltas));
     if (writes.length < RUNS_PER_COMMIT && n < responses) continue;
     await store.append(writes);
     writes = [];

@@ -52,12 +52,20 @@ export class JsonReader implements AnswerReader {
 export interface Marks {
   text: string;
   finished: string;
+  done: string;
 }
 
-const CHAT_MARKS: Marks = { text: '"content":"', finished: '"finish_reason":"stop"' };
-const RESPONSE_MARKS: Marks = { text: '"delta":"', finished: '"type":"response.completed"' };
+const DONE = "data: [DONE]\n";
+const CHAT_MARKS: Marks = { text: '"content":"', finished: '"finish_reason":"stop"', done: DONE };
+const RESPONSE_MARKS: Marks = { text: '"delta":"', finished: '"type":"response.completed"', done: DONE };
+const RUN_MARKS: Marks = {
+  text: '"delta":"',
+  finished: '"event":"run.completed"',
+  done: ": stream closed\n",
+};
 
 export function marksOf(scenario: Scenario): Marks {
+  if (scenario.kind === "resume") return RUN_MARKS;
   return scenario.kind === "replay" ? RESPONSE_MARKS : CHAT_MARKS;
 }
 
@@ -91,7 +99,7 @@ export class StreamReader implements AnswerReader {
     const end = text.lastIndexOf("\n") + 1;
     this.#tail = end === text.length ? "" : text.slice(end);
     let at = 0;
-    const { text: mark, finished } = this.#marks;
+    const { text: mark, finished, done } = this.#marks;
     for (let found = text.indexOf(mark); found !== -1 && found < end; found = text.indexOf(mark, at)) {
       const start = found + mark.length;
       at = text.indexOf('"', start);
@@ -99,7 +107,7 @@ export class StreamReader implements AnswerReader {
     }
     if (this.#chars < this.#expectedChars) return;
     if (!this.#finished) this.#finished = text.includes(finished, at);
-    if (!this.#done) this.#done = text.includes("data: [DONE]\n", at);
+    if (!this.#done) this.#done = text.includes(done, at);
   }
 
   tokens(): number {

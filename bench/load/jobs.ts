@@ -54,6 +54,31 @@ export interface VanishJob {
   do: "vanish";
 }
 
+/** Begins runs in the background. */
+export interface BeginJob {
+  do: "begin";
+  aim: Aim;
+  runs: number;
+  scenario: Scenario;
+}
+
+/** Watches runs, evenly. */
+export interface WatchJob {
+  do: "watch";
+  aim: Aim;
+  runs: readonly string[];
+  count: number;
+  /** What each of the runs says. */
+  scenario: Scenario;
+  /** False: they ask and take nothing. */
+  reads: boolean;
+}
+
+/** Waits for the end of all that is watched. */
+export interface WatchedJob {
+  do: "watched";
+}
+
 /** One answer, read in full and checked field by field. */
 export interface ProbeJob {
   do: "probe";
@@ -68,7 +93,16 @@ export interface GuardJob {
   pids: number[];
 }
 
-export type Job = LoopJob | PacedJob | HoldJob | VanishJob | ProbeJob | GuardJob;
+export type Job =
+  | LoopJob
+  | PacedJob
+  | HoldJob
+  | VanishJob
+  | BeginJob
+  | WatchJob
+  | WatchedJob
+  | ProbeJob
+  | GuardJob;
 
 /** What happened inside the window; times in ms, CPU in µs. */
 export interface Window {
@@ -100,6 +134,25 @@ export interface Vanished {
   atNs: number;
 }
 
+export interface Begun {
+  ids: string[];
+  acceptP99Ms: number;
+}
+
+export interface Watching {
+  open: number;
+}
+
+/** What readers of runs had; times from an event's publication until it was read, ms. */
+export interface Watched {
+  events: number;
+  p50Ms: number;
+  p99Ms: number;
+  errors: string[];
+  /** Readers that missed something, or got it twice. */
+  errorCount: number;
+}
+
 export interface Probe {
   /** What is wrong with the answer. */
   faults: string[];
@@ -110,6 +163,9 @@ interface Results {
   paced: Window;
   hold: Held;
   vanish: Vanished;
+  begin: Begun;
+  watch: Watching;
+  watched: Watched;
   probe: Probe;
   guard: null;
 }

@@ -73,6 +73,16 @@ function frameFaults(events: readonly string[], expectedChars: number): string[]
   return faults;
 }
 
+/** What a strict reader holds against a run's events. */
+function eventFaults(events: readonly string[], expectedChars: number): string[] {
+  const read = events.map((data): { event?: string; seq?: number; delta?: string } => JSON.parse(data));
+  const text = read.map(({ delta = "" }) => delta).join("");
+  const faults = text.length === expectedChars ? [] : [`${text.length} of ${expectedChars} characters`];
+  if (read.at(-1)?.event !== "run.completed") faults.push(`it ends with ${read.at(-1)?.event}`);
+  if (read.some(({ seq = 0 }, i) => seq <= (read[i - 1]?.seq ?? 0))) faults.push("numbers that do not rise");
+  return faults;
+}
+
 function faultsOf(scenario: Scenario, stream: boolean, text: string): string[] {
   const expectedChars = tokensOf(scenario) * TOKEN_CHARS;
   if (scenario.kind === "response")
@@ -80,6 +90,7 @@ function faultsOf(scenario: Scenario, stream: boolean, text: string): string[] {
   if (!stream) return jsonFaults(text, expectedChars);
   const events: string[] = [];
   createParser({ onEvent: ({ data }) => events.push(data) }).feed(text);
+  if (scenario.kind === "resume") return eventFaults(events, expectedChars);
   return scenario.kind === "replay" ? frameFaults(events, expectedChars) : chunkFaults(events, expectedChars);
 }
 

@@ -7,11 +7,12 @@ import { measureGrowth } from "./growth.ts";
 import { measureHeld } from "./held.ts";
 import type { FreshContext, MeasureContext, Measured } from "./measure.ts";
 import { measurePaced } from "./paced.ts";
-import { measureReplay, replayOf } from "./replay.ts";
+import { measureReplay, measureResume, replayOf, resumeOf } from "./replay.ts";
 import { measureStart } from "./start.ts";
 import { measureTurns, scenarioOf } from "./turns.ts";
+import { measureWatch } from "./watch.ts";
 
-type Fresh = "held" | "start" | "growth";
+type Fresh = "held" | "start" | "growth" | "watch";
 /** A row that starts its own processes. */
 export type FreshRow = Row & { measurement: Extract<Measurement, { kind: Fresh }> };
 /** A row that loads a process which runs already. */
@@ -19,7 +20,7 @@ export type SteadyRow = Row & { measurement: Exclude<Measurement, { kind: Fresh 
 
 /** Whether a row starts its own processes. */
 export function isFresh(row: Row): row is FreshRow {
-  return ["held", "start", "growth"].includes(row.measurement.kind);
+  return ["held", "start", "growth", "watch"].includes(row.measurement.kind);
 }
 
 /** Measures a target that runs. */
@@ -39,6 +40,8 @@ export function measureSteady(
       return measurePaced(context, target, measurement);
     case "replay":
       return measureReplay(context, target, measurement);
+    case "resume":
+      return measureResume(context, target, measurement);
   }
 }
 
@@ -51,12 +54,14 @@ export function measureFresh(context: FreshContext, measurement: FreshRow["measu
       return measureStart(context);
     case "growth":
       return measureGrowth(context, measurement);
+    case "watch":
+      return measureWatch(context, measurement);
   }
 }
 
 /** Rows of the same path share a warm-up: at a middling number of connections. */
 export function warmUpOf(measurement: SteadyRow["measurement"]): SteadyRow["measurement"] {
-  if (measurement.kind === "replay") return measurement;
+  if (measurement.kind === "replay" || measurement.kind === "resume") return measurement;
   if ("connections" in measurement) return { ...measurement, connections: 32 };
   if (measurement.kind === "blast") return { ...measurement, streams: 64 };
   return measurement;
@@ -69,6 +74,7 @@ export function probeOf(
 ): { scenario: Scenario; stream: boolean } {
   if (measurement.kind === "turns") return { scenario: scenarioOf(measurement, target), stream: false };
   if (measurement.kind === "replay") return { scenario: replayOf(measurement, target), stream: true };
+  if (measurement.kind === "resume") return { scenario: resumeOf(measurement, target), stream: true };
   if (measurement.kind === "firstToken") return { scenario: { kind: "first" }, stream: true };
   if (measurement.kind === "blast")
     return { scenario: { kind: "blast", tokens: measurement.tokens }, stream: true };
