@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { openStream } from "../helpers/live-stream.ts";
 import { LOOK } from "../helpers/runs-app.ts";
 import { call, cost, fail, finish, hold, say, think } from "../helpers/scripted-provider.ts";
 import { heard, user } from "../helpers/session-app.ts";
@@ -36,32 +37,16 @@ describe("a turn of a session", () => {
 
   test("is a run: read, followed and stopped by its id, and goes on when nobody waits for it", async () => {
     const gate = createGate();
-    const {
-      ask,
-      create,
-      messages,
-      listen,
-      home: _home,
-    } = await openSessions([
+    const { ask, create, messages, listen } = await openSessions([
       [...say("One "), ...hold(gate), ...say("two.")],
       [...say("Never "), ...hold(createGate())],
     ]);
     await create({ id: "s" });
     const origin = await listen();
-    const headers = {
-      authorization: "Bearer hermes-test-key-0123456789",
-      "content-type": "application/json",
-    };
-    const left = new AbortController();
-    const stream = await fetch(`${origin}/api/sessions/s/chat/stream`, {
-      method: "POST",
-      headers,
-      body: JSON.stringify({ message: "Count." }),
-      signal: left.signal,
-    });
-    const run = stream.headers.get("x-hermes-run-id");
+    const stream = await openStream(`${origin}/api/sessions/s/chat/stream`, { message: "Count." });
+    const [, run] = await stream.sees(/"run_id":"(run_\w+)"/);
     await gate.reached();
-    left.abort();
+    stream.leave();
     gate.open();
     await vi.waitFor(async () => {
       expect((await ask(`/v1/runs/${run}`)).json()).toMatchObject({
