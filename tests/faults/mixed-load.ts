@@ -109,7 +109,8 @@ async function run(server: Server, input: string, ledger: Ledger) {
   for (const frame of framesOf(text.slice(0, text.lastIndexOf("\n\n") + 2))) {
     const { id: seq, data = "" } = frame;
     // More of a text may be told before it is stored, and a suspension is none; all else must be there for ever.
-    if (seq !== undefined && !/\.delta"|"run\.suspended"/.test(data)) ledger.seen.push({ run: id, id: seq, data });
+    if (seq !== undefined && !/\.delta"|"run\.suspended"/.test(data))
+      ledger.seen.push({ run: id, id: seq, data });
   }
 }
 
