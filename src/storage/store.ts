@@ -95,7 +95,7 @@ export interface RunQuery {
 export interface EventRange {
   /** Events with a larger `seq` only. */
   afterSeq: number;
-  /** About how many at most; a batch that was written together is never split. */
+  /** About how many at most; up to some hundred that were written together are not split. */
   limit: number;
 }
 

@@ -4,6 +4,7 @@ import { itemId } from "../../src/domain/id.ts";
 import type { Run } from "../../src/domain/run.ts";
 import { NO_USAGE } from "../../src/domain/usage.ts";
 import type { Store } from "../../src/storage/store.ts";
+import { inputOf } from "./agent-run.ts";
 import { approvalContract } from "./store-suite-approvals.ts";
 import { chainContract } from "./store-suite-chains.ts";
 import { forkContract } from "./store-suite-forks.ts";
@@ -114,6 +115,36 @@ function events(open: Open): void {
       // About as many as asked for: one write too many at most.
       expect(Math.max(...pages.map((page) => page.length))).toBeLessThan(10 + 7);
       expect(pages.length).toBeGreaterThan(3);
+    });
+
+    test("of a run that had a row before its first event are read from any of them on", async () => {
+      const store = await open();
+      const run = aRun();
+      const plan = { input: inputOf(), attempts: 1 };
+      await store.append([writeOf(run, [], { created: true, status: "queued", plan })]);
+      const log = dialogue(run, "?", "!");
+      await store.append([writeOf(run, log.slice(0, 3), { created: false })]);
+      await store.append([writeOf(run, log.slice(3))]);
+      for (let at = 0; at <= log.length; at++)
+        expect(await store.readEvents(run.id, { afterSeq: at, limit: 100 })).toEqual(log.slice(at));
+    });
+
+    test("of one large append come in pages, too, from any of them on", async () => {
+      const store = await open();
+      const run = aRun();
+      const log = numbered(run, [
+        { type: "run.created", run, input: [] },
+        ...deltas(run, 300),
+        STARTED,
+        ...deltas(run, 300),
+        COMPLETED,
+      ]);
+      await store.append([writeOf(run, log)]);
+      const pages = await readAll(store, run, 100);
+      expect(pages.flat()).toEqual(log);
+      expect(Math.max(...pages.map((page) => page.length))).toBeLessThan(300);
+      for (let at = 0; at <= log.length; at += 7)
+        expect((await store.readEvents(run.id, { afterSeq: at, limit: 10_000 })).at(0)).toEqual(log[at]);
     });
 
     test("of an unknown run are none", async () => {

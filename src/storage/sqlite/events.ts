@@ -1,7 +1,7 @@
 import type { AgentEvent, EventOf } from "../../domain/event.ts";
 import type { RunId } from "../../domain/id.ts";
 import type { Run } from "../../domain/run.ts";
-import type { EventRange } from "../store.ts";
+import type { EventRange, RunWrite } from "../store.ts";
 import type { Db } from "./db.ts";
 import { pack, unpack } from "./deltas.ts";
 
@@ -19,8 +19,15 @@ interface EventRow {
   run: string | null;
 }
 
+/** What a run's own row takes of a commit. */
+export interface FirstFacts {
+  /** The facts of the first batch, as a JSON array. */
+  facts: string;
+  hasDeltas: boolean;
+}
+
 /** Events that happened together, as they are stored. */
-export interface PackedEvents {
+interface PackedEvents {
   /** Commits of one run in their order. */
   batch: number;
   lastSeq: number;
@@ -33,8 +40,19 @@ const NO_FACTS = "[]";
 /** The batch of a run's first commit, whose facts lie in the run's own row. */
 const FIRST_BATCH = 0;
 
+/** Whoever reads a page of a log gets a batch whole, however slow it is. */
+const MAX_BATCH = 128;
+
+/** Makes rows of what one commit brings: nearly always one batch. */
+function packCommit(events: readonly AgentEvent[]): [PackedEvents, ...PackedEvents[]] {
+  const packed: [PackedEvents, ...PackedEvents[]] = [packEvents(events.slice(0, MAX_BATCH))];
+  for (let from = MAX_BATCH; from < events.length; from += MAX_BATCH)
+    packed.push(packEvents(events.slice(from, from + MAX_BATCH)));
+  return packed;
+}
+
 /** Makes rows of events. */
-export function packEvents(events: readonly AgentEvent[]): PackedEvents {
+function packEvents(events: readonly AgentEvent[]): PackedEvents {
   const deltas = events.filter((event) => event.type === "item.delta");
   const facts = deltas.length === 0 ? events : events.filter((event) => event.type !== "item.delta");
   return {
@@ -56,9 +74,13 @@ export class EventTable {
       "INSERT INTO events (run_id, batch, kind, last_seq, payload) VALUES (?, ?, ?, ?, ?)",
     );
     this.#range = db.prepare<{ run: string; after: number }, EventRow>(
+      // Batches follow each other: the one before a cursor says where to begin, and the second whether the run is needed.
       `SELECT ${FIRST_BATCH} AS batch, ${FACTS} AS kind, facts AS payload, data AS run FROM runs WHERE id = :run
+         AND :after < coalesce((SELECT min(batch) FROM events WHERE run_id = :run AND batch > ${FIRST_BATCH}), ${Number.MAX_SAFE_INTEGER})
        UNION ALL
-       SELECT batch, kind, payload, NULL FROM events WHERE run_id = :run AND last_seq > :after ORDER BY batch, kind`,
+       SELECT batch, kind, payload, NULL FROM events WHERE run_id = :run AND last_seq > :after
+         AND batch >= coalesce((SELECT max(batch) FROM events WHERE run_id = :run AND batch <= :after), ${FIRST_BATCH})
+       ORDER BY batch, kind`,
     );
     this.#laterFacts = db
       .prepare<[string], string>(
@@ -67,13 +89,20 @@ export class EventTable {
       .pluck();
   }
 
-  /** Stores events that happened together. */
-  write(runId: string, { batch, lastSeq, facts, deltas }: PackedEvents): void {
+  /** Stores what a commit brings; what the run's own row must know of it, which a new run's has the first facts. */
+  write({ run, created, events }: RunWrite): FirstFacts {
+    const [first, ...more] = packCommit(events);
+    this.#put(run.id, created ? { ...first, batch: FIRST_BATCH, facts: NO_FACTS } : first);
+    for (const packed of more) this.#put(run.id, packed);
+    return { facts: first.facts, hasDeltas: [first, ...more].some(({ deltas }) => deltas !== undefined) };
+  }
+
+  #put(runId: string, { batch, lastSeq, facts, deltas }: PackedEvents): void {
     if (facts !== NO_FACTS) this.#insert.run(runId, batch, FACTS, lastSeq, facts);
     if (deltas !== undefined) this.#insert.run(runId, batch, DELTAS, lastSeq, deltas);
   }
 
-  /** Events after a cursor, whole commits at a time, in order of `seq`. */
+  /** Events after a cursor, whole batches at a time, in order of `seq`. */
   read(runId: RunId, { afterSeq, limit }: EventRange): AgentEvent[] {
     const events: AgentEvent[] = [];
     let batch: number | undefined;
@@ -113,11 +142,7 @@ function withoutRun(created: EventOf<"run.created">, facts: readonly AgentEvent[
 function factsOf(payload: string, run: string): AgentEvent[] {
   const facts = JSON.parse(payload) as AgentEvent[];
   const created = facts[0];
-  if (created?.type === "run.created") created.run = JSON.parse(run) as Run;
+  // Without the run's row the event lies before the cursor.
+  if (created?.type === "run.created" && run !== "") created.run = JSON.parse(run) as Run;
   return facts;
-}
-
-/** What remains of a run's first commit when its facts are stored in the run's row. */
-export function afterFirstFacts(packed: PackedEvents): PackedEvents {
-  return { ...packed, batch: FIRST_BATCH, facts: NO_FACTS };
 }

@@ -3,7 +3,7 @@ import type { Run, RunStatus } from "../../domain/run.ts";
 import type { Usage } from "../../domain/usage.ts";
 import type { RunQuery, RunWrite, StoredRun } from "../store.ts";
 import type { Db } from "./db.ts";
-import { DELTAS, type PackedEvents } from "./events.ts";
+import { DELTAS, type FirstFacts } from "./events.ts";
 
 interface RunRow {
   status: RunStatus;
@@ -106,8 +106,8 @@ export class RunTable {
     this.#deleteEvents = db.prepare<[string]>("DELETE FROM events WHERE run_id = ?");
   }
 
-  /** After the events were written; `facts` and `deltas` are what the log of a run that is new says so far. */
-  write(write: RunWrite, { facts, deltas }: Pick<PackedEvents, "facts" | "deltas">): void {
+  /** After the events were written; of a run that is new the facts that stand in its own row. */
+  write(write: RunWrite, { facts, hasDeltas }: FirstFacts): void {
     const { run, created, status, reservedSeq, endedAt, usage, expiresAt } = write;
     const usageText = usage === undefined ? null : JSON.stringify(usage);
     const ended = endedAt ?? null;
@@ -135,7 +135,7 @@ export class RunTable {
       usageText,
       data,
       facts,
-      ended !== null && deltas !== undefined ? 1 : null,
+      ended !== null && hasDeltas ? 1 : null,
       parent?.throughItem ?? null,
     );
   }

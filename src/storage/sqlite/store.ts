@@ -6,7 +6,6 @@ import type { ApprovalQuery, PermissionQuery } from "../approval-store.ts";
 import type { KeyScope, PromptPass, RunQuery, RunWrite, Store } from "../store.ts";
 import { copyDatabase } from "./backup.ts";
 import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
-import { afterFirstFacts, packEvents } from "./events.ts";
 import { KeyTable } from "./keys.ts";
 import { PlanTable } from "./plans.ts";
 import { PruningTable } from "./pruning.ts";
@@ -165,9 +164,7 @@ class SqliteStore extends SqliteSessionStore implements Store {
 
   protected write(write: RunWrite): void {
     const { run, created, events, plan, key, endedAt } = write;
-    const packed = packEvents(events);
-    this.events.write(run.id, created ? afterFirstFacts(packed) : packed);
-    this.#runs.write(write, packed);
+    this.#runs.write(write, this.events.write(write));
     const first = events[0];
     if (first?.type === "run.created") {
       if (!created) this.#runs.begin(run);
