@@ -142,6 +142,30 @@ function entries(open: Open): void {
       expect(await store.sessionEntry("s", "somebody")).toBeUndefined();
     });
 
+    test("is counted of a long session while others have their turn", async () => {
+      const store = await open();
+      await store.createSession(aSession("s"));
+      let last: Run | undefined;
+      for (let n = 0; n < 450; n++) {
+        const run: Run = last === undefined ? aRun({ sessionId: "s" }) : following(last, { sessionId: "s" });
+        await keep(store, run, "?", "!");
+        last = run;
+      }
+      let turns = 0;
+      const turn = () => {
+        turns++;
+        if (turns < 100) setImmediate(turn);
+      };
+      setImmediate(turn);
+      const [one, other] = await Promise.all([
+        store.sessionEntry("s", OWNER),
+        store.sessionEntry("s", OWNER),
+      ]);
+      expect(turns).toBeGreaterThan(1);
+      expect([one?.tally.messages, other?.tally.messages]).toEqual([900, 900]);
+      expect((await store.sessionEntry("s", OWNER))?.tally.messages).toBe(900);
+    });
+
     test("has what a turn says that goes on, and counts it again when it is over", async () => {
       const store = await open();
       await store.createSession(aSession("s"));

@@ -46,6 +46,9 @@ interface Counted {
 const COLUMNS =
   "id, created_at, updated_at, head_run, source, pinned, archived, hidden, unread, title, end_reason, ended_at, parent_id, root_id, preview, tally, model_lock, has_instructions";
 
+/** Requests have their turn after so many runs, some ms. */
+const RUNS_AT_ONCE = 200;
+
 /** What the lists of sessions are read with. */
 interface ListParts {
   sessions: SessionTable;
@@ -102,21 +105,21 @@ export class SessionListTable {
     });
   }
 
-  page({ owner, limit, offset, source, words }: SessionQuery): SessionEntry[] {
+  page({ owner, limit, offset, source, words }: SessionQuery): Promise<SessionEntry[]> {
     const pattern = words === undefined ? null : `%${words.replace(/[\\%_]/g, "\\$&")}%`;
     return this.#entries(this.#page.all({ owner, limit, offset, source: source ?? null, words: pattern }));
   }
 
-  pinned(owner: string, limit: number): SessionEntry[] {
+  pinned(owner: string, limit: number): Promise<SessionEntry[]> {
     return this.#entries(this.#pinned.all(owner, limit));
   }
 
-  entry(id: string, owner: string): SessionEntry | undefined {
-    return this.#entries(this.#entry.all(id, owner))[0];
+  async entry(id: string, owner: string): Promise<SessionEntry | undefined> {
+    return (await this.#entries(this.#entry.all(id, owner)))[0];
   }
 
-  titled(owner: string, title: string): SessionEntry | undefined {
-    return this.#entries(this.#titled.all(owner, title))[0];
+  async titled(owner: string, title: string): Promise<SessionEntry | undefined> {
+    return (await this.#entries(this.#titled.all(owner, title)))[0];
   }
 
   titles(owner: string, beginning: string): string[] {
@@ -128,13 +131,15 @@ export class SessionListTable {
     this.#recount.run(preview ?? null, id);
   }
 
-  #entries(rows: readonly EntryRow[]): SessionEntry[] {
+  async #entries(rows: readonly EntryRow[]): Promise<SessionEntry[]> {
     const counted: [string, Counted][] = [];
-    const entries = rows.map((row) => {
-      const { tally, keep } = this.#count(row);
+    const entries: SessionEntry[] = [];
+    const pace = { runs: 0 };
+    for (const row of rows) {
+      const { tally, keep } = await this.#count(row, pace);
       if (keep !== undefined) counted.push([row.id, keep]);
-      return entryOf(row, tally);
-    });
+      entries.push(entryOf(row, tally));
+    }
     try {
       if (counted.length > 0) this.#keep.immediate(counted);
     } catch {
@@ -143,20 +148,28 @@ export class SessionListTable {
     return entries;
   }
 
-  #count(row: EntryRow): { tally: SessionTally; keep: Counted | undefined } {
+  /** `pace`: how many runs were counted so far. */
+  async #count(row: EntryRow, pace: { runs: number }): Promise<{ tally: SessionTally; keep?: Counted }> {
     const known = row.tally === null ? undefined : (JSON.parse(row.tally) as Counted);
     let tally = known?.tally ?? nothingIn(row);
-    if (row.head_run === null || known?.upTo === row.head_run) return { tally, keep: undefined };
-    const chain = this.#parts.runs.chain(row.head_run);
-    const counted = known === undefined ? -1 : chain.findIndex(({ id }) => id === known.upTo);
     const hidden = this.#parts.sessions.hidden(row.id);
     let keep: Counted | undefined;
-    for (const link of chain.slice(0, counted < 0 ? chain.length : counted).toReversed()) {
+    for (const link of this.#newer(row, known)) {
       const { sum, isFinal } = this.#add(tally, link, { session: row.id, hidden });
       tally = sum;
       if (isFinal) keep = { upTo: link.id, tally };
+      if (++pace.runs % RUNS_AT_ONCE === 0) await new Promise(setImmediate);
     }
-    return { tally, keep };
+    const isStill = this.#parts.sessions.hidden(row.id).size === hidden.size;
+    return keep === undefined || !isStill ? { tally } : { tally, keep };
+  }
+
+  /** The runs that were not counted yet, the oldest first. */
+  #newer({ head_run: head }: EntryRow, known: Counted | undefined): readonly Link[] {
+    if (head === null || known?.upTo === head) return [];
+    const chain = this.#parts.runs.chain(head);
+    const counted = known === undefined ? -1 : chain.findIndex(({ id }) => id === known.upTo);
+    return chain.slice(0, counted < 0 ? chain.length : counted).toReversed();
   }
 
   #add(

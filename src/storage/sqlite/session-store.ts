@@ -93,19 +93,19 @@ export abstract class SqliteSessionStore implements SessionStore {
   }
 
   sessionEntry(id: string, owner: string) {
-    return this.attempt(() => this.#list.entry(id, owner));
+    return this.attemptLong(() => this.#list.entry(id, owner));
   }
 
   listSessions(query: SessionQuery) {
-    return this.attempt(() => this.#list.page(query));
+    return this.attemptLong(() => this.#list.page(query));
   }
 
   pinnedSessions(owner: string, limit: number) {
-    return this.attempt(() => this.#list.pinned(owner, limit));
+    return this.attemptLong(() => this.#list.pinned(owner, limit));
   }
 
   titledSession(owner: string, title: string) {
-    return this.attempt(() => this.#list.titled(owner, title));
+    return this.attemptLong(() => this.#list.titled(owner, title));
   }
 
   titlesLike(owner: string, beginning: string) {
@@ -141,6 +141,15 @@ export abstract class SqliteSessionStore implements SessionStore {
   protected async attempt<Result>(work: () => Result): Promise<Result> {
     try {
       return work();
+    } catch (error) {
+      throw storageError(error, this.#file);
+    }
+  }
+
+  /** As `attempt`, for what takes so long that others have their turn meanwhile. */
+  protected async attemptLong<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
     } catch (error) {
       throw storageError(error, this.#file);
     }
