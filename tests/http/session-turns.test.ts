@@ -93,6 +93,14 @@ describe("a turn of a session", () => {
     expect(heard(provider, 3)).toEqual([...heard(provider, 2), "assistant: Yes.", "user: Really?"]);
   });
 
+  test("is said again after one that failed, as its client shows it", async () => {
+    const { at, create, chat, provider } = await openSessions([fail("auth"), say("Four.")]);
+    await create({ id: "s" });
+    expect((await at("/s/chat", { body: { message: "2 + 2?" } })).status).toBe(502);
+    await chat("s", "2 + 2?");
+    expect(heard(provider, 2)).toEqual(["user: 2 + 2?", "user: 2 + 2?"]);
+  });
+
   test("is one when it is asked for twice with one key", async () => {
     const { at, create, messages } = await openSessions([say("Once.")]);
     await create({ id: "s" });
