@@ -4,7 +4,7 @@ import { crashInput, dieAt, finish, type Kind, STEER, startProcess } from "../he
 import { OWNER, transcriptOf } from "../helpers/stored.ts";
 import { fault } from "./report.ts";
 
-const KINDS = ["response", "session run", "steered run"] as const;
+const KINDS = ["background response", "session run", "steered run"] as const;
 const MOMENTS = ["before", "after"] as const;
 /** Far more writes than any of the runs makes. */
 const MANY = 100;
@@ -12,7 +12,7 @@ const MANY = 100;
 for (const kind of KINDS) {
   const row = {
     id: "R-02",
-    what: `a process dies before and after each write of its store, in a background ${kind}: the next one ends the run as if nothing had happened`,
+    what: `a process dies before and after each write of its store, in a ${kind}: the next process ends the run as if nothing had happened`,
     counts: { quick: 1, usual: 5, full: 25 },
     limit: { of: "to its end, max", most: 5_000, unit: "ms" },
   };

@@ -11,7 +11,7 @@ const TALK = { text: `One two three four five six seven ${LAST_WORD}`, split: "e
 const ROW = {
   id: "R-63",
   what: `SIGTERM under mixed load: new work is refused, \`/ready\` is 503, streams end well or with an error in the ${GRACE_S} s they have, background work is gone on with by the next process, nothing acknowledged is lost, exit code 0`,
-  counts: { quick: 5, usual: 40, full: 200 },
+  counts: { quick: 5, usual: 30, full: 200 },
   limit: { of: "to the exit, max", most: GRACE_S * 1_000 + 1_000, unit: "ms" },
 };
 

@@ -84,7 +84,7 @@ for (const { surface, path, body } of SURFACES) {
 
   const restarted = {
     id: "R-07",
-    what: `the same across a restart: the run was over, or killed after k events and gone on with, by ${surface.name}`,
+    what: `a watcher across a restart, of a run that was over, or killed after k events and gone on with, by ${surface.name}: no gap, no repeat`,
     counts: { quick: 4, usual: 25, full: 200 },
   };
   fault(restarted, async (kills) => {

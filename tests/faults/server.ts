@@ -51,7 +51,13 @@ export async function openPlace(script: Script, yaml = ""): Promise<Place> {
   await writeFile(join(home, "config.yaml"), yaml);
   const upstream = await FakeUpstream.start(script);
   onTestFinished(() => upstream.close());
-  const env = { LLM_BASE_URL: upstream.origin, LLM_MODEL: "fake-model", API_SERVER_KEY: TEST_KEY };
+  const env = {
+    LLM_BASE_URL: upstream.origin,
+    LLM_MODEL: "fake-model",
+    API_SERVER_KEY: TEST_KEY,
+    // As `npm start` has it.
+    NODE_OPTIONS: "--max-semi-space-size=8",
+  };
   const starts: number[] = [];
   const start = async () => {
     const began = performance.now();

@@ -19,13 +19,13 @@ const FLOODS = [
 ];
 const MEMORY = {
   id: "R-40",
-  what: `100 MB of lines, endless output, ${FLOOD_MB} MB of zeros, a line of ${FLOOD_MB} MB, 20 MB at random: head and tail are kept, the middle is marked`,
+  what: `floods of output (100 MB of lines, endless output, ${FLOOD_MB} MB of zeros, a line of ${FLOOD_MB} MB, 20 MB at random): head and tail are kept, the middle is marked`,
   counts: { quick: 1, usual: 5, full: 20 },
   limit: { of: "memory, max", most: 16, unit: "MB" },
 };
 const DELAY = {
   ...MEMORY,
-  what: "the same floods: nobody waits",
+  what: "floods of output: nobody waits",
   limit: { of: "event loop, p99, max", most: 20, unit: "ms" },
 };
 const KEPT_BYTES = 50_100;
@@ -94,7 +94,7 @@ async function gone(id: string): Promise<void> {
 const KILLED = {
   id: "R-41",
   what: "`kill -9` of a server whose commands run, with daemons that left their parents: the next one kills what is left before the model hears of it",
-  counts: { quick: 4, usual: 30, full: 200 },
+  counts: { quick: 4, usual: 20, full: 200 },
   limit: { of: "restart to none left, max", most: 2_000, unit: "ms" },
 };
 

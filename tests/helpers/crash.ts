@@ -52,10 +52,10 @@ export async function startProcess(left?: Store, onRead: () => void = () => unde
 }
 
 /** Which run dies. */
-export type Kind = "response" | "session run" | "steered run";
+export type Kind = "background response" | "session run" | "steered run";
 
 const KINDS: Record<Kind, Partial<RunInput>> = {
-  response: { surface: "responses" },
+  "background response": { surface: "responses" },
   "session run": { surface: "runs", sessionId: "s" },
   "steered run": { surface: "runs" },
 };
@@ -72,7 +72,7 @@ export function crashInput(kind: Kind): RunInput {
  * Takes a background run on and dies at its n-th write: before it, or before anybody hears of it. `isSteered`: its
  * client was told that its words are stored.
  */
-export async function dieAt(at: number, when: "before" | "after", kind: Kind = "response") {
+export async function dieAt(at: number, when: "before" | "after", kind: Kind = "background response") {
   let id: RunId | undefined;
   let isSteered = false;
   const first = await startProcess(undefined, () => {
