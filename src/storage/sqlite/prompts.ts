@@ -1,7 +1,9 @@
 import type { RunId } from "../../domain/id.ts";
 import type { PromptSnapshot } from "../../domain/session.ts";
-import type { PromptPass } from "../store.ts";
+import { type PromptPass, StorageError } from "../store.ts";
 import type { Db } from "./db.ts";
+
+const MAX_KNOWN = 16;
 
 /** Core prompts by their hashes. */
 export class PromptTable {
@@ -10,6 +12,8 @@ export class PromptTable {
   readonly #named;
   readonly #free;
   readonly #drop;
+  /** By hash, the one that came first. */
+  readonly #known = new Map<string, PromptSnapshot>();
 
   constructor(db: Db) {
     this.#keep = db.prepare<[string, string]>(
@@ -33,6 +37,17 @@ export class PromptTable {
 
   find(hash: string): PromptSnapshot | undefined {
     return this.#find.get(hash);
+  }
+
+  /** The prompt that a session names; those in use are few, and are read once. */
+  snapshot(hash: string): PromptSnapshot {
+    const known = this.#known.get(hash) ?? this.find(hash);
+    if (known === undefined)
+      throw new StorageError("damaged", `The core prompt ${hash} of a session is missing.`);
+    this.#known.set(hash, known);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+    return known;
   }
 
   /** Looks at some runs more; at the end of all drops the prompts that neither they nor sessions name. */

@@ -9,8 +9,8 @@ interface SessionRow {
   owner: string;
   created_at: number;
   head_run: string | null;
-  hash: string;
-  text: string;
+  /** Its hash. */
+  prompt: string;
   model_lock: string | null;
   metadata: string | null;
   instructions: string | null;
@@ -62,8 +62,7 @@ export class SessionTable {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#find = db.prepare<[string], SessionRow>(
-      `SELECT id, owner, created_at, head_run, hash, text, model_lock, metadata, instructions
-       FROM sessions JOIN prompts ON hash = prompt WHERE id = ?`,
+      "SELECT id, owner, created_at, head_run, prompt, model_lock, metadata, instructions FROM sessions WHERE id = ?",
     );
     this.#titled = db
       .prepare<[string, string], string>("SELECT id FROM sessions WHERE owner = ? AND title = ?")
@@ -139,7 +138,7 @@ export class SessionTable {
       id: row.id,
       owner: row.owner,
       createdAt: row.created_at,
-      prompt: { text: row.text, hash: row.hash },
+      prompt: this.#prompts.snapshot(row.prompt),
       ...(row.head_run !== null && { headRun: row.head_run }),
       ...(row.metadata !== null && { metadata: JSON.parse(row.metadata) as Record<string, string> }),
       ...(row.instructions !== null && { instructions: row.instructions }),
