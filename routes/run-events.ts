@@ -9,7 +9,7 @@ import type { Streams } from "../src/http/streams.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { headerText } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { AgentEventPrinter, RunsEncoder, STREAM_CLOSED } from "../src/wire/runs/encode.ts";
+import { AgentEventPrinter, LastDelta, RunsEncoder, STREAM_CLOSED } from "../src/wire/runs/encode.ts";
 import { RunEvents, RunEventsQuery } from "../src/wire/runs/schema.ts";
 
 /** What the route needs. */
@@ -24,6 +24,7 @@ export interface RunEventsDeps {
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header
  */
 export function runEventsRoute(app: FastifyInstance, { runs, streams }: RunEventsDeps): void {
+  const last = new LastDelta();
   mount(app, {
     method: "GET",
     url: "/v1/runs/:id/events",
@@ -40,7 +41,8 @@ export function runEventsRoute(app: FastifyInstance, { runs, streams }: RunEvent
       const run = id === undefined ? undefined : await runs.watch(id, principalOf(request).id, after);
       if (run === undefined) throw notFound("run_not_found", "There is no such run.");
       const { format } = request.query as RunEventsQuery;
-      const encoder = format === "agent" ? new AgentEventPrinter() : new RunsEncoder(run.run, after);
+      const encoder =
+        format === "agent" ? new AgentEventPrinter() : new RunsEncoder(run.run, { after, last });
       const known = after > 0 ? await runs.factsUpTo(run.run.id, after) : [];
       for (const event of known) encoder.read(event);
       nameRun(reply, run);

@@ -7,7 +7,7 @@ import type { FreshContext, Measured } from "./measure.ts";
 /** How long runs go on after all watchers are there. */
 const WATCHED_MS = 8_000;
 /** To begin the runs and to open the watchers. */
-const BEFORE_MS = 6_000;
+const BEFORE_MS = 10_000;
 /** An answer that is larger than what lies between a server and a reader that does not read. */
 const STALLED_TOKENS = 50_000;
 
@@ -40,6 +40,10 @@ async function watchRuns(
   const touched = await harness.ask({ do: "begin", aim, runs: 8, scenario: first });
   await harness.ask({ do: "watch", aim, runs: touched.ids, count: 64, scenario: first, reads: true });
   await harness.ask({ do: "watched" });
+  const blast = { kind: "blast", tokens: STALLED_TOKENS } as const;
+  const { ids } = await harness.ask({ do: "begin", aim, runs: 1, scenario: blast });
+  await harness.ask({ do: "watch", aim, runs: ids, count: 1, scenario: blast, reads: true });
+  await harness.ask({ do: "watched" });
   const idle = rssKb(target.pid);
   const begun = await harness.ask({ do: "begin", aim, runs, scenario });
   await sleep(timing.settleMs);
@@ -69,7 +73,6 @@ async function watchRuns(
 
   /** Memory for each of those that read nothing of a run that says much at once. */
   async function stallSome(): Promise<number> {
-    const blast = { kind: "blast", tokens: STALLED_TOKENS } as const;
     const { ids } = await harness.ask({ do: "begin", aim, runs: 1, scenario: blast });
     await harness.ask({ ...all, runs: ids, count: stalled, scenario: blast, reads: false });
     await sleep(timing.settleMs);

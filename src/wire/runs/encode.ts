@@ -13,6 +13,20 @@ export interface EventPrinter extends StreamEncoder {
   read(event: AgentEvent): void;
 }
 
+/** The delta that was printed last: what a run says is printed once for all who watch it go on. */
+export class LastDelta {
+  event: AgentEvent | undefined;
+  frame = "";
+}
+
+/** From where a run is read, and with whom. */
+export interface Watching {
+  /** The number after which the reader wants to read. */
+  after?: number;
+  /** One for all watchers of a server. */
+  last?: LastDelta;
+}
+
 /**
  * Prints a run's events as hermes clients read them: frames of data alone, whose `event` names them, at most one for
  * each event of the run, numbered by it.
@@ -20,15 +34,16 @@ export interface EventPrinter extends StreamEncoder {
 export class RunsEncoder implements EventPrinter {
   readonly #run: Run;
   readonly #view: RunsView;
-  /** The number after which the reader wants to read. */
   readonly #after: number;
+  readonly #last: LastDelta;
   /** Whether it was told that deltas come merged. */
   #isToldMerged = false;
 
-  constructor(run: Run, after = 0) {
+  constructor(run: Run, { after = 0, last = new LastDelta() }: Watching = {}) {
     this.#run = run;
     this.#view = new RunsView(run);
     this.#after = after;
+    this.#last = last;
   }
 
   open(): string {
@@ -40,14 +55,27 @@ export class RunsEncoder implements EventPrinter {
   }
 
   push(event: AgentEvent): string {
+    if (event.type !== "item.delta") return this.#print(event);
+    if (event.merged !== undefined) {
+      const frame = this.#print(event);
+      return frame === "" ? "" : this.#truncated(event) + frame;
+    }
+    // It says the same to everybody.
+    if (this.#last.event !== event) {
+      this.#last.event = event;
+      this.#last.frame = this.#print(event);
+    }
+    return this.#last.frame;
+  }
+
+  #print(event: AgentEvent): string {
     const fields = this.#view.take(event);
     const end = isLast(event) ? STREAM_CLOSED : "";
     if (fields === undefined) return end;
     const { seq, at } = event;
     const { event: name, ...rest } = fields;
     const data = { event: name, run_id: this.#run.id, timestamp: at / 1000, seq, ...rest };
-    const frame = withoutRareLineEnds(numberedFrame(JSON.stringify(data), seq)) + end;
-    return event.type === "item.delta" && event.merged !== undefined ? this.#truncated(event) + frame : frame;
+    return withoutRareLineEnds(numberedFrame(JSON.stringify(data), seq)) + end;
   }
 
   /** Told once, before the first delta that stands for several; no event of the run, and so without a number. */
