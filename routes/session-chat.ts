@@ -5,7 +5,13 @@ import { isAttended, sessionKey } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { readFiles } from "../src/wire/files/parts.ts";
 import { idempotencyOf } from "../src/wire/idempotency.ts";
-import { decodeSessionChat, modelOf, namesModel, spoken } from "../src/wire/sessions/decode.ts";
+import {
+  attachedFiles,
+  decodeSessionChat,
+  modelOf,
+  namesModel,
+  spoken,
+} from "../src/wire/sessions/decode.ts";
 import { SessionEncoder } from "../src/wire/sessions/encode.ts";
 import { sessionRuntime } from "../src/wire/sessions/object.ts";
 import {
@@ -68,8 +74,16 @@ async function say(
   // First, since what is in files is put in their places.
   const idempotency = idempotencyOf(request.headers, body, { session: id, key, attended });
   const said = spoken(body);
-  await readFiles([{ parts: said, param: body.message === said ? "message" : "input" }], files);
-  const input = decodeSessionChat(body, { owner, session: id, attended, idempotency });
+  const attached = attachedFiles(body);
+  const param = body.message === said ? "message" : "input";
+  await readFiles(
+    [
+      { parts: said, param },
+      { parts: attached, param: "attachments" },
+    ],
+    files,
+  );
+  const input = decodeSessionChat(body, { owner, session: id, attended, attached, idempotency });
   const choice = modelOf(body);
   const chosen = namesModel(choice) ? choice : undefined;
   const lock = body.require_model_lock === true ? await sessionModels.ensure(session, chosen) : session.lock;

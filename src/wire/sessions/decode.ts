@@ -2,8 +2,8 @@ import { invalidRequest } from "../../domain/error.ts";
 import type { RunInput } from "../../domain/run.ts";
 import type { ModelLock, SessionChanges } from "../../domain/session.ts";
 import { hermesEffort, hermesTier } from "../model-options.ts";
-import { readParts } from "../parts.ts";
-import type { ModelFields, SessionChatRequest, SessionPatch } from "./schema.ts";
+import { type ContentPart, readParts } from "../parts.ts";
+import type { Attachment, ModelFields, SessionChatRequest, SessionPatch } from "./schema.ts";
 import { MAX_TITLE_CHARS } from "./schema.ts";
 
 /** What a request says outside its body. */
@@ -13,6 +13,8 @@ export interface SessionChatTerms {
   session: string;
   /** Whether people answer what it asks. */
   attended: boolean;
+  /** What is in the files beside it. */
+  attached: readonly ContentPart[];
   idempotency: RunInput["idempotency"];
 }
 
@@ -21,7 +23,10 @@ export interface SessionChatTerms {
  * @throws ApiError 400 for a message that says nothing.
  */
 export function decodeSessionChat(request: SessionChatRequest, terms: SessionChatTerms): RunInput {
-  const content = readParts(spoken(request) ?? "", "input_text");
+  const content = [
+    ...readParts(spoken(request) ?? "", "input_text"),
+    ...readParts(terms.attached, "input_text"),
+  ];
   if (content.length === 0)
     throw invalidRequest("message", "Missing required parameter: 'message'.", "missing_message");
   const { model, provider, settings } = modelOf(request) ?? {};
@@ -52,6 +57,25 @@ export function decodeSessionChat(request: SessionChatRequest, terms: SessionCha
 /** What is said, under either of its names. */
 export function spoken({ message, input }: SessionChatRequest): SessionChatRequest["message"] {
   return message ?? input;
+}
+
+/**
+ * The files that a request has beside what it says, to be read like those in a message.
+ * @throws ApiError 400 for one without content.
+ */
+export function attachedFiles({ attachments }: SessionChatRequest): ContentPart[] {
+  return (attachments ?? []).map((file, index) => {
+    const filename = file.name ?? file.fileName;
+    return { type: "input_file", file_data: dataOf(file, index), ...(filename && { filename }) };
+  });
+}
+
+function dataOf(file: Attachment, index: number): string {
+  if (file.dataUrl) return file.dataUrl;
+  const data = file.content || file.data || file.base64;
+  if (!data) throw invalidRequest(`attachments[${index}]`, "The attachment has no content.");
+  const type = file.contentType || file.mimeType || file.mediaType;
+  return type && !data.startsWith("data:") ? `data:${type};base64,${data}` : data;
 }
 
 /** The model that a request chooses; undefined when it chooses nothing of it. */

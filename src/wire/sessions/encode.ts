@@ -100,8 +100,9 @@ export class SessionEncoder implements Encoder {
     const message_id = this.#messageId;
     if (piece.kind === "content" || piece.kind === "refusal")
       return this.#frame("assistant.delta", at, { message_id, delta: piece.text });
+    // hermes' own name for thinking.
     if (piece.kind === "reasoning")
-      return this.#frame("reasoning.delta", at, { message_id, delta: piece.text });
+      return this.#frame("tool.progress", at, { message_id, tool_name: "_thinking", delta: piece.text });
     return "";
   }
 
@@ -126,33 +127,32 @@ export class SessionEncoder implements Encoder {
   }
 
   #tool({ event, tool, tool_call_id, preview, args, error, duration }: Fields, at: number): string {
-    if (event === "tool.started") this.#args.set(tool_call_id, args);
-    const data = {
-      message_id: this.#messageId,
-      tool_name: tool,
-      tool_call_id,
-      preview,
-      args: this.#args.get(tool_call_id) ?? {},
-      ...(duration !== undefined && { duration }),
-    };
-    return this.#frame(error === true ? "tool.failed" : event, at, data);
+    const head = { message_id: this.#messageId, tool_name: tool, tool_call_id, preview };
+    if (event === "tool.started") {
+      this.#args.set(tool_call_id, args);
+      return this.#frame(event, at, { ...head, args });
+    }
+    const data = { ...head, args: this.#args.get(tool_call_id) ?? {}, duration };
+    // Interfaces look for the outcome under these names.
+    return error === true
+      ? this.#frame("tool.failed", at, { ...data, message: preview })
+      : this.#frame("tool.completed", at, { ...data, result_preview: preview });
   }
 
   /** A turn that failed before it said anything has no message to complete. */
   #ended({ event, output: _output, usage, ...outcome }: Fields, at: number): string {
     const { runtime } = this.#form;
-    const message_id = this.#messageId;
-    if (event === "run.failed" && this.#items.length === 0) {
-      const { error, code } = outcome;
-      return this.#frame("error", at, { message: error, code });
-    }
-    const told = { message_id, ...outcome, runtime };
+    const told = { message_id: this.#messageId, ...outcome, runtime };
     const items = this.#items.toSorted((a, b) => (numberOfPart(a.id) ?? 0) - (numberOfPart(b.id) ?? 0));
-    const messages = messagesOf({ items, times: this.#times });
-    return (
-      this.#frame("assistant.completed", at, { ...told, content: this.#content }) +
-      this.#frame(event, at, { ...told, messages, usage })
-    );
+    let frames = "";
+    if (event !== "run.failed" || items.length > 0) {
+      const messages = messagesOf({ items, times: this.#times });
+      frames += this.#frame("assistant.completed", at, { ...told, content: this.#content });
+      frames += this.#frame(event, at, { ...told, messages, usage });
+    }
+    if (event !== "run.failed") return frames;
+    const { error: message, code } = outcome;
+    return frames + this.#frame("error", at, { message, code, error: { message, code } });
   }
 
   #frame(event: string, at: number, data: Data): string {

@@ -71,10 +71,29 @@ const Content = z.union([
   z.array(ContentPart).max(MAX_PARTS, `has more than ${MAX_PARTS} parts`),
 ]);
 
+const Name = optional(z.string().max(1_024));
+const Data = optional(z.string());
+
+/** A file beside what is said; the interfaces that send it have several names for each field. */
+const Attachment = z.object({
+  name: Name,
+  fileName: Name,
+  contentType: Name,
+  mimeType: Name,
+  mediaType: Name,
+  /** A data URL, or base64. */
+  dataUrl: Data,
+  content: Data,
+  data: Data,
+  base64: Data,
+});
+export type Attachment = z.infer<typeof Attachment>;
+
 export const SessionChatRequest = z
   .object({
     message: optional(Content),
     input: optional(Content),
+    attachments: optional(z.array(Attachment).max(MAX_PARTS, `has more than ${MAX_PARTS} files`)),
     system_message: Instructions,
     instructions: Instructions,
     ...ModelChoice,
