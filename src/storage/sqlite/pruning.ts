@@ -8,8 +8,8 @@ interface DeltaRow {
 }
 
 /** What is read for one piece of work: some 2 ms of it. */
-const PIECE_ROWS = 200;
-const PIECE_CHARS = 200_000;
+const PIECE_ROWS = 100;
+const PIECE_CHARS = 100_000;
 
 /** Makes few deltas of many where a run is long over. */
 export class PruningTable {
@@ -43,6 +43,8 @@ export class PruningTable {
       const run = this.#next.get(endedBefore);
       if (run === undefined) return false;
       const { read, isAll } = this.#read(run, rows, chars);
+      // It is cut only where one piece is not enough for it.
+      if (!isAll && rows < PIECE_ROWS) return true;
       this.#merge(run, read);
       if (isAll) this.#done.run(run);
       // A run counts, too, even one whose rows are gone.
