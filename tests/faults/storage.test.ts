@@ -7,7 +7,7 @@ import { storeOn } from "../../src/storage/sqlite/store.ts";
 import { StorageError, type Store } from "../../src/storage/store.ts";
 import { temporaryDirectory } from "../helpers/directory.ts";
 import { hookedStore } from "../helpers/hooked-store.ts";
-import { runToEnd } from "../helpers/process.ts";
+import { hermes } from "../helpers/process.ts";
 import { say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { openTestApp } from "../helpers/test-app.ts";
 import { hear } from "./answers.ts";
@@ -222,7 +222,9 @@ fault(SECOND, async (rounds) => {
   const times: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const began = performance.now();
-    const { code, stderr } = await runToEnd(["serve"], { cwd: place.cwd, env: { LLM_PROVIDER: "demo" } });
+    const second = hermes(["serve"], { cwd: place.cwd, env: { LLM_PROVIDER: "demo" } });
+    const { code } = await second.ending(60_000);
+    const { stderr } = second;
     times.push(performance.now() - began);
     if (code !== 69 || !/^hermes: Another process is using [^\n]*\n$/.test(stderr))
       failures.push(`the second process: ${code} ${stderr}`);
