@@ -84,6 +84,8 @@ async function say(
     files,
   );
   const input = decodeSessionChat(body, { owner, session: id, attended, attached, idempotency });
+  // The request lives as long as its answer; what was read of it need not.
+  request.body = undefined;
   const choice = modelOf(body);
   const chosen = namesModel(choice) ? choice : undefined;
   const lock = body.require_model_lock === true ? await sessionModels.ensure(session, chosen) : session.lock;

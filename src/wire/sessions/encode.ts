@@ -22,7 +22,9 @@ type Data = Readonly<Record<string, unknown>>;
 
 /** Prints a turn of a session, streamed or whole. @see hermes-api.md 2.5 */
 export class SessionEncoder implements Encoder {
-  readonly #form: SessionForm;
+  readonly #form: Omit<SessionForm, "message">;
+  /** Until it is printed: it can hold pictures, and the turn can take long. */
+  #message: unknown;
   readonly #chat = new ChatView();
   readonly #runs: RunsView;
   readonly #messageId: string;
@@ -35,15 +37,17 @@ export class SessionEncoder implements Encoder {
   #frames = 0;
   #end: { fields: Fields; piece: ChatPiece } | undefined;
 
-  constructor(form: SessionForm) {
+  constructor({ message, ...form }: SessionForm) {
     this.#form = form;
+    this.#message = message;
     this.#runs = new RunsView(form.run);
     this.#messageId = `msg_${runKey(form.run.id)}`;
   }
 
   open(): string {
-    const { message, runtime, run } = this.#form;
-    const user_message = { role: "user", content: message };
+    const { runtime, run } = this.#form;
+    const user_message = { role: "user", content: this.#message };
+    this.#message = undefined;
     return withoutRareLineEnds(this.#frame("run.started", run.createdAt, { user_message, runtime }));
   }
 
