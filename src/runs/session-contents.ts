@@ -74,6 +74,8 @@ export class SessionContents {
       // A page begins with the run that the page before ended with.
       yield* isFirst ? read : read.slice(1);
       if (read.length < RUNS_AT_ONCE) return;
+      // A long session is read while requests have their turn.
+      await new Promise(setImmediate);
       last = read.at(-1)?.run.id;
     }
   }

@@ -1,9 +1,11 @@
 import { describe, expect, test, vi } from "vitest";
+import type { Run } from "../../src/domain/run.ts";
 import { createGate } from "../helpers/fake-upstream/gate.ts";
 import { LOOK } from "../helpers/runs-app.ts";
 import { fail, hold, say } from "../helpers/scripted-provider.ts";
-import { heard, user } from "../helpers/session-app.ts";
+import { heard, openStore, user } from "../helpers/session-app.ts";
 import { brief, openSessions } from "../helpers/sessions-app.ts";
+import { aRun, following, keep, OWNER } from "../helpers/stored.ts";
 
 const NUMBERS = Array.from({ length: 6 }, (_, n) => n);
 
@@ -87,6 +89,30 @@ describe("the messages of a session", () => {
       session_id: "s",
       pagination: { limit: 4, offset: 3, order: "latest", returned: 3 },
     });
+  });
+
+  test("of a long session are read while others have their turn", async () => {
+    const store = await openStore();
+    const { create, messages } = await openSessions([], { store });
+    await create({ id: "s" });
+    let last: Run | undefined;
+    for (let n = 0; n < 100; n++) {
+      const own = { sessionId: "s", owner: OWNER };
+      const run: Run = last === undefined ? aRun(own) : following(last, own);
+      await keep(store, run, `${n}?`, `${n}!`);
+      last = run;
+    }
+    let turns = 0;
+    const turn = () => {
+      turns++;
+      if (turns < 1_000) setImmediate(turn);
+    };
+    setImmediate(turn);
+    expect(brief(await messages("s", "?order=oldest&offset=198&limit=2"))).toEqual([
+      "user: 99?",
+      "assistant: 99!",
+    ]);
+    expect(turns).toBeGreaterThan(9);
   });
 
   test.each([
