@@ -36,10 +36,13 @@ export async function backUp(options: LoadOptions, target: BackupTarget): Promis
   }
 }
 
+/** Where a server answers that listens on all addresses. */
+const OF_ALL: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
 async function ask({ settings }: Config): Promise<Response> {
   const { host, port, key = "" } = settings.server;
-  const name = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host;
-  const origin = `http://${name}:${port}`;
+  const name = OF_ALL[host] ?? host.replace(/^\[|\]$/g, "");
+  const origin = `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
   let response: Response;
   try {
     response = await fetch(`${origin}/v1/backup`, { headers: { authorization: `Bearer ${key}` } });
