@@ -55,7 +55,9 @@ async function startInSession(beginning: Beginning, lease: SessionLease): Promis
   const { store } = deps;
   const { run, target } = parts;
   const { headRun, prompt, instructions: layer } = lease.session;
-  const stored = headRun === undefined ? [] : await store.readTranscript(headRun as RunId, lease.session.id);
+  // A session may begin where a response ended.
+  const before = headRun ?? run.parent?.runId;
+  const stored = before === undefined ? [] : await store.readTranscript(before as RunId, lease.session.id);
   const readable = stored.filter(isReadable);
   if (headRun !== undefined) run.parent = { runId: headRun };
   const added = input.newOnly ? input.items : newItems(input.items, readable);

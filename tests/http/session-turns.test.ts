@@ -54,16 +54,11 @@ describe("a turn of a session", () => {
       });
     });
     expect(brief(await messages("s"))).toEqual(["user: Count.", "assistant: One two."]);
-    const second = ask("/api/sessions/s/chat/stream", { body: { message: "Again." } });
-    const live = await vi.waitFor(async () => {
-      const { data } = (await ask("/v1/runs?session=s")).json<{
-        data: { run_id: string; status: string }[];
-      }>();
-      expect(data[0]?.status).toBe("running");
-      return data[0]?.run_id;
-    });
+    const second = await openStream(`${origin}/api/sessions/s/chat/stream`, { message: "Again." });
+    const [, live] = await second.sees(/"run_id":"(run_\w+)"/);
+    await second.sees(/event: assistant\.delta/);
     await ask(`/v1/runs/${live}/stop`, { method: "POST" });
-    const events = sessionEvents((await second).text);
+    const events = sessionEvents(await second.ended);
     expect(events.at(-2)).toMatchObject({ event: "run.cancelled", interrupted: true, completed: false });
   });
 
@@ -98,6 +93,23 @@ describe("a turn of a session", () => {
     expect((await at("/s/chat", { body: { message: "2 + 2?" } })).status).toBe(502);
     await chat("s", "2 + 2?");
     expect(heard(provider, 2)).toEqual(["user: 2 + 2?", "user: 2 + 2?"]);
+  });
+
+  test("begins a session where a response ended, when a run asks for that", async () => {
+    const { ask, chat, messages, provider } = await openSessions((_request, n) => say(`${n}!`));
+    const { id } = (await ask("/v1/responses", { body: { input: "1?" } })).json();
+    const body = { input: "2?", session_id: "s", previous_response_id: id };
+    const { run_id: run } = (await ask("/v1/runs", { body })).json<{ run_id: string }>();
+    await vi.waitFor(async () => expect((await ask(`/v1/runs/${run}`)).json().status).toBe("completed"));
+    await chat("s", "3?");
+    expect(heard(provider, 3)).toEqual([
+      "user: 1?",
+      "assistant: 1!",
+      "user: 2?",
+      "assistant: 2!",
+      "user: 3?",
+    ]);
+    expect(brief(await messages("s"))).toEqual([...heard(provider, 3), "assistant: 3!"]);
   });
 
   test("is one when it is asked for twice with one key", async () => {

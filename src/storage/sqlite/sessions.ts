@@ -82,7 +82,7 @@ export class SessionTable {
     // Whoever goes on with a session did not end it.
     this.#advance = db.prepare<[string, number, string | null, string, string | null]>(
       `UPDATE sessions SET head_run = ?, updated_at = ?, preview = coalesce(preview, ?), end_reason = NULL, ended_at = NULL
-       WHERE id = ? AND head_run IS ?`,
+       WHERE id = ? AND (head_run IS ? OR head_run IS NULL)`,
     );
     this.#delete = db.prepare<[string, string], { head_run: string | null }>(
       "DELETE FROM sessions WHERE id = ? AND owner = ? RETURNING head_run",
@@ -162,7 +162,7 @@ export class SessionTable {
   }
 
   /**
-   * Makes a run the session's latest, if it goes on from the latest so far. One that does not never had its turn (its
+   * Makes a run the session's latest, if it goes on from the latest so far, or is the first. One that does not never had its turn (its
    * client left while it waited), and would cut off everything before it. `preview`: how a first run's question begins.
    */
   advance(
