@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
 import { dirname, join } from "node:path";
 import { examineMachine } from "../bench/machine.ts";
 import { type Form, holds, lineOf, type RowResult, withTable } from "./fault-table.ts";
@@ -23,7 +24,9 @@ const code = await test();
 const rows = read();
 console.log(rows.map(lineOf).join("\n"));
 if (form !== "quick") {
-  const machine = examineMachine().description;
+  // Times say little where others want the same cores.
+  const load = loadavg()[2]?.toFixed(1);
+  const machine = `${examineMachine().description}; load average over the last 15 minutes: ${load}`;
   // What was not reached keeps its old line.
   const isWhole = rest.length === 0 && code === 0;
   writeFileSync(guide, withTable(readFileSync(guide, "utf8"), rows, { machine, isWhole }));

@@ -75,3 +75,4 @@ export function randomFrom(seed: number): () => number {
 
 /** FAULTS_SEED, or a new seed each time. */
 export const SEED = Number(process.env["FAULTS_SEED"] ?? Date.now() % 1_000_000);
+console.log(`FAULTS_SEED=${SEED}`);

@@ -18,7 +18,7 @@ const TEXT = range(64)
 for (const { protocol, wire } of PROTOCOLS) {
   const row = {
     id: "R-22",
-    what: `a stream of 64 tokens over ${protocol}, cut (FIN and RST) after each of its bytes: whole or an error, no clean end and no \`completed\` of a cut answer`,
+    what: `a stream of 64 tokens over ${protocol}, cut (FIN and RST) at its bytes (in the full form at each): whole or an error, no clean end and no \`completed\` of a cut answer`,
     counts: { quick: 150, usual: 3_000, full: Number.POSITIVE_INFINITY },
   };
   fault(row, async (most) => {
