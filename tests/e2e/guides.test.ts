@@ -16,6 +16,8 @@ function codeOf(guide: string, language: string, origin: string): string {
     .replaceAll("http://127.0.0.1:8642", origin);
 }
 
+const GUIDE_MS = 14_000;
+
 /** Runs the code of a guide against a demo, at home where a first start has left its key. */
 async function follow(guide: string, language: "sh" | "ts") {
   const live = await startLive([], { protocol: "demo", files: { "notes.txt": "" } });
@@ -35,7 +37,8 @@ async function follow(guide: string, language: "sh" | "ts") {
           ["--input-type=module-typescript", "--disable-warning=ExperimentalWarning", "-e", code],
         ];
   const reader = new TestProcess(command as string, args as string[], { cwd: ROOT, env });
-  const { code: exit } = await reader.ending();
+  // A guide has several turns, which the demo takes its time for.
+  const { code: exit } = await reader.ending(GUIDE_MS);
   return { exit, stdout: reader.stdout, stderr: reader.stderr };
 }
 
