@@ -9,6 +9,8 @@ import { DetailedHealth, Health, Ready } from "../src/wire/health/schema.ts";
 export interface HealthDeps {
   version: string;
   runs: Runs;
+  /** Whether jobs are begun when they are due. */
+  scheduler: { readonly isAlive: boolean };
   /** The home directory, whose disk must not run full. */
   home: string;
   /** Which model serves, for people. */
@@ -17,7 +19,7 @@ export interface HealthDeps {
 
 /** Liveness and readiness, open and without details; the details for those who have the key. */
 export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
-  const { version, runs } = deps;
+  const { version, runs, scheduler } = deps;
   const open = { config: { open: true } } as const;
   mount(app, {
     ...open,
@@ -44,7 +46,7 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
       response: { 200: Ready, 503: Ready, default: ErrorBody },
     },
     handler: async (_request, reply) => {
-      if (!runs.isDraining) return { status: "ready" };
+      if (!runs.isDraining && scheduler.isAlive) return { status: "ready" };
       reply.code(503).header("retry-after", "1");
       return { status: "not_ready" };
     },
@@ -62,12 +64,13 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
   });
 }
 
-async function detailed({ version, runs, home, model }: HealthDeps): Promise<DetailedHealth> {
+async function detailed({ version, runs, scheduler, home, model }: HealthDeps): Promise<DetailedHealth> {
   const disk = await diskCheck(home);
   const state = runs.isDraining ? "draining" : "running";
   const checks: DetailedHealth["readiness"]["checks"] = {
     state_db: { status: "ok", backend: "sqlite" },
     config: { status: "ok" },
+    scheduler: { status: scheduler.isAlive ? "ok" : "degraded" },
     model: { status: "ok", detail: await model() },
     disk,
     gateway: { status: "ok", state, connected_platforms: ["api_server"] },

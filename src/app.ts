@@ -13,7 +13,8 @@ import { jsonReader } from "./http/body.ts";
 import { createServer, type LogOptions } from "./http/server.ts";
 import { Sockets } from "./http/sockets.ts";
 import { Streams } from "./http/streams.ts";
-import { systemClock } from "./lib/clock.ts";
+import type { Scheduler } from "./jobs/scheduler.ts";
+import { type Clock, systemClock } from "./lib/clock.ts";
 import { diskSpace } from "./lib/disk.ts";
 import { createIdSource } from "./lib/id.ts";
 import { createSeal } from "./lib/seal.ts";
@@ -30,6 +31,7 @@ import { type ContentsDeps, SessionContents } from "./runs/session-contents.ts";
 import { createForks } from "./runs/session-forks.ts";
 import { SessionModels } from "./runs/session-models.ts";
 import { createLocalSandbox, killLeftCommands } from "./sandbox/local.ts";
+import { openScheduling } from "./scheduling.ts";
 import { type CatalogDeps, SessionCatalog } from "./sessions/catalog.ts";
 import { createSessions } from "./sessions/service.ts";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
@@ -89,21 +91,58 @@ export async function createApp(config: Config, key: string, overrides: Override
   const prompts = createPrompts(prompt, store);
   const shared = { store, log, sessions, models, prompts, tools, clock, nextId, onFault };
   const runs = new Runs({ ...shared, ...runSettings(settings) });
-  const { streams, sockets } = openTransports(http, server, onFault);
+  const transports = openTransports(http, server, onFault);
   await overrides.beforeRoutes?.(http);
-  const files = createFileReader(FILE_LIMITS);
   const disk = () => diskSpace(config.home.path);
   const backups = new Backups({ store, databaseFile: config.home.databaseFile, disk });
   const ofSessions = sessionParts({ ...shared, prompt });
-  const parts = { config, runs, ...ofSessions, backups, streams, sockets, models, tools, files };
-  addRoutes(http, { ...parts, seal: createSeal(key) });
+  const { scheduler, routes: jobs } = openScheduling({ ...shared, ...ofSessions, config, runs });
+  const files = createFileReader(FILE_LIMITS);
+  const seal = createSeal(key);
+  addRoutes(http, {
+    ...shared,
+    ...ofSessions,
+    ...transports,
+    config,
+    runs,
+    jobs,
+    scheduler,
+    backups,
+    files,
+    seal,
+  });
   const housekeeping = new Housekeeping({ ...shared, disk, warn: (message) => http.log.warn(message) });
-  const close = async () => {
+  const close = closer({ ...shared, ...transports, http, server, runs, scheduler, housekeeping, backups });
+  // Before its call is repeated or answered: what a killed server left running may still change something.
+  const killed = await killLeftCommands(homeOf(config));
+  const recovered = { ...(await runs.recover()), killed };
+  await scheduler.start();
+  return { http, models, recovered, close };
+}
+
+/** What is closed, in an order of its own. */
+interface Closed {
+  http: FastifyInstance;
+  server: Settings["server"];
+  clock: Clock;
+  store: Store;
+  models: Models;
+  runs: Runs;
+  scheduler: Scheduler;
+  housekeeping: Housekeeping;
+  backups: Backups;
+  streams: Streams;
+  sockets: Sockets;
+}
+
+function closer({ http, server, clock, streams, sockets, ...parts }: Closed): () => Promise<void> {
+  return async () => {
     const deadline = clock.now() + server.drain_timeout_seconds * 1000;
     sockets.drain();
-    backups.close();
-    await runs.drain(server.drain_timeout_seconds * 1000);
-    await housekeeping.stop();
+    parts.backups.close();
+    await parts.scheduler.stop();
+    await parts.runs.drain(server.drain_timeout_seconds * 1000);
+    await parts.housekeeping.stop();
     // Slow readers get what is left of the time: what ended well must not look cut.
     const graceMs = Math.max(CLOSE_GRACE_MS, deadline - clock.now());
     await Promise.all([streams.close(graceMs), sockets.close(graceMs)]);
@@ -111,12 +150,9 @@ export async function createApp(config: Config, key: string, overrides: Override
     const late = setTimeout(() => http.server.closeAllConnections(), CLOSE_GRACE_MS);
     await http.close();
     clearTimeout(late);
-    await models.close();
-    await store.close();
+    await parts.models.close();
+    await parts.store.close();
   };
-  // Before its call is repeated or answered: what a killed server left running may still change something.
-  const killed = await killLeftCommands(homeOf(config));
-  return { http, models, recovered: { ...(await runs.recover()), killed }, close };
 }
 
 /** What the routes of sessions and conversations work with. */

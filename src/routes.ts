@@ -1,10 +1,13 @@
 import type { FastifyInstance } from "fastify";
+import { apiJobsRoutes } from "../routes/api-jobs.ts";
 import { approvalRoutes } from "../routes/approvals.ts";
 import { backupRoute } from "../routes/backup.ts";
 import { capabilityRoutes } from "../routes/capabilities.ts";
 import { chatRoutes } from "../routes/chat.ts";
 import { conversationRoutes } from "../routes/conversations.ts";
 import { healthRoutes } from "../routes/health.ts";
+import type { JobsRoutesDeps } from "../routes/job-request.ts";
+import { jobsRoutes } from "../routes/jobs.ts";
 import { modelRoutes } from "../routes/models.ts";
 import { responseInputsRoutes } from "../routes/response-inputs.ts";
 import { responsesRoutes } from "../routes/responses.ts";
@@ -19,6 +22,7 @@ import type { Config } from "./config/load.ts";
 import type { Settings } from "./config/schema.ts";
 import type { Sockets } from "./http/sockets.ts";
 import type { Streams } from "./http/streams.ts";
+import type { Scheduler } from "./jobs/scheduler.ts";
 import type { Seal } from "./lib/seal.ts";
 import type { Models } from "./providers/resolve.ts";
 import type { Backups } from "./runs/backup.ts";
@@ -42,6 +46,8 @@ export interface Parts {
   catalog: SessionCatalog;
   forks: SessionForks;
   sessionModels: SessionModels;
+  jobs: JobsRoutesDeps;
+  scheduler: Scheduler;
   streams: Streams;
   sockets: Sockets;
   models: Models;
@@ -60,6 +66,7 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
   healthRoutes(http, {
     version: VERSION,
     runs,
+    scheduler: parts.scheduler,
     home: config.home.path,
     model: async () => {
       const { upstream } = await models.default();
@@ -71,18 +78,7 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
     cors: server.cors_origins.length > 0,
     toolsets: tools.toolsets,
   });
-  const list = models.list().map(({ id, root, parent }) => ({
-    id,
-    object: "model" as const,
-    created: MODELS_CREATED,
-    owned_by: "hermes",
-    permission: [],
-    root,
-    parent,
-    name: id,
-    context_length: llm.context_length,
-    architecture: { input_modalities: ["text", "image"], output_modalities: ["text"] },
-  }));
+  const list = modelList(models, llm.context_length);
   modelRoutes(http, { models: () => list });
   chatRoutes(http, {
     runs,
@@ -104,12 +100,29 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
   const socket = responsesSocket({ runs, sockets, settings: responses });
   const cancelForeground = server.cancel_foreground_responses;
   storedResponsesRoutes(http, { runs, streams, seal, cancelForeground, socket });
+  jobsRoutes(http, parts.jobs);
+  apiJobsRoutes(http, parts.jobs);
   runsRoutes(http, { runs, files });
   runEventsRoute(http, { runs, streams });
   approvalRoutes(http, { runs });
   conversationRoutes(http, parts);
   sessionRoutes(http, parts);
   unsupportedRoutes(http);
+}
+
+function modelList(models: Models, contextLength: number) {
+  return models.list().map(({ id, root, parent }) => ({
+    id,
+    object: "model" as const,
+    created: MODELS_CREATED,
+    owned_by: "hermes",
+    permission: [],
+    root,
+    parent,
+    name: id,
+    context_length: contextLength,
+    architecture: { input_modalities: ["text", "image"], output_modalities: ["text"] },
+  }));
 }
 
 function responsesSettings(

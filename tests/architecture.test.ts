@@ -121,7 +121,7 @@ describe("the scan of imports", () => {
 
 describe("floors", () => {
   it("AGENTS.md says for every file where it stands", () => {
-    expect(FLOORS.map(({ number }) => number)).toEqual([5, 4, 3, 2, 1, 0.5, 0]);
+    expect(FLOORS.map(({ number }) => number)).toEqual([5, 4, 3, 3, 2, 1, 0.5, 0]);
     const homeless = SOURCES.filter((file) => ownerOf(file) !== "tools" && floorOf(file) === undefined);
     expect(homeless).toEqual([]);
     const places = new Set(SOURCES.map(ownerOf));
@@ -182,6 +182,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@anthropic-ai/sdk": ["src/providers"],
   "eventsource-parser": ["src/providers"],
   unpdf: ["src/wire"],
+  croner: ["src/jobs"],
+  "node-cron": ["src/jobs"],
   undici: ["src/providers"],
   "better-sqlite3": ["src/storage"],
   yaml: ["src/config"],

@@ -5,7 +5,7 @@ import { bestIssue, type Issue, sayIssue } from "../lib/issue.ts";
 import { ConfigError } from "./error.ts";
 import { findHome, type Home } from "./profile.ts";
 import { Settings } from "./schema.ts";
-import { type RawSettings, readHomeFile, readYaml } from "./yaml.ts";
+import { type RawSettings, readHomeFile, readYaml, type Section } from "./yaml.ts";
 
 /** What the server runs on; frozen. */
 export interface Config {
@@ -47,10 +47,8 @@ export interface LoadOptions {
   cwd?: string;
 }
 
-type Section = keyof Settings;
-
 /** Which environment variable sets which setting; the environment wins over config.yaml. */
-const ENVIRONMENT: readonly [name: string, section: Exclude<Section, "workspace">, key: string][] = [
+const ENVIRONMENT: readonly [name: string, section: Section, key: string][] = [
   ["API_SERVER_HOST", "server", "host"],
   ["API_SERVER_PORT", "server", "port"],
   ["API_SERVER_KEY", "server", "key"],

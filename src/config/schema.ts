@@ -11,6 +11,15 @@ export const ModelRoute = z.strictObject({
 });
 export type ModelRoute = z.infer<typeof ModelRoute>;
 
+function isTimezone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en-US", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A list, or a comma-separated text as environment variables have it. */
 const List = z.union(
   [
@@ -175,6 +184,14 @@ export const RunsSection = z.strictObject({
   retention_days: Days.default(30),
 });
 
+/** `jobs`: scheduled work. */
+export const JobsSection = z.strictObject({
+  /** Jobs that may go on at once. */
+  max_concurrent: Positive.default(10),
+  /** Days that a job's history is kept. */
+  retention_days: Days.default(30),
+});
+
 export const LogSection = z.strictObject({
   level: z.enum(["silent", "error", "warn", "info", "debug", "trace"]).default("info"),
 });
@@ -188,7 +205,14 @@ export const Settings = z.object({
   storage: StorageSection,
   responses: ResponsesSection,
   runs: RunsSection,
+  jobs: JobsSection,
   log: LogSection,
+  /** The zone of jobs that name none: an IANA name; default: the system's. */
+  timezone: z
+    .string()
+    .min(1)
+    .refine(isTimezone, "is no IANA time zone, such as Europe/Berlin")
+    .exactOptional(),
   /** The only directory that file tools may touch; default: where the server was started. */
   workspace: z.string().min(1).exactOptional(),
 });

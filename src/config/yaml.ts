@@ -2,10 +2,16 @@ import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import { isJsonObject, type JsonObject, withoutNulls } from "../lib/json.ts";
 import { ConfigError } from "./error.ts";
-import type { Settings } from "./schema.ts";
+import { Settings } from "./schema.ts";
 
 /** Settings as they are written, by our sections. */
-export type RawSettings = Record<Exclude<keyof Settings, "workspace">, JsonObject> & { workspace?: unknown };
+export type RawSettings = Record<Section, JsonObject> & { workspace?: unknown; timezone?: unknown };
+
+/** A group of settings. */
+export type Section = Exclude<keyof Settings, Single>;
+/** Settings that stand alone. */
+type Single = "workspace" | "timezone";
+const SINGLE: readonly Single[] = ["workspace", "timezone"];
 
 /** What config.yaml says. */
 export interface YamlSettings {
@@ -16,28 +22,28 @@ export interface YamlSettings {
   foreign: readonly string[];
 }
 
-const OUR_SECTIONS = ["llm", "agent", "approvals", "storage", "log"] as const;
+/** The server's section stands elsewhere. */
+const OUR_SECTIONS = Settings.keyof().options.filter(
+  (name): name is Exclude<Section, "server"> =>
+    name !== "server" && !SINGLE.some((single) => single === name),
+);
 
 /**
  * Reads config.yaml; a file that does not exist says nothing.
  * @throws ConfigError when it cannot be read, is no YAML, or has something else where a section belongs.
  */
 export function readYaml(file: string): YamlSettings {
-  const { gateway, platforms, workspace, ...rest } = parseFile(file);
+  const { gateway, platforms, workspace, timezone, ...rest } = parseFile(file);
   const { path: serverPath, settings: server } = serverSection(file, { gateway, platforms });
-  const raw: RawSettings = {
-    server,
-    llm: {},
-    agent: {},
-    approvals: {},
-    storage: {},
-    responses: {},
-    runs: {},
-    log: {},
-  };
-  if (workspace !== undefined && workspace !== null) raw.workspace = workspace;
   // A setting with nothing after its colon is an unset one.
-  for (const section of OUR_SECTIONS) raw[section] = withoutNulls(sectionAt(file, section, rest[section]));
+  const sections = OUR_SECTIONS.map(
+    (name) => [name, withoutNulls(sectionAt(file, name, rest[name]))] as const,
+  );
+  const raw = {
+    server,
+    ...Object.fromEntries(sections),
+    ...withoutNulls({ workspace, timezone }),
+  } as RawSettings;
   renameSetting(raw.agent, "max_turns", "max_steps");
   const foreign = Object.keys(rest).filter((name) => !OUR_SECTIONS.some((section) => section === name));
   return { raw, serverPath, foreign };

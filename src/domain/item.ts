@@ -173,3 +173,9 @@ const PREFIXES: Readonly<Record<ItemBody["type"], ItemPrefix>> = {
 export function prefixOf(item: { type: ItemBody["type"] }): ItemPrefix {
   return PREFIXES[item.type];
 }
+
+/** What a run answers: what its model said last. */
+export function answerOf(items: readonly Item[]): string {
+  const last = items.findLast((item) => item.type === "message" && item.place === "output");
+  return last?.type === "message" ? textOf(last.content) : "";
+}

@@ -75,9 +75,11 @@ export const RunModel = z.object({
 });
 export type RunModel = z.infer<typeof RunModel>;
 
+const RunIdField = z.custom<`run_${string}`>((id) => typeof id === "string" && id.startsWith("run_"));
+
 /** A run's identity and terms, as its `run.created` event records them. */
 export const Run = z.object({
-  id: z.custom<`run_${string}`>((id) => typeof id === "string" && id.startsWith("run_")),
+  id: RunIdField,
   /** The principal that started it; everything of the run is looked up by id and owner. */
   owner: z.string(),
   surface: Surface,
@@ -94,6 +96,8 @@ export const Run = z.object({
   attended: z.boolean().exactOptional(),
   /** Nothing but its idempotency key leads to it: no request gets it by its id. */
   hidden: z.boolean().exactOptional(),
+  /** The job that it is done for. */
+  job: z.string().exactOptional(),
   /** What of its request its surface says again, in that surface's own form. */
   echo: z.record(z.string(), z.unknown()).exactOptional(),
 });
@@ -137,9 +141,7 @@ export const RunInput = z.object({
   /** True when somebody reads deltas from the start, so that the upstream is worth streaming. */
   deltas: z.boolean(),
   /** The run whose transcript it goes on from. */
-  previous: z
-    .custom<`run_${string}`>((id) => typeof id === "string" && id.startsWith("run_"))
-    .exactOptional(),
+  previous: RunIdField.exactOptional(),
   /** True: it goes on whatever its client does, and after a restart. */
   background: z.boolean().exactOptional(),
   /** True: its questions reach a person, who can answer them; else what would ask is denied. */
@@ -150,5 +152,19 @@ export const RunInput = z.object({
   idempotency: z.object({ key: z.string(), fingerprint: z.string() }).exactOptional(),
   /** What its surface will say again of the request. */
   echo: z.record(z.string(), z.unknown()).exactOptional(),
+  /** The id that its run is to have, where that is known before. */
+  id: RunIdField.exactOptional(),
+  /** The job that it is done for. */
+  job: z.string().exactOptional(),
+  /** Only these of the server's toolsets; undefined: all. */
+  toolsets: z.array(z.string()).exactOptional(),
+  /** Closer limits than the server's own. */
+  limits: z
+    .object({
+      maxSteps: z.int().exactOptional(),
+      maxRunMs: z.int().exactOptional(),
+      maxOutputTokens: z.int().exactOptional(),
+    })
+    .exactOptional(),
 });
 export type RunInput = z.infer<typeof RunInput>;

@@ -40,10 +40,14 @@ export function handleError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
+  sendFailure(reply, failureOf(error, request));
+}
+
+/** What a client is told of an exception; our own faults are for the log, and only for it. */
+export function failureOf(error: FastifyError | ApiError, request: FastifyRequest): Failure {
   const failure = error instanceof ApiError ? error.failure : failureOfHttp(error);
-  // Our own faults are for the log, and only for it.
   if (isFault(failure)) request.log.error({ err: error, requestId: request.id }, "internal error");
-  sendFailure(reply, failure);
+  return failure;
 }
 
 /** Answers with a failure. */

@@ -19,6 +19,10 @@ const MISSING = "missing_required_parameter";
 /** The 400 for the first thing that is wrong with the data. */
 export function errorOf(error: z.ZodError, data: unknown): ApiError {
   const issue = bestIssue(error.issues[0] as Issue);
+  if (issue.code === "unrecognized_keys") {
+    const unknown = paramOf([...issue.path, issue.keys[0] ?? ""]);
+    return invalidRequest(unknown, `Unknown parameter: '${unknown}'.`, "unknown_parameter");
+  }
   const param = paramOf(issue.path);
   // Fastify says null where there is no body.
   if (param === "") {

@@ -1,4 +1,5 @@
 import { endingOf } from "../agent/failure.ts";
+import type { Limits } from "../agent/limits.ts";
 import { runAgent } from "../agent/loop.ts";
 import type { Resumption } from "../agent/resumption.ts";
 import { RunStop } from "../agent/stop.ts";
@@ -148,7 +149,7 @@ export class ActiveRun {
 
   /** Does the run, after waiting for its session; resolves when its terminal event is published. Never rejects. */
   async begin(): Promise<void> {
-    const { limits } = this.#deps;
+    const limits = this.#limits;
     const { slot, resumption, onEnd } = this.#parts;
     const isBackground = this.run.background === true;
     const late = () => this.stop(RunStop.fail(runTimeout(limits.maxRunMs)));
@@ -177,6 +178,11 @@ export class ActiveRun {
     onEnd(this);
   }
 
+  /** The server's, and closer ones of the request. */
+  get #limits(): Limits {
+    return { ...this.#deps.limits, ...this.#input.limits };
+  }
+
   async #takeSession(): Promise<SessionLease | undefined> {
     const { sessionId, owner } = this.#input;
     if (sessionId === undefined) return undefined;
@@ -184,9 +190,10 @@ export class ActiveRun {
   }
 
   #runAgent({ input, items, core, layer }: Start): Promise<void> {
-    const { tools, limits, upstreamStream, ephemeralPrompt, onFault } = this.#deps;
+    const { tools, upstreamStream, ephemeralPrompt, onFault } = this.#deps;
     const { target, resumption } = this.#parts;
     const plain = target.mode === "plain" || this.#input.toolChoice.mode === "none";
+    const { toolsets } = this.#input;
     const texts = [layer, this.#input.instructions, ephemeralPrompt];
     const instructions = texts.filter((text) => text !== undefined);
     return runAgent({
@@ -196,8 +203,8 @@ export class ActiveRun {
       firstNumber: input.length,
       core,
       provider: target.provider,
-      tools: plain ? NO_TOOLS : tools,
-      limits,
+      tools: plain ? NO_TOOLS : toolsets === undefined ? tools : tools.only(toolsets),
+      limits: this.#limits,
       stream: upstreamStream === "auto" ? this.#input.deltas : upstreamStream === "always",
       signal: this.#abort.signal,
       emit: this.#log.emit,

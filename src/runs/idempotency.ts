@@ -6,8 +6,8 @@ import type { ToolRegistry } from "../tools/registry.ts";
 import type { ActiveRun } from "./active-run.ts";
 import type { RunDeps } from "./deps.ts";
 import type { Reader } from "./follow.ts";
+import type { LiveRun } from "./live-run.ts";
 import { KEY_RETENTION_MS } from "./retention.ts";
-import type { LiveRun } from "./service.ts";
 
 /** The key that a request's run is to have; undefined without one. */
 export function claimOf(input: RunInput, createdAt: number): KeyClaim | undefined {

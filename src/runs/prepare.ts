@@ -5,6 +5,7 @@ import type { ItemBody } from "../domain/item.ts";
 import { isOpenTo, type Run, type RunInput } from "../domain/run.ts";
 import type { ModelLock, Session } from "../domain/session.ts";
 import { newRunId } from "../lib/id.ts";
+import { withoutNulls } from "../lib/json.ts";
 import { ProviderError } from "../providers/provider.ts";
 import type { ModelQuestion, Models, Target } from "../providers/resolve.ts";
 import { ActiveRun, type RunParts } from "./active-run.ts";
@@ -28,12 +29,12 @@ export async function prepareRun(
 ): Promise<ActiveRun> {
   const input = locked(asked, (await checkSession(deps, asked))?.lock);
   const target = await resolveTarget(deps, input);
-  const { sessionId, owner, surface, previous, echo, background } = input;
+  const { sessionId, owner, surface, previous } = input;
   const from = previous === undefined ? undefined : await checkPrevious(deps, previous, owner);
   const history = sessionId === undefined ? await readHistory(deps, input) : undefined;
   const prompt = isContinued(input, target) ? await deps.prompts.keep(from?.prompt) : undefined;
   const run: Run = {
-    id: newRunId(deps.nextId),
+    id: input.id ?? newRunId(deps.nextId),
     owner,
     surface,
     createdAt: deps.clock.now(),
@@ -42,16 +43,26 @@ export async function prepareRun(
       provider: target.provider.name,
       served: target.model,
     },
-    // A hidden one reads its session, and is no part of it.
-    ...(isHidden(input) ? { hidden: true } : sessionId !== undefined && { sessionId }),
-    ...(previous !== undefined && { parent: { runId: previous } }),
-    ...(prompt !== undefined && { prompt: prompt.hash }),
-    ...(background === true && { background }),
-    ...(input.attended === true && { attended: true }),
-    ...(echo !== undefined && { echo }),
+    ...withoutNulls({ ...termsOf(input), prompt: prompt?.hash }),
   };
   const log = deps.log.open(run, logTerms(deps, input, run));
   return new ActiveRun(deps, input, { run, target, log, history, prompt, ...terms });
+}
+
+/** What of a request is said of its run. */
+function termsOf(input: RunInput) {
+  const { sessionId, previous, background, attended, job, echo } = input;
+  const isOpen = !isHidden(input);
+  return {
+    // A hidden one reads its session, and is no part of it.
+    hidden: isOpen ? undefined : true,
+    sessionId: isOpen ? sessionId : undefined,
+    parent: previous === undefined ? undefined : { runId: previous },
+    background: background === true ? true : undefined,
+    attended: attended === true ? true : undefined,
+    job,
+    echo,
+  };
 }
 
 function logTerms({ retention }: RunDeps, input: RunInput, { createdAt }: Run): LogTerms {

@@ -12,8 +12,8 @@ import { allEvents } from "./all-events.ts";
 import { countInput } from "./count-input.ts";
 import type { RunDeps } from "./deps.ts";
 import { endOf } from "./end-of.ts";
-import type { Reader } from "./follow.ts";
 import { KeyedRuns } from "./idempotency.ts";
+import type { LiveRun, WatchedRun } from "./live-run.ts";
 import { checkPrevious, prepareRun } from "./prepare.ts";
 import type { Questions } from "./questions.ts";
 import { type Leftover, resumeRun, settleUnfinished } from "./recover.ts";
@@ -25,23 +25,6 @@ export interface RunsDeps extends RunDeps {
   maxConcurrent: number;
   /** Background runs that may wait for their turn. */
   maxQueued: number;
-}
-
-/** A run as anybody who may see it can follow it, while it goes on and after. */
-export interface WatchedRun {
-  readonly run: Run;
-  /** Set when a former request with the same idempotency key began it: whether it went on or was over by then. */
-  readonly replay?: "live" | "over";
-  /** Gives a reader every event from the first on; resolves after the last, or when the reader is gone. */
-  follow(reader: Reader): Promise<void>;
-}
-
-/** A run that was admitted and begins as soon as somebody says so. */
-export interface LiveRun extends WatchedRun {
-  /** Does the run; resolves when its terminal event is published. Never rejects. Call it once, whatever happens. */
-  begin(): Promise<void>;
-  /** Ends the run early; without effect when it has ended. */
-  stop(stop: RunStop): void;
 }
 
 /** Starts runs, and knows which are going on. */
@@ -163,6 +146,12 @@ export class Runs {
     const stored = await store.readFacts(id);
     const unstored = log.live(id)?.unstored(stored.at(-1)?.seq ?? 0) ?? [];
     return [...stored, ...unstored].filter((event) => event.seq <= seq);
+  }
+
+  /** Resolves when a run has ended, or goes on here no more. */
+  async whenOver(id: RunId, owner: string): Promise<void> {
+    const live = this.#live.get(id);
+    if (live?.run.owner === owner) await live.ended;
   }
 
   /** The runs of a session that go on or wait for it, the one whose turn it is first. */

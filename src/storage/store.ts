@@ -6,6 +6,7 @@ import type { Run, RunInput, RunStatus, Surface } from "../domain/run.ts";
 import type { PromptSnapshot } from "../domain/session.ts";
 import type { Usage } from "../domain/usage.ts";
 import type { ApprovalStore } from "./approval-store.ts";
+import type { JobStore } from "./job-store.ts";
 import type { SessionStore } from "./session-store.ts";
 
 /** What is new of one run; all writes of one `append` become durable together. */
@@ -115,6 +116,7 @@ export interface PromptPass {
  * @throws StorageError when the database cannot be read or written.
  */
 export interface Store extends SessionStore, ApprovalStore {
+  readonly jobs: JobStore;
   /** Writes what happened; resolves when it is durable as far as `storage.sync` promises. */
   append(writes: readonly RunWrite[]): Promise<void>;
   /** A run by id and owner; a hidden one is never found so. */

@@ -38,6 +38,8 @@ export interface ToolRegistry {
   /** What the model is told; the same objects each time. `attended`: somebody can be asked while the run goes on. */
   offered(attended: boolean): readonly ToolSpec[];
   readonly toolsets: readonly Toolset[];
+  /** The registry without the tools of all other toolsets. */
+  only(toolsets: readonly string[]): ToolRegistry;
   /** How progress shows a call. */
   display(call: { name: string; arguments: string }): { label: string; emoji: string };
   /** What repeating a call would do; an unknown tool does nothing. */
@@ -76,6 +78,11 @@ export function createRegistry(tools: readonly Tool[], options: RegistryOptions)
   return {
     offered: (attended) => (attended ? all : unattended),
     toolsets: toolsetsOf(tools),
+    only: (toolsets) =>
+      createRegistry(
+        tools.filter(({ toolset }) => toolsets.includes(toolset)),
+        options,
+      ),
     display: (call) => display(byName.get(call.name), call),
     effect: (name) => byName.get(name)?.effect ?? "read",
     question: (call) => questionOf(byName.get(call.name), call.arguments, options),
@@ -87,6 +94,7 @@ export function createRegistry(tools: readonly Tool[], options: RegistryOptions)
 export const NO_TOOLS: ToolRegistry = {
   offered: () => [],
   toolsets: [],
+  only: () => NO_TOOLS,
   display: (call) => display(undefined, call),
   effect: () => "read",
   question: () => undefined,

@@ -8,6 +8,7 @@ import { inputOf } from "./agent-run.ts";
 import { approvalContract } from "./store-suite-approvals.ts";
 import { chainContract } from "./store-suite-chains.ts";
 import { forkContract } from "./store-suite-forks.ts";
+import { jobContract } from "./store-suite-jobs.ts";
 import { keyContract } from "./store-suite-keys.ts";
 import { pruningContract } from "./store-suite-pruning.ts";
 import { retentionContract } from "./store-suite-retention.ts";
@@ -40,6 +41,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     keyContract(openForTest(open));
     pruningContract(openForTest(open));
     approvalContract(openForTest(open));
+    jobContract(openForTest(open));
   });
 }
 

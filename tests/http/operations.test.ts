@@ -4,6 +4,8 @@ import { openTestApp, type TestAnswer, type TestRequest } from "../helpers/test-
 
 const MESSAGE = { role: "user", content: "Hello?" };
 const CONVERSATION = "/v1/conversations/{conversation}";
+const SESSION = "/api/sessions/{session}";
+const JOB = { name: "Look", prompt: "Look.", schedule: "every 1h" };
 
 /** One good request for each documented operation. */
 const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest, status?: number]>> = {
@@ -34,6 +36,36 @@ const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest, sta
   listApprovals: ["/v1/approvals"],
   revokeApproval: ["/v1/approvals/appr_1", { method: "DELETE" }, 404],
   stopRun: ["/v1/runs/{response}/stop", { method: "POST" }],
+  createSession: ["/api/sessions", { body: { id: "another" } }],
+  listSessions: ["/api/sessions"],
+  searchSessions: ["/api/sessions/search?q=hello"],
+  getSession: [SESSION],
+  updateSession: [SESSION, { method: "PATCH", body: { title: "Talk" } }],
+  deleteSession: [SESSION, { method: "DELETE" }],
+  listSessionMessages: [`${SESSION}/messages`],
+  forkSession: [`${SESSION}/fork`, { body: {} }],
+  chatInSession: [`${SESSION}/chat`, { body: { message: "Hello?" } }],
+  streamSessionChat: [`${SESSION}/chat/stream`, { body: { message: "Hello?" } }],
+  lockSessionModel: [`${SESSION}/model`, { body: { model: "hermes-agent" } }],
+  createJob: ["/v1/jobs", { body: JOB }],
+  listJobs: ["/v1/jobs"],
+  getJob: ["/v1/jobs/{job}"],
+  updateJob: ["/v1/jobs/{job}", { method: "PATCH", body: { name: "Hourly" } }],
+  deleteJob: ["/v1/jobs/{job}", { method: "DELETE" }],
+  pauseJob: ["/v1/jobs/{job}/pause", { method: "POST" }],
+  resumeJob: ["/v1/jobs/{job}/resume", { method: "POST" }],
+  runJob: ["/v1/jobs/{job}/run", { method: "POST" }],
+  listJobRuns: ["/v1/jobs/{job}/runs"],
+  forecastJob: ["/v1/jobs/{job}/forecast"],
+  createHermesJob: ["/api/jobs", { body: JOB }],
+  listHermesJobs: ["/api/jobs"],
+  getHermesJob: ["/api/jobs/{job}"],
+  updateHermesJob: ["/api/jobs/{job}", { method: "PATCH", body: { name: "Hourly" } }],
+  deleteHermesJob: ["/api/jobs/{job}", { method: "DELETE" }],
+  pauseHermesJob: ["/api/jobs/{job}/pause", { method: "POST" }],
+  resumeHermesJob: ["/api/jobs/{job}/resume", { method: "POST" }],
+  runHermesJob: ["/api/jobs/{job}/run", { method: "POST" }],
+  listHermesJobRuns: ["/api/jobs/{job}/runs"],
   health: ["/v1/health"],
   ready: ["/ready"],
   detailedHealth: ["/health/detailed"],
@@ -55,7 +87,9 @@ async function asked(url: string, request?: TestRequest): Promise<TestAnswer> {
   if (!url.includes("{")) return ask(url, request);
   const made = await ask("/v1/responses", { body: { input: "Hello?", conversation: "talk" } });
   const { id, output } = made.json<{ id: string; output: { id: string }[] }>();
-  const names = { response: id, conversation: "talk", item: output[0]?.id };
+  await ask("/api/sessions", { body: { id: "mine" } });
+  const job = (await ask("/v1/jobs", { body: JOB })).json<{ id: string }>().id;
+  const names = { response: id, conversation: "talk", item: output[0]?.id, session: "mine", job };
   return ask(
     url.replace(/\{(\w+)\}/g, (_all, name: keyof typeof names) => names[name] ?? ""),
     request,
@@ -71,14 +105,14 @@ test.each(Object.entries(REQUESTS))("%s answers as openapi.yaml says", async (_i
   request,
   status,
 ]) => {
-  expect(status === undefined ? [200, 202] : [status]).toContain((await asked(url, request)).status);
+  expect(status === undefined ? [200, 201, 202] : [status]).toContain((await asked(url, request)).status);
 });
 
 test.each(
   Object.entries(REQUESTS).filter(([, [url]]) => url.startsWith("/v1/")),
 )("%s answers the same without /v1", async (_id, [url, request, status]) => {
   const answer = await asked(url.slice("/v1".length), request);
-  expect(status === undefined ? [200, 202] : [status]).toContain(answer.status);
+  expect(status === undefined ? [200, 201, 202] : [status]).toContain(answer.status);
 });
 
 test.each(

@@ -127,3 +127,12 @@ export function storageError(error: unknown, file: string): StorageError {
     cause,
   );
 }
+
+/** Does something with the driver, which nobody else knows: its exceptions become ours. */
+export async function attempt<Result>(file: string, work: () => Result): Promise<Result> {
+  try {
+    return work();
+  } catch (error) {
+    throw storageError(error, file);
+  }
+}

@@ -145,4 +145,32 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX approvals_scope ON approvals (scope) WHERE status = 'session';
   CREATE INDEX approvals_expiry ON approvals (expires_at) WHERE status <> 'always';
   `,
+  `
+  -- Jobs wait for their next time in one index, so that a look at who is due costs the same however many there are.
+  CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    state TEXT NOT NULL,
+    next_at INTEGER,
+    revision INTEGER NOT NULL,
+    data TEXT NOT NULL
+  );
+  CREATE INDEX jobs_due ON jobs (next_at) WHERE next_at IS NOT NULL;
+  CREATE INDEX jobs_listed ON jobs (owner, id);
+
+  -- One row for each time that a job was due. An occurrence has one for ever: whatever is killed, it is done once.
+  CREATE TABLE fires (
+    id TEXT PRIMARY KEY,
+    job_id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    occurrence INTEGER,
+    status TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    data TEXT NOT NULL
+  );
+  CREATE UNIQUE INDEX fires_occurrence ON fires (job_id, occurrence) WHERE occurrence IS NOT NULL;
+  CREATE INDEX fires_listed ON fires (job_id, id);
+  CREATE INDEX fires_open ON fires (id) WHERE status IN ('queued', 'running');
+  CREATE INDEX fires_age ON fires (created_at);
+  `,
 ];

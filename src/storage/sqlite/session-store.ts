@@ -12,7 +12,7 @@ import type {
 } from "../session-store.ts";
 import type { RunWrite } from "../store.ts";
 import { ApprovalTable } from "./approvals.ts";
-import { type Db, storageError } from "./db.ts";
+import { attempt, type Db, storageError } from "./db.ts";
 import { EventTable } from "./events.ts";
 import { PromptTable } from "./prompts.ts";
 import { SessionListTable } from "./session-list.ts";
@@ -138,12 +138,8 @@ export abstract class SqliteSessionStore implements SessionStore {
   }
 
   /** Does something with the driver, whose exceptions nobody else knows. */
-  protected async attempt<Result>(work: () => Result): Promise<Result> {
-    try {
-      return work();
-    } catch (error) {
-      throw storageError(error, this.#file);
-    }
+  protected attempt<Result>(work: () => Result): Promise<Result> {
+    return attempt(this.#file, work);
   }
 
   /** As `attempt`, for what takes so long that others have their turn meanwhile. */

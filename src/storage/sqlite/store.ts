@@ -6,6 +6,7 @@ import type { ApprovalQuery, PermissionQuery } from "../approval-store.ts";
 import type { KeyScope, PromptPass, RunQuery, RunWrite, Store } from "../store.ts";
 import { copyDatabase } from "./backup.ts";
 import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
+import { SqliteJobStore } from "./job-store.ts";
 import { KeyTable } from "./keys.ts";
 import { PlanTable } from "./plans.ts";
 import { PruningTable } from "./pruning.ts";
@@ -27,6 +28,7 @@ export function storeOn(db: Db, file: string): Store {
 }
 
 class SqliteStore extends SqliteSessionStore implements Store {
+  readonly jobs: SqliteJobStore;
   readonly #db: Db;
   readonly #runs: RunTable;
   readonly #keys: KeyTable;
@@ -39,6 +41,7 @@ class SqliteStore extends SqliteSessionStore implements Store {
 
   constructor(db: Db, file: string) {
     super(db, file);
+    this.jobs = new SqliteJobStore(db, file);
     this.#db = db;
     this.#runs = new RunTable(db);
     this.#keys = new KeyTable(db);

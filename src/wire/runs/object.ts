@@ -1,10 +1,11 @@
 import { pendingIn } from "../../domain/asked.ts";
 import type { AgentEvent } from "../../domain/event.ts";
 import { fold, type RunState } from "../../domain/fold.ts";
+import { answerOf } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
 import type { Usage } from "../../domain/usage.ts";
 import { approvalFields, inputFields } from "../approvals/fields.ts";
-import { completion, outputOf, pendingSteer, printedUsage, runtimeOf } from "./result.ts";
+import { completion, pendingSteer, printedUsage, runtimeOf } from "./result.ts";
 import { RunsView } from "./view.ts";
 
 /** A run as it is stored, without its events. */
@@ -66,9 +67,9 @@ export function listedRun({ run, status, endedAt, usage }: StoredRun) {
 
 function outcomeOf({ status, reason, error, items }: RunState) {
   if (status === "completed" && reason !== undefined)
-    return { output: outputOf(items), ...completion(reason) };
+    return { output: answerOf(items), ...completion(reason) };
   if (status === "failed" && error !== undefined)
-    return { error: error.message, code: error.code, completed: false, partial: outputOf(items) !== "" };
+    return { error: error.message, code: error.code, completed: false, partial: answerOf(items) !== "" };
   if (status === "cancelled") return { completed: false, interrupted: true };
   return {};
 }

@@ -1,5 +1,4 @@
 import type { AgentEvent, CompletionReason } from "../../domain/event.ts";
-import { type Item, textOf } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
 import { unusedSteers } from "../../domain/steers.ts";
 import type { Usage } from "../../domain/usage.ts";
@@ -30,10 +29,4 @@ export function printedUsage({ inputTokens, outputTokens, cachedTokens, reasonin
 export function completion(reason: CompletionReason) {
   const completed = reason === "stop" || reason === "tool_calls";
   return { completed, partial: !completed, interrupted: false, turn_exit_reason: reason };
-}
-
-/** What the run answers: what the model said last. */
-export function outputOf(items: readonly Item[]): string {
-  const last = items.findLast((item) => item.type === "message" && item.place === "output");
-  return last?.type === "message" ? textOf(last.content) : "";
 }

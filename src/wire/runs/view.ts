@@ -1,9 +1,9 @@
 import type { AgentEvent, EventOf } from "../../domain/event.ts";
-import { type FunctionCallOutputItem, type Item, textOf } from "../../domain/item.ts";
+import { answerOf, type FunctionCallOutputItem, type Item, textOf } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
 import { headAndTail } from "../../lib/text.ts";
 import { questionFields } from "../approvals/fields.ts";
-import { completion, outputOf, pendingSteer, printedUsage, runtimeOf } from "./result.ts";
+import { completion, pendingSteer, printedUsage, runtimeOf } from "./result.ts";
 
 /** Longest preview of a result, characters. */
 const MAX_PREVIEW_CHARS = 500;
@@ -136,14 +136,14 @@ export class RunsView {
     if (event.type === "run.completed") {
       return {
         event: "run.completed",
-        output: outputOf(this.#said),
+        output: answerOf(this.#said),
         usage,
         runtime,
         ...completion(event.reason),
         ...pending,
       };
     }
-    const cut = { completed: false, partial: outputOf(this.#said) !== "", usage, runtime, ...pending };
+    const cut = { completed: false, partial: answerOf(this.#said) !== "", usage, runtime, ...pending };
     if (event.type === "run.cancelled")
       return { event: "run.cancelled", ...cut, interrupted: true, turn_exit_reason: event.reason };
     const { message, code } = event.error;

@@ -92,7 +92,13 @@ it("the key, both databases with what belongs to them, and the keys are kept fro
     [
       ".env",
       "keys",
-      ...["state.db", "api-server.db"].flatMap((db) => [db, `${db}-journal`, `${db}-shm`, `${db}-wal`]),
+      ...["state.db", "api-server.db"].flatMap((db) => [
+        db,
+        `${db}-backup`,
+        `${db}-journal`,
+        `${db}-shm`,
+        `${db}-wal`,
+      ]),
     ].sort(),
   );
 });

@@ -1,0 +1,168 @@
+import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
+import { invalidRequest } from "../src/domain/error.ts";
+import type { Job } from "../src/domain/job.ts";
+import { principalOf } from "../src/http/auth.ts";
+import { envelope, failureHeaders, failureOf } from "../src/http/errors.ts";
+import { ErrorBody } from "../src/wire/error.ts";
+import { fireObject } from "../src/wire/jobs/object.ts";
+import {
+  FlatError,
+  FlatJob,
+  FlatJobRuns,
+  FlatJobs,
+  FlatOk,
+  FlatQuery,
+  LooseJobPatch,
+  LooseJobRequest,
+  LooseRunRequest,
+} from "../src/wire/jobs/schema.ts";
+import { changesOf, type JobsRoutesDeps, jobNamed, newJobOf, originOf, printed } from "./job-request.ts";
+
+/** Jobs that one answer lists. */
+const MAX_LISTED = 1_000;
+
+/**
+ * `/api/jobs`: the same jobs as the reference's clients know them, with its codes and its flat errors.
+ * @see hermes-api.md 1.10
+ */
+export function apiJobsRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
+  collectionRoutes(app, deps);
+  jobRoutes(app, deps);
+  actionRoutes(app, deps);
+}
+
+interface Route extends Pick<RouteOptions, "method" | "url" | "handler"> {
+  schema: object;
+}
+
+/** A route whose refusals are `{"error": "text"}`; who may not ask is told as everywhere. */
+function flat(app: FastifyInstance, { schema, ...route }: Route): void {
+  app.route({
+    ...route,
+    schema: { tags: ["jobs"], ...schema },
+    errorHandler: (error, request, reply) => {
+      const failure = failureOf(error, request);
+      reply.code(failure.status).headers(failureHeaders(failure));
+      reply.send(failure.status === 401 ? envelope(failure) : { error: failure.message });
+    },
+  });
+}
+
+function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
+  const { jobs } = deps;
+  flat(app, {
+    method: "GET",
+    url: "/api/jobs",
+    schema: {
+      operationId: "listHermesJobs",
+      summary: "List jobs as hermes does",
+      querystring: FlatQuery,
+      response: { 200: FlatJobs, 401: ErrorBody, default: FlatError },
+    },
+    handler: async (request) => {
+      const { include_disabled: all } = request.query as FlatQuery;
+      const owner = principalOf(request).id;
+      const found = await jobs.list({ owner, order: "asc", limit: MAX_LISTED });
+      const listed = all === "true" || all === "1" ? found : found.filter(({ state }) => state !== "paused");
+      return { jobs: await Promise.all(listed.map((job) => printed(deps, job))) };
+    },
+  });
+  flat(app, {
+    method: "POST",
+    url: "/api/jobs",
+    schema: {
+      operationId: "createHermesJob",
+      summary: "Schedule work as hermes does",
+      body: LooseJobRequest,
+      response: { 200: FlatJob, 401: ErrorBody, default: FlatError },
+    },
+    handler: async (request) => {
+      const body = request.body as LooseJobRequest;
+      const terms = { ...newJobOf(deps, body), origin: originOf(request) };
+      return { job: await printed(deps, await jobs.create(principalOf(request).id, terms)) };
+    },
+  });
+}
+
+function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
+  const { jobs } = deps;
+  const response = { 200: FlatJob, 401: ErrorBody, default: FlatError };
+  flat(app, {
+    method: "GET",
+    url: "/api/jobs/:id",
+    schema: { operationId: "getHermesJob", summary: "Read a job as hermes does", response },
+    handler: async (request) => ({ job: await printed(deps, await jobNamed(deps, request)) }),
+  });
+  flat(app, {
+    method: "PATCH",
+    url: "/api/jobs/:id",
+    schema: {
+      operationId: "updateHermesJob",
+      summary: "Change a job as hermes does",
+      body: LooseJobPatch,
+      response,
+    },
+    handler: async (request) => {
+      const body = request.body as LooseJobPatch;
+      if (Object.values(body).every((value) => value === undefined || value === null))
+        throw invalidRequest(undefined, "No valid fields to update");
+      const { id, owner, schedule } = await jobNamed(deps, request);
+      const changes = changesOf(deps, body, schedule.timezone);
+      return { job: await printed(deps, await jobs.update(id, owner, changes)) };
+    },
+  });
+  flat(app, {
+    method: "DELETE",
+    url: "/api/jobs/:id",
+    schema: {
+      operationId: "deleteHermesJob",
+      summary: "Delete a job as hermes does",
+      response: { 200: FlatOk, 401: ErrorBody, default: FlatError },
+    },
+    handler: async (request) => {
+      const { id, owner } = await jobNamed(deps, request);
+      await jobs.remove(id, owner);
+      return { ok: true };
+    },
+  });
+  flat(app, {
+    method: "GET",
+    url: "/api/jobs/:id/runs",
+    schema: {
+      operationId: "listHermesJobRuns",
+      summary: "Read a job's latest runs",
+      response: { 200: FlatJobRuns, 401: ErrorBody, default: FlatError },
+    },
+    handler: async (request) => {
+      const { id: jobId, owner, schedule } = await jobNamed(deps, request);
+      const found = await jobs.fires({ jobId, owner, order: "desc", limit: 100 });
+      const terms = { timezone: schedule.timezone, print: deps.print };
+      return { runs: found.map((fire) => fireObject(fire, terms)) };
+    },
+  });
+}
+
+function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
+  const { jobs } = deps;
+  const action = (name: string, summary: string, act: (job: Job, request: FastifyRequest) => Promise<Job>) =>
+    flat(app, {
+      method: "POST",
+      url: `/api/jobs/:id/${name}`,
+      schema: {
+        operationId: `${name}HermesJob`,
+        summary,
+        ...(name === "run" && { body: LooseRunRequest }),
+        response: { 200: FlatJob, 401: ErrorBody, default: FlatError },
+      },
+      handler: async (request) => ({
+        job: await printed(deps, await act(await jobNamed(deps, request), request)),
+      }),
+    });
+  action("pause", "Pause a job as hermes does", ({ id, owner }) => jobs.pause(id, owner));
+  action("resume", "Go on with a job as hermes does", ({ id, owner }) => jobs.resume(id, owner));
+  action("run", "Do a job now as hermes does", async ({ id, owner }, { body }) => {
+    const prompt = (body as LooseRunRequest)?.prompt ?? undefined;
+    if (prompt !== undefined) deps.terms.scan(prompt, "prompt");
+    return (await jobs.runNow(id, owner, prompt)).job;
+  });
+}

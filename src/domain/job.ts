@@ -1,0 +1,139 @@
+import { z } from "zod";
+import { RunStatus } from "./run.ts";
+import { Schedule } from "./schedule.ts";
+import { Usage } from "./usage.ts";
+
+/** What happens with times at which no server ran. `graceMs`: how late one may still be done; undefined: half a period. */
+export const Misfire = z.object({
+  policy: z.enum(["latest", "skip", "all"]),
+  graceMs: z.int().exactOptional(),
+});
+export type Misfire = z.infer<typeof Misfire>;
+
+/** What happens when a job is due and its last run still goes on. */
+export const Overlap = z.enum(["skip", "queue", "replace", "allow"]);
+export type Overlap = z.infer<typeof Overlap>;
+
+/** How one fire's run went: a job's own fields and history speak of nothing else. */
+export const FireStatus = z.enum([...RunStatus.options, "skipped"]);
+export type FireStatus = z.infer<typeof FireStatus>;
+
+/** Where results go, apart from the job's history: `local`, `session:<id>` or `webhook:<url>`. */
+export const Delivery = z.object({
+  target: z.string(),
+  status: z.enum(["pending", "delivered", "failed"]),
+  attempts: z.int(),
+  error: z.string().exactOptional(),
+  /** Where a file lies, relative to the home. */
+  file: z.string().exactOptional(),
+});
+export type Delivery = z.infer<typeof Delivery>;
+
+/** What a job does each time. */
+export const JobWork = z.object({
+  prompt: z.string(),
+  skills: z.array(z.string()),
+  model: z.string().exactOptional(),
+  provider: z.string().exactOptional(),
+  reasoningEffort: z.string().exactOptional(),
+  /** Only these of the server's toolsets; undefined: all. */
+  toolsets: z.array(z.string()).exactOptional(),
+  /** Relative to the workspace. */
+  workdir: z.string().exactOptional(),
+  /** A file below the home's `scripts`; what it prints comes before the prompt. */
+  script: z.string().exactOptional(),
+  /** The script's output is the result; no model is asked. */
+  noAgent: z.boolean(),
+  /** Jobs whose last results come before the prompt. */
+  contextFrom: z.array(z.string()),
+  /** The session that each run goes on with; undefined: none. */
+  session: z.string().exactOptional(),
+  limits: z.object({
+    maxSteps: z.int().exactOptional(),
+    maxRunMs: z.int().exactOptional(),
+    maxTokens: z.int().exactOptional(),
+  }),
+});
+export type JobWork = z.infer<typeof JobWork>;
+
+/** Stored work and when it is done. Instants are epoch ms. */
+export const Job = z.object({
+  /** 12 hex digits. */
+  id: z.string(),
+  /** The principal whose job it is: it must exist each time. */
+  owner: z.string(),
+  name: z.string(),
+  work: JobWork,
+  schedule: Schedule,
+  deliver: z.array(z.string()),
+  failureDeliver: z.array(z.string()),
+  /** How often it is done in all; undefined: for ever. */
+  times: z.int().exactOptional(),
+  completed: z.int(),
+  misfire: Misfire,
+  overlap: Overlap,
+  /** Each fire comes up to so much later. */
+  jitterMs: z.int(),
+  retry: z.object({ attempts: z.int(), delaysMs: z.array(z.int()), policy: z.enum(["before_model", "any"]) }),
+  /** After so many failures in a row it pauses itself; 0: never. */
+  maxFailures: z.int(),
+  failureStreak: z.int(),
+  state: z.enum(["scheduled", "paused", "completed"]),
+  pausedAt: z.number().exactOptional(),
+  pausedReason: z.string().exactOptional(),
+  createdAt: z.number(),
+  updatedAt: z.number(),
+  /** When it is due next, jitter included. */
+  nextAt: z.number().exactOptional(),
+  /** The occurrence that is meant by that. */
+  nextOccurrence: z.number().exactOptional(),
+  last: z.object({ at: z.number(), status: FireStatus, error: z.string().exactOptional() }).exactOptional(),
+  /** Who made it, for whoever looks at it later. */
+  origin: z.record(z.string(), z.string().nullable()),
+  /** Changes with each write: two writers never overwrite each other unseen. */
+  revision: z.int(),
+});
+export type Job = z.infer<typeof Job>;
+
+/** Tried again after 5, 15 and 30 minutes, as long as no model was asked: nothing can be done twice then. */
+export const USUAL_RETRY: Job["retry"] = {
+  attempts: 3,
+  delaysMs: [300_000, 900_000, 1_800_000],
+  policy: "before_model",
+};
+
+/** One time that a job was due or was run. */
+export const Fire = z.object({
+  id: z.string(),
+  jobId: z.string(),
+  owner: z.string(),
+  /** `schedule`: an occurrence, of which there is one row for ever; `manual` and `retry` are rows of their own. */
+  kind: z.enum(["schedule", "manual", "retry"]),
+  /** The occurrence, or when it was asked for; epoch ms. */
+  scheduledFor: z.number(),
+  /** For how many occurrences a skipped row stands: itself and those before it. */
+  count: z.int(),
+  /** Which try it is, from 1. */
+  attempt: z.int(),
+  status: FireStatus,
+  /** Why it was skipped, or failed. */
+  reason: z.string().exactOptional(),
+  /** The run that does it, made or to be made. */
+  runId: z.custom<`run_${string}`>((id) => typeof id === "string" && id.startsWith("run_")).exactOptional(),
+  /** Instead of the job's prompt, this time. */
+  prompt: z.string().exactOptional(),
+  createdAt: z.number(),
+  /** Not before. */
+  dueAt: z.number(),
+  startedAt: z.number().exactOptional(),
+  endedAt: z.number().exactOptional(),
+  output: z.string().exactOptional(),
+  usage: Usage.exactOptional(),
+  deliveries: z.array(Delivery),
+});
+export type Fire = z.infer<typeof Fire>;
+
+/** Whether nothing more comes of it. */
+export function isSettled({ status }: Fire): boolean {
+  return status !== "queued" && status !== "running";
+}

@@ -1,0 +1,94 @@
+import { ApiError } from "../domain/error.ts";
+import type { AgentEvent } from "../domain/event.ts";
+import { fold } from "../domain/fold.ts";
+import { answerOf, textMessage } from "../domain/item.ts";
+import type { Fire, Job } from "../domain/job.ts";
+import type { RunInput } from "../domain/run.ts";
+import type { Usage } from "../domain/usage.ts";
+import type { Runs } from "../runs/service.ts";
+
+/** How a fire ended. */
+export interface Result {
+  status: "completed" | "failed" | "cancelled" | "interrupted";
+  output?: string;
+  usage?: Usage;
+  /** Why it did not end well. */
+  reason?: string;
+  /** Whether a model had begun to answer. */
+  askedModel: boolean;
+}
+
+/** What a fire is done with. */
+export interface ExecutionDeps {
+  runs: Runs;
+}
+
+/**
+ * Does what a job asks for, or goes on with it after a restart: the run's id is that of the fire from before it began, so
+ * it is there once. Undefined: this process stops, and the next one goes on.
+ * @throws ApiError 429 or 503 when it cannot begin now.
+ */
+export async function execute({ runs }: ExecutionDeps, job: Job, fire: Fire): Promise<Result | undefined> {
+  const { runId, owner } = fire;
+  if (runId === undefined) return { status: "failed", reason: "nothing to do", askedModel: false };
+  try {
+    if ((await runs.status(runId, owner)) === undefined) void (await runs.admit(inputOf(job, fire))).begin();
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.failure.status === 429 || error.failure.status >= 500)
+      throw error;
+    return { status: "failed", reason: error.message, askedModel: false };
+  }
+  await runs.whenOver(runId, owner);
+  const found = await runs.read(runId, owner);
+  const status = await runs.status(runId, owner);
+  if (found === undefined || status === undefined)
+    return { status: "cancelled", reason: "deleted", askedModel: true };
+  if (status !== "completed" && status !== "failed" && status !== "cancelled" && status !== "interrupted")
+    return undefined;
+  return { status, ...resultOf(found.events) };
+}
+
+function resultOf(events: readonly AgentEvent[]): Omit<Result, "status"> {
+  const { items, usage, error } = fold(events);
+  const output = answerOf(items);
+  return {
+    usage,
+    askedModel: events.some(({ type }) => type === "step.done" || type === "item.added"),
+    ...(output !== "" && { output }),
+    ...(error !== undefined && { reason: error.message }),
+  };
+}
+
+function inputOf({ id, owner, work }: Job, { runId, prompt }: Fire): RunInput {
+  const { maxSteps, maxRunMs, maxTokens } = work.limits;
+  const limits = {
+    ...(maxSteps !== undefined && { maxSteps }),
+    ...(maxRunMs !== undefined && { maxRunMs }),
+    ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),
+  };
+  const { model, provider, reasoningEffort, session, toolsets, workdir } = work;
+  return {
+    surface: "jobs",
+    owner,
+    job: id,
+    ...(runId !== undefined && { id: runId }),
+    ask: { ...(model !== undefined && { model }), ...(provider !== undefined && { provider }) },
+    mode: "agent",
+    ...(session !== undefined && { sessionId: session, newOnly: true }),
+    items: [textMessage("user", prompt ?? work.prompt)],
+    instructions: [JOB_NOTE, workdir && `Work in the directory ${workdir} of the workspace.`]
+      .filter(Boolean)
+      .join("\n\n"),
+    tools: [],
+    toolChoice: { mode: "auto" },
+    settings: reasoningEffort === undefined ? {} : { reasoningEffort },
+    ...(toolsets !== undefined && { toolsets }),
+    limits,
+    deltas: false,
+    background: true,
+  };
+}
+
+const JOB_NOTE =
+  "You are run by a schedule; nobody is there to answer questions or to approve anything. Your last message is the result, " +
+  "which is stored and delivered. When there is nothing to report, begin it with [SILENT].";

@@ -1,0 +1,97 @@
+import type { Fire, Overlap } from "../domain/job.ts";
+
+/** A fire that waits to be started. */
+export interface Waiting {
+  fire: Fire;
+  overlap: Overlap;
+}
+
+/** The fires that wait and go on: which may start now, in the order in which they came. */
+export class FireQueue {
+  readonly #maxRunning: number;
+  readonly #ready = new Map<string, Waiting>();
+  /** Those whose time has not come. */
+  readonly #later = new Map<string, Waiting>();
+  /** How many are ready, by job. */
+  readonly #readyOf = new Map<string, number>();
+  /** Fires that go on, by job. */
+  readonly #running = new Map<string, Set<string>>();
+  #count = 0;
+
+  constructor(maxRunning: number) {
+    this.#maxRunning = maxRunning;
+  }
+
+  add(waiting: Waiting, now: number): void {
+    const { fire } = waiting;
+    if (fire.dueAt > now) this.#later.set(fire.id, waiting);
+    else {
+      this.#ready.set(fire.id, waiting);
+      this.#readyOf.set(fire.jobId, (this.#readyOf.get(fire.jobId) ?? 0) + 1);
+    }
+  }
+
+  /** Whether a fire of the job goes on, or would if there were room. */
+  isBusy(jobId: string): boolean {
+    return this.#running.has(jobId) || this.#readyOf.has(jobId);
+  }
+
+  /** Fires that go on. */
+  get running(): number {
+    return this.#count;
+  }
+
+  /** Takes the next one that may start; undefined when none may. */
+  take(now: number): Fire | undefined {
+    for (const [id, waiting] of this.#later) {
+      if (waiting.fire.dueAt > now) continue;
+      this.#later.delete(id);
+      this.add(waiting, now);
+    }
+    if (this.#count >= this.#maxRunning) return undefined;
+    for (const { fire, overlap } of this.#ready.values()) {
+      if (overlap !== "allow" && this.#running.has(fire.jobId)) continue;
+      this.#leave(fire);
+      this.begin(fire);
+      return fire;
+    }
+    return undefined;
+  }
+
+  /** A fire goes on: one that was taken, or that a former process had begun. */
+  begin({ id, jobId }: Fire): void {
+    const of = this.#running.get(jobId) ?? new Set();
+    this.#running.set(jobId, of.add(id));
+    this.#count++;
+  }
+
+  /** A fire that went on is over. */
+  end({ id, jobId }: Fire): void {
+    const of = this.#running.get(jobId);
+    if (of?.delete(id) !== true) return;
+    this.#count--;
+    if (of.size === 0) this.#running.delete(jobId);
+  }
+
+  /** Takes out what waits of a job. */
+  drop(jobId: string): Fire[] {
+    const dropped = [...this.#ready.values(), ...this.#later.values()]
+      .map(({ fire }) => fire)
+      .filter((fire) => fire.jobId === jobId);
+    for (const fire of dropped) if (!this.#later.delete(fire.id)) this.#leave(fire);
+    return dropped;
+  }
+
+  /** When the next one may start that waits for its time, epoch ms. */
+  get nextDueAt(): number | undefined {
+    const times = [...this.#later.values()].map(({ fire }) => fire.dueAt);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  #leave({ id, jobId }: Fire): void {
+    this.#ready.delete(id);
+    const left = (this.#readyOf.get(jobId) ?? 0) - 1;
+    if (left > 0) this.#readyOf.set(jobId, left);
+    else this.#readyOf.delete(jobId);
+  }
+}

@@ -1,0 +1,105 @@
+import { Cron } from "croner";
+import type { Occurrence, Schedule } from "../domain/schedule.ts";
+import { Zone } from "./zone.ts";
+
+/** A schedule that can be asked when it is due. */
+export interface Calendar {
+  /** The next time after an instant; undefined when there is none any more. */
+  next(after: number): Occurrence | undefined;
+}
+
+/**
+ * Reads a schedule. For times of day: one that the clock skips is due when the clock goes on; one that comes twice is
+ * due the first time, unless the hour is `*` or `*` with a step: then each time.
+ * @throws Error for a cron expression or zone that cannot be.
+ */
+export function calendarOf(schedule: Schedule): Calendar {
+  switch (schedule.kind) {
+    case "cron":
+      return new CronCalendar(schedule.expr, new Zone(schedule.timezone));
+    case "interval": {
+      const { everyMs, anchorAt } = schedule;
+      return {
+        next: (after) => {
+          const passed = Math.max(0, Math.floor((after - anchorAt) / everyMs));
+          return { at: anchorAt + (passed + 1) * everyMs, clock: "plain" };
+        },
+      };
+    }
+    case "once": {
+      const { runAt } = schedule;
+      return { next: (after) => (runAt > after ? { at: runAt, clock: "plain" } : undefined) };
+    }
+  }
+}
+
+/** The times of a schedule after `from`, up to and including `to`, at most `limit`. */
+export function occurrencesOf(
+  calendar: Calendar,
+  { from, to, limit }: { from: number; to: number; limit: number },
+): Occurrence[] {
+  const found: Occurrence[] = [];
+  for (let after = from; found.length < limit; ) {
+    const next = calendar.next(after);
+    if (next === undefined || next.at > to) break;
+    found.push(next);
+    after = next.at;
+  }
+  return found;
+}
+
+/** Beyond this a schedule is due no more: some leap day rules are due every 40 years. */
+const HORIZON_MS = 45 * 366 * 24 * 60 * 60 * 1000;
+
+/**
+ * The library's arithmetic on a clock without jumps, and our rule for where the zone's clock jumps: its own would leave
+ * out or repeat times otherwise.
+ */
+class CronCalendar implements Calendar {
+  readonly #cron: Cron;
+  readonly #zone: Zone;
+  readonly #isEachTime: boolean;
+
+  constructor(expr: string, zone: Zone) {
+    this.#cron = new Cron(expr, { timezone: "UTC", paused: true });
+    this.#zone = zone;
+    this.#isEachTime = hourOf(expr).startsWith("*");
+  }
+
+  next(after: number): Occurrence | undefined {
+    let best: Occurrence | undefined;
+    // Of the local times in order, the first meanings come in order, too; the second ones later than they.
+    for (const local of this.#localsFrom(this.#zone.localBefore(after) - 1000)) {
+      const [first, second] = this.#zone.meaningsOf(local);
+      if (best !== undefined && first.at >= best.at) return best;
+      best = earlier(best, first.at > after ? first : undefined);
+      if (this.#isEachTime && second !== undefined && second.at > after) best = earlier(best, second);
+    }
+    return best;
+  }
+
+  *#localsFrom(start: number): Generator<number> {
+    let last = new Date(Math.floor(start / 1000) * 1000);
+    for (;;) {
+      const next = this.#cron.nextRun(last);
+      if (next === null || next.getTime() - start > HORIZON_MS) return;
+      yield next.getTime();
+      last = next;
+    }
+  }
+}
+
+function earlier(a: Occurrence | undefined, b: Occurrence | undefined): Occurrence | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return b.at < a.at ? b : a;
+}
+
+const NICKNAMES: Readonly<Record<string, string>> = {
+  "@hourly": "*",
+};
+
+function hourOf(expr: string): string {
+  const fields = expr.trim().split(/\s+/);
+  if (fields.length === 1) return NICKNAMES[fields[0]?.toLowerCase() ?? ""] ?? "0";
+  return fields.at(fields.length === 6 ? 2 : 1) ?? "";
+}

@@ -1,0 +1,74 @@
+import type { Fire, Job } from "../domain/job.ts";
+import type { Result } from "./execution.ts";
+
+/** A fire that ended. */
+export interface Ended {
+  fire: Fire;
+  result: Result;
+  /** Epoch ms. */
+  now: number;
+  /** For the row and the run of another try. */
+  ids: { fire: string; run: `run_${string}` };
+}
+
+/** What an ended fire means. */
+export interface Outcome {
+  job: Job;
+  fire: Fire;
+  /** Another try, later. */
+  retry: Fire | undefined;
+}
+
+/** How a fire ended, and what becomes of its job: a try later, or a pause after too many failures. */
+export function settled({ fire, result, now, ids }: Ended): (job: Job) => Outcome {
+  const { status, output, usage, reason } = result;
+  return (job) => {
+    const over: Fire = {
+      ...fire,
+      status,
+      endedAt: now,
+      ...(output !== undefined && { output }),
+      ...(usage !== undefined && { usage }),
+      ...(reason !== undefined && { reason }),
+      deliveries: targetsOf(job, status).map((target) => ({ target, status: "pending", attempts: 0 })),
+    };
+    const retry = status === "failed" ? nextTry(job, { fire, result, now, ids }) : undefined;
+    return { job: afterwards(job, over, retry !== undefined), fire: over, retry };
+  };
+}
+
+function targetsOf({ deliver, failureDeliver }: Job, status: Result["status"]): string[] {
+  if (status === "completed") return deliver;
+  return status === "failed" || status === "interrupted" ? failureDeliver : [];
+}
+
+function nextTry({ retry }: Job, { fire, result, now, ids }: Ended): Fire | undefined {
+  const isAllowed = retry.policy === "any" || !result.askedModel;
+  if (!isAllowed || fire.attempt > retry.attempts) return undefined;
+  const delayMs = retry.delaysMs[Math.min(fire.attempt, retry.delaysMs.length) - 1] ?? 0;
+  const { id: _id, startedAt: _startedAt, ...same } = fire;
+  return {
+    ...same,
+    id: ids.fire,
+    runId: ids.run,
+    kind: "retry",
+    attempt: fire.attempt + 1,
+    status: "queued",
+    createdAt: now,
+    dueAt: now + delayMs,
+    deliveries: [],
+  };
+}
+
+function afterwards(job: Job, fire: Fire, isRetried: boolean): Job {
+  const { status, reason, startedAt = fire.createdAt } = fire;
+  const hasFailed = status === "failed" || status === "interrupted";
+  const failureStreak = hasFailed && !isRetried ? job.failureStreak + 1 : hasFailed ? job.failureStreak : 0;
+  const last = { at: startedAt, status, ...(hasFailed && reason !== undefined && { error: reason }) };
+  const changed: Job = { ...job, failureStreak, last, updatedAt: fire.endedAt ?? job.updatedAt };
+  const isPaused = job.maxFailures > 0 && failureStreak >= job.maxFailures && job.state === "scheduled";
+  if (!isPaused) return changed;
+  const { nextAt: _at, nextOccurrence: _occurrence, ...rest } = changed;
+  const pausedReason = `It failed ${failureStreak} times in a row; the last time: ${reason ?? status}`;
+  return { ...rest, state: "paused", pausedAt: fire.endedAt ?? job.updatedAt, pausedReason };
+}

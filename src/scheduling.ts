@@ -1,0 +1,99 @@
+import { existsSync, statSync } from "node:fs";
+import { relative, resolve, sep } from "node:path";
+import { OWNER } from "./auth/keys.ts";
+import type { Config } from "./config/load.ts";
+import { invalidRequest } from "./domain/error.ts";
+import type { JobWork } from "./domain/job.ts";
+import { Deliveries, fileCarrier } from "./jobs/delivery.ts";
+import { execute } from "./jobs/execution.ts";
+import { parseSchedule } from "./jobs/parse-schedule.ts";
+import { findingIn, scanPrompt } from "./jobs/scan.ts";
+import { Scheduler } from "./jobs/scheduler.ts";
+import { Jobs } from "./jobs/service.ts";
+import { sessionCarrier } from "./jobs/session-carrier.ts";
+import { printIn } from "./jobs/zone.ts";
+import type { Clock } from "./lib/clock.ts";
+import type { Runs } from "./runs/service.ts";
+import type { SessionContents } from "./runs/session-contents.ts";
+import type { Sessions } from "./sessions/service.ts";
+import type { Store } from "./storage/store.ts";
+import type { ToolRegistry } from "./tools/registry.ts";
+
+/** What scheduled work is put together from. */
+export interface SchedulingDeps {
+  config: Config;
+  store: Store;
+  runs: Runs;
+  sessions: Sessions;
+  contents: SessionContents;
+  tools: ToolRegistry;
+  clock: Clock;
+  nextId(): string;
+  onFault(error: unknown): void;
+}
+
+/** Puts the jobs together; nothing is due before the scheduler is started. */
+export function openScheduling(deps: SchedulingDeps) {
+  const { config, store, runs, clock, nextId, onFault, tools } = deps;
+  const { settings, home } = config;
+  const carriers = [fileCarrier(home.path), sessionCarrier(deps)];
+  const deliveries = new Deliveries({ carriers, store: store.jobs, onFault });
+  const scheduler = new Scheduler({
+    store: store.jobs,
+    clock,
+    maxRunning: settings.jobs.max_concurrent,
+    execute: (job, fire) => {
+      const why =
+        job.owner === OWNER.id ? findingIn(fire.prompt ?? job.work.prompt) : "belongs to nobody any more";
+      if (why !== undefined)
+        return Promise.resolve({ status: "failed", reason: `Refused: the prompt ${why}.`, askedModel: true });
+      return execute({ runs }, job, fire);
+    },
+    stopRun: ({ runId, owner }) => runId !== undefined && runs.stop(runId, owner),
+    deliver: (job, fire) => void deliveries.deliver(job, fire),
+    nextId,
+    onFault,
+  });
+  const jobs = new Jobs({ store: store.jobs, scheduler, clock, nextId });
+  const timezone = settings.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const toolsets = new Set(tools.toolsets.map(({ name }) => name));
+  const routes = {
+    jobs,
+    terms: {
+      scan: scanPrompt,
+      checkTarget: (target: string, param: string) => deliveries.check(target, param),
+      checkWork: (work: Partial<JobWork>) => checkWork(work, { config, toolsets }),
+    },
+    readSchedule: (text: string, zone: string | undefined) =>
+      parseSchedule(text, { timezone: zone ?? timezone, now: clock.now(), param: "schedule" }),
+    print: printIn,
+    now: clock.now,
+  };
+  return { scheduler, routes };
+}
+
+function checkWork(
+  { workdir, script, toolsets, session }: Partial<JobWork>,
+  { config, toolsets: known }: { config: Config; toolsets: ReadonlySet<string> },
+): void {
+  const unknown = toolsets?.find((name) => !known.has(name));
+  if (unknown !== undefined)
+    throw invalidRequest(
+      "enabled_toolsets",
+      `There is no toolset ${JSON.stringify(unknown)}. There are: ${[...known].join(", ")}.`,
+    );
+  if (workdir !== undefined) checkDirectory(config.workspace, workdir);
+  if (script !== undefined)
+    throw invalidRequest("script", "Scripts are not available yet.", "unsupported_parameter");
+  if (session !== undefined && session.trim() === "")
+    throw invalidRequest("attach_to_session", "'attach_to_session' must be the id of a session.");
+}
+
+function checkDirectory(workspace: string, workdir: string): void {
+  const path = resolve(workspace, workdir);
+  const inside = relative(workspace, path);
+  if (inside === ".." || inside.startsWith(`..${sep}`) || inside.startsWith(sep))
+    throw invalidRequest("workdir", "'workdir' must lie inside the workspace.");
+  if (!existsSync(path) || !statSync(path).isDirectory())
+    throw invalidRequest("workdir", "'workdir' is no directory of the workspace.");
+}

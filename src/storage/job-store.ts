@@ -1,0 +1,60 @@
+import type { Fire, FireStatus, Job } from "../domain/job.ts";
+
+/** Which of an owner's jobs to list, oldest first. */
+export interface JobQuery {
+  owner: string;
+  limit: number;
+  /** The last job that the reader has. */
+  after?: string | undefined;
+  /** Only those. */
+  state?: Job["state"] | undefined;
+  order: "asc" | "desc";
+}
+
+/** Which fires of a job to list, by when they were made. */
+export interface FireQuery {
+  jobId: string;
+  owner: string;
+  order: "asc" | "desc";
+  limit: number;
+  /** The last fire that the reader has. */
+  after?: string | undefined;
+  status?: FireStatus | undefined;
+}
+
+/** What changes of a job together with its fires. */
+export interface JobChange {
+  /** As it shall be; its revision is that of the job as it was read. */
+  job: Job;
+  /** New rows. */
+  fires?: readonly Fire[];
+  /** Rows that change, as they shall be. */
+  updates?: readonly Fire[];
+}
+
+/** Jobs and each time that they were due. */
+export interface JobStore {
+  createJob(job: Job): Promise<void>;
+  findJob(id: string, owner: string): Promise<Job | undefined>;
+  /** An owner's jobs; a name is no key. */
+  listJobs(query: JobQuery): Promise<Job[]>;
+  /**
+   * Writes a job and its fires, all or nothing. Undefined: the job was changed or deleted since it was read, or an
+   * occurrence has its fire already; nothing was written then. Else the job with its new revision.
+   */
+  changeJob(change: JobChange): Promise<Job | undefined>;
+  /** Writes a fire alone, whose job may be gone. */
+  updateFire(fire: Fire): Promise<void>;
+  /** Deletes a job with its history. False: there is none. */
+  deleteJob(id: string, owner: string): Promise<boolean>;
+  /** Jobs that are due, the one that waits longest first. */
+  dueJobs(now: number, limit: number): Promise<Job[]>;
+  /** When the next job is due, epoch ms. */
+  nextDueAt(): Promise<number | undefined>;
+  listFires(query: FireQuery): Promise<Fire[]>;
+  findFire(id: string, owner: string): Promise<Fire | undefined>;
+  /** Fires that are queued or go on, oldest first. */
+  openFires(): Promise<Fire[]>;
+  /** Removes settled fires that were made before a time; how many, at most `limit`. */
+  sweepFires(before: number, limit: number): Promise<number>;
+}

@@ -1,0 +1,86 @@
+import type { Fire, Job } from "../../domain/job.ts";
+import type { FireQuery, JobChange, JobQuery, JobStore } from "../job-store.ts";
+import { attempt, type Db } from "./db.ts";
+import { JobTable } from "./jobs.ts";
+
+/** Undoes a transaction whose ground was taken away. */
+class Outdated extends Error {}
+
+/** What the store on SQLite remembers of jobs. */
+export class SqliteJobStore implements JobStore {
+  readonly #file: string;
+  readonly #jobs: JobTable;
+  readonly #change;
+  readonly #delete;
+
+  constructor(db: Db, file: string) {
+    this.#file = file;
+    const jobs = new JobTable(db);
+    this.#jobs = jobs;
+    this.#change = db.transaction((change: JobChange) => {
+      const changed = jobs.change(change);
+      if (changed === undefined) throw new Outdated();
+      return changed;
+    });
+    this.#delete = db.transaction((id: string, owner: string) => jobs.delete(id, owner));
+  }
+
+  createJob(job: Job) {
+    return this.#do(() => this.#jobs.create(job));
+  }
+
+  findJob(id: string, owner: string) {
+    return this.#do(() => this.#jobs.find(id, owner));
+  }
+
+  listJobs(query: JobQuery) {
+    return this.#do(() => this.#jobs.list(query));
+  }
+
+  changeJob(change: JobChange) {
+    return this.#do(() => {
+      try {
+        return this.#change.immediate(change);
+      } catch (error) {
+        if (error instanceof Outdated) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  updateFire(fire: Fire) {
+    return this.#do(() => this.#jobs.update(fire));
+  }
+
+  deleteJob(id: string, owner: string) {
+    return this.#do(() => this.#delete.immediate(id, owner));
+  }
+
+  dueJobs(now: number, limit: number) {
+    return this.#do(() => this.#jobs.due(now, limit));
+  }
+
+  nextDueAt() {
+    return this.#do(() => this.#jobs.nextDueAt());
+  }
+
+  listFires(query: FireQuery) {
+    return this.#do(() => this.#jobs.fires(query));
+  }
+
+  findFire(id: string, owner: string) {
+    return this.#do(() => this.#jobs.findFire(id, owner));
+  }
+
+  openFires() {
+    return this.#do(() => this.#jobs.open());
+  }
+
+  sweepFires(before: number, limit: number) {
+    return this.#do(() => this.#jobs.sweep(before, limit));
+  }
+
+  #do<Result>(work: () => Result): Promise<Result> {
+    return attempt(this.#file, work);
+  }
+}

@@ -1,0 +1,173 @@
+import type { Fire, Job } from "../../domain/job.ts";
+import type { FireQuery, JobChange, JobQuery } from "../job-store.ts";
+import type { Db } from "./db.ts";
+
+interface DataRow {
+  data: string;
+}
+
+interface JobRow extends DataRow {
+  revision: number;
+}
+
+interface PageTerms {
+  owner: string;
+  start: string;
+  state: string | null;
+  limit: number;
+}
+
+interface FirePageTerms {
+  job: string;
+  owner: string;
+  start: string;
+  status: string | null;
+  limit: number;
+}
+
+/** After every id. */
+const AFTER_ALL = "~";
+const OPEN = "status IN ('queued', 'running')";
+
+/** Jobs, and a row for each time that one was due. */
+export class JobTable {
+  readonly #insert;
+  readonly #find;
+  readonly #list;
+  readonly #update;
+  readonly #delete;
+  readonly #due;
+  readonly #nextDue;
+  readonly #insertFire;
+  readonly #updateFire;
+  readonly #deleteFires;
+  readonly #fires;
+  readonly #findFire;
+  readonly #open;
+  readonly #sweep;
+
+  constructor(db: Db) {
+    this.#insert = db.prepare<[string, string, string, number | null, number, string]>(
+      "INSERT INTO jobs (id, owner, state, next_at, revision, data) VALUES (?, ?, ?, ?, ?, ?)",
+    );
+    this.#find = db.prepare<[string, string], JobRow>(
+      "SELECT data, revision FROM jobs WHERE id = ? AND owner = ?",
+    );
+    const page = (compare: string, order: string) =>
+      db.prepare<PageTerms, JobRow>(
+        `SELECT data, revision FROM jobs WHERE owner = :owner AND id ${compare} :start AND (:state IS NULL OR state = :state)
+         ORDER BY id ${order} LIMIT :limit`,
+      );
+    this.#list = { asc: page(">", "ASC"), desc: page("<", "DESC") };
+    this.#update = db.prepare<[string, number | null, string, string, string, number]>(
+      "UPDATE jobs SET state = ?, next_at = ?, revision = revision + 1, data = ? WHERE id = ? AND owner = ? AND revision = ?",
+    );
+    this.#delete = db.prepare<[string, string]>("DELETE FROM jobs WHERE id = ? AND owner = ?");
+    this.#due = db.prepare<[number, number], JobRow>(
+      "SELECT data, revision FROM jobs WHERE next_at <= ? ORDER BY next_at LIMIT ?",
+    );
+    this.#nextDue = db
+      .prepare<[], number | null>("SELECT min(next_at) FROM jobs WHERE next_at IS NOT NULL")
+      .pluck();
+    this.#insertFire = db.prepare<unknown[]>(
+      `INSERT INTO fires (id, job_id, owner, occurrence, status, created_at, data) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO NOTHING`,
+    );
+    this.#updateFire = db.prepare<[string, string, string]>(
+      "UPDATE fires SET status = ?, data = ? WHERE id = ?",
+    );
+    this.#deleteFires = db.prepare<[string]>("DELETE FROM fires WHERE job_id = ?");
+    const firePage = (compare: string, order: string) =>
+      db.prepare<FirePageTerms, DataRow>(
+        `SELECT data FROM fires WHERE job_id = :job AND owner = :owner AND id ${compare} :start
+           AND (:status IS NULL OR status = :status) ORDER BY id ${order} LIMIT :limit`,
+      );
+    this.#fires = { asc: firePage(">", "ASC"), desc: firePage("<", "DESC") };
+    this.#findFire = db.prepare<[string, string], DataRow>(
+      "SELECT data FROM fires WHERE id = ? AND owner = ?",
+    );
+    this.#open = db.prepare<[], DataRow>(`SELECT data FROM fires WHERE ${OPEN} AND id > '' ORDER BY id`);
+    this.#sweep = db.prepare<[number, number]>(
+      `DELETE FROM fires WHERE id IN (
+         SELECT id FROM fires WHERE created_at < ? AND status NOT IN ('queued', 'running') LIMIT ?
+       )`,
+    );
+  }
+
+  create(job: Job): void {
+    const { id, owner, state, nextAt, revision } = job;
+    this.#insert.run(id, owner, state, nextAt ?? null, revision, JSON.stringify(job));
+  }
+
+  find(id: string, owner: string): Job | undefined {
+    const row = this.#find.get(id, owner);
+    return row && jobOf(row);
+  }
+
+  list({ owner, order, limit, after, state }: JobQuery): Job[] {
+    const start = after ?? (order === "asc" ? "" : AFTER_ALL);
+    return this.#list[order].all({ owner, start, state: state ?? null, limit }).map(jobOf);
+  }
+
+  /** Within a transaction, which is to be undone when this is undefined. */
+  change({ job, fires = [], updates = [] }: JobChange): Job | undefined {
+    const { id, owner, state, nextAt, revision } = job;
+    const changed = this.#update.run(state, nextAt ?? null, JSON.stringify(job), id, owner, revision);
+    if (changed.changes === 0) return undefined;
+    for (const fire of fires) if (!this.#insertNew(fire)) return undefined;
+    for (const fire of updates) this.update(fire);
+    return { ...job, revision: revision + 1 };
+  }
+
+  update(fire: Fire): void {
+    this.#updateFire.run(fire.status, JSON.stringify(fire), fire.id);
+  }
+
+  delete(id: string, owner: string): boolean {
+    if (this.#delete.run(id, owner).changes === 0) return false;
+    this.#deleteFires.run(id);
+    return true;
+  }
+
+  due(now: number, limit: number): Job[] {
+    return this.#due.all(now, limit).map(jobOf);
+  }
+
+  nextDueAt(): number | undefined {
+    return this.#nextDue.get() ?? undefined;
+  }
+
+  fires({ jobId, owner, order, limit, after, status }: FireQuery): Fire[] {
+    const start = after ?? (order === "asc" ? "" : AFTER_ALL);
+    const terms = { job: jobId, owner, start, status: status ?? null, limit };
+    return this.#fires[order].all(terms).map(fireOf);
+  }
+
+  findFire(id: string, owner: string): Fire | undefined {
+    const row = this.#findFire.get(id, owner);
+    return row && fireOf(row);
+  }
+
+  open(): Fire[] {
+    return this.#open.all().map(fireOf);
+  }
+
+  sweep(before: number, limit: number): number {
+    return this.#sweep.run(before, limit).changes;
+  }
+
+  #insertNew(fire: Fire): boolean {
+    const { id, jobId, owner, kind, scheduledFor, status, createdAt } = fire;
+    const occurrence = kind === "schedule" ? scheduledFor : null;
+    const data = JSON.stringify(fire);
+    return this.#insertFire.run(id, jobId, owner, occurrence, status, createdAt, data).changes > 0;
+  }
+}
+
+function jobOf({ data, revision }: JobRow): Job {
+  return { ...(JSON.parse(data) as Job), revision };
+}
+
+function fireOf({ data }: DataRow): Fire {
+  return JSON.parse(data) as Fire;
+}

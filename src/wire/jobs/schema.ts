@@ -1,0 +1,194 @@
+import { z } from "zod";
+import { FireStatus, Overlap } from "../../domain/job.ts";
+import { optional, QueryNumber, ReasoningEffort } from "../fields.ts";
+import { PageQuery, pageSchema } from "../page.ts";
+
+/** Requests and answers of /v1/jobs and /api/jobs; the reference's names, and ours beside them. */
+
+const MAX_NAME_CHARS = 200;
+export const MAX_PROMPT_CHARS = 5_000;
+
+const Name = z
+  .string()
+  .min(1, "must not be empty")
+  .max(MAX_NAME_CHARS, `must be ≤ ${MAX_NAME_CHARS} characters`);
+const Prompt = z.string().max(MAX_PROMPT_CHARS, `must be ≤ ${MAX_PROMPT_CHARS} characters`);
+const Names = z.array(z.string().min(1).max(128)).max(32);
+const Targets = z.union([z.string().min(1).max(2_048), z.array(z.string().min(1).max(2_048)).max(8)]);
+const Seconds = z.number().min(0, "must not be negative").max(31_622_400, "must be at most a year");
+const Count = z
+  .int("must be a whole number")
+  .min(1, "must be at least 1")
+  .max(1_000_000, "must be at most 1000000");
+
+/** When: a text as people write it, or the structure that the server answers with. */
+const ScheduleField = z.union([
+  z.string().min(1, "must not be empty").max(200, "must be ≤ 200 characters"),
+  z.object({ kind: z.literal("cron"), expr: z.string().max(200) }),
+  z.object({ kind: z.literal("interval"), minutes: z.number().positive().max(525_600) }),
+  z.object({ kind: z.literal("once"), run_at: z.string().max(64) }),
+]);
+export type ScheduleField = z.infer<typeof ScheduleField>;
+
+const fields = {
+  name: optional(Name),
+  prompt: optional(Prompt),
+  schedule: optional(ScheduleField),
+  timezone: optional(z.string().min(1).max(64)),
+  skills: optional(Names),
+  skill: optional(z.string().max(128)),
+  model: optional(z.string().max(256)),
+  provider: optional(z.string().max(128)),
+  reasoning_effort: optional(ReasoningEffort),
+  enabled_toolsets: optional(Names),
+  workdir: optional(z.string().max(1_024)),
+  script: optional(z.string().max(256)),
+  no_agent: optional(z.boolean()),
+  context_from: optional(Names),
+  deliver: optional(Targets),
+  failure_deliver: optional(Targets),
+  repeat: optional(z.union([Count, z.enum(["forever", "once"])])),
+  enabled: optional(z.boolean()),
+  paused: optional(z.boolean()),
+  paused_reason: optional(z.string().max(500)),
+  attach_to_session: optional(z.string().min(1).max(256)),
+  misfire: optional(
+    z.object({ policy: optional(z.enum(["latest", "skip", "all"])), grace: optional(Seconds) }),
+  ),
+  overlap: optional(Overlap),
+  jitter: optional(Seconds.max(3_600, "must be at most an hour")),
+  retry: optional(
+    z.object({
+      attempts: optional(z.int().min(0).max(20)),
+      delays: optional(z.array(Seconds).min(1).max(20)),
+      policy: optional(z.enum(["before_model", "any"])),
+    }),
+  ),
+  limits: optional(
+    z.object({
+      max_steps: optional(Count),
+      max_seconds: optional(Seconds.min(1, "must be at least 1")),
+      max_tokens: optional(Count),
+    }),
+  ),
+  max_failures: optional(z.int().min(0).max(1_000)),
+};
+
+/** A new job on /v1: a field that is not known is a mistake. */
+export const JobRequest = z
+  .strictObject({ ...fields, schedule: ScheduleField })
+  .meta({ id: "JobRequest", description: "What to do, and when" });
+export type JobRequest = z.infer<typeof JobRequest>;
+
+/** What changes of a job. */
+export const JobPatch = z
+  .strictObject(fields)
+  .meta({ id: "JobPatch", description: "What changes of a job; the rest stays" });
+export type JobPatch = z.infer<typeof JobPatch>;
+
+/** The same on /api, where fields that are not known are dropped. */
+export const LooseJobRequest = z.object({ ...fields, name: Name, schedule: ScheduleField });
+export type LooseJobRequest = z.infer<typeof LooseJobRequest>;
+export const LooseJobPatch = z.object(fields);
+export type LooseJobPatch = z.infer<typeof LooseJobPatch>;
+
+export const RunJobRequest = z
+  .object({ prompt: optional(Prompt) })
+  .nullish()
+  .meta({ id: "RunJobRequest", description: "Instead of the job's prompt, this time" });
+export const LooseRunRequest = z.object({ prompt: optional(Prompt) }).nullish();
+export type LooseRunRequest = z.infer<typeof LooseRunRequest>;
+export type RunJobRequest = z.infer<typeof RunJobRequest>;
+
+export const PauseJobRequest = z
+  .object({ reason: optional(z.string().max(500)) })
+  .nullish()
+  .meta({ id: "PauseJobRequest", description: "Why it is paused" });
+export type PauseJobRequest = z.infer<typeof PauseJobRequest>;
+
+/** One time that a job was due or was run. */
+export const JobRun = z
+  .looseObject({
+    id: z.string(),
+    object: z.literal("hermes.job.run"),
+    job_id: z.string(),
+    run_id: z.string().nullable(),
+    kind: z.enum(["schedule", "manual", "retry"]),
+    status: FireStatus,
+    scheduled_for: z.string(),
+    started_at: z.string().nullable(),
+    ended_at: z.string().nullable(),
+    lateness: z.number().nullable(),
+    reason: z.string().nullable(),
+  })
+  .meta({ id: "JobRun", description: "One time that a job was due or was run" });
+
+export const JobRunList = pageSchema(JobRun).meta({ id: "JobRunList", description: "A job's history" });
+
+/** A job, under the reference's names and ours; times are ISO 8601 with the offset of its zone. */
+export const JobObject = z
+  .looseObject({
+    id: z.string(),
+    name: z.string(),
+    prompt: z.string(),
+    schedule: z.looseObject({ kind: z.string(), display: z.string() }),
+    schedule_display: z.string(),
+    timezone: z.string(),
+    enabled: z.boolean(),
+    state: z.enum(["scheduled", "running", "paused", "completed"]),
+    next_run_at: z.string().nullable(),
+    last_run_at: z.string().nullable(),
+    created_at: z.string(),
+  })
+  .meta({ id: "Job", description: "Stored work and when it is done" });
+
+export const JobList = pageSchema(JobObject).meta({ id: "JobList", description: "Jobs by age" });
+
+export const JobListQuery = PageQuery.extend({
+  state: z.enum(["scheduled", "paused", "completed"]).exactOptional(),
+});
+export type JobListQuery = z.infer<typeof JobListQuery>;
+
+export const JobRunsQuery = PageQuery.extend({ status: FireStatus.exactOptional() });
+export type JobRunsQuery = z.infer<typeof JobRunsQuery>;
+
+export const ForecastQuery = z.object({
+  from: z.string().max(64).exactOptional(),
+  to: z.string().max(64).exactOptional(),
+  limit: QueryNumber(1, 1_000).default(100),
+});
+export type ForecastQuery = z.infer<typeof ForecastQuery>;
+
+export const Forecast = z
+  .object({
+    object: z.literal("list"),
+    data: z.array(
+      z.object({
+        at: z.string(),
+        local: z.string(),
+        clock: z.enum(["plain", "gap", "first", "second"]),
+      }),
+    ),
+  })
+  .meta({ id: "JobForecast", description: "When a job will be due" });
+
+export const JobDeleted = z
+  .object({ id: z.string(), object: z.literal("hermes.job.deleted"), deleted: z.literal(true) })
+  .meta({ id: "JobDeleted", description: "A job that is gone, with its history" });
+
+/** The reference's answers. */
+export const FlatJob = z
+  .object({ job: JobObject })
+  .meta({ id: "FlatJob", description: "A job, as hermes answers" });
+export const FlatJobs = z
+  .object({ jobs: z.array(JobObject) })
+  .meta({ id: "FlatJobs", description: "Jobs, as hermes answers" });
+export const FlatJobRuns = z
+  .object({ runs: z.array(JobRun) })
+  .meta({ id: "FlatJobRuns", description: "A job's latest runs" });
+export const FlatOk = z.object({ ok: z.literal(true) }).meta({ id: "FlatOk", description: "Done" });
+export const FlatError = z
+  .object({ error: z.string() })
+  .meta({ id: "FlatError", description: "What is wrong, in words" });
+export const FlatQuery = z.object({ include_disabled: z.string().max(8).exactOptional() });
+export type FlatQuery = z.infer<typeof FlatQuery>;

@@ -1,0 +1,31 @@
+import type { Job } from "../../src/domain/job.ts";
+import { OWNER } from "./stored.ts";
+
+let made = 0;
+
+/** A job that nobody else has: every hour, in UTC. */
+export function aJob(terms: Partial<Job> = {}): Job {
+  made++;
+  return {
+    id: made.toString(16).padStart(12, "0"),
+    owner: OWNER,
+    name: `job ${made}`,
+    work: { prompt: "Look.", skills: [], noAgent: false, contextFrom: [], limits: {} },
+    schedule: { kind: "cron", expr: "0 * * * *", timezone: "UTC", display: "0 * * * *" },
+    deliver: ["local"],
+    failureDeliver: [],
+    completed: 0,
+    misfire: { policy: "latest" },
+    overlap: "skip",
+    jitterMs: 0,
+    retry: { attempts: 3, delaysMs: [300_000, 900_000, 1_800_000], policy: "before_model" },
+    maxFailures: 5,
+    failureStreak: 0,
+    state: "scheduled",
+    createdAt: 1_000,
+    updatedAt: 1_000,
+    origin: {},
+    revision: 1,
+    ...terms,
+  };
+}

@@ -1,0 +1,109 @@
+import { describe, expect, test } from "vitest";
+import type { Fire } from "../../src/domain/job.ts";
+import { aJob } from "./jobs.ts";
+import { type Open, OWNER } from "./stored.ts";
+
+let made = 0;
+
+function aFire(jobId: string, terms: Partial<Fire> = {}): Fire {
+  made++;
+  return {
+    id: `fire_${made.toString().padStart(8, "0")}`,
+    jobId,
+    owner: OWNER,
+    kind: "schedule",
+    scheduledFor: made,
+    count: 1,
+    attempt: 1,
+    status: "queued",
+    createdAt: 1_000,
+    dueAt: 1_000,
+    deliveries: [],
+    ...terms,
+  };
+}
+
+/** The part of the store's contract about jobs. */
+export function jobContract(open: Open): void {
+  describe("jobs", () => {
+    test("are found by id and owner, and listed page by page, either way, by state", async () => {
+      const { jobs } = await open();
+      const all = [aJob(), aJob({ state: "paused" }), aJob(), aJob()];
+      for (const job of all) await jobs.createJob(job);
+      await jobs.createJob(aJob({ owner: "somebody else" }));
+      const [first] = all;
+      expect(await jobs.findJob(first?.id ?? "", OWNER)).toEqual(first);
+      expect(await jobs.findJob(first?.id ?? "", "somebody else")).toBeUndefined();
+      const query = { owner: OWNER, order: "asc", limit: 3 } as const;
+      const page = await jobs.listJobs(query);
+      expect(page).toEqual(all.slice(0, 3));
+      expect(await jobs.listJobs({ ...query, after: page.at(-1)?.id })).toEqual(all.slice(3));
+      expect(await jobs.listJobs({ ...query, order: "desc", limit: 9 })).toEqual(all.toReversed());
+      expect(await jobs.listJobs({ ...query, state: "paused" })).toEqual([all[1]]);
+    });
+
+    test("are due by their next time, the one that waits longest first", async () => {
+      const { jobs } = await open();
+      expect(await jobs.nextDueAt()).toBeUndefined();
+      const [late, early, later] = [aJob({ nextAt: 20 }), aJob({ nextAt: 10 }), aJob({ nextAt: 30 })];
+      for (const job of [late, early, later, aJob()]) await jobs.createJob(job);
+      expect(await jobs.nextDueAt()).toBe(10);
+      expect(await jobs.dueJobs(20, 9)).toEqual([early, late]);
+      expect(await jobs.dueJobs(20, 1)).toEqual([early]);
+      expect(await jobs.dueJobs(9, 9)).toEqual([]);
+    });
+
+    test("change with their fires, all or nothing, and not unseen by who read them before", async () => {
+      const { jobs } = await open();
+      const job = aJob({ nextAt: 10 });
+      await jobs.createJob(job);
+      const fire = aFire(job.id);
+      const changed = await jobs.changeJob({ job: { ...job, nextAt: 20, completed: 1 }, fires: [fire] });
+      expect(changed).toMatchObject({ nextAt: 20, completed: 1, revision: 2 });
+      expect(await jobs.findJob(job.id, OWNER)).toEqual(changed);
+      // By the job as it was, and by a foreign owner.
+      expect(await jobs.changeJob({ job: { ...job, name: "late" }, fires: [aFire(job.id)] })).toBeUndefined();
+      expect(
+        await jobs.changeJob({ job: { ...aJob(), id: job.id, owner: "x", revision: 2 } }),
+      ).toBeUndefined();
+      if (changed === undefined) throw new Error("not changed");
+      // The same occurrence again: neither the job nor the other fire is written.
+      const twice = [aFire(job.id), aFire(job.id, { scheduledFor: fire.scheduledFor })];
+      expect(await jobs.changeJob({ job: { ...changed, name: "twice" }, fires: twice })).toBeUndefined();
+      expect(await jobs.findJob(job.id, OWNER)).toEqual(changed);
+      const query = { jobId: job.id, owner: OWNER, order: "asc", limit: 9 } as const;
+      expect(await jobs.listFires(query)).toEqual([fire]);
+      // By hand it can be done at the same time again.
+      const manual = aFire(job.id, { kind: "manual", scheduledFor: fire.scheduledFor });
+      expect(await jobs.changeJob({ job: changed, fires: [manual] })).toMatchObject({ revision: 3 });
+    });
+
+    test("have a history, which tells what is open, and goes with them", async () => {
+      const { jobs } = await open();
+      const job = aJob();
+      await jobs.createJob(job);
+      const fires = [aFire(job.id), aFire(job.id), aFire(job.id)];
+      const changed = await jobs.changeJob({ job, fires });
+      const [first, second] = fires;
+      if (first === undefined || second === undefined || changed === undefined) throw new Error("none");
+      await jobs.updateFire({ ...first, status: "completed", endedAt: 5 });
+      await jobs.changeJob({ job: changed, updates: [{ ...second, status: "running" }] });
+      const query = { jobId: job.id, owner: OWNER, order: "desc", limit: 2 } as const;
+      expect((await jobs.listFires(query)).map(({ status }) => status)).toEqual(["queued", "running"]);
+      expect(await jobs.listFires({ ...query, after: second.id })).toMatchObject([
+        { id: first.id, endedAt: 5 },
+      ]);
+      expect(await jobs.listFires({ ...query, status: "completed" })).toMatchObject([{ id: first.id }]);
+      expect(await jobs.listFires({ ...query, owner: "somebody else" })).toEqual([]);
+      expect(await jobs.findFire(first.id, OWNER)).toMatchObject({ status: "completed" });
+      expect(await jobs.findFire(first.id, "somebody else")).toBeUndefined();
+      expect((await jobs.openFires()).map(({ id }) => id)).toEqual([second.id, fires[2]?.id]);
+      expect(await jobs.sweepFires(1_000, 9)).toBe(0);
+      expect(await jobs.sweepFires(1_001, 9)).toBe(1);
+      expect(await jobs.deleteJob(job.id, "somebody else")).toBe(false);
+      expect(await jobs.deleteJob(job.id, OWNER)).toBe(true);
+      expect(await jobs.deleteJob(job.id, OWNER)).toBe(false);
+      expect(await jobs.openFires()).toEqual([]);
+    });
+  });
+}
