@@ -35,6 +35,6 @@ it("documents each operation once, with an id, a summary and answers", () => {
     expect(summary).toMatch(/\S/);
     expect(Object.keys(responses).some((status) => /^20[012]$/.test(status))).toBe(true);
   }
-  const unprefixed = Object.keys(paths).filter((path) => !/^\/(v1|api\/sessions)(\/|$)/.test(path));
+  const unprefixed = Object.keys(paths).filter((path) => !/^\/(v1|api\/(sessions|jobs))(\/|$)/.test(path));
   expect(unprefixed.sort()).toEqual(["/health/detailed", "/ready"]);
 });
