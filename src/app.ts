@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
@@ -82,6 +82,8 @@ export async function createApp(config: Config, key: string, overrides: Override
     loopback: isLoopback(server.host),
   });
   const onFault = (error: unknown, run?: RunId) => http.log.error({ err: error, run }, "internal error");
+  // A database that was closed has no log beside it.
+  const wasKilled = existsSync(`${config.home.databaseFile}-wal`);
   const store = overrides.store ?? openStore(config);
   const tools = overrides.tools ?? (await openTools(config));
   const models = openModels(config, overrides.provider);
@@ -114,7 +116,7 @@ export async function createApp(config: Config, key: string, overrides: Override
   const housekeeping = new Housekeeping({ ...shared, disk, warn: (message) => http.log.warn(message) });
   const close = closer({ ...shared, ...transports, http, server, runs, scheduler, housekeeping, backups });
   // Before its call is repeated or answered: what a killed server left running may still change something.
-  const killed = await killLeftCommands(homeOf(config));
+  const killed = wasKilled ? await killLeftCommands(homeOf(config)) : 0;
   const recovered = { ...(await runs.recover()), killed };
   await scheduler.start();
   return { http, models, recovered, close };

@@ -80,18 +80,29 @@ const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest, sta
   ],
 };
 
-/** Asks, about a response and a conversation of its own where the path speaks of one. */
+/** Makes what a path speaks of; its names by what stands for them. */
+async function made(ask: Ask, what: string): Promise<Record<string, string | undefined>> {
+  if (what === "job") return { job: (await ask("/v1/jobs", { body: JOB })).json<{ id: string }>().id };
+  if (what === "session") {
+    await ask("/api/sessions", { body: { id: "mine" } });
+    return { session: "mine" };
+  }
+  const response = await ask("/v1/responses", { body: { input: "Hello?", conversation: "talk" } });
+  const { id, output } = response.json<{ id: string; output: { id: string }[] }>();
+  return { response: id, conversation: "talk", item: output[0]?.id };
+}
+
+type Ask = (url: string, request?: TestRequest) => Promise<TestAnswer>;
+
+/** Asks, about things of its own where the path speaks of them. */
 async function asked(url: string, request?: TestRequest): Promise<TestAnswer> {
   const config = { gateway: { api_server: { cancel_foreground_responses: true } } };
   const { ask } = await openTestApp({ config });
-  if (!url.includes("{")) return ask(url, request);
-  const made = await ask("/v1/responses", { body: { input: "Hello?", conversation: "talk" } });
-  const { id, output } = made.json<{ id: string; output: { id: string }[] }>();
-  await ask("/api/sessions", { body: { id: "mine" } });
-  const job = (await ask("/v1/jobs", { body: JOB })).json<{ id: string }>().id;
-  const names = { response: id, conversation: "talk", item: output[0]?.id, session: "mine", job };
+  const [, named] = /\{(\w+)\}/.exec(url) ?? [];
+  if (named === undefined) return ask(url, request);
+  const names = await made(ask, named);
   return ask(
-    url.replace(/\{(\w+)\}/g, (_all, name: keyof typeof names) => names[name] ?? ""),
+    url.replace(/\{(\w+)\}/g, (_all, name: string) => names[name] ?? ""),
     request,
   );
 }
