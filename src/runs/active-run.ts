@@ -10,6 +10,7 @@ import type { PromptSnapshot } from "../domain/session.ts";
 import { NO_USAGE } from "../domain/usage.ts";
 import type { Target } from "../providers/resolve.ts";
 import type { SessionLease } from "../sessions/service.ts";
+import type { Plan } from "../storage/store.ts";
 import { NO_TOOLS } from "../tools/registry.ts";
 import type { RunDeps } from "./deps.ts";
 import type { Reader } from "./follow.ts";
@@ -55,6 +56,8 @@ export class ActiveRun {
   /** Put in, and not read by the model yet. */
   #steers: string[] | undefined;
   #isRunning = false;
+  /** As it was stored when the run was taken on here. */
+  #plan: Plan | undefined;
 
   constructor(deps: RunDeps, input: RunInput, parts: RunParts) {
     this.#deps = deps;
@@ -112,12 +115,22 @@ export class ActiveRun {
    */
   async accept(attempts: number): Promise<void> {
     const added = this.#parts.history?.added ?? this.#input.items;
+    this.#plan = { input: { ...this.#input, items: [...added] }, attempts };
     try {
-      await this.#log.plan({ input: { ...this.#input, items: [...added] }, attempts });
+      await this.#log.plan(this.#plan);
     } catch (error) {
       this.#log.discard();
       throw error;
     }
+  }
+
+  /** Leaves it to the next process. A process that ends in peace was none of the attempts that are counted. */
+  async #suspend(): Promise<void> {
+    const { attempts } = this.#plan ?? { attempts: 0 };
+    // What cannot be stored only counts once more.
+    if (this.#plan !== undefined)
+      await this.#log.plan({ ...this.#plan, attempts: attempts - 1 }).catch(() => {});
+    await this.#log.suspend();
   }
 
   /**
@@ -171,7 +184,7 @@ export class ActiveRun {
       this.#endBeforeStart(error);
     }
     clearTimeout(timer);
-    if (!this.#log.isOver) await this.#log.suspend();
+    if (!this.#log.isOver) await this.#suspend();
     await this.#log.ended;
     lease?.release();
     slot.release();

@@ -133,6 +133,21 @@ describe("a call that waits for approval", () => {
     expect(second.effects).toEqual(["write"]);
   });
 
+  test("waits through any number of restarts in peace: only processes that die are counted", async () => {
+    let process = await start();
+    const id = await begin(process);
+    for (let restart = 0; restart < 7; restart++) {
+      await waits(process, id);
+      await process.runs.drain(60_000);
+      process = await start(process.inner);
+      expect(await process.runs.recover()).toEqual({ ended: 0, resumed: 1 });
+    }
+    await waits(process, id);
+    await answer(process, id);
+    expect((await ends(process, id)).at(-1)).toMatchObject({ type: "run.completed" });
+    expect(process.effects).toEqual(["write"]);
+  });
+
   test("is denied when its time is over before the next process comes", async () => {
     const first = await start(undefined, 200);
     const id = await begin(first);
