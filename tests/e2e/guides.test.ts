@@ -34,7 +34,15 @@ async function follow(guide: string, language: "sh" | "ts") {
       ? ["sh", ["-e", "-c", code]]
       : [
           process.execPath,
-          ["--input-type=module-typescript", "--disable-warning=ExperimentalWarning", "-e", code],
+          [
+            "--input-type=module-typescript",
+            "--disable-warning=ExperimentalWarning",
+            "--disable-warning=UNDICI-ES",
+            // What a page has.
+            "--experimental-eventsource",
+            "-e",
+            code,
+          ],
         ];
   const reader = new TestProcess(command as string, args as string[], { cwd: ROOT, env });
   // A guide has several turns, which the demo takes its time for.
@@ -47,6 +55,8 @@ describe("what a guide says to type", () => {
     ["responses.md", "sh"],
     ["responses.md", "ts"],
     ["runs.md", "sh"],
+    ["runs.md", "ts"],
+    ["jobs.md", "sh"],
     ["sessions.md", "sh"],
   ] as const)("in %s (%s) works as it stands", async (guide, language) => {
     const { exit, stdout, stderr } = await follow(guide, language);
