@@ -25,6 +25,7 @@ export interface EventSource {
 
 /** Stored events that are read at a time, when a reader takes as many. */
 const PAGE_EVENTS = 100;
+const FIRST_PAGE_EVENTS = 16;
 const MIN_PAGE_EVENTS = 4;
 /** How much of a page a reader gets that takes no more, characters of deltas: rather that than to read it twice. */
 const MAX_BEHIND_CHARS = 32_768;
@@ -51,7 +52,8 @@ class Follower {
   #log: RunLog | undefined;
   readonly #from: number;
   #cursor: number;
-  #pageEvents = PAGE_EVENTS;
+  /** Few at first: many readers may fall behind at once, and a page is read whole. */
+  #pageEvents = FIRST_PAGE_EVENTS;
   #ended = false;
   #resolve: () => void = () => {};
   #reject: (error: unknown) => void = () => {};

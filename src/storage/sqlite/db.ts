@@ -99,7 +99,8 @@ function check(db: Db, file: string): void {
   if (db.pragma("integrity_check(1)", { simple: true }) !== "ok") throw damaged(file);
 }
 
-function damaged(file: string, cause?: unknown): StorageError {
+/** A file that must not be worked with as if nothing were wrong. */
+export function damaged(file: string, cause?: unknown): StorageError {
   const message = `${file} is damaged. Restore a backup, or move the file away to start afresh.`;
   return new StorageError("damaged", message, { cause });
 }

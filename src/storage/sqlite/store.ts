@@ -5,7 +5,7 @@ import type { PromptSnapshot } from "../../domain/session.ts";
 import type { ApprovalQuery, PermissionQuery } from "../approval-store.ts";
 import type { KeyScope, PromptPass, RunQuery, RunWrite, Store } from "../store.ts";
 import { copyDatabase } from "./backup.ts";
-import { type Db, type OpenOptions, openDatabase, storageError } from "./db.ts";
+import { type Db, damaged, type OpenOptions, openDatabase, storageError } from "./db.ts";
 import { SqliteJobStore } from "./job-store.ts";
 import { KeyTable } from "./keys.ts";
 import { PlanTable } from "./plans.ts";
@@ -19,7 +19,14 @@ import { SqliteSessionStore } from "./session-store.ts";
  * @throws StorageError as `openDatabase`.
  */
 export function openSqliteStore(options: OpenOptions): Store {
-  return storeOn(openDatabase(options), options.file);
+  const db = openDatabase(options);
+  try {
+    return storeOn(db, options.file);
+  } catch (error) {
+    db.close();
+    // Its version says that it is ours, and yet our statements do not fit it.
+    throw damaged(options.file, error);
+  }
 }
 
 /** The store on an open database, which it closes; `file` is for messages. */

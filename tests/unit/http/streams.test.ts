@@ -89,6 +89,22 @@ it("a silent stream gets a comment before the silence is too long, again and aga
   expect(response.writes.length).toBeGreaterThanOrEqual(4);
 });
 
+it("many streams that began together get their comments a few at a time, none of them late", () => {
+  const streams = new Streams(TIMES);
+  const opened = Array.from({ length: 2_000 }, () => open(streams));
+  for (const { stream } of opened) stream.write("data: 1\n\n");
+  tick();
+  const told = () => opened.filter(({ response }) => response.writes.length > 1).length;
+  let most = 0;
+  for (let waitedMs = 0; waitedMs < TIMES.keepaliveMs; waitedMs += 50) {
+    const before = told();
+    vi.advanceTimersByTime(50);
+    most = Math.max(most, told() - before);
+  }
+  expect(told()).toBe(2_000);
+  expect(most).toBeLessThanOrEqual(120);
+});
+
 it("a stream that speaks gets no comment", () => {
   const { response, stream } = open(new Streams(TIMES));
   for (let second = 0; second < 60; second += 5) {
