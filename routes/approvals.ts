@@ -50,7 +50,11 @@ function approvalRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
       const questions = await channelOf(runs, run, "approval_not_active");
       const resolved = await questions.choose(choice, { id, all });
       if (resolved === 0)
-        throw conflict("approval_not_pending", "No such call of the run waits for approval.");
+        throw conflict(
+          "approval_not_pending",
+          "No such call of the run waits for approval.",
+          id && "approval_id",
+        );
       const named = id !== undefined && { approval_id: id, request_id: id };
       return { object: "hermes.run.approval_response", run_id: run.id, choice, ...named, resolved };
     },
@@ -73,7 +77,11 @@ function clarifyRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
       const { id, answer } = decodeClarify(request.body as ClarifyRequest);
       const questions = await channelOf(runs, run, "clarify_not_active");
       if (!(await questions.reply(id, answer)))
-        throw conflict("clarify_not_pending", "No such question of the run waits for an answer.");
+        throw conflict(
+          "clarify_not_pending",
+          "No such question of the run waits for an answer.",
+          "clarify_id",
+        );
       return { object: "hermes.run.clarify_response", run_id: run.id, clarify_id: id, accepted: true };
     },
   });

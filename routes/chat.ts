@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
-import { nameRun, sendRun } from "../src/http/send.ts";
+import { nameRun, nameSession, sendRun } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { isBackground } from "../src/wire/chat/background.ts";
@@ -81,8 +81,7 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
       request.body = undefined;
       const run = await runs.admit(input);
       nameRun(reply, run);
-      if (run.run.sessionId !== undefined) reply.header("x-hermes-session-id", run.run.sessionId);
-      if (key !== undefined) reply.header("x-hermes-session-key", key);
+      nameSession(reply, { sessionId: run.run.sessionId, key });
       const encoder = new ChatEncoder({
         run: run.run,
         includeUsage,

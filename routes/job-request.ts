@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { invalidRequest } from "../src/domain/error.ts";
 import { type Job, USUAL_RETRY } from "../src/domain/job.ts";
 import { principalOf } from "../src/http/auth.ts";
 import type { JobChanges, Jobs, NewJob } from "../src/jobs/service.ts";
@@ -39,6 +40,7 @@ export function newJobOf(deps: JobsRoutesDeps, body: JobRequest): NewJob {
     ...deps.terms,
     readSchedule: deps.readSchedule,
   });
+  if (!work.prompt?.trim()) throw invalidRequest("prompt", "A job needs a 'prompt': what to do.");
   const schedule = read as Job["schedule"];
   const once = schedule.kind === "once" && times === undefined ? 1 : times;
   return {

@@ -4,6 +4,7 @@ import type { Fire, Job } from "../src/domain/job.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { ErrorBody } from "../src/wire/error.ts";
+import { isJobId } from "../src/wire/jobs/decode.ts";
 import { fireObject, occurrenceObject } from "../src/wire/jobs/object.ts";
 import {
   Forecast,
@@ -20,7 +21,7 @@ import {
   PauseJobRequest,
   RunJobRequest,
 } from "../src/wire/jobs/schema.ts";
-import { listOf } from "../src/wire/page.ts";
+import { listOf, unknownCursor } from "../src/wire/page.ts";
 import { changesOf, type JobsRoutesDeps, jobNamed, newJobOf, originOf, printed } from "./job-request.ts";
 
 const tags = ["jobs"];
@@ -64,6 +65,7 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     },
     handler: async (request) => {
       const { order, limit, after, state } = request.query as JobListQuery;
+      if (after !== undefined && !isJobId(after)) throw unknownCursor(after);
       const found = await jobs.list({
         owner: principalOf(request).id,
         order,

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
-import { nameRun, sendRun } from "../src/http/send.ts";
+import { nameRun, nameSession, sendRun } from "../src/http/send.ts";
 import { sessionOf } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { idempotencyOf } from "../src/wire/idempotency.ts";
@@ -36,8 +36,7 @@ export function responsesRoutes(app: FastifyInstance, { runs, streams, settings 
       const run = await runs.admit(input);
       nameRun(reply, run);
       // A conversation has a name of its own.
-      if (sessionId !== undefined && run.run.sessionId === sessionId)
-        reply.header("x-hermes-session-id", sessionId);
+      if (run.run.sessionId === sessionId) nameSession(reply, { sessionId });
       const encoder = new ResponsesEncoder({ run: run.run, toolItems, seal: settings.seal });
       if (input.background === true && !stream) {
         void run.begin();

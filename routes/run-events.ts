@@ -1,8 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { invalidRequest, notFound } from "../src/domain/error.ts";
+import { invalidRequest } from "../src/domain/error.ts";
 import { isLast } from "../src/domain/event.ts";
-import { runIdFrom } from "../src/domain/id.ts";
-import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { nameRun, streamRun } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
@@ -11,6 +9,7 @@ import { headerText } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { AgentEventPrinter, LastDelta, RunsEncoder, STREAM_CLOSED } from "../src/wire/runs/encode.ts";
 import { RunEvents, RunEventsQuery } from "../src/wire/runs/schema.ts";
+import { namedRun, unknownRun } from "./named-run.ts";
 
 /** What the route needs. */
 export interface RunEventsDeps {
@@ -36,10 +35,11 @@ export function runEventsRoute(app: FastifyInstance, { runs, streams }: RunEvent
       response: { 200: RunEvents, default: ErrorBody },
     },
     handler: async (request, reply) => {
-      const id = runIdFrom((request.params as { id: string }).id);
+      const { id, owner } = namedRun(request);
       const after = cursorOf(request);
-      const run = id === undefined ? undefined : await runs.watch(id, principalOf(request).id, after);
-      if (run === undefined) throw notFound("run_not_found", "There is no such run.");
+      const run = await runs.watch(id, owner, after);
+      if (run === undefined) throw unknownRun();
+      checkCursor(after, runs.lastSeq(id));
       const { format } = request.query as RunEventsQuery;
       const encoder =
         format === "agent" ? new AgentEventPrinter() : new RunsEncoder(run.run, { after, last });
@@ -60,11 +60,16 @@ function cursorOf(request: FastifyRequest): number {
   const header = headerText(request.headers, "last-event-id");
   const { after, last_seq: lastSeq } = request.query as RunEventsQuery;
   if (header === "") return after ?? lastSeq ?? 0;
-  if (!/^\d{1,15}$/.test(header))
-    throw invalidRequest(
-      "Last-Event-ID",
-      "'Last-Event-ID' must be the id of an event of this run.",
-      "invalid_cursor",
-    );
+  if (!/^\d{1,15}$/.test(header)) throw badCursor();
   return Number(header);
+}
+
+/** `last`: the number that the run gave out last, while it goes on. */
+function checkCursor(after: number, last: number | undefined): void {
+  if (last !== undefined && after > last) throw badCursor();
+}
+
+function badCursor(): Error {
+  const message = "'Last-Event-ID' must be the id of an event of this run.";
+  return invalidRequest("Last-Event-ID", message, "invalid_cursor");
 }

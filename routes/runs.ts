@@ -3,7 +3,7 @@ import { invalidRequest, notSteerable, previousNotFound, sessionBusy } from "../
 import { type RunId, runIdFrom } from "../src/domain/id.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
-import { nameRun } from "../src/http/send.ts";
+import { nameRun, nameSession } from "../src/http/send.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { isAttended, sessionKey, sessionOf } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
@@ -66,12 +66,12 @@ function createRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
       const referenced = await runs.findItems(referencedIds(body.input), owner);
       const previous = previousOf(body);
       const input = decodeRun(body, { owner, sessionId, previous, attended, idempotency, referenced });
-      if (sessionId !== undefined) resolveConflict(runs, { sessionId, owner, policy: body.on_conflict });
+      if (sessionId !== undefined)
+        await resolveConflict(runs, { sessionId, owner, policy: body.on_conflict });
       const run = await runs.admit(input);
       void run.begin();
       nameRun(reply, run);
-      if (sessionId !== undefined) reply.header("x-hermes-session-id", sessionId);
-      if (key !== undefined) reply.header("x-hermes-session-key", key);
+      nameSession(reply, { sessionId, key });
       const status = (await runs.status(run.run.id, owner)) ?? "queued";
       return reply.code(202).send({ run_id: run.run.id, status, replayed: run.replay !== undefined });
     },
@@ -95,10 +95,12 @@ interface Conflict {
   policy: RunRequest["on_conflict"];
 }
 
-function resolveConflict(runs: Runs, { sessionId, owner, policy }: Conflict): void {
+async function resolveConflict(runs: Runs, { sessionId, owner, policy }: Conflict): Promise<void> {
   const active = runs.ofSession(sessionId, owner);
   if (policy === "reject" && active.length > 0) throw sessionBusy();
-  if (policy === "interrupt") for (const { id } of active) runs.stop(id, owner);
+  // What waits for its turn was promised one.
+  if (policy !== "interrupt") return;
+  for (const { id } of active) if ((await runs.status(id, owner)) !== "queued") runs.stop(id, owner);
 }
 
 function listRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
-import { nameRun, sendRun } from "../src/http/send.ts";
+import { nameRun, nameSession, sendRun } from "../src/http/send.ts";
 import { missingModel } from "../src/runs/session-models.ts";
 import { isAttended, sessionKey } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
@@ -91,8 +91,7 @@ async function say(
   const lock = body.require_model_lock === true ? await sessionModels.ensure(session, chosen) : session.lock;
   const run = await runs.admit(input);
   nameRun(reply, run);
-  reply.header("x-hermes-session-id", id);
-  if (key !== undefined) reply.header("x-hermes-session-key", key);
+  nameSession(reply, { sessionId: id, key });
   const { provider, served } = run.run.model;
   const requested = chosen?.model ?? chosen?.provider;
   const runtime = sessionRuntime({ provider, model: served, requested, lock });

@@ -16,6 +16,7 @@ import type { Clock } from "./lib/clock.ts";
 import type { Runs } from "./runs/service.ts";
 import type { SessionContents } from "./runs/session-contents.ts";
 import type { Sessions } from "./sessions/service.ts";
+import { checkSessionId } from "./sessions/session-id.ts";
 import type { Store } from "./storage/store.ts";
 import type { ToolRegistry } from "./tools/registry.ts";
 
@@ -85,8 +86,7 @@ function checkWork(
   if (workdir !== undefined) checkDirectory(config.workspace, workdir);
   if (script !== undefined)
     throw invalidRequest("script", "Scripts are not available yet.", "unsupported_parameter");
-  if (session !== undefined && session.trim() === "")
-    throw invalidRequest("attach_to_session", "'attach_to_session' must be the id of a session.");
+  if (session !== undefined) checkSessionId(session, { param: "attach_to_session" });
 }
 
 function checkDirectory(workspace: string, workdir: string): void {

@@ -21,7 +21,8 @@ export type FireStatus = z.infer<typeof FireStatus>;
 /** Where results go, apart from the job's history: `local`, `session:<id>` or `webhook:<url>`. */
 export const Delivery = z.object({
   target: z.string(),
-  status: z.enum(["pending", "delivered", "failed"]),
+  /** `silent`: the result says that nobody needs to hear of it. */
+  status: z.enum(["pending", "delivered", "failed", "silent"]),
   attempts: z.int(),
   error: z.string().exactOptional(),
   /** Where a file lies, relative to the home. */

@@ -42,6 +42,20 @@ export function nameRun(reply: FastifyReply, { run, replay }: WatchedRun): void 
   if (replay !== undefined) reply.header("idempotency-replayed", "true");
 }
 
+/** Says again which session and memory scope a request named; what no header can hold is percent-encoded. */
+export function nameSession(
+  reply: FastifyReply,
+  { sessionId, key }: { sessionId?: string | undefined; key?: string | undefined },
+): void {
+  if (sessionId !== undefined) reply.header("x-hermes-session-id", headerValue(sessionId));
+  if (key !== undefined) reply.header("x-hermes-session-key", headerValue(key));
+}
+
+/** Text as a header can hold it: Latin-1, as clients sent it, else percent-encoded. */
+function headerValue(text: string): string {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(text) ? text : encodeURIComponent(text.toWellFormed());
+}
+
 /**
  * Begins a run and answers a request with its view. A stream is on its way when this returns: nothing of the request
  * waits for its end, since thousands of them can be open. A whole answer is sent when the promise resolves.

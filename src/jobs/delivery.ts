@@ -41,10 +41,10 @@ export class Deliveries {
   /** Brings a fire's result everywhere; never rejects. */
   async deliver(job: Job, fire: Fire): Promise<void> {
     const text = fire.output ?? fire.reason ?? "";
-    if (SILENT.test(text)) return;
-    const deliveries = await Promise.all(
-      fire.deliveries.map((delivery) => this.#bring(delivery, { job, fire, text })),
-    );
+    const isSilent = SILENT.test(text);
+    const bring = (delivery: Delivery): Promise<Delivery> | Delivery =>
+      isSilent ? { ...delivery, status: "silent" } : this.#bring(delivery, { job, fire, text });
+    const deliveries = await Promise.all(fire.deliveries.map(bring));
     try {
       const of = { id: job.id, owner: job.owner };
       await editJob(this.#store, of, (current) => ({ job: current, updates: [{ ...fire, deliveries }] }));

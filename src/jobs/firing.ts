@@ -30,6 +30,7 @@ const MAX_ROWS = 100;
 const MAX_SEEN = 1_000;
 /** Later than that an occurrence was missed: no server ran, or it was stopped. */
 const ON_TIME_MS = 60_000;
+const MIN_ON_TIME_MS = 1_000;
 
 const MINUTE_MS = 60_000;
 const MIN_GRACE_MS = 2 * MINUTE_MS;
@@ -49,13 +50,16 @@ export function graceOf({ misfire, schedule }: Pick<Job, "misfire" | "schedule">
 export function fireDue(due: Due): Firing {
   const { job, now } = due;
   const { past, skippedBefore, next } = missed(due);
-  const allowed = graceOf(job, periodOf(due, past, next));
-  const grace = job.misfire.policy === "skip" ? Math.min(allowed, ON_TIME_MS) : allowed;
+  const periodMs = periodOf(due, past, next);
+  const allowed = graceOf(job, periodMs);
+  const onTimeMs = Math.min(ON_TIME_MS, Math.max(MIN_ON_TIME_MS, periodMs / 4));
+  const grace = job.misfire.policy === "skip" ? Math.min(allowed, onTimeMs) : allowed;
   const isOnTime = (at: number) => now - at <= grace;
   const done = new Set(chosen(past, job.misfire.policy, isOnTime));
   const fires = past.map(({ at }) => {
     const isLate = !isOnTime(at);
-    return done.has(at) ? queued(due, at) : skipped(due, at, isLate ? "missed" : "superseded");
+    const isMissed = isLate || job.misfire.policy === "skip";
+    return done.has(at) ? queued(due, at) : skipped(due, at, isMissed ? "missed" : "superseded");
   });
   const [first] = fires;
   if (first !== undefined) first.count += skippedBefore;
@@ -126,7 +130,8 @@ function withinLimits({ job, isBusy }: Due, fires: Fire[]): Fire[] {
   let started = 0;
   return fires.map((fire) => {
     if (fire.status !== "queued") return fire;
-    const isOverlapping = job.overlap === "skip" && (isBusy || started > 0);
+    // Those of one look are done one after the other.
+    const isOverlapping = job.overlap === "skip" && isBusy;
     if (isOverlapping) return { ...withoutRun(fire), status: "skipped", reason: "overlap" };
     if (started >= left) return { ...withoutRun(fire), status: "skipped", reason: "repeat_limit" };
     started++;

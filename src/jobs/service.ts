@@ -203,7 +203,7 @@ function changed(job: Job, changes: JobChanges, now: number): Job {
   const next: Job = {
     ...rest,
     ...plain,
-    work: { ...job.work, ...work },
+    work: { ...job.work, ...work, limits: { ...job.work.limits, ...work?.limits } },
     updatedAt: now,
     ...(limit !== undefined && { times: limit }),
   };

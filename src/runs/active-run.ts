@@ -97,7 +97,7 @@ export class ActiveRun {
 
   /** How far it is. */
   get status(): LiveStatus {
-    if (this.#abort.signal.aborted && !this.#log.isOver) return "stopping";
+    if (this.#abort.signal.aborted) return "stopping";
     const { status } = this.#log;
     const waitingFor = status === "running" ? this.questions?.waitingFor : undefined;
     return waitingFor === undefined ? status : `waiting_for_${waitingFor}`;

@@ -138,10 +138,7 @@ export class RunLog {
     return this.settled();
   }
 
-  /**
-   * Resolves when everything emitted so far is stored; at once for a run that never is.
-   * @throws ApiError when it cannot be stored.
-   */
+  /** Resolves when everything emitted so far is stored; at once for a run that never is. @throws ApiError when it cannot be. */
   settled(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(new ApiError(this.#failure));
     if (!this.#terms.stored) return Promise.resolve();
@@ -171,6 +168,11 @@ export class RunLog {
     return () => {
       this.#listeners = this.#listeners.filter((other) => other !== listener);
     };
+  }
+
+  /** The number given out last. */
+  get lastSeq(): number {
+    return this.#seq;
   }
 
   /** The last event that the store has. */

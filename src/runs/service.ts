@@ -27,6 +27,9 @@ export interface RunsDeps extends RunDeps {
   maxQueued: number;
 }
 
+/** How long runs may take to end when they were told to, ms. */
+const ABANDON_MS = 5_000;
+
 /** Starts runs, and knows which are going on. */
 export class Runs {
   readonly #deps: RunsDeps;
@@ -138,6 +141,11 @@ export class Runs {
   async watch(id: RunId, owner: string, afterSeq = 0): Promise<WatchedRun | undefined> {
     const run = await this.#find(id, owner);
     return run && { run, follow: (reader) => this.#deps.log.follow(id, { afterSeq, reader }) };
+  }
+
+  /** The number that a run that goes on gave out last; undefined when it does not go on here. */
+  lastSeq(id: RunId): number | undefined {
+    return this.#deps.log.live(id)?.lastSeq;
   }
 
   /** What has happened in a run up to an event, without deltas: what a reader who has that much must know of it. */
@@ -259,11 +267,15 @@ export class Runs {
     this.#draining = true;
     for (const run of this.#live.values()) if (run.run.background === true) run.pause();
     const timer = setTimeout(() => this.#stopAll(), timeoutMs);
+    let abandon: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
+      // Whatever does not end even so must not keep the process for ever.
+      abandon = setTimeout(resolve, timeoutMs + ABANDON_MS);
       if (this.#count === 0) resolve();
     });
     clearTimeout(timer);
+    clearTimeout(abandon);
     await this.#deps.log.flush();
   }
 

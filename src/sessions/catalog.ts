@@ -117,6 +117,8 @@ export class SessionCatalog {
     const { clock, nextId } = this.#deps;
     if (wanted === undefined) return `api_${Math.floor(clock.now() / 1000)}_${nextId().slice(-8)}`;
     checkSessionId(wanted, { param: "id", code: "invalid_session_id" });
+    // It would be the address of the search.
+    if (wanted === "search") throw invalidRequest("id", "Invalid session ID", "invalid_session_id");
     if (isGivenId(wanted))
       throw invalidRequest(
         "id",

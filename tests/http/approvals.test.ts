@@ -164,7 +164,8 @@ describe("an answer", () => {
     [{}, 400, "invalid_approval_choice", "choice"],
     [{ choice: "maybe" }, 400, "invalid_approval_choice", "choice"],
     [{ choice: "once", request_id: "x".repeat(257) }, 400, "invalid_approval_request", "request_id"],
-    [{ choice: "once", approval_id: "appr_other" }, 409, "approval_not_pending", null],
+    [{ choice: "once", approval_id: "appr_other" }, 409, "approval_not_pending", "approval_id"],
+    [{ choice: "once", aproval_id: "appr_other" }, 400, "unknown_parameter", "aproval_id"],
   ])("%j is refused with %i %s", async (body, status, code, param) => {
     const { create, waits, answer } = await open();
     const { run_id: id } = await create();

@@ -153,7 +153,7 @@ describe("a question to the user", () => {
   test.each([
     [{ answer: "blue" }, 400, "clarify_id"],
     [{ clarify_id: "ask_1" }, 400, "answer"],
-    [{ clarify_id: "ask_1", answer: "blue" }, 409, null],
+    [{ clarify_id: "ask_1", answer: "blue" }, 409, "clarify_id"],
   ])("refuses %j with %i", async (body, status, param) => {
     const { create, waits, answer } = await open();
     const { run_id: id } = await create();

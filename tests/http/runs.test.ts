@@ -1,8 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createGate } from "../helpers/fake-upstream/gate.ts";
 import { openStream } from "../helpers/live-stream.ts";
 import { eventsOf, LOOK, openRuns as open, type RunBody, RUNS as URL } from "../helpers/runs-app.ts";
-import { fail, hold, say } from "../helpers/scripted-provider.ts";
+import { fail, hold, type Play, say } from "../helpers/scripted-provider.ts";
 
 describe("a run", () => {
   test("is taken on at once, and read when it is over", async () => {
@@ -195,4 +195,44 @@ describe("what cannot be", () => {
     expect([answer.status, answer.json().error.param]).toEqual([400, "Last-Event-ID"]);
     expect((await ask(`${URL}?after=x`)).json().error.param).toBe("after");
   });
+});
+
+describe("a session whose name no header can hold", () => {
+  test.each(["日", "İ", "😀"])("%s is served as any other, and told percent-encoded", async (name) => {
+    const { create, ends, ask } = await open(() => say("Hi."));
+    expect(await ends((await create({ session_id: name })).run_id)).toMatchObject({ session_id: name });
+    const answer = await ask(URL, { body: { input: "x", session_id: name } });
+    expect([answer.status, answer.headers["x-hermes-session-id"]]).toEqual([202, encodeURIComponent(name)]);
+    for (const path of ["chat", "chat/stream"]) {
+      const said = await ask(`/api/sessions/${encodeURIComponent(name)}/${path}`, { body: { message: "x" } });
+      expect([said.status, said.text]).toEqual([200, expect.stringContaining("Hi.")]);
+    }
+  });
+});
+
+describe("interrupting a session", () => {
+  test("ends what goes on, and nothing that waits for its turn", async () => {
+    const gate = createGate();
+    const play: Play = (_request, n) => (n === 1 ? hold(gate) : say("Hi."));
+    const { create, ends, read } = await open(play);
+    const first = await create({ session_id: "s" });
+    const second = await create({ session_id: "s" });
+    await vi.waitFor(async () => expect((await read(first.run_id)).status).toBe("running"));
+    const third = await create({ session_id: "s", on_conflict: "interrupt" });
+    gate.open();
+    expect((await ends(first.run_id)).status).toBe("cancelled");
+    for (const { run_id } of [second, third]) expect((await ends(run_id)).status).toBe("completed");
+  });
+});
+
+test("a number that no event of the run has yet is no place to read on from", async () => {
+  const gate = createGate();
+  const { create, ask } = await open(() => hold(gate));
+  const { run_id: id } = await create();
+  const refused = await ask(`${URL}/${id}/events`, { headers: { "last-event-id": "5000" } });
+  expect([refused.status, refused.json<{ error: { code: string } }>().error.code]).toEqual([
+    400,
+    "invalid_cursor",
+  ]);
+  gate.open();
 });

@@ -7,7 +7,8 @@ import { PageQuery, pageSchema } from "../page.ts";
 
 /** An answer whether a call may run; clients of several ages have several names for its fields. */
 export const ApprovalRequest = z
-  .object({
+  // A misspelt id must not allow another call.
+  .strictObject({
     /** `once`, `session`, `always` or `deny`; `approve`, `approved` and `allow` mean once. */
     choice: optional(z.string()),
     approval_id: optional(z.string()),
@@ -33,7 +34,7 @@ export const ApprovalAnswered = z
 
 /** An answer to a question that a run asks the user. */
 export const ClarifyRequest = z
-  .object({ clarify_id: optional(z.string()), answer: optional(z.string().max(100_000)) })
+  .strictObject({ clarify_id: optional(z.string()), answer: optional(z.string().max(100_000)) })
   .meta({ id: "ClarifyRequest", description: "What the user answers" });
 export type ClarifyRequest = z.infer<typeof ClarifyRequest>;
 

@@ -64,9 +64,7 @@ export function decodeJob(request: JobPatch, terms: JobTerms): DecodedJob {
           delays: undefined,
           delaysMs: retry.delays?.map((s) => Math.round(s * 1000)),
         }),
-      enabled:
-        request.enabled ??
-        (request.paused === null || request.paused === undefined ? undefined : !request.paused),
+      enabled: enabledOf(request),
       reason: request.paused_reason,
     }),
     ...timesOf(request.repeat),
@@ -95,6 +93,14 @@ function workOf(request: JobPatch): Partial<JobWork> {
         maxTokens: limits.max_tokens,
       }),
   });
+}
+
+/** @throws ApiError 400 when the two say different things. */
+function enabledOf({ enabled, paused }: JobPatch): boolean | undefined {
+  const isEnabled = enabled ?? undefined;
+  if (paused === undefined || paused === null) return isEnabled;
+  if (isEnabled === paused) throw invalidRequest("paused", "'paused' and 'enabled' contradict each other.");
+  return !paused;
 }
 
 function msOf(seconds: number | null | undefined): number | undefined {
@@ -136,8 +142,13 @@ export function nameOf(prompt: string | undefined, schedule: Schedule): string {
   return line === "" ? schedule.display : line;
 }
 
+/** Whether a text can be a job's id. */
+export function isJobId(id: string): boolean {
+  return /^[a-f0-9]{12}$/.test(id);
+}
+
 /** 12 hex digits. @throws ApiError 400 in the reference's words. */
 export function checkJobId(id: string): string {
-  if (!/^[a-f0-9]{12}$/.test(id)) throw invalidRequest("id", "Invalid job ID format", "invalid_job_id");
+  if (!isJobId(id)) throw invalidRequest("id", "Invalid job ID format", "invalid_job_id");
   return id;
 }

@@ -53,19 +53,19 @@ const fields = {
   paused_reason: optional(z.string().max(500)),
   attach_to_session: optional(z.string().min(1).max(256)),
   misfire: optional(
-    z.object({ policy: optional(z.enum(["latest", "skip", "all"])), grace: optional(Seconds) }),
+    z.strictObject({ policy: optional(z.enum(["latest", "skip", "all"])), grace: optional(Seconds) }),
   ),
   overlap: optional(Overlap),
   jitter: optional(Seconds.max(3_600, "must be at most an hour")),
   retry: optional(
-    z.object({
+    z.strictObject({
       attempts: optional(z.int().min(0).max(20)),
       delays: optional(z.array(Seconds).min(1).max(20)),
       policy: optional(z.enum(["before_model", "any"])),
     }),
   ),
   limits: optional(
-    z.object({
+    z.strictObject({
       max_steps: optional(Count),
       max_seconds: optional(Seconds.min(1, "must be at least 1")),
       max_tokens: optional(Count),

@@ -18,8 +18,8 @@ export class RunsView {
   readonly #arguments = new Map<string, string>();
   /** When results were begun, epoch ms, by item id. */
   readonly #begun = new Map<string, number>();
-  /** Items that were announced: what they say was told in deltas. */
-  readonly #announced = new Set<string>();
+  /** Items that were announced and are not done, with the number of that event: what they say is told in deltas. */
+  readonly #announced = new Map<string, number>();
   readonly #said: Item[] = [];
   /** What people put in, and what the model read of it. */
   readonly #steers: AgentEvent[] = [];
@@ -37,12 +37,13 @@ export class RunsView {
 
   #note(event: AgentEvent): void {
     if (event.type === "item.added") {
-      this.#announced.add(event.item.id);
+      this.#announced.set(event.item.id, event.seq);
       this.#begun.set(event.item.id, event.at);
     }
     if (event.type === "run.steered") this.#steers.push(event);
     if (event.type !== "item.done") return;
     const { item } = event;
+    this.#announced.delete(item.id);
     if (item.type === "message" && item.origin === "steer") this.#steers.push(event);
     if (item.type === "function_call") this.#arguments.set(item.call_id, item.arguments);
     if (item.type === "message" && item.place === "output") this.#said.push(item);
@@ -72,16 +73,23 @@ export class RunsView {
       case "run.failed":
       case "run.cancelled":
         return this.#ended(event);
+      case "step.restarted":
+        return this.#restarted();
       case "run.created":
       case "run.started":
       case "run.status":
       case "step.started":
-      case "step.restarted":
       case "step.done":
         return undefined;
       default:
         return event satisfies never;
     }
+  }
+
+  /** What was told of a step that begins again is void: everything after this number. */
+  #restarted(): Fields | undefined {
+    if (this.#announced.size === 0) return undefined;
+    return { event: "run.restarted", discard_after: Math.min(...this.#announced.values()) - 1 };
   }
 
   #started(item: Item): Fields | undefined {

@@ -7,6 +7,20 @@ import { FOREIGN_DATABASE } from "../../helpers/stored.ts";
 
 const server = async (sources: ConfigSources) => (await configOf(sources)).settings.server;
 
+it("every section of ours is read from config.yaml", async () => {
+  const yaml =
+    "responses: { retention_days: 7 }\nruns: { retention_days: 8 }\njobs: { max_concurrent: 9 }\ntimezone: Europe/Berlin\napprovals: { timeout_seconds: 10 }";
+  const { settings, warnings } = await configOf({ yaml });
+  expect(warnings).toEqual([]);
+  expect(settings).toMatchObject({
+    responses: { retention_days: 7 },
+    runs: { retention_days: 8 },
+    jobs: { max_concurrent: 9 },
+    timezone: "Europe/Berlin",
+    approvals: { timeout_seconds: 10 },
+  });
+});
+
 describe("defaults", () => {
   it("serve on loopback, with a model that is looked for", async () => {
     const { settings, workspace, upstreams, warnings, keyFrom, home: place } = await configOf({});

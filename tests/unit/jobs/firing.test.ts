@@ -116,6 +116,27 @@ describe("a job that is due", () => {
     expect(fire({ overlap }, NINE, true)).toMatchObject({ rows, replaces, next: NINE + HOUR });
   });
 
+  test("does what it missed one after the other when all of it is wanted, however it overlaps", () => {
+    const misfire = { policy: "all", graceMs: 9 * HOUR } as const;
+    expect(fire({ misfire, overlap: "skip" }, NINE + 2 * HOUR).rows.map(([, what]) => what)).toEqual([
+      "done",
+      "done",
+      "done",
+    ]);
+  });
+
+  test("skips what it missed, also where that is seconds ago", () => {
+    const schedule = {
+      kind: "interval",
+      everyMs: 5_000,
+      anchorAt: NINE - 5_000,
+      timezone: "UTC",
+      display: "",
+    } as const;
+    const { rows } = fire({ schedule, misfire: { policy: "skip" } }, NINE + 7_700);
+    expect(rows.map(([, what]) => what)).toEqual(["missed", "missed"]);
+  });
+
   test("is done so often, and no more", () => {
     const last = fire({ times: 3, completed: 2 }, NINE);
     expect([last.rows, last.after.state, last.next]).toEqual([[[0, "done", 1]], "completed", undefined]);
