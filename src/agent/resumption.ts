@@ -36,7 +36,7 @@ export interface Resumption {
 /** Item numbers that former processes may have given out without storing them are left free: so many by each. */
 const NUMBER_BLOCK = 1_000;
 
-/** Reads a run's log for where to go on. `attempts`: how many processes have begun with the run before. */
+/** Reads a run's log for where to go on. `attempts`: how many processes died with the run. */
 export function resumptionOf(events: readonly AgentEvent[], attempts: number): Resumption {
   const found = new Log();
   for (const event of events) found.read(event);
@@ -60,9 +60,13 @@ export function resumptionOf(events: readonly AgentEvent[], attempts: number): R
     called,
     finish,
     steers: unusedSteers(events),
-    nextNumber:
-      (Math.floor((last === undefined ? 0 : numberOf(last)) / NUMBER_BLOCK) + attempts) * NUMBER_BLOCK,
+    nextNumber: nextNumber(last === undefined ? undefined : numberOf(last), attempts),
   };
+}
+
+/** Where nobody died since, all that was given out is stored. */
+function nextNumber(last: number | undefined, attempts: number): number {
+  return Math.max((last ?? -1) + 1, (Math.floor((last ?? 0) / NUMBER_BLOCK) + attempts) * NUMBER_BLOCK);
 }
 
 function numberOf({ id }: Item): number {

@@ -9,7 +9,7 @@ import { createRegistry } from "../../../src/tools/registry.ts";
 import { fakeTool, inputOf } from "../../helpers/agent-run.ts";
 import { runService } from "../../helpers/run-service.ts";
 import { call, say, scriptedProvider } from "../../helpers/scripted-provider.ts";
-import { OWNER } from "../../helpers/stored.ts";
+import { OWNER, transcriptOf } from "../../helpers/stored.ts";
 import { toolContext } from "../../helpers/tools.ts";
 
 const NEVER = new Promise<void>(() => {});
@@ -146,6 +146,8 @@ describe("a call that waits for approval", () => {
     await answer(process, id);
     expect((await ends(process, id)).at(-1)).toMatchObject({ type: "run.completed" });
     expect(process.effects).toEqual(["write"]);
+    const transcript = transcriptOf(await process.inner.readTranscript(id));
+    expect(transcript).toEqual(["user: Go.", "call write", "result wrote 1", "assistant: Done."]);
   });
 
   test("is denied when its time is over before the next process comes", async () => {
