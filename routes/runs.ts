@@ -115,9 +115,10 @@ function listRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
       response: { 200: RunList, default: ErrorBody },
     },
     handler: async (request) => {
-      const { order, limit, after, status, session } = request.query as RunListQuery;
+      const { order, limit, after, status, session, job } = request.query as RunListQuery;
       const owner = principalOf(request).id;
-      const query = { owner, surface: "runs", order, limit: limit + 1, status, sessionId: session } as const;
+      const surface = job === undefined ? "runs" : "jobs";
+      const query = { owner, surface, order, limit: limit + 1, status, sessionId: session, job } as const;
       const found = await runs.list({ ...query, after: runCursor(after) });
       const { data, has_more } = listOf(
         found.map((stored) => ({ id: stored.run.id, ...listedRun(stored) })),

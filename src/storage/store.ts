@@ -90,6 +90,7 @@ export interface RunQuery {
   /** Only those. */
   status?: RunStatus | undefined;
   sessionId?: string | undefined;
+  job?: string | undefined;
 }
 
 /** Which stored events to read. */

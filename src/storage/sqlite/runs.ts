@@ -29,6 +29,7 @@ interface ListTerms {
   start: string;
   status: string | null;
   session: string | null;
+  job: string | null;
   limit: number;
 }
 
@@ -83,6 +84,7 @@ export class RunTable {
         // The index leaves chats out, and is taken only when the query says so too.
         `SELECT ${COLUMNS} FROM runs WHERE owner = :owner AND surface = :surface AND surface <> 'chat' AND id ${compare} :start
            AND (:status IS NULL OR status = :status) AND (:session IS NULL OR session_id = :session)
+           AND (:job IS NULL OR data ->> '$.job' = :job)
          ORDER BY id ${order} LIMIT :limit`,
       );
     this.#list = { asc: page(">", "ASC"), desc: page("<", "DESC") };
@@ -156,9 +158,17 @@ export class RunTable {
     return row && storedRun(row);
   }
 
-  list({ owner, surface, order, limit, after, status, sessionId }: RunQuery): StoredRun[] {
+  list({ owner, surface, order, limit, after, status, sessionId, job }: RunQuery): StoredRun[] {
     const start = after ?? (order === "asc" ? "" : AFTER_ALL);
-    const terms = { owner, surface, start, status: status ?? null, session: sessionId ?? null, limit };
+    const terms = {
+      owner,
+      surface,
+      start,
+      status: status ?? null,
+      session: sessionId ?? null,
+      job: job ?? null,
+      limit,
+    };
     return this.#list[order].all(terms).map(storedRun);
   }
 

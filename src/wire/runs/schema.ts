@@ -60,6 +60,8 @@ export const RunList = pageSchema(RunObject).meta({ id: "RunList", description: 
 export const RunListQuery = PageQuery.extend({
   status: StoredStatus.exactOptional(),
   session: z.string().max(256).exactOptional(),
+  /** Those that were done for a job; they are listed for it alone. */
+  job: z.string().max(64).exactOptional(),
 });
 export type RunListQuery = z.infer<typeof RunListQuery>;
 
