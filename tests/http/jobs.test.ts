@@ -89,6 +89,10 @@ describe("a job", () => {
       status: "completed",
       output: "Done.",
     });
+    const listed = async (query: string) =>
+      (await ask(`/v1/runs${query}`)).json<{ data: { run_id: string }[] }>().data;
+    expect((await listed(`?job=${id}`)).map((run) => run.run_id)).toEqual([fire.run_id]);
+    expect([await listed("?job=0123456789ab"), await listed("")]).toEqual([[], []]);
   });
 
   test("is done by hand, with its own prompt or another", async () => {
