@@ -95,27 +95,28 @@ export class Runs {
   async recover(): Promise<{ ended: number; resumed: number }> {
     const { store, clock } = this.#deps;
     const { ended, resumed } = await settleUnfinished(store, clock);
-    for (const left of resumed) await this.#resume(left);
+    // Together, so that one commit is enough; they begin in their order.
+    const active = await Promise.all(resumed.map((left) => this.#resume(left)));
+    for (const run of active) void run?.begin();
     return { ended, resumed: resumed.length };
   }
 
-  async #resume(left: Leftover): Promise<void> {
+  async #resume(left: Leftover): Promise<ActiveRun | undefined> {
     const { store, clock } = this.#deps;
-    const slot =
-      left.status === "running"
-        ? this.#slots.take(true)
-        : this.#slots.queue(waitingOf(left.plan.input), true);
+    const had = left.status === "running";
+    const slot = had ? this.#slots.take(true) : this.#slots.queue(waitingOf(left.plan.input), true);
     this.#count++;
     try {
       const active = await resumeRun(this.#deps, left, { slot, onEnd: this.#onEnd });
       await active.accept(left.plan.attempts + 1);
       this.#add(active);
-      void active.begin();
+      return active;
     } catch (error) {
       slot.release();
       this.#left();
       await store.append([await endOf(left, { store, clock, error: failureOf(error) })]);
     }
+    return undefined;
   }
 
   #add(active: ActiveRun): void {
