@@ -113,7 +113,9 @@ export async function createApp(config: Config, key: string, overrides: Override
     files,
     seal,
   });
-  const housekeeping = new Housekeeping({ ...shared, disk, warn: (message) => http.log.warn(message) });
+  const firesKeptMs = settings.jobs.retention_days * DAY_MS;
+  const warn = (message: string) => http.log.warn(message);
+  const housekeeping = new Housekeeping({ ...shared, disk, firesKeptMs, warn });
   const close = closer({ ...shared, ...transports, http, server, runs, scheduler, housekeeping, backups });
   // Before its call is repeated or answered: what a killed server left running may still change something.
   const killed = wasKilled ? await killLeftCommands(homeOf(config)) : 0;

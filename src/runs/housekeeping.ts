@@ -6,7 +6,9 @@ import type { Prompts } from "./prompts.ts";
 
 /** What the housekeeping works on. */
 export interface HousekeepingDeps {
-  store: Pick<Store, "sweep" | "prune" | "sweepPrompts">;
+  store: Pick<Store, "sweep" | "prune" | "sweepPrompts"> & { jobs: Pick<Store["jobs"], "sweepFires"> };
+  /** How long the history of jobs is kept, ms; 0 for ever. */
+  firesKeptMs: number;
   prompts: Pick<Prompts, "held">;
   clock: Clock;
   /** The disk that the store lies on. */
@@ -66,6 +68,7 @@ export class Housekeeping {
       () => this.#lookAtDisk(),
       () => this.#inPieces(async () => (await store.sweep(now, PIECE_ROWS)) === PIECE_ROWS),
       () => this.#inPieces(() => store.prune(now - DELTAS_KEPT_MS)),
+      () => this.#sweepFires(now),
       () => this.#sweepPrompts(now),
     ];
     // What one of them cannot do the others can.
@@ -95,6 +98,14 @@ export class Housekeeping {
       after = last ?? after;
       return last !== undefined;
     });
+  }
+
+  async #sweepFires(now: number): Promise<void> {
+    const { store, firesKeptMs } = this.#deps;
+    if (firesKeptMs === 0) return;
+    await this.#inPieces(
+      async () => (await store.jobs.sweepFires(now - firesKeptMs, PIECE_ROWS)) === PIECE_ROWS,
+    );
   }
 
   async #lookAtDisk(): Promise<void> {

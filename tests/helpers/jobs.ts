@@ -1,4 +1,4 @@
-import type { Job } from "../../src/domain/job.ts";
+import type { Fire, Job } from "../../src/domain/job.ts";
 import { OWNER } from "./stored.ts";
 
 let made = 0;
@@ -26,6 +26,27 @@ export function aJob(terms: Partial<Job> = {}): Job {
     updatedAt: 1_000,
     origin: {},
     revision: 1,
+    ...terms,
+  };
+}
+
+let fired = 0;
+
+/** One time that a job is due; each of them at another. */
+export function aFire(jobId: string, terms: Partial<Fire> = {}): Fire {
+  fired++;
+  return {
+    id: `fire_${fired.toString().padStart(8, "0")}`,
+    jobId,
+    owner: OWNER,
+    kind: "schedule",
+    scheduledFor: fired,
+    count: 1,
+    attempt: 1,
+    status: "queued",
+    createdAt: 1_000,
+    dueAt: 1_000,
+    deliveries: [],
     ...terms,
   };
 }

@@ -1,27 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Fire } from "../../src/domain/job.ts";
-import { aJob } from "./jobs.ts";
+import { aFire, aJob } from "./jobs.ts";
 import { type Open, OWNER } from "./stored.ts";
-
-let made = 0;
-
-function aFire(jobId: string, terms: Partial<Fire> = {}): Fire {
-  made++;
-  return {
-    id: `fire_${made.toString().padStart(8, "0")}`,
-    jobId,
-    owner: OWNER,
-    kind: "schedule",
-    scheduledFor: made,
-    count: 1,
-    attempt: 1,
-    status: "queued",
-    createdAt: 1_000,
-    dueAt: 1_000,
-    deliveries: [],
-    ...terms,
-  };
-}
 
 /** The part of the store's contract about jobs. */
 export function jobContract(open: Open): void {

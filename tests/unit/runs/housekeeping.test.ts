@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { DELTAS_KEPT_MS, Housekeeping, type HousekeepingDeps } from "../../../src/runs/housekeeping.ts";
 import { StorageError } from "../../../src/storage/store.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
+import { aFire, aJob } from "../../helpers/jobs.ts";
 import { aRun, dialogue, keep, OWNER, PROMPT, writeOf } from "../../helpers/stored.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -14,6 +15,7 @@ async function setUp(terms: Partial<HousekeepingDeps> = {}) {
   const housekeeping = new Housekeeping({
     store,
     prompts: { held: () => [] },
+    firesKeptMs: 30 * DAY_MS,
     clock: { now: () => time.now, elapsed: () => performance.now() },
     disk: async () => ({
       usedPercent: 100 - time.free,
@@ -63,6 +65,23 @@ describe("a round of housekeeping", () => {
     expect(await store.findPrompt("held")).toBeDefined();
   });
 
+  test("removes the history of jobs when its time is over, not what still goes on", async () => {
+    const { store, housekeeping, time } = await setUp();
+    const job = aJob();
+    await store.jobs.createJob(job);
+    await store.jobs.changeJob({ job, fires: [aFire(job.id, { status: "completed" }), aFire(job.id)] });
+    const statuses = async () => {
+      const query = { jobId: job.id, owner: OWNER, order: "asc", limit: 9 } as const;
+      return (await store.jobs.listFires(query)).map(({ status }) => status);
+    };
+    time.now = 1_000 + 30 * DAY_MS;
+    await housekeeping.round();
+    expect(await statuses()).toEqual(["completed", "queued"]);
+    time.now += 1;
+    await housekeeping.round();
+    expect(await statuses()).toEqual(["queued"]);
+  });
+
   test("does what it can when a part of it fails, and says what failed", async () => {
     const full = new StorageError("full", "The disk is full.");
     let pruned = 0;
@@ -71,10 +90,11 @@ describe("a round of housekeeping", () => {
         sweep: () => Promise.reject(full),
         prune: async () => ++pruned < 3,
         sweepPrompts: () => Promise.reject(full),
+        jobs: { sweepFires: () => Promise.reject(full) },
       },
     });
     await housekeeping.round();
-    expect([pruned, faults]).toEqual([3, [full, full]]);
+    expect([pruned, faults]).toEqual([3, [full, full, full]]);
   });
 
   test("warns when the disk fills up, once, and again when it fills up again", async () => {
@@ -97,6 +117,7 @@ describe("a round of housekeeping", () => {
           return true;
         },
         sweepPrompts: async () => undefined,
+        jobs: { sweepFires: async () => 0 },
       },
     });
     await housekeeping.round();
