@@ -47,7 +47,7 @@ export function newJobOf(deps: JobsRoutesDeps, body: JobRequest): NewJob {
     ...rest,
     name: name ?? nameOf(work.prompt, schedule),
     schedule,
-    work: { prompt: "", skills: [], noAgent: false, contextFrom: [], limits: {}, ...work },
+    work: { prompt: "", limits: {}, ...work },
     ...(typeof once === "number" && { times: once }),
     ...(retry !== undefined && { retry: { ...USUAL_RETRY, ...retry } }),
     ...(enabled === false && { paused: reason === undefined ? {} : { reason } }),

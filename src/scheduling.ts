@@ -1,22 +1,19 @@
-import { existsSync, statSync } from "node:fs";
-import { relative, resolve, sep } from "node:path";
 import { OWNER } from "./auth/keys.ts";
 import type { Config } from "./config/load.ts";
-import { invalidRequest } from "./domain/error.ts";
 import type { JobWork } from "./domain/job.ts";
+import { checkWork } from "./jobs/check-work.ts";
 import { Deliveries, fileCarrier } from "./jobs/delivery.ts";
 import { execute } from "./jobs/execution.ts";
 import { parseSchedule } from "./jobs/parse-schedule.ts";
-import { findingIn, scanPrompt } from "./jobs/scan.ts";
+import { scanPrompt } from "./jobs/scan.ts";
 import { Scheduler } from "./jobs/scheduler.ts";
 import { Jobs } from "./jobs/service.ts";
 import { sessionCarrier } from "./jobs/session-carrier.ts";
-import { printIn } from "./jobs/zone.ts";
+import { createPrinter } from "./jobs/zone.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Runs } from "./runs/service.ts";
 import type { SessionContents } from "./runs/session-contents.ts";
 import type { Sessions } from "./sessions/service.ts";
-import { checkSessionId } from "./sessions/session-id.ts";
 import type { Store } from "./storage/store.ts";
 import type { ToolRegistry } from "./tools/registry.ts";
 
@@ -43,13 +40,7 @@ export function openScheduling(deps: SchedulingDeps) {
     store: store.jobs,
     clock,
     maxRunning: settings.jobs.max_concurrent,
-    execute: (job, fire) => {
-      const why =
-        job.owner === OWNER.id ? findingIn(fire.prompt ?? job.work.prompt) : "belongs to nobody any more";
-      if (why !== undefined)
-        return Promise.resolve({ status: "failed", reason: `Refused: the prompt ${why}.`, askedModel: true });
-      return execute({ runs }, job, fire);
-    },
+    execute: (job, fire) => execute({ runs, isPrincipal: (id) => id === OWNER.id }, job, fire),
     stopRun: ({ runId, owner }) => runId !== undefined && runs.stop(runId, owner),
     deliver: (job, fire) => void deliveries.deliver(job, fire),
     nextId,
@@ -63,37 +54,12 @@ export function openScheduling(deps: SchedulingDeps) {
     terms: {
       scan: scanPrompt,
       checkTarget: (target: string, param: string) => deliveries.check(target, param),
-      checkWork: (work: Partial<JobWork>) => checkWork(work, { config, toolsets }),
+      checkWork: (work: Partial<JobWork>) => checkWork(work, toolsets),
     },
     readSchedule: (text: string, zone: string | undefined) =>
       parseSchedule(text, { timezone: zone ?? timezone, now: clock.now(), param: "schedule" }),
-    print: printIn,
+    print: createPrinter(),
     now: clock.now,
   };
   return { scheduler, routes };
-}
-
-function checkWork(
-  { workdir, script, toolsets, session }: Partial<JobWork>,
-  { config, toolsets: known }: { config: Config; toolsets: ReadonlySet<string> },
-): void {
-  const unknown = toolsets?.find((name) => !known.has(name));
-  if (unknown !== undefined)
-    throw invalidRequest(
-      "enabled_toolsets",
-      `There is no toolset ${JSON.stringify(unknown)}. There are: ${[...known].join(", ")}.`,
-    );
-  if (workdir !== undefined) checkDirectory(config.workspace, workdir);
-  if (script !== undefined)
-    throw invalidRequest("script", "Scripts are not available yet.", "unsupported_parameter");
-  if (session !== undefined) checkSessionId(session, { param: "attach_to_session" });
-}
-
-function checkDirectory(workspace: string, workdir: string): void {
-  const path = resolve(workspace, workdir);
-  const inside = relative(workspace, path);
-  if (inside === ".." || inside.startsWith(`..${sep}`) || inside.startsWith(sep))
-    throw invalidRequest("workdir", "'workdir' must lie inside the workspace.");
-  if (!existsSync(path) || !statSync(path).isDirectory())
-    throw invalidRequest("workdir", "'workdir' is no directory of the workspace.");
 }

@@ -175,10 +175,12 @@ class Asking {
   }
 }
 
+const REFUSALS: Readonly<Partial<Record<Settlement, string>>> = {
+  deny: "A person was asked and said no",
+  withdrawn: "What a person was asked was another call, in another place",
+};
+
 function refusalOf({ description }: CallQuestion, settlement: Settlement): string {
-  const why =
-    settlement === "deny"
-      ? "A person was asked and said no"
-      : "A person was asked, and nobody answered in time";
+  const why = REFUSALS[settlement] ?? "A person was asked, and nobody answered in time";
   return `Error: Not run: ${description}. ${why}. Do not try to get around this; find another way, or tell the user what to run.`;
 }

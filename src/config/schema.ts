@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isTimeZone } from "../lib/time-zone.ts";
 
 const Url = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" });
 
@@ -10,15 +11,6 @@ export const ModelRoute = z.strictObject({
   base_url: Url.exactOptional(),
 });
 export type ModelRoute = z.infer<typeof ModelRoute>;
-
-function isTimezone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en-US", { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** A list, or a comma-separated text as environment variables have it. */
 const List = z.union(
@@ -211,7 +203,7 @@ export const Settings = z.object({
   timezone: z
     .string()
     .min(1)
-    .refine(isTimezone, "is no IANA time zone, such as Europe/Berlin")
+    .refine(isTimeZone, "is no IANA time zone, such as Europe/Berlin")
     .exactOptional(),
   /** The only directory that file tools may touch; default: where the server was started. */
   workspace: z.string().min(1).exactOptional(),

@@ -33,20 +33,11 @@ export type Delivery = z.infer<typeof Delivery>;
 /** What a job does each time. */
 export const JobWork = z.object({
   prompt: z.string(),
-  skills: z.array(z.string()),
   model: z.string().exactOptional(),
   provider: z.string().exactOptional(),
   reasoningEffort: z.string().exactOptional(),
   /** Only these of the server's toolsets; undefined: all. */
   toolsets: z.array(z.string()).exactOptional(),
-  /** Relative to the workspace. */
-  workdir: z.string().exactOptional(),
-  /** A file below the home's `scripts`; what it prints comes before the prompt. */
-  script: z.string().exactOptional(),
-  /** The script's output is the result; no model is asked. */
-  noAgent: z.boolean(),
-  /** Jobs whose last results come before the prompt. */
-  contextFrom: z.array(z.string()),
   /** The session that each run goes on with; undefined: none. */
   session: z.string().exactOptional(),
   limits: z.object({
@@ -133,8 +124,3 @@ export const Fire = z.object({
   deliveries: z.array(Delivery),
 });
 export type Fire = z.infer<typeof Fire>;
-
-/** Whether nothing more comes of it. */
-export function isSettled({ status }: Fire): boolean {
-  return status !== "queued" && status !== "running";
-}

@@ -83,6 +83,14 @@ export class Streams {
   }
 }
 
+/** Longer text is turned into bytes before it is written. */
+const MAX_TEXT_CHARS = 4 * 1024;
+
+/** A text that waits for its reader holds three bytes per character, as long as any could be; bytes hold what they are. */
+function inBytes(frames: string): string | Buffer {
+  return frames.length > MAX_TEXT_CHARS ? Buffer.from(frames) : frames;
+}
+
 /** One event stream to one reader. Whole frames only: a frame is never split over two writes. */
 export class EventStream {
   readonly #response: ServerResponse;
@@ -132,7 +140,7 @@ export class EventStream {
     this.#buffer = "";
     if (frames === "" || this.#response.destroyed) return;
     this.lastWrite = performance.now();
-    if (this.#response.write(frames) || this.#blocked) return;
+    if (this.#response.write(inBytes(frames)) || this.#blocked) return;
     this.#blocked = true;
     this.#response.once("drain", () => this.#unblock());
   }

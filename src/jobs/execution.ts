@@ -6,6 +6,7 @@ import type { Fire, Job } from "../domain/job.ts";
 import type { RunInput } from "../domain/run.ts";
 import type { Usage } from "../domain/usage.ts";
 import type { Runs } from "../runs/service.ts";
+import { findingIn } from "./scan.ts";
 
 /** How a fire ended. */
 export interface Result {
@@ -14,13 +15,15 @@ export interface Result {
   usage?: Usage;
   /** Why it did not end well. */
   reason?: string;
-  /** Whether a model had begun to answer. */
-  askedModel: boolean;
+  /** Whether another try can do nothing twice: no model had begun to answer. */
+  mayRepeat: boolean;
 }
 
 /** What a fire is done with. */
 export interface ExecutionDeps {
   runs: Runs;
+  /** Whether there is still somebody of that id. */
+  isPrincipal(id: string): boolean;
 }
 
 /**
@@ -28,24 +31,44 @@ export interface ExecutionDeps {
  * it is there once. Undefined: this process stops, and the next one goes on.
  * @throws ApiError 429 or 503 when it cannot begin now.
  */
-export async function execute({ runs }: ExecutionDeps, job: Job, fire: Fire): Promise<Result | undefined> {
+export async function execute(
+  { runs, isPrincipal }: ExecutionDeps,
+  job: Job,
+  fire: Fire,
+): Promise<Result | undefined> {
   const { runId, owner } = fire;
-  if (runId === undefined) return { status: "failed", reason: "nothing to do", askedModel: false };
+  const found = findingIn(fire.prompt ?? job.work.prompt);
+  if (found !== undefined) return refused(`its prompt ${found}`);
+  if (!isPrincipal(owner)) return refused("its owner is gone");
+  if (runId === undefined) return refused("it has no run");
+  if ((await runs.status(runId, owner)) === undefined) {
+    const failure = await begin(runs, inputOf(job, fire));
+    if (failure !== undefined) return failure;
+  }
+  await runs.whenOver(runId, owner);
+  const run = await runs.read(runId, owner);
+  const status = await runs.status(runId, owner);
+  if (run === undefined || status === undefined)
+    return { status: "cancelled", reason: "deleted", mayRepeat: false };
+  if (status !== "completed" && status !== "failed" && status !== "cancelled" && status !== "interrupted")
+    return undefined;
+  return { status, ...resultOf(run.events) };
+}
+
+/** Begins a run; what a job itself is refused for is its failure. @throws ApiError 429 or 5xx when it cannot begin now. */
+async function begin(runs: Runs, input: RunInput): Promise<Result | undefined> {
   try {
-    if ((await runs.status(runId, owner)) === undefined) void (await runs.admit(inputOf(job, fire))).begin();
+    void (await runs.admit(input)).begin();
+    return undefined;
   } catch (error) {
     if (!(error instanceof ApiError) || error.failure.status === 429 || error.failure.status >= 500)
       throw error;
-    return { status: "failed", reason: error.message, askedModel: false };
+    return { status: "failed", reason: error.message, mayRepeat: true };
   }
-  await runs.whenOver(runId, owner);
-  const found = await runs.read(runId, owner);
-  const status = await runs.status(runId, owner);
-  if (found === undefined || status === undefined)
-    return { status: "cancelled", reason: "deleted", askedModel: true };
-  if (status !== "completed" && status !== "failed" && status !== "cancelled" && status !== "interrupted")
-    return undefined;
-  return { status, ...resultOf(found.events) };
+}
+
+function refused(why: string): Result {
+  return { status: "failed", reason: `Not done: ${why}.`, mayRepeat: false };
 }
 
 function resultOf(events: readonly AgentEvent[]): Omit<Result, "status"> {
@@ -53,7 +76,7 @@ function resultOf(events: readonly AgentEvent[]): Omit<Result, "status"> {
   const output = answerOf(items);
   return {
     usage,
-    askedModel: events.some(({ type }) => type === "step.done" || type === "item.added"),
+    mayRepeat: !events.some(({ type }) => type === "step.done" || type === "item.added"),
     ...(output !== "" && { output }),
     ...(error !== undefined && { reason: error.message }),
   };
@@ -66,7 +89,7 @@ function inputOf({ id, owner, work }: Job, { runId, prompt }: Fire): RunInput {
     ...(maxRunMs !== undefined && { maxRunMs }),
     ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),
   };
-  const { model, provider, reasoningEffort, session, toolsets, workdir } = work;
+  const { model, provider, reasoningEffort, session, toolsets } = work;
   return {
     surface: "jobs",
     owner,
@@ -76,9 +99,7 @@ function inputOf({ id, owner, work }: Job, { runId, prompt }: Fire): RunInput {
     mode: "agent",
     ...(session !== undefined && { sessionId: session, newOnly: true }),
     items: [textMessage("user", prompt ?? work.prompt)],
-    instructions: [JOB_NOTE, workdir && `Work in the directory ${workdir} of the workspace.`]
-      .filter(Boolean)
-      .join("\n\n"),
+    instructions: JOB_NOTE,
     tools: [],
     toolChoice: { mode: "auto" },
     settings: reasoningEffort === undefined ? {} : { reasoningEffort },

@@ -1,8 +1,9 @@
 import { Cron } from "croner";
 import { invalidRequest } from "../domain/error.ts";
 import type { Schedule } from "../domain/schedule.ts";
+import { isTimeZone } from "../lib/time-zone.ts";
 import { calendarOf } from "./schedule.ts";
-import { isZone, Zone } from "./zone.ts";
+import { Zone } from "./zone.ts";
 
 /** What a schedule is read against. */
 export interface ScheduleTerms {
@@ -50,7 +51,7 @@ const MAX_CHARS = 200;
  */
 export function parseSchedule(text: string, terms: ScheduleTerms): Schedule {
   const { timezone, now, param } = terms;
-  if (!isZone(timezone))
+  if (!isTimeZone(timezone))
     throw invalidRequest(
       "timezone",
       `There is no time zone ${JSON.stringify(timezone)}; use an IANA name such as Europe/Berlin.`,

@@ -36,11 +36,6 @@ export class FireQueue {
     return this.#running.has(jobId) || this.#readyOf.has(jobId);
   }
 
-  /** Fires that go on. */
-  get running(): number {
-    return this.#count;
-  }
-
   /** Takes the next one that may start; undefined when none may. */
   take(now: number): Fire | undefined {
     for (const [id, waiting] of this.#later) {

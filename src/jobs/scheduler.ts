@@ -1,4 +1,5 @@
 import { schedule as everySecond, type ScheduledTask } from "node-cron";
+import { ApiError } from "../domain/error.ts";
 import type { Fire, Job } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { JobStore } from "../storage/job-store.ts";
@@ -103,7 +104,7 @@ export class Scheduler {
   /** Ends what waits and goes on of a job that is deleted. */
   forget(jobId: string): void {
     this.#queue.drop(jobId);
-    for (const fire of this.#live.values()) if (fire.jobId === jobId) this.#deps.stopRun(fire);
+    this.#stopRuns(jobId);
   }
 
   async #look(): Promise<void> {
@@ -189,18 +190,23 @@ export class Scheduler {
     if (job === undefined) return;
     const begun: Fire = { ...waiting, status: "running", startedAt: waiting.startedAt ?? clock.now() };
     await store.updateFire(begun);
-    let result: Result | undefined;
-    try {
-      result = await execute(job, begun);
-    } catch {
-      this.#putBack(waiting, job);
-      return;
-    }
-    if (result === undefined) return;
-    await this.#settle(begun, result);
+    const result = await execute(job, begun).catch((error: unknown) => this.#notNow(error));
+    if (result === "later") this.#putBack(waiting, job);
+    else if (result !== undefined) await this.#settle(begun, result);
   }
 
-  /** The server is full, or its store fails: later it may not be. */
+  /** What is full or shuts down now may not be so later; any other exception is a fault of ours, and the fire's end. */
+  #notNow(error: unknown): "later" | Result {
+    const status = error instanceof ApiError ? error.failure.status : 500;
+    if (status === 429 || status === 503 || status === 507) return "later";
+    this.#deps.onFault(error);
+    return {
+      status: "failed",
+      reason: "The server had an internal error; its log has the details.",
+      mayRepeat: false,
+    };
+  }
+
   #putBack(fire: Fire, { overlap }: Job): void {
     this.#startAgainAt = this.#deps.clock.now() + RETRY_START_MS;
     this.#queue.add({ fire, overlap }, this.#deps.clock.now());

@@ -43,7 +43,7 @@ function targetsOf({ deliver, failureDeliver }: Job, status: Result["status"]): 
 }
 
 function nextTry({ retry }: Job, { fire, result, now, ids }: Ended): Fire | undefined {
-  const isAllowed = retry.policy === "any" || !result.askedModel;
+  const isAllowed = retry.policy === "any" || result.mayRepeat;
   if (!isAllowed || fire.attempt > retry.attempts) return undefined;
   const delayMs = retry.delaysMs[Math.min(fire.attempt, retry.delaysMs.length) - 1] ?? 0;
   const { id: _id, startedAt: _startedAt, ...same } = fire;

@@ -83,17 +83,12 @@ export class Zone {
   }
 }
 
-/** Whether there is a time zone of that name. */
-export function isZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en-US", { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** ISO 8601 with the offset of a zone, whole seconds. */
-export function printIn(at: number, timezone: string): string {
-  return new Zone(timezone).print(at);
+/** Prints instants as ISO 8601 with the offset of a zone, whole seconds; makes each zone once. */
+export function createPrinter(): (at: number, timezone: string) => string {
+  const zones = new Map<string, Zone>();
+  return (at, timezone) => {
+    const zone = zones.get(timezone) ?? new Zone(timezone);
+    zones.set(timezone, zone);
+    return zone.print(at);
+  };
 }

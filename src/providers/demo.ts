@@ -10,7 +10,7 @@ export const DEMO_HINT =
 const INTRODUCTION = `I am the demo: a rule-based stand-in, not a language model. ${DEMO_HINT}\n\n`;
 
 const ABILITIES =
-  'Until then you can see the whole loop with real tools. Try "list the files here", "run `uname -a`", "read README.md" or "search for TODO".';
+  'Until then you can see the whole loop: the tools do what they say. Try "list the files here", "run `uname -a`", "read README.md" or "search for TODO".';
 
 /** One rule: what a person may write, and the tool call that it means. */
 interface Rule {

@@ -69,6 +69,12 @@ export class Questions implements Person {
 
   async approve(callId: string, question: CallQuestion): Promise<Settlement> {
     const id = approvalId(callId);
+    const before = this.#terms.asked?.get(id);
+    // In another workspace it is another call, and no answer is about it.
+    if (before?.kind === "approval" && before.request.digest !== question.digest) {
+      if (this.#pending.has(id)) await this.#settle(id, "withdrawn");
+      return "withdrawn";
+    }
     if (!this.#pending.has(id) && !this.#answered.has(id)) {
       const { log, store, clock, timeoutMs } = this.#terms;
       const { digest } = question;

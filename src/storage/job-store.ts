@@ -52,7 +52,6 @@ export interface JobStore {
   /** When the next job is due, epoch ms. */
   nextDueAt(): Promise<number | undefined>;
   listFires(query: FireQuery): Promise<Fire[]>;
-  findFire(id: string, owner: string): Promise<Fire | undefined>;
   /** Fires that are queued or go on, oldest first. */
   openFires(): Promise<Fire[]>;
   /** Removes settled fires that were made before a time; how many, at most `limit`. */

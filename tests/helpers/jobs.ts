@@ -10,7 +10,7 @@ export function aJob(terms: Partial<Job> = {}): Job {
     id: made.toString(16).padStart(12, "0"),
     owner: OWNER,
     name: `job ${made}`,
-    work: { prompt: "Look.", skills: [], noAgent: false, contextFrom: [], limits: {} },
+    work: { prompt: "Look.", limits: {} },
     schedule: { kind: "cron", expr: "0 * * * *", timezone: "UTC", display: "0 * * * *" },
     deliver: ["local"],
     failureDeliver: [],

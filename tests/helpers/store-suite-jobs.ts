@@ -74,8 +74,6 @@ export function jobContract(open: Open): void {
       ]);
       expect(await jobs.listFires({ ...query, status: "completed" })).toMatchObject([{ id: first.id }]);
       expect(await jobs.listFires({ ...query, owner: "somebody else" })).toEqual([]);
-      expect(await jobs.findFire(first.id, OWNER)).toMatchObject({ status: "completed" });
-      expect(await jobs.findFire(first.id, "somebody else")).toBeUndefined();
       expect((await jobs.openFires()).map(({ id }) => id)).toEqual([second.id, fires[2]?.id]);
       expect(await jobs.sweepFires(1_000, 9)).toBe(0);
       expect(await jobs.sweepFires(1_001, 9)).toBe(1);

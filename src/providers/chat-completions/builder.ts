@@ -7,7 +7,7 @@ import { type ModelResult, ProviderError } from "../provider.ts";
 import { tokenCount } from "../token-count.ts";
 import { PROTOCOL } from "./request.ts";
 
-/** A delta or a whole message as servers really send them: any field may be missing or of another kind. */
+/** A delta or a whole message: servers leave fields out, or give them another kind. */
 type Received = { [Field in keyof ChatCompletionChunk["choices"][number]["delta"]]?: unknown } & {
   reasoning_content?: unknown;
   reasoning?: unknown;

@@ -68,10 +68,6 @@ export class SqliteJobStore implements JobStore {
     return this.#do(() => this.#jobs.fires(query));
   }
 
-  findFire(id: string, owner: string) {
-    return this.#do(() => this.#jobs.findFire(id, owner));
-  }
-
   openFires() {
     return this.#do(() => this.#jobs.open());
   }

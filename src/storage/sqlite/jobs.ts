@@ -42,7 +42,6 @@ export class JobTable {
   readonly #updateFire;
   readonly #deleteFires;
   readonly #fires;
-  readonly #findFire;
   readonly #open;
   readonly #sweep;
 
@@ -83,9 +82,6 @@ export class JobTable {
            AND (:status IS NULL OR status = :status) ORDER BY id ${order} LIMIT :limit`,
       );
     this.#fires = { asc: firePage(">", "ASC"), desc: firePage("<", "DESC") };
-    this.#findFire = db.prepare<[string, string], DataRow>(
-      "SELECT data FROM fires WHERE id = ? AND owner = ?",
-    );
     this.#open = db.prepare<[], DataRow>(`SELECT data FROM fires WHERE ${OPEN} AND id > '' ORDER BY id`);
     this.#sweep = db.prepare<[number, number]>(
       `DELETE FROM fires WHERE id IN (
@@ -141,11 +137,6 @@ export class JobTable {
     const start = after ?? (order === "asc" ? "" : AFTER_ALL);
     const terms = { job: jobId, owner, start, status: status ?? null, limit };
     return this.#fires[order].all(terms).map(fireOf);
-  }
-
-  findFire(id: string, owner: string): Fire | undefined {
-    const row = this.#findFire.get(id, owner);
-    return row && fireOf(row);
   }
 
   open(): Fire[] {

@@ -14,7 +14,7 @@ export interface JobTerms {
   scan(prompt: string, param: string): void;
   /** Refuses a place where nothing can be delivered. */
   checkTarget(target: string, param: string): void;
-  /** Refuses a script, directory or toolset that is not there. */
+  /** Refuses a toolset that is not there, and a session that cannot be. */
   checkWork(work: Partial<JobWork>): void;
 }
 
@@ -72,18 +72,13 @@ export function decodeJob(request: JobPatch, terms: JobTerms): DecodedJob {
 }
 
 function workOf(request: JobPatch): Partial<JobWork> {
-  const { limits, skill, skills } = request;
+  const { limits } = request;
   return withoutNulls({
     prompt: request.prompt,
-    skills: skills ?? (skill ? [skill] : undefined),
     model: request.model,
     provider: request.provider,
     reasoningEffort: request.reasoning_effort,
     toolsets: request.enabled_toolsets,
-    workdir: request.workdir,
-    script: request.script,
-    noAgent: request.no_agent,
-    contextFrom: request.context_from,
     session: request.attach_to_session,
     limits:
       limits &&

@@ -30,17 +30,17 @@ function workFields(work: Job["work"]) {
   const { maxSteps = null, maxRunMs, maxTokens = null } = work.limits;
   return {
     prompt: work.prompt,
-    skills: work.skills,
-    skill: work.skills[0] ?? null,
+    skills: [],
+    skill: null,
     model: work.model ?? null,
     provider: work.provider ?? null,
     base_url: null,
     reasoning_effort: work.reasoningEffort ?? null,
     enabled_toolsets: work.toolsets ?? null,
-    workdir: work.workdir ?? null,
-    script: work.script ?? null,
-    no_agent: work.noAgent,
-    context_from: work.contextFrom,
+    workdir: null,
+    script: null,
+    no_agent: false,
+    context_from: [],
     attach_to_session: work.session ?? null,
     limits: { max_steps: maxSteps, max_seconds: seconds(maxRunMs), max_tokens: maxTokens },
   };

@@ -12,9 +12,6 @@ export type Outcome =
   | { status: "failed"; failure: Failure; at: number; usage: Usage }
   | { status: "cancelled"; at: number; usage: Usage };
 
-/** What a request says that its response says again; absent fields have OpenAI's defaults. */
-export type Echo = Readonly<Record<string, unknown>>;
-
 const DEFAULTS = {
   instructions: null,
   tools: [],

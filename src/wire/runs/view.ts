@@ -73,23 +73,16 @@ export class RunsView {
       case "run.failed":
       case "run.cancelled":
         return this.#ended(event);
-      case "step.restarted":
-        return this.#restarted();
       case "run.created":
       case "run.started":
       case "run.status":
       case "step.started":
+      case "step.restarted":
       case "step.done":
         return undefined;
       default:
         return event satisfies never;
     }
-  }
-
-  /** What was told of a step that begins again is void: everything after this number. */
-  #restarted(): Fields | undefined {
-    if (this.#announced.size === 0) return undefined;
-    return { event: "run.restarted", discard_after: Math.min(...this.#announced.values()) - 1 };
   }
 
   #started(item: Item): Fields | undefined {
@@ -106,6 +99,7 @@ export class RunsView {
   }
 
   #done({ item, at }: EventOf<"item.done">): Fields | undefined {
+    if (item.place === "internal") return this.#discarded(item);
     if (item.place !== "output") return undefined;
     switch (item.type) {
       case "message": {
@@ -123,6 +117,13 @@ export class RunsView {
       default:
         return undefined;
     }
+  }
+
+  /** What was told of a text is void: its model is asked again. */
+  #discarded({ id, type }: Item): Fields | undefined {
+    const begun = this.#announced.get(id);
+    if (begun === undefined || (type !== "message" && type !== "reasoning")) return undefined;
+    return { event: "run.restarted", discard_after: begun - 1 };
   }
 
   #completed(item: FunctionCallOutputItem, at: number): Fields {

@@ -14,8 +14,8 @@ class FakeResponse extends EventEmitter {
   destroyed = false;
   writableFinished = false;
 
-  write(text: string): boolean {
-    this.writes.push(text);
+  write(text: string | Buffer): boolean {
+    this.writes.push(text.toString());
     return !this.full;
   }
 

@@ -15,13 +15,13 @@ import { toolContext } from "../../helpers/tools.ts";
 const NEVER = new Promise<void>(() => {});
 
 /** A process whose one tool changes something, and may do so only when a person says yes. */
-async function start(left?: Store, timeoutMs = 60_000) {
+async function start(left?: Store, timeoutMs = 60_000, root = "/work") {
   const effects: string[] = [];
   const write: Tool = fakeTool("write", () => `wrote ${effects.push("write")}`, { effect: "write" });
   const { workspace, sandbox } = await toolContext();
   const ask = { verdict: "ask", reason: "It changes things", rule: "changes" } as const;
   const tools = createRegistry([write], {
-    workspace: { ...workspace, root: "/work" },
+    workspace: { ...workspace, root },
     sandbox,
     policy: () => ask,
   });
@@ -131,6 +131,29 @@ describe("a call that waits for approval", () => {
     await answer(second, id);
     expect((await ends(second, id)).at(-1)).toMatchObject({ type: "run.completed" });
     expect(second.effects).toEqual(["write"]);
+  });
+
+  test.each([
+    "before",
+    "after",
+  ])("in another workspace is another call: an answer given %s the restart is not about it", async (when) => {
+    const first = await start();
+    const id = await begin(first);
+    await waits(first, id);
+    if (when === "before") {
+      // It is stored, and the process dies before the call is made.
+      first.hooked.after = () => NEVER;
+      void answer(first, id);
+      await new Promise(setImmediate);
+    }
+    const second = await start(first.inner, 60_000, "/elsewhere");
+    await second.runs.recover();
+    const events = await ends(second, id);
+    expect(events.at(-1)).toMatchObject({ type: "run.completed" });
+    expect(JSON.stringify(events)).toContain("another call, in another place");
+    expect([first.effects, second.effects]).toEqual([[], []]);
+    const query = { owner: OWNER, status: "pending", order: "asc", limit: 9 } as const;
+    expect(await second.runs.approvals.listApprovals(query)).toEqual([]);
   });
 
   test("waits through any number of restarts in peace: only processes that die are counted", async () => {
