@@ -4,7 +4,6 @@ import type { Job } from "../src/domain/job.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { envelope, failureHeaders, failureOf } from "../src/http/errors.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { fireObject } from "../src/wire/jobs/object.ts";
 import {
   FlatError,
   FlatJob,
@@ -16,7 +15,7 @@ import {
   LooseJobRequest,
   LooseRunRequest,
 } from "../src/wire/jobs/schema.ts";
-import { changesOf, type JobsRoutesDeps, jobNamed, newJobOf, originOf, printed } from "./job-request.ts";
+import { type JobsRoutesDeps, jobNamed, originOf } from "./job-request.ts";
 
 /** Jobs that one answer lists. */
 const MAX_LISTED = 1_000;
@@ -49,7 +48,7 @@ function flat(app: FastifyInstance, { schema, ...route }: Route): void {
 }
 
 function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs } = deps;
+  const { jobs, desk } = deps;
   flat(app, {
     method: "GET",
     url: "/api/jobs",
@@ -64,7 +63,7 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       const owner = principalOf(request).id;
       const found = await jobs.list({ owner, order: "asc", limit: MAX_LISTED });
       const listed = all === "true" || all === "1" ? found : found.filter(({ state }) => state !== "paused");
-      return { jobs: await Promise.all(listed.map((job) => printed(deps, job))) };
+      return { jobs: await Promise.all(listed.map((job) => desk.shown(job))) };
     },
   });
   flat(app, {
@@ -78,20 +77,20 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     },
     handler: async (request) => {
       const body = request.body as LooseJobRequest;
-      const terms = { ...newJobOf(deps, body), origin: originOf(request) };
-      return { job: await printed(deps, await jobs.create(principalOf(request).id, terms)) };
+      const job = await desk.create(principalOf(request).id, body, originOf(request));
+      return { job: await desk.shown(job) };
     },
   });
 }
 
 function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs } = deps;
+  const { jobs, desk } = deps;
   const response = { 200: FlatJob, 401: ErrorBody, default: FlatError };
   flat(app, {
     method: "GET",
     url: "/api/jobs/:id",
     schema: { operationId: "getHermesJob", summary: "Read a job as hermes does", response },
-    handler: async (request) => ({ job: await printed(deps, await jobNamed(deps, request)) }),
+    handler: async (request) => ({ job: await desk.shown(await jobNamed(deps, request)) }),
   });
   flat(app, {
     method: "PATCH",
@@ -106,9 +105,8 @@ function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       const body = request.body as LooseJobPatch;
       if (Object.values(body).every((value) => value === undefined || value === null))
         throw invalidRequest(undefined, "No valid fields to update");
-      const { id, owner, schedule } = await jobNamed(deps, request);
-      const changes = changesOf(deps, body, schedule.timezone);
-      return { job: await printed(deps, await jobs.update(id, owner, changes)) };
+      const job = await desk.update(await jobNamed(deps, request), body);
+      return { job: await desk.shown(job) };
     },
   });
   flat(app, {
@@ -134,16 +132,15 @@ function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       response: { 200: FlatJobRuns, 401: ErrorBody, default: FlatError },
     },
     handler: async (request) => {
-      const { id: jobId, owner, schedule } = await jobNamed(deps, request);
-      const found = await jobs.fires({ jobId, owner, order: "desc", limit: 100 });
-      const terms = { timezone: schedule.timezone, print: deps.print };
-      return { runs: found.map((fire) => fireObject(fire, terms)) };
+      const job = await jobNamed(deps, request);
+      const found = await jobs.fires({ jobId: job.id, owner: job.owner, order: "desc", limit: 100 });
+      return { runs: found.map((fire) => desk.shownFire(job, fire)) };
     },
   });
 }
 
 function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs } = deps;
+  const { jobs, desk } = deps;
   const action = (name: string, summary: string, act: (job: Job, request: FastifyRequest) => Promise<Job>) =>
     flat(app, {
       method: "POST",
@@ -155,14 +152,13 @@ function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
         response: { 200: FlatJob, 401: ErrorBody, default: FlatError },
       },
       handler: async (request) => ({
-        job: await printed(deps, await act(await jobNamed(deps, request), request)),
+        job: await desk.shown(await act(await jobNamed(deps, request), request)),
       }),
     });
   action("pause", "Pause a job as hermes does", ({ id, owner }) => jobs.pause(id, owner));
   action("resume", "Go on with a job as hermes does", ({ id, owner }) => jobs.resume(id, owner));
-  action("run", "Do a job now as hermes does", async ({ id, owner }, { body }) => {
-    const prompt = (body as LooseRunRequest)?.prompt ?? undefined;
-    if (prompt !== undefined) deps.terms.scan(prompt, "prompt");
-    return (await jobs.runNow(id, owner, prompt)).job;
+  action("run", "Do a job now as hermes does", async (job, { body }) => {
+    const done = await desk.run(job, body as LooseRunRequest);
+    return done.job;
   });
 }

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { invalidRequest } from "../src/domain/error.ts";
-import type { Fire, Job } from "../src/domain/job.ts";
+import type { Job } from "../src/domain/job.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { isJobId } from "../src/wire/jobs/decode.ts";
-import { fireObject, occurrenceObject } from "../src/wire/jobs/object.ts";
+import { occurrenceObject } from "../src/wire/jobs/object.ts";
 import {
   Forecast,
   ForecastQuery,
@@ -22,7 +22,7 @@ import {
   RunJobRequest,
 } from "../src/wire/jobs/schema.ts";
 import { listOf, unknownCursor } from "../src/wire/page.ts";
-import { changesOf, type JobsRoutesDeps, jobNamed, newJobOf, originOf, printed } from "./job-request.ts";
+import { type JobsRoutesDeps, jobNamed, originOf } from "./job-request.ts";
 
 const tags = ["jobs"];
 
@@ -35,7 +35,7 @@ export function jobsRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
 }
 
 function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs } = deps;
+  const { jobs, desk } = deps;
   mount(app, {
     method: "POST",
     url: "/v1/jobs",
@@ -48,9 +48,8 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     },
     handler: async (request, reply) => {
       const body = request.body as JobRequest;
-      const terms = { ...newJobOf(deps, body), origin: originOf(request) };
-      const job = await jobs.create(principalOf(request).id, terms);
-      return reply.code(201).send(await printed(deps, job));
+      const job = await desk.create(principalOf(request).id, body, originOf(request));
+      return reply.code(201).send(await desk.shown(job));
     },
   });
   mount(app, {
@@ -73,28 +72,27 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
         after,
         state,
       });
-      return listOf(await Promise.all(found.map((job) => printed(deps, job))), limit);
+      return listOf(await Promise.all(found.map((job) => desk.shown(job))), limit);
     },
   });
 }
 
 function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs } = deps;
+  const { jobs, desk } = deps;
   const response = { 200: JobObject, default: ErrorBody };
   mount(app, {
     method: "GET",
     url: "/v1/jobs/:id",
     schema: { operationId: "getJob", summary: "Read a job", tags, response },
-    handler: async (request) => printed(deps, await jobNamed(deps, request)),
+    handler: async (request) => desk.shown(await jobNamed(deps, request)),
   });
   mount(app, {
     method: "PATCH",
     url: "/v1/jobs/:id",
     schema: { operationId: "updateJob", summary: "Change a job", tags, body: JobPatch, response },
     handler: async (request) => {
-      const { id, owner, schedule } = await jobNamed(deps, request);
-      const changes = changesOf(deps, request.body as JobPatch, schedule.timezone);
-      return printed(deps, await jobs.update(id, owner, changes));
+      const job = await jobNamed(deps, request);
+      return desk.shown(await desk.update(job, request.body as JobPatch));
     },
   });
   mount(app, {
@@ -115,7 +113,7 @@ function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
 }
 
 function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs } = deps;
+  const { jobs, desk } = deps;
   const action = (
     name: string,
     terms: { summary: string; body?: typeof PauseJobRequest },
@@ -125,7 +123,7 @@ function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       method: "POST",
       url: `/v1/jobs/:id/${name}`,
       schema: { operationId: `${name}Job`, tags, ...terms, response: { 200: JobObject, default: ErrorBody } },
-      handler: async (request) => printed(deps, await act(await jobNamed(deps, request), request)),
+      handler: async (request) => desk.shown(await act(await jobNamed(deps, request), request)),
     });
   action("pause", { summary: "Pause a job", body: PauseJobRequest }, ({ id, owner }, { body }) =>
     jobs.pause(id, owner, (body as PauseJobRequest)?.reason ?? undefined),
@@ -142,17 +140,14 @@ function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       response: { 202: JobRun, default: ErrorBody },
     },
     handler: async (request, reply) => {
-      const { id, owner } = await jobNamed(deps, request);
-      const prompt = (request.body as RunJobRequest)?.prompt ?? undefined;
-      if (prompt !== undefined) deps.terms.scan(prompt, "prompt");
-      const { job, fire } = await jobs.runNow(id, owner, prompt);
-      return reply.code(202).send(firePrinted(deps, job, fire));
+      const { job, fire } = await desk.run(await jobNamed(deps, request), request.body as RunJobRequest);
+      return reply.code(202).send(desk.shownFire(job, fire));
     },
   });
 }
 
 function historyRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs } = deps;
+  const { jobs, desk } = deps;
   mount(app, {
     method: "GET",
     url: "/v1/jobs/:id/runs",
@@ -169,7 +164,7 @@ function historyRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       const { id: jobId, owner } = job;
       const found = await jobs.fires({ jobId, owner, order, limit: limit + 1, after, status });
       return listOf(
-        found.map((fire) => firePrinted(deps, job, fire)),
+        found.map((fire) => desk.shownFire(job, fire)),
         limit,
       );
     },
@@ -201,10 +196,6 @@ function historyRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       };
     },
   });
-}
-
-function firePrinted({ print }: JobsRoutesDeps, { schedule }: Job, fire: Fire) {
-  return fireObject(fire, { timezone: schedule.timezone, print });
 }
 
 function instant(text: string | undefined, param: string): number | undefined {

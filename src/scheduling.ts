@@ -3,6 +3,7 @@ import type { Config } from "./config/load.ts";
 import type { JobWork } from "./domain/job.ts";
 import { checkWork } from "./jobs/check-work.ts";
 import { Deliveries, fileCarrier } from "./jobs/delivery.ts";
+import { JobDesk } from "./jobs/desk.ts";
 import { execute } from "./jobs/execution.ts";
 import { parseSchedule } from "./jobs/parse-schedule.ts";
 import { scanPrompt } from "./jobs/scan.ts";
@@ -49,17 +50,15 @@ export function openScheduling(deps: SchedulingDeps) {
   const jobs = new Jobs({ store: store.jobs, scheduler, clock, nextId });
   const timezone = settings.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   const toolsets = new Set(tools.toolsets.map(({ name }) => name));
-  const routes = {
-    jobs,
-    terms: {
-      scan: scanPrompt,
-      checkTarget: (target: string, param: string) => deliveries.check(target, param),
-      checkWork: (work: Partial<JobWork>) => checkWork(work, toolsets),
-    },
+  const terms = {
+    scan: scanPrompt,
+    checkTarget: (target: string, param: string) => deliveries.check(target, param),
+    checkWork: (work: Partial<JobWork>) => checkWork(work, toolsets),
     readSchedule: (text: string, zone: string | undefined) =>
       parseSchedule(text, { timezone: zone ?? timezone, now: clock.now(), param: "schedule" }),
-    print: createPrinter(),
-    now: clock.now,
   };
+  const print = createPrinter();
+  const desk = new JobDesk({ jobs, terms, print });
+  const routes = { jobs, desk, print, now: clock.now };
   return { scheduler, routes };
 }

@@ -87,6 +87,31 @@ export const Job = z.object({
 });
 export type Job = z.infer<typeof Job>;
 
+/** What a client says of a new job; what it leaves out is as usual. */
+export type NewJob = Pick<Job, "name" | "work" | "schedule"> &
+  Partial<
+    Pick<
+      Job,
+      | "deliver"
+      | "failureDeliver"
+      | "times"
+      | "misfire"
+      | "overlap"
+      | "jitterMs"
+      | "retry"
+      | "maxFailures"
+      | "origin"
+    >
+  > & { paused?: { reason?: string } };
+
+/** What changes of a job; undefined stays, `times: null` takes the limit away. */
+export type JobChanges = Partial<Omit<NewJob, "work" | "origin" | "times" | "paused">> & {
+  work?: Partial<JobWork>;
+  times?: number | null;
+  enabled?: boolean;
+  reason?: string;
+};
+
 /** Tried again after 5, 15 and 30 minutes, as long as no model was asked: nothing can be done twice then. */
 export const USUAL_RETRY: Job["retry"] = {
   attempts: 3,

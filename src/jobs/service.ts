@@ -1,37 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { conflict, notFound } from "../domain/error.ts";
-import { type Fire, type Job, type JobWork, USUAL_RETRY } from "../domain/job.ts";
+import { type Fire, type Job, type JobChanges, type NewJob, USUAL_RETRY } from "../domain/job.ts";
 import type { Occurrence } from "../domain/schedule.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { FireQuery, JobQuery, JobStore } from "../storage/job-store.ts";
 import { editJob } from "./edit.ts";
 import { calendarOf, occurrencesOf } from "./schedule.ts";
 import type { Scheduler } from "./scheduler.ts";
-
-/** What a client says of a new job; what it leaves out is as usual. */
-export type NewJob = Pick<Job, "name" | "work" | "schedule"> &
-  Partial<
-    Pick<
-      Job,
-      | "deliver"
-      | "failureDeliver"
-      | "times"
-      | "misfire"
-      | "overlap"
-      | "jitterMs"
-      | "retry"
-      | "maxFailures"
-      | "origin"
-    >
-  > & { paused?: { reason?: string } };
-
-/** What changes of a job; undefined stays, `times: null` takes the limit away. */
-export type JobChanges = Partial<Omit<NewJob, "work" | "origin" | "times" | "paused">> & {
-  work?: Partial<JobWork>;
-  times?: number | null;
-  enabled?: boolean;
-  reason?: string;
-};
 
 /** What jobs are kept and done with. */
 export interface JobsDeps {

@@ -1,8 +1,8 @@
 import { invalidRequest } from "../../domain/error.ts";
-import type { Job, JobWork } from "../../domain/job.ts";
+import { type Job, type JobChanges, type JobWork, type NewJob, USUAL_RETRY } from "../../domain/job.ts";
 import type { Schedule } from "../../domain/schedule.ts";
 import { withoutNulls } from "../../lib/json.ts";
-import type { JobPatch, ScheduleField } from "./schema.ts";
+import type { JobPatch, JobRequest, ScheduleField } from "./schema.ts";
 
 /** What reads a schedule: `schedule` as it is written, in a zone. */
 export type ReadSchedule = (text: string, timezone: string | undefined) => Schedule;
@@ -19,7 +19,7 @@ export interface JobTerms {
 }
 
 /** What of a job a request speaks of. */
-export interface DecodedJob {
+interface DecodedJob {
   name?: string;
   work: Partial<JobWork>;
   schedule?: Schedule;
@@ -36,8 +36,34 @@ export interface DecodedJob {
   reason?: string;
 }
 
-/** @throws ApiError 400 for a field that cannot be, naming it. */
-export function decodeJob(request: JobPatch, terms: JobTerms): DecodedJob {
+/** What a request says of a new job. @throws ApiError 400 for a field that cannot be, naming it. */
+export function decodeNewJob(request: JobRequest, terms: JobTerms): NewJob {
+  const { schedule: read, enabled, reason, times, retry, work, name, ...rest } = decodeJob(request, terms);
+  if (!work.prompt?.trim()) throw invalidRequest("prompt", "A job needs a 'prompt': what to do.");
+  const schedule = read as Job["schedule"];
+  const once = schedule.kind === "once" && times === undefined ? 1 : times;
+  return {
+    ...rest,
+    name: name ?? nameOf(work.prompt, schedule),
+    schedule,
+    work: { prompt: "", limits: {}, ...work },
+    ...(typeof once === "number" && { times: once }),
+    ...(retry !== undefined && { retry: { ...USUAL_RETRY, ...retry } }),
+    ...(enabled === false && { paused: reason === undefined ? {} : { reason } }),
+  };
+}
+
+/** What a request changes of a job; a schedule without a zone stays in the job's. @throws ApiError 400 as `decodeNewJob`. */
+export function decodeJobChanges(request: JobPatch, job: Job, terms: JobTerms): JobChanges {
+  const { timezone } = job.schedule;
+  const { retry, ...changes } = decodeJob(request, {
+    ...terms,
+    readSchedule: (text, asked) => terms.readSchedule(text, asked ?? timezone),
+  });
+  return { ...changes, ...(retry !== undefined && { retry: { ...USUAL_RETRY, ...retry } }) };
+}
+
+function decodeJob(request: JobPatch, terms: JobTerms): DecodedJob {
   const work = workOf(request);
   if (work.prompt !== undefined) terms.scan(work.prompt, "prompt");
   terms.checkWork(work);
@@ -132,7 +158,7 @@ function timesOf(repeat: JobPatch["repeat"]): Pick<DecodedJob, "times"> {
 }
 
 /** A job's own name: the beginning of what it does. */
-export function nameOf(prompt: string | undefined, schedule: Schedule): string {
+function nameOf(prompt: string | undefined, schedule: Schedule): string {
   const line = (prompt ?? "").trim().split("\n")[0]?.slice(0, 50) ?? "";
   return line === "" ? schedule.display : line;
 }

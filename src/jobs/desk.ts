@@ -1,0 +1,54 @@
+import type { Fire, Job } from "../domain/job.ts";
+import { decodeJobChanges, decodeNewJob, type JobTerms } from "../wire/jobs/decode.ts";
+import { fireObject, jobObject, type PrintTime } from "../wire/jobs/object.ts";
+import type { JobPatch, JobRequest, RunJobRequest } from "../wire/jobs/schema.ts";
+import type { Jobs } from "./service.ts";
+
+/** What requests for jobs are read, done and answered with. */
+export interface DeskDeps {
+  jobs: Jobs;
+  terms: JobTerms;
+  print: PrintTime;
+}
+
+/** Jobs as whoever asks speaks of them, a client or the agent: every field is read, checked and shown here. */
+export class JobDesk {
+  readonly #deps: DeskDeps;
+
+  constructor(deps: DeskDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws ApiError 400 for a field that cannot be, naming it. */
+  create(owner: string, request: JobRequest, origin: Job["origin"]): Promise<Job> {
+    const { jobs, terms } = this.#deps;
+    return jobs.create(owner, { ...decodeNewJob(request, terms), origin });
+  }
+
+  /** @throws ApiError 400 as `create`, 404 when the job is gone. */
+  update(job: Job, request: JobPatch): Promise<Job> {
+    const { jobs, terms } = this.#deps;
+    return jobs.update(job.id, job.owner, decodeJobChanges(request, job, terms));
+  }
+
+  /** Does a job now. @throws ApiError 400 for a prompt that is refused, 404 when the job is gone. */
+  run({ id, owner }: Job, request: RunJobRequest): Promise<{ job: Job; fire: Fire }> {
+    const { jobs, terms } = this.#deps;
+    const prompt = request?.prompt ?? undefined;
+    if (prompt !== undefined) terms.scan(prompt, "prompt");
+    return jobs.runNow(id, owner, prompt);
+  }
+
+  /** A job with its latest fire. */
+  async shown(job: Job) {
+    const { jobs, print } = this.#deps;
+    const { id: jobId, owner } = job;
+    const [latest] = await jobs.fires({ jobId, owner, order: "desc", limit: 1 });
+    return jobObject(job, { latest, print });
+  }
+
+  /** One time that a job was due or was run. */
+  shownFire({ schedule }: Job, fire: Fire) {
+    return fireObject(fire, { timezone: schedule.timezone, print: this.#deps.print });
+  }
+}
