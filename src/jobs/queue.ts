@@ -16,6 +16,8 @@ export class FireQueue {
   readonly #readyOf = new Map<string, number>();
   /** Fires that go on, by job. */
   readonly #running = new Map<string, Set<string>>();
+  /** The earliest time of those, or an earlier one. */
+  #nextDueAt = Number.POSITIVE_INFINITY;
   #count = 0;
 
   constructor(maxRunning: number) {
@@ -24,8 +26,10 @@ export class FireQueue {
 
   add(waiting: Waiting, now: number): void {
     const { fire } = waiting;
-    if (fire.dueAt > now) this.#later.set(fire.id, waiting);
-    else {
+    if (fire.dueAt > now) {
+      this.#later.set(fire.id, waiting);
+      this.#nextDueAt = Math.min(this.#nextDueAt, fire.dueAt);
+    } else {
       this.#ready.set(fire.id, waiting);
       this.#readyOf.set(fire.jobId, (this.#readyOf.get(fire.jobId) ?? 0) + 1);
     }
@@ -38,11 +42,7 @@ export class FireQueue {
 
   /** Takes the next one that may start; undefined when none may. */
   take(now: number): Fire | undefined {
-    for (const [id, waiting] of this.#later) {
-      if (waiting.fire.dueAt > now) continue;
-      this.#later.delete(id);
-      this.add(waiting, now);
-    }
+    if (this.#nextDueAt <= now) this.#wake(now);
     if (this.#count >= this.#maxRunning) return undefined;
     for (const { fire, overlap } of this.#ready.values()) {
       if (overlap !== "allow" && this.#running.has(fire.jobId)) continue;
@@ -79,8 +79,14 @@ export class FireQueue {
 
   /** When the next one may start that waits for its time, epoch ms. */
   get nextDueAt(): number | undefined {
-    const times = [...this.#later.values()].map(({ fire }) => fire.dueAt);
-    return times.length === 0 ? undefined : Math.min(...times);
+    return Number.isFinite(this.#nextDueAt) ? this.#nextDueAt : undefined;
+  }
+
+  #wake(now: number): void {
+    const all = [...this.#later.values()];
+    this.#later.clear();
+    this.#nextDueAt = Number.POSITIVE_INFINITY;
+    for (const waiting of all) this.add(waiting, now);
   }
 
   #leave({ id, jobId }: Fire): void {

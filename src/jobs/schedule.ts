@@ -11,12 +11,12 @@ export interface Calendar {
 /**
  * Reads a schedule. For times of day: one that the clock skips is due when the clock goes on; one that comes twice is
  * due the first time, unless the hour is `*` or `*` with a step: then each time.
- * @throws Error for a cron expression or zone that cannot be.
+ * `zoneOf` makes zones, or has them. @throws Error for a cron expression or zone that cannot be.
  */
-export function calendarOf(schedule: Schedule): Calendar {
+export function calendarOf(schedule: Schedule, zoneOf = (name: string) => new Zone(name)): Calendar {
   switch (schedule.kind) {
     case "cron":
-      return new CronCalendar(schedule.expr, new Zone(schedule.timezone));
+      return new CronCalendar(schedule.expr, zoneOf(schedule.timezone));
     case "interval": {
       const { everyMs, anchorAt } = schedule;
       return {

@@ -5,6 +5,7 @@ import type { Occurrence } from "../domain/schedule.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { FireQuery, JobQuery, JobStore } from "../storage/job-store.ts";
 import { editJob } from "./edit.ts";
+import { paused } from "./pause.ts";
 import { calendarOf, occurrencesOf } from "./schedule.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -36,7 +37,7 @@ export class Jobs {
   }
 
   /** Stores a job, which is due from now on. @throws StorageError when it cannot be stored. */
-  async create(owner: string, { paused, ...terms }: NewJob): Promise<Job> {
+  async create(owner: string, { paused: asked, ...terms }: NewJob): Promise<Job> {
     const { store, clock, scheduler } = this.#deps;
     const now = clock.now();
     const made: Job = {
@@ -51,7 +52,7 @@ export class Jobs {
       updatedAt: now,
       revision: 1,
     };
-    const job = paused === undefined ? due(made, now) : pausedJob(made, now, paused.reason);
+    const job = asked === undefined ? due(made, now) : paused(made, { now, reason: asked.reason });
     await store.createJob(job);
     void scheduler.tick();
     return job;
@@ -76,7 +77,7 @@ export class Jobs {
 
   pause(id: string, owner: string, reason?: string): Promise<Job> {
     const now = this.#deps.clock.now();
-    return this.#edit(id, owner, (job) => pausedJob(job, now, reason));
+    return this.#edit(id, owner, (job) => paused(job, { now, reason }));
   }
 
   resume(id: string, owner: string): Promise<Job> {
@@ -152,12 +153,6 @@ function due(job: Job, now: number): Job {
   return { ...rest, state: "scheduled", nextAt: next.at, nextOccurrence: next.at };
 }
 
-function pausedJob(job: Job, now: number, reason: string | undefined): Job {
-  const { nextAt: _at, nextOccurrence: _occurrence, pausedReason: _reason, ...rest } = job;
-  const why = reason !== undefined && { pausedReason: reason };
-  return { ...rest, state: "paused", pausedAt: now, updatedAt: now, ...why };
-}
-
 function resumed(job: Job, now: number): Job {
   if (job.state === "scheduled") return job;
   const { pausedAt: _at, pausedReason: _reason, ...rest } = job;
@@ -182,7 +177,7 @@ function changed(job: Job, changes: JobChanges, now: number): Job {
     updatedAt: now,
     ...(limit !== undefined && { times: limit }),
   };
-  if (enabled === false) return pausedJob(next, now, reason);
+  if (enabled === false) return paused(next, { now, reason });
   if (enabled === true && job.state === "paused") return resumed(next, now);
   const isMoved = plain.schedule !== undefined && job.state !== "paused";
   return isMoved ? due(next, now) : next;

@@ -1,5 +1,6 @@
 import type { Fire, Job } from "../domain/job.ts";
 import type { Result } from "./execution.ts";
+import { paused } from "./pause.ts";
 
 /** A fire that ended. */
 export interface Ended {
@@ -68,7 +69,6 @@ function afterwards(job: Job, fire: Fire, isRetried: boolean): Job {
   const changed: Job = { ...job, failureStreak, last, updatedAt: fire.endedAt ?? job.updatedAt };
   const isPaused = job.maxFailures > 0 && failureStreak >= job.maxFailures && job.state === "scheduled";
   if (!isPaused) return changed;
-  const { nextAt: _at, nextOccurrence: _occurrence, ...rest } = changed;
-  const pausedReason = `It failed ${failureStreak} times in a row; the last time: ${reason ?? status}`;
-  return { ...rest, state: "paused", pausedAt: fire.endedAt ?? job.updatedAt, pausedReason };
+  const why = `It failed ${failureStreak} times in a row; the last time: ${reason ?? status}`;
+  return paused(changed, { now: changed.updatedAt, reason: why });
 }

@@ -26,10 +26,17 @@ export interface FireQuery {
 export interface JobChange {
   /** As it shall be; its revision is that of the job as it was read. */
   job: Job;
-  /** New rows. */
+  /** New rows, of no occurrence. */
   fires?: readonly Fire[];
   /** Rows that change, as they shall be. */
   updates?: readonly Fire[];
+}
+
+/** A job that goes on to its next time, and the fires of those that have come. */
+export interface JobClaim {
+  /** As it shall be; its revision is that of the job as it was read. */
+  job: Job;
+  fires: readonly Fire[];
 }
 
 /** Jobs and each time that they were due. */
@@ -39,10 +46,15 @@ export interface JobStore {
   /** An owner's jobs; a name is no key. */
   listJobs(query: JobQuery): Promise<Job[]>;
   /**
-   * Writes a job and its fires, all or nothing. Undefined: the job was changed or deleted since it was read, or an
-   * occurrence has its fire already; nothing was written then. Else the job with its new revision.
+   * Writes a job and its fires, all or nothing. Undefined: the job was changed or deleted since it was read; nothing was
+   * written then. Else the job with its new revision.
    */
   changeJob(change: JobChange): Promise<Job | undefined>;
+  /**
+   * Writes jobs and their new fires in one commit, and gives for each job the fires that are new: an occurrence that has
+   * its fire already keeps that one. Undefined: the job was changed or deleted since it was read, and stays as it is.
+   */
+  claimFires(claims: readonly JobClaim[]): Promise<(readonly Fire[] | undefined)[]>;
   /** Writes a fire alone, whose job may be gone. */
   updateFire(fire: Fire): Promise<void>;
   /** Deletes a job with its history. False: there is none. */

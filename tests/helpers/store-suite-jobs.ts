@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Job } from "../../src/domain/job.ts";
 import { aFire, aJob } from "./jobs.ts";
 import { type Open, OWNER } from "./stored.ts";
 
@@ -45,16 +46,35 @@ export function jobContract(open: Open): void {
       expect(
         await jobs.changeJob({ job: { ...aJob(), id: job.id, owner: "x", revision: 2 } }),
       ).toBeUndefined();
-      if (changed === undefined) throw new Error("not changed");
-      // The same occurrence again: neither the job nor the other fire is written.
-      const twice = [aFire(job.id), aFire(job.id, { scheduledFor: fire.scheduledFor })];
-      expect(await jobs.changeJob({ job: { ...changed, name: "twice" }, fires: twice })).toBeUndefined();
-      expect(await jobs.findJob(job.id, OWNER)).toEqual(changed);
       const query = { jobId: job.id, owner: OWNER, order: "asc", limit: 9 } as const;
       expect(await jobs.listFires(query)).toEqual([fire]);
-      // By hand it can be done at the same time again.
-      const manual = aFire(job.id, { kind: "manual", scheduledFor: fire.scheduledFor });
-      expect(await jobs.changeJob({ job: changed, fires: [manual] })).toMatchObject({ revision: 3 });
+    });
+
+    test("are claimed together, each occurrence once for ever", async () => {
+      const { jobs } = await open();
+      const [one, other, stale] = [aJob({ nextAt: 10 }), aJob({ nextAt: 10 }), aJob({ nextAt: 10 })];
+      for (const job of [one, other, stale]) await jobs.createJob(job);
+      const [first, second, third] = [aFire(one.id), aFire(other.id), aFire(stale.id)];
+      const claims = [
+        { job: { ...one, nextAt: 20 }, fires: [first] },
+        { job: { ...other, nextAt: 20 }, fires: [second] },
+        { job: { ...stale, revision: 7 }, fires: [third] },
+      ];
+      expect(await jobs.claimFires(claims)).toEqual([[first], [second], undefined]);
+      expect(await jobs.dueJobs(19, 9)).toEqual([stale]);
+      const history = (job: Job) => jobs.listFires({ jobId: job.id, owner: OWNER, order: "asc", limit: 9 });
+      expect(await history(stale)).toEqual([]);
+      // The same occurrence again, as after the clock was set back: the job goes on without it.
+      const again = [aFire(one.id, { scheduledFor: first.scheduledFor }), aFire(one.id)];
+      const claimed = await jobs.claimFires([{ job: { ...one, nextAt: 30, revision: 2 }, fires: again }]);
+      expect(claimed).toEqual([[again[1]]]);
+      expect(await history(one)).toEqual([first, again[1]]);
+      // By hand it can be done at the same time.
+      const manual = aFire(one.id, { kind: "manual", scheduledFor: first.scheduledFor });
+      expect(await jobs.changeJob({ job: { ...one, revision: 3 }, fires: [manual] })).toMatchObject({
+        revision: 4,
+      });
+      expect(await history(one)).toHaveLength(3);
     });
 
     test("have a history, which tells what is open, and goes with them", async () => {

@@ -1,27 +1,22 @@
 import type { Fire, Job } from "../../domain/job.ts";
-import type { FireQuery, JobChange, JobQuery, JobStore } from "../job-store.ts";
+import type { FireQuery, JobChange, JobClaim, JobQuery, JobStore } from "../job-store.ts";
 import { attempt, type Db } from "./db.ts";
 import { JobTable } from "./jobs.ts";
-
-/** Undoes a transaction whose ground was taken away. */
-class Outdated extends Error {}
 
 /** What the store on SQLite remembers of jobs. */
 export class SqliteJobStore implements JobStore {
   readonly #file: string;
   readonly #jobs: JobTable;
   readonly #change;
+  readonly #claim;
   readonly #delete;
 
   constructor(db: Db, file: string) {
     this.#file = file;
     const jobs = new JobTable(db);
     this.#jobs = jobs;
-    this.#change = db.transaction((change: JobChange) => {
-      const changed = jobs.change(change);
-      if (changed === undefined) throw new Outdated();
-      return changed;
-    });
+    this.#change = db.transaction((change: JobChange) => jobs.change(change));
+    this.#claim = db.transaction((claims: readonly JobClaim[]) => claims.map((claim) => jobs.claim(claim)));
     this.#delete = db.transaction((id: string, owner: string) => jobs.delete(id, owner));
   }
 
@@ -38,14 +33,11 @@ export class SqliteJobStore implements JobStore {
   }
 
   changeJob(change: JobChange) {
-    return this.#do(() => {
-      try {
-        return this.#change.immediate(change);
-      } catch (error) {
-        if (error instanceof Outdated) return undefined;
-        throw error;
-      }
-    });
+    return this.#do(() => this.#change.immediate(change));
+  }
+
+  claimFires(claims: readonly JobClaim[]) {
+    return this.#do(() => this.#claim.immediate(claims));
   }
 
   updateFire(fire: Fire) {

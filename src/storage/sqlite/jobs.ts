@@ -1,5 +1,5 @@
 import type { Fire, Job } from "../../domain/job.ts";
-import type { FireQuery, JobChange, JobQuery } from "../job-store.ts";
+import type { FireQuery, JobChange, JobClaim, JobQuery } from "../job-store.ts";
 import type { Db } from "./db.ts";
 
 interface DataRow {
@@ -105,14 +105,15 @@ export class JobTable {
     return this.#list[order].all({ owner, start, state: state ?? null, limit }).map(jobOf);
   }
 
-  /** Within a transaction, which is to be undone when this is undefined. */
   change({ job, fires = [], updates = [] }: JobChange): Job | undefined {
-    const { id, owner, state, nextAt, revision } = job;
-    const changed = this.#update.run(state, nextAt ?? null, JSON.stringify(job), id, owner, revision);
-    if (changed.changes === 0) return undefined;
-    for (const fire of fires) if (!this.#insertNew(fire)) return undefined;
+    if (!this.#write(job)) return undefined;
+    for (const fire of fires) this.#insertNew(fire);
     for (const fire of updates) this.update(fire);
-    return { ...job, revision: revision + 1 };
+    return { ...job, revision: job.revision + 1 };
+  }
+
+  claim({ job, fires }: JobClaim): Fire[] | undefined {
+    return this.#write(job) ? fires.filter((fire) => this.#insertNew(fire)) : undefined;
   }
 
   update(fire: Fire): void {
@@ -145,6 +146,11 @@ export class JobTable {
 
   sweep(before: number, limit: number): number {
     return this.#sweep.run(before, limit).changes;
+  }
+
+  #write(job: Job): boolean {
+    const { id, owner, state, nextAt, revision } = job;
+    return this.#update.run(state, nextAt ?? null, JSON.stringify(job), id, owner, revision).changes > 0;
   }
 
   #insertNew(fire: Fire): boolean {

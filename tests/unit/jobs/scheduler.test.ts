@@ -83,6 +83,25 @@ describe("the scheduler", () => {
     expect((await process.history(job))[0]?.reason).toContain("internal error");
   });
 
+  test("pauses a job whose schedule cannot be read, and does the others", async () => {
+    const process = await start(async () => DONE);
+    const at = Date.now();
+    const schedule = { kind: "cron", expr: "0 9 * * *", timezone: "Nowhere/At_All", display: "" } as const;
+    // More of them than are looked at together.
+    const broken = Array.from({ length: 60 }, () =>
+      aJob({ schedule, nextAt: at - 1, nextOccurrence: at - 1 }),
+    );
+    for (const job of broken) await process.store.jobs.createJob(job);
+    const job = await dueJob(process);
+    await process.settled(job, "completed");
+    for (const { id } of broken)
+      expect(await process.store.jobs.findJob(id, OWNER)).toMatchObject({
+        state: "paused",
+        pausedReason: expect.stringContaining("Nowhere/At_All"),
+      });
+    expect(process.faults).toHaveLength(60);
+  });
+
   test("leaves what goes on to the next process, which goes on with the same run", async () => {
     const first = await start(() => NEVER);
     const job = await dueJob(first);
