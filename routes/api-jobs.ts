@@ -63,7 +63,7 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       const owner = principalOf(request).id;
       const found = await jobs.list({ owner, order: "asc", limit: MAX_LISTED });
       const listed = all === "true" || all === "1" ? found : found.filter(({ state }) => state !== "paused");
-      return { jobs: await Promise.all(listed.map((job) => desk.shown(job))) };
+      return { jobs: await desk.shownAll(listed) };
     },
   });
   flat(app, {

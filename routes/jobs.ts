@@ -72,7 +72,7 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
         after,
         state,
       });
-      return listOf(await Promise.all(found.map((job) => desk.shown(job))), limit);
+      return listOf(await desk.shownAll(found), limit);
     },
   });
 }

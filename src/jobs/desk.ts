@@ -42,9 +42,15 @@ export class JobDesk {
   /** A job with its latest fire. */
   async shown(job: Job) {
     const { jobs, print } = this.#deps;
-    const { id: jobId, owner } = job;
-    const [latest] = await jobs.fires({ jobId, owner, order: "desc", limit: 1 });
+    const [latest] = await jobs.latestFires([job]);
     return jobObject(job, { latest, print });
+  }
+
+  /** Jobs, each with its latest fire. */
+  async shownAll(listed: readonly Job[]) {
+    const { jobs, print } = this.#deps;
+    const fires = await jobs.latestFires(listed);
+    return listed.map((job, i) => jobObject(job, { latest: fires[i], print }));
   }
 
   /** One time that a job was due or was run. */

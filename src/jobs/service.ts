@@ -116,6 +116,11 @@ export class Jobs {
     return { job, fire };
   }
 
+  /** The last fire of each of an owner's jobs, in their order. */
+  latestFires(jobs: readonly Job[]): Promise<(Fire | undefined)[]> {
+    return this.#deps.store.latestFires(jobs.map(({ id }) => id));
+  }
+
   fires(query: FireQuery): Promise<Fire[]> {
     return this.#deps.store.listFires(query);
   }

@@ -64,6 +64,8 @@ export interface JobStore {
   /** When the next job is due, epoch ms. */
   nextDueAt(): Promise<number | undefined>;
   listFires(query: FireQuery): Promise<Fire[]>;
+  /** The fire of each job that was made last, in the order of the jobs; undefined for one that has none. */
+  latestFires(jobIds: readonly string[]): Promise<(Fire | undefined)[]>;
   /** Fires that are queued or go on, oldest first. */
   openFires(): Promise<Fire[]>;
   /** Removes settled fires that were made before a time; how many, at most `limit`. */

@@ -94,6 +94,7 @@ export function jobContract(open: Open): void {
       ]);
       expect(await jobs.listFires({ ...query, status: "completed" })).toMatchObject([{ id: first.id }]);
       expect(await jobs.listFires({ ...query, owner: "somebody else" })).toEqual([]);
+      expect(await jobs.latestFires([aJob().id, job.id])).toEqual([undefined, fires[2]]);
       expect((await jobs.openFires()).map(({ id }) => id)).toEqual([second.id, fires[2]?.id]);
       expect(await jobs.sweepFires(1_000, 9)).toBe(0);
       expect(await jobs.sweepFires(1_001, 9)).toBe(1);

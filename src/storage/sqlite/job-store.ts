@@ -60,6 +60,10 @@ export class SqliteJobStore implements JobStore {
     return this.#do(() => this.#jobs.fires(query));
   }
 
+  latestFires(jobIds: readonly string[]) {
+    return this.#do(() => this.#jobs.latest(jobIds));
+  }
+
   openFires() {
     return this.#do(() => this.#jobs.open());
   }

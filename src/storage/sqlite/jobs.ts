@@ -42,6 +42,7 @@ export class JobTable {
   readonly #updateFire;
   readonly #deleteFires;
   readonly #fires;
+  readonly #latest;
   readonly #open;
   readonly #sweep;
 
@@ -82,6 +83,10 @@ export class JobTable {
            AND (:status IS NULL OR status = :status) ORDER BY id ${order} LIMIT :limit`,
       );
     this.#fires = { asc: firePage(">", "ASC"), desc: firePage("<", "DESC") };
+    this.#latest = db.prepare<[string], { data: string | null }>(
+      `SELECT (SELECT data FROM fires WHERE job_id = ids.value ORDER BY id DESC LIMIT 1) AS data
+       FROM json_each(?) AS ids ORDER BY ids.key`,
+    );
     this.#open = db.prepare<[], DataRow>(`SELECT data FROM fires WHERE ${OPEN} AND id > '' ORDER BY id`);
     this.#sweep = db.prepare<[number, number]>(
       `DELETE FROM fires WHERE id IN (
@@ -138,6 +143,12 @@ export class JobTable {
     const start = after ?? (order === "asc" ? "" : AFTER_ALL);
     const terms = { job: jobId, owner, start, status: status ?? null, limit };
     return this.#fires[order].all(terms).map(fireOf);
+  }
+
+  latest(jobIds: readonly string[]): (Fire | undefined)[] {
+    return this.#latest
+      .all(JSON.stringify(jobIds))
+      .map(({ data }) => (data === null ? undefined : fireOf({ data })));
   }
 
   open(): Fire[] {
