@@ -103,7 +103,7 @@ function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     },
     handler: async (request) => {
       const body = request.body as LooseJobPatch;
-      if (Object.values(body).every((value) => value === undefined || value === null))
+      if (Object.values(body).every((value) => value === undefined))
         throw invalidRequest(undefined, "No valid fields to update");
       const job = await desk.update(await jobNamed(deps, request), body);
       return { job: await desk.shown(job) };

@@ -1,7 +1,6 @@
 import { OWNER } from "./auth/keys.ts";
 import type { Config } from "./config/load.ts";
-import type { JobWork } from "./domain/job.ts";
-import { checkWork } from "./jobs/check-work.ts";
+import { WorkCheck } from "./jobs/check-work.ts";
 import { Deliveries, fileCarrier } from "./jobs/delivery.ts";
 import { JobDesk } from "./jobs/desk.ts";
 import { execute } from "./jobs/execution.ts";
@@ -12,6 +11,7 @@ import { Jobs } from "./jobs/service.ts";
 import { sessionCarrier } from "./jobs/session-carrier.ts";
 import { createPrinter } from "./jobs/zone.ts";
 import type { Clock } from "./lib/clock.ts";
+import type { Models } from "./providers/resolve.ts";
 import type { Runs } from "./runs/service.ts";
 import type { SessionContents } from "./runs/session-contents.ts";
 import type { Sessions } from "./sessions/service.ts";
@@ -26,6 +26,7 @@ export interface SchedulingDeps {
   sessions: Sessions;
   contents: SessionContents;
   tools: ToolRegistry;
+  models: Models;
   clock: Clock;
   nextId(): string;
   onFault(error: unknown): void;
@@ -53,12 +54,12 @@ export function openScheduling(deps: SchedulingDeps) {
   const terms = {
     scan: scanPrompt,
     checkTarget: (target: string, param: string) => deliveries.check(target, param),
-    checkWork: (work: Partial<JobWork>) => checkWork(work, toolsets),
     readSchedule: (text: string, zone: string | undefined) =>
       parseSchedule(text, { timezone: zone ?? timezone, now: clock.now(), param: "schedule" }),
   };
   const print = createPrinter();
-  const desk = new JobDesk({ jobs, terms, print });
+  const work = new WorkCheck({ toolsets, resolve: (ask) => deps.models.resolve(ask) });
+  const desk = new JobDesk({ jobs, terms, work, print });
   const routes = { jobs, desk, print, now: clock.now };
   return { scheduler, routes };
 }

@@ -10,6 +10,20 @@ export interface Limits {
   maxOutputTokens: number;
 }
 
+/** The server's limits, where those of a request are not closer. */
+export function closest(
+  limits: Limits,
+  { maxSteps, maxRunMs, maxOutputTokens = 0 }: Partial<Omit<Limits, "contextTokens">>,
+): Limits {
+  const tokens = [limits.maxOutputTokens, maxOutputTokens].filter((tokens) => tokens > 0);
+  return {
+    ...limits,
+    maxSteps: Math.min(limits.maxSteps, maxSteps ?? limits.maxSteps),
+    maxRunMs: Math.min(limits.maxRunMs, maxRunMs ?? limits.maxRunMs),
+    maxOutputTokens: tokens.length === 0 ? 0 : Math.min(...tokens),
+  };
+}
+
 /** Identical calls with identical results in a row: when the model is told, and when the run ends. */
 const TELL_AT = 3;
 const END_AT = 5;

@@ -48,6 +48,13 @@ export const JobWork = z.object({
 });
 export type JobWork = z.infer<typeof JobWork>;
 
+type Clearable<Fields> = { [Field in keyof Fields]?: Fields[Field] | null };
+
+/** What changes of a job's work; null takes a part away. */
+export type WorkChanges = Clearable<Omit<JobWork, "limits">> & {
+  limits?: Clearable<JobWork["limits"]> | null;
+};
+
 /** Stored work and when it is done. Instants are epoch ms. */
 export const Job = z.object({
   /** 12 hex digits. */
@@ -106,18 +113,23 @@ export type NewJob = Pick<Job, "name" | "work" | "schedule"> &
 
 /** What changes of a job; undefined stays, `times: null` takes the limit away. */
 export type JobChanges = Partial<Omit<NewJob, "work" | "origin" | "times" | "paused">> & {
-  work?: Partial<JobWork>;
+  work?: WorkChanges;
   times?: number | null;
   enabled?: boolean;
   reason?: string;
 };
 
-/** Tried again after 5, 15 and 30 minutes, as long as no model was asked: nothing can be done twice then. */
-export const USUAL_RETRY: Job["retry"] = {
-  attempts: 3,
-  delaysMs: [300_000, 900_000, 1_800_000],
-  policy: "before_model",
-};
+/** The terms of a job that says nothing else. */
+export const USUAL = {
+  deliver: ["local"],
+  failureDeliver: [],
+  misfire: { policy: "latest" },
+  overlap: "skip",
+  jitterMs: 0,
+  /** After 5, 15 and 30 minutes, as long as no model was asked: nothing can be done twice then. */
+  retry: { attempts: 3, delaysMs: [300_000, 900_000, 1_800_000], policy: "before_model" },
+  maxFailures: 5,
+} satisfies Partial<Job>;
 
 /** One time that a job was due or was run. */
 export const Fire = z.object({

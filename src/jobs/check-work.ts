@@ -1,13 +1,50 @@
-import { invalidRequest } from "../domain/error.ts";
-import type { JobWork } from "../domain/job.ts";
+import { ApiError, invalidRequest } from "../domain/error.ts";
+import type { JobWork, WorkChanges } from "../domain/job.ts";
 import { checkSessionId } from "../sessions/session-id.ts";
 
-/** @throws ApiError 400 for a toolset that is not there, and for a session that cannot be. */
-export function checkWork({ toolsets, session }: Partial<JobWork>, known: ReadonlySet<string>): void {
-  const unknown = toolsets?.find((name) => !known.has(name));
-  if (unknown !== undefined) {
-    const message = `There is no toolset ${JSON.stringify(unknown)}. There are: ${[...known].join(", ")}.`;
+/** What a job's work is checked against. */
+export interface WorkTerms {
+  toolsets: ReadonlySet<string>;
+  /** Finds what serves a model. @throws ApiError 400 for one that cannot be; anything else when that cannot be told now. */
+  resolve(ask: Pick<JobWork, "model" | "provider">): Promise<unknown>;
+}
+
+/** Refuses what of a job's work cannot be done, when it is made or changed: when it is due nobody is there. */
+export class WorkCheck {
+  readonly #terms: WorkTerms;
+
+  constructor(terms: WorkTerms) {
+    this.#terms = terms;
+  }
+
+  /**
+   * Checks what is new in a job's work, which is given as it will be.
+   * @throws ApiError 400 naming the field.
+   */
+  async check(changes: WorkChanges, { model, provider }: JobWork): Promise<void> {
+    const { toolsets, session } = changes;
+    this.#checkToolsets(toolsets ?? []);
+    if (session) checkSessionId(session, { param: "attach_to_session" });
+    if (changes.model || changes.provider) {
+      const ask = { ...(model !== undefined && { model }), ...(provider !== undefined && { provider }) };
+      await this.#checkModel(ask);
+    }
+  }
+
+  #checkToolsets(names: readonly string[]): void {
+    const { toolsets } = this.#terms;
+    const unknown = names.find((name) => !toolsets.has(name));
+    if (unknown === undefined) return;
+    const message = `There is no toolset ${JSON.stringify(unknown)}. There are: ${[...toolsets].join(", ")}.`;
     throw invalidRequest("enabled_toolsets", message);
   }
-  if (session !== undefined) checkSessionId(session, { param: "attach_to_session" });
+
+  /** An upstream that does not answer just now is no reason to refuse a job. */
+  async #checkModel(ask: Pick<JobWork, "model" | "provider">): Promise<void> {
+    try {
+      await this.#terms.resolve(ask);
+    } catch (error) {
+      if (error instanceof ApiError && error.failure.status === 400) throw error;
+    }
+  }
 }

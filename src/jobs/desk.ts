@@ -2,12 +2,15 @@ import type { Fire, Job } from "../domain/job.ts";
 import { decodeJobChanges, decodeNewJob, type JobTerms } from "../wire/jobs/decode.ts";
 import { fireObject, jobObject, type PrintTime } from "../wire/jobs/object.ts";
 import type { JobPatch, JobRequest, RunJobRequest } from "../wire/jobs/schema.ts";
+import type { WorkCheck } from "./check-work.ts";
 import type { Jobs } from "./service.ts";
+import { changedWork, checkedWork } from "./work.ts";
 
 /** What requests for jobs are read, done and answered with. */
 export interface DeskDeps {
   jobs: Jobs;
   terms: JobTerms;
+  work: WorkCheck;
   print: PrintTime;
 }
 
@@ -20,15 +23,20 @@ export class JobDesk {
   }
 
   /** @throws ApiError 400 for a field that cannot be, naming it. */
-  create(owner: string, request: JobRequest, origin: Job["origin"]): Promise<Job> {
-    const { jobs, terms } = this.#deps;
-    return jobs.create(owner, { ...decodeNewJob(request, terms), origin });
+  async create(owner: string, request: JobRequest, origin: Job["origin"]): Promise<Job> {
+    const { jobs, terms, work: check } = this.#deps;
+    const job = decodeNewJob(request, terms);
+    await check.check(job.work, checkedWork(job.work));
+    return jobs.create(owner, { ...job, origin });
   }
 
   /** @throws ApiError 400 as `create`, 404 when the job is gone. */
-  update(job: Job, request: JobPatch): Promise<Job> {
-    const { jobs, terms } = this.#deps;
-    return jobs.update(job.id, job.owner, decodeJobChanges(request, job, terms));
+  async update(job: Job, request: JobPatch): Promise<Job> {
+    const { jobs, terms, work: check } = this.#deps;
+    const changes = decodeJobChanges(request, job, terms);
+    const { work = {} } = changes;
+    await check.check(work, changedWork(job.work, work));
+    return jobs.update(job.id, job.owner, changes);
   }
 
   /** Does a job now. @throws ApiError 400 for a prompt that is refused, 404 when the job is gone. */

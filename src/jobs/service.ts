@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { conflict, notFound } from "../domain/error.ts";
-import { type Fire, type Job, type JobChanges, type NewJob, USUAL_RETRY } from "../domain/job.ts";
+import { type Fire, type Job, type JobChanges, type NewJob, USUAL } from "../domain/job.ts";
 import type { Occurrence } from "../domain/schedule.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { FireQuery, JobQuery, JobStore } from "../storage/job-store.ts";
@@ -8,6 +8,7 @@ import { editJob } from "./edit.ts";
 import { paused } from "./pause.ts";
 import { calendarOf, occurrencesOf } from "./schedule.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { changedWork } from "./work.ts";
 
 /** What jobs are kept and done with. */
 export interface JobsDeps {
@@ -16,17 +17,6 @@ export interface JobsDeps {
   clock: Clock;
   nextId(): string;
 }
-
-const USUAL = {
-  deliver: ["local"],
-  failureDeliver: [],
-  misfire: { policy: "latest" },
-  overlap: "skip",
-  jitterMs: 0,
-  retry: USUAL_RETRY,
-  maxFailures: 5,
-  origin: {},
-} satisfies Partial<Job>;
 
 /** Jobs as their owners make, change and read them. */
 export class Jobs {
@@ -42,6 +32,7 @@ export class Jobs {
     const now = clock.now();
     const made: Job = {
       ...USUAL,
+      origin: {},
       ...terms,
       id: await this.#newId(owner, now),
       owner,
@@ -178,7 +169,7 @@ function changed(job: Job, changes: JobChanges, now: number): Job {
   const next: Job = {
     ...rest,
     ...plain,
-    work: { ...job.work, ...work, limits: { ...job.work.limits, ...work?.limits } },
+    work: changedWork(job.work, work ?? {}),
     updatedAt: now,
     ...(limit !== undefined && { times: limit }),
   };

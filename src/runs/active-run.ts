@@ -1,5 +1,5 @@
 import { endingOf } from "../agent/failure.ts";
-import type { Limits } from "../agent/limits.ts";
+import { closest, type Limits } from "../agent/limits.ts";
 import { runAgent } from "../agent/loop.ts";
 import type { Resumption } from "../agent/resumption.ts";
 import { RunStop } from "../agent/stop.ts";
@@ -191,9 +191,9 @@ export class ActiveRun {
     onEnd(this);
   }
 
-  /** The server's, and closer ones of the request. */
   get #limits(): Limits {
-    return { ...this.#deps.limits, ...this.#input.limits };
+    const { limits } = this.#input;
+    return limits === undefined ? this.#deps.limits : closest(this.#deps.limits, limits);
   }
 
   async #takeSession(): Promise<SessionLease | undefined> {

@@ -1,7 +1,15 @@
 import { invalidRequest } from "../../domain/error.ts";
-import { type Job, type JobChanges, type JobWork, type NewJob, USUAL_RETRY } from "../../domain/job.ts";
+import {
+  type Job,
+  type JobChanges,
+  type JobWork,
+  type NewJob,
+  USUAL,
+  type WorkChanges,
+} from "../../domain/job.ts";
 import type { Schedule } from "../../domain/schedule.ts";
 import { withoutNulls } from "../../lib/json.ts";
+import { msOf, workOf } from "./decode-work.ts";
 import type { JobPatch, JobRequest, ScheduleField } from "./schema.ts";
 
 /** What reads a schedule: `schedule` as it is written, in a zone. */
@@ -14,82 +22,60 @@ export interface JobTerms {
   scan(prompt: string, param: string): void;
   /** Refuses a place where nothing can be delivered. */
   checkTarget(target: string, param: string): void;
-  /** Refuses a toolset that is not there, and a session that cannot be. */
-  checkWork(work: Partial<JobWork>): void;
-}
-
-/** What of a job a request speaks of. */
-interface DecodedJob {
-  name?: string;
-  work: Partial<JobWork>;
-  schedule?: Schedule;
-  deliver?: string[];
-  failureDeliver?: string[];
-  /** null: for ever. */
-  times?: number | null;
-  misfire?: Job["misfire"];
-  overlap?: Job["overlap"];
-  jitterMs?: number;
-  retry?: Partial<Job["retry"]>;
-  maxFailures?: number;
-  enabled?: boolean;
-  reason?: string;
 }
 
 /** What a request says of a new job. @throws ApiError 400 for a field that cannot be, naming it. */
 export function decodeNewJob(request: JobRequest, terms: JobTerms): NewJob {
-  const { schedule: read, enabled, reason, times, retry, work, name, ...rest } = decodeJob(request, terms);
-  if (!work.prompt?.trim()) throw invalidRequest("prompt", "A job needs a 'prompt': what to do.");
-  const schedule = read as Job["schedule"];
-  const once = schedule.kind === "once" && times === undefined ? 1 : times;
+  const { enabled, reason, times, work, name, ...rest } = decodeJob(request, USUAL, terms);
+  const schedule = scheduleOf(request.schedule, request.timezone ?? undefined, terms);
+  const whole: JobWork = { prompt: "", ...withoutNulls(work), limits: withoutNulls(work.limits ?? {}) };
+  // What is due once is done once, unless the request says otherwise.
+  const limit = schedule.kind === "once" ? (times ?? (request.repeat === "forever" ? null : 1)) : times;
   return {
     ...rest,
-    name: name ?? nameOf(work.prompt, schedule),
+    name: name ?? nameOf(whole, schedule),
     schedule,
-    work: { prompt: "", limits: {}, ...work },
-    ...(typeof once === "number" && { times: once }),
-    ...(retry !== undefined && { retry: { ...USUAL_RETRY, ...retry } }),
+    work: whole,
+    ...(typeof limit === "number" && { times: limit }),
     ...(enabled === false && { paused: reason === undefined ? {} : { reason } }),
   };
 }
 
-/** What a request changes of a job; a schedule without a zone stays in the job's. @throws ApiError 400 as `decodeNewJob`. */
+/**
+ * What a request changes of a job. Null clears a field: what has a usual value has it again. A schedule without a zone
+ * stays in the job's.
+ * @throws ApiError 400 as `decodeNewJob`.
+ */
 export function decodeJobChanges(request: JobPatch, job: Job, terms: JobTerms): JobChanges {
-  const { timezone } = job.schedule;
-  const { retry, ...changes } = decodeJob(request, {
-    ...terms,
-    readSchedule: (text, asked) => terms.readSchedule(text, asked ?? timezone),
-  });
-  return { ...changes, ...(retry !== undefined && { retry: { ...USUAL_RETRY, ...retry } }) };
+  const changes = decodeJob(request, job, terms);
+  const schedule = changedSchedule(request, job.schedule, terms);
+  const { prompt = job.work.prompt } = changes.work;
+  const name = nameOf({ ...job.work, prompt: prompt ?? "" }, schedule ?? job.schedule);
+  return {
+    ...changes,
+    ...(schedule !== undefined && { schedule }),
+    ...(request.name === null && { name }),
+  };
 }
 
-function decodeJob(request: JobPatch, terms: JobTerms): DecodedJob {
+type Decoded = Omit<JobChanges, "schedule" | "work"> & { work: WorkChanges };
+
+/** `base`: what stays of what is said in parts. */
+function decodeJob(request: JobPatch, base: Pick<Job, "retry" | "misfire">, terms: JobTerms): Decoded {
   const work = workOf(request);
-  if (work.prompt !== undefined) terms.scan(work.prompt, "prompt");
-  terms.checkWork(work);
-  const { name, schedule, timezone, misfire, retry, jitter } = request;
-  const deliver = targetsOf(request.deliver, "deliver", terms);
+  if (typeof work.prompt === "string") terms.scan(work.prompt, "prompt");
+  const { deliver, failure_deliver: failureDeliver } = request;
   return {
     work,
     ...withoutNulls({
-      name,
-      schedule: scheduleOf(schedule, timezone ?? undefined, terms),
-      deliver,
-      failureDeliver: targetsOf(request.failure_deliver, "failure_deliver", terms),
-      overlap: request.overlap,
-      maxFailures: request.max_failures,
-      jitterMs: jitter === null || jitter === undefined ? undefined : Math.round(jitter * 1000),
-      misfire: misfire && {
-        policy: misfire.policy ?? ("latest" as const),
-        ...withoutNulls({ graceMs: msOf(misfire.grace) }),
-      },
-      retry:
-        retry &&
-        withoutNulls({
-          ...retry,
-          delays: undefined,
-          delaysMs: retry.delays?.map((s) => Math.round(s * 1000)),
-        }),
+      name: request.name,
+      deliver: orUsual(targetsOf(deliver, "deliver", terms), USUAL.deliver),
+      failureDeliver: orUsual(targetsOf(failureDeliver, "failure_deliver", terms), USUAL.failureDeliver),
+      overlap: orUsual(request.overlap, USUAL.overlap),
+      maxFailures: orUsual(request.max_failures, USUAL.maxFailures),
+      jitterMs: orUsual(msOf(request.jitter), USUAL.jitterMs),
+      misfire: misfireOf(request.misfire, base.misfire),
+      retry: retryOf(request.retry, base.retry),
       enabled: enabledOf(request),
       reason: request.paused_reason,
     }),
@@ -97,23 +83,22 @@ function decodeJob(request: JobPatch, terms: JobTerms): DecodedJob {
   };
 }
 
-function workOf(request: JobPatch): Partial<JobWork> {
-  const { limits } = request;
-  return withoutNulls({
-    prompt: request.prompt,
-    model: request.model,
-    provider: request.provider,
-    reasoningEffort: request.reasoning_effort,
-    toolsets: request.enabled_toolsets,
-    session: request.attach_to_session,
-    limits:
-      limits &&
-      withoutNulls({
-        maxSteps: limits.max_steps,
-        maxRunMs: msOf(limits.max_seconds),
-        maxTokens: limits.max_tokens,
-      }),
-  });
+/** Null is as usual, undefined is not spoken of. */
+function orUsual<Value>(value: Value | null | undefined, usual: Value): Value | undefined {
+  return value === null ? usual : value;
+}
+
+function misfireOf(field: JobPatch["misfire"], base: Job["misfire"]): Job["misfire"] | undefined {
+  if (field === undefined || field === null) return orUsual(field, USUAL.misfire);
+  const graceMs = field.grace === undefined ? base.graceMs : msOf(field.grace);
+  return { policy: field.policy ?? base.policy, ...withoutNulls({ graceMs }) };
+}
+
+function retryOf(field: JobPatch["retry"], base: Job["retry"]): Job["retry"] | undefined {
+  if (field === undefined || field === null) return orUsual(field, USUAL.retry);
+  const { attempts, delays, policy } = field;
+  const delaysMs = delays?.map((seconds) => Math.round(seconds * 1000));
+  return { ...base, ...withoutNulls({ attempts, delaysMs, policy }) };
 }
 
 /** @throws ApiError 400 when the two say different things. */
@@ -124,16 +109,27 @@ function enabledOf({ enabled, paused }: JobPatch): boolean | undefined {
   return !paused;
 }
 
-function msOf(seconds: number | null | undefined): number | undefined {
-  return seconds === null || seconds === undefined ? undefined : Math.round(seconds * 1000);
+/** The schedule that a request names, or the job's own in another zone; undefined: neither. */
+function changedSchedule(
+  { schedule, timezone }: JobPatch,
+  current: Schedule,
+  terms: JobTerms,
+): Schedule | undefined {
+  if (schedule === null)
+    throw invalidRequest("schedule", "A job needs a 'schedule': it can be changed, not cleared.");
+  const zone = timezone ?? current.timezone;
+  if (schedule !== undefined) return scheduleOf(schedule, zone, terms);
+  if (zone === current.timezone) return undefined;
+  // Read as any other, so that the zone is checked; an instant stays the same one.
+  if (current.kind === "cron") return terms.readSchedule(current.expr, zone);
+  return { ...current, timezone: terms.readSchedule("every 1h", zone).timezone };
 }
 
 function scheduleOf(
-  field: ScheduleField | null | undefined,
+  field: ScheduleField,
   timezone: string | undefined,
   { readSchedule }: JobTerms,
-): Schedule | undefined {
-  if (field === null || field === undefined) return undefined;
+): Schedule {
   if (typeof field === "string") return readSchedule(field, timezone);
   if (field.kind === "cron") return readSchedule(field.expr, timezone);
   if (field.kind === "once") return readSchedule(field.run_at, timezone);
@@ -145,21 +141,21 @@ function targetsOf(
   field: string | readonly string[] | null | undefined,
   param: string,
   { checkTarget }: JobTerms,
-): string[] | undefined {
-  if (field === null || field === undefined) return undefined;
+): string[] | null | undefined {
+  if (field === null || field === undefined) return field;
   const targets = typeof field === "string" ? field.split(",").map((target) => target.trim()) : [...field];
   for (const target of targets) checkTarget(target, param);
   return targets;
 }
 
-function timesOf(repeat: JobPatch["repeat"]): Pick<DecodedJob, "times"> {
-  if (repeat === undefined || repeat === null) return {};
+function timesOf(repeat: JobPatch["repeat"]): Pick<JobChanges, "times"> {
+  if (repeat === undefined) return {};
   return { times: repeat === "forever" ? null : repeat === "once" ? 1 : repeat };
 }
 
 /** A job's own name: the beginning of what it does. */
-function nameOf(prompt: string | undefined, schedule: Schedule): string {
-  const line = (prompt ?? "").trim().split("\n")[0]?.slice(0, 50) ?? "";
+function nameOf({ prompt }: JobWork, schedule: Schedule): string {
+  const line = prompt.trim().split("\n")[0]?.slice(0, 50) ?? "";
   return line === "" ? schedule.display : line;
 }
 

@@ -16,18 +16,28 @@ const Prompt = z.string().max(MAX_PROMPT_CHARS, `must be ≤ ${MAX_PROMPT_CHARS}
 const Names = z.array(z.string().min(1).max(128)).max(32);
 const Targets = z.union([z.string().min(1).max(2_048), z.array(z.string().min(1).max(2_048)).max(8)]);
 const Seconds = z.number().min(0, "must not be negative").max(31_622_400, "must be at most a year");
-const Count = z
-  .int("must be a whole number")
-  .min(1, "must be at least 1")
-  .max(1_000_000, "must be at most 1000000");
+/** Longer than a timer can wait; a longer one would end at once. */
+const MAX_RUN_SECONDS = 2_000_000;
+const count = (max: number) =>
+  z.int("must be a whole number").min(1, "must be at least 1").max(max, `must be at most ${max}`);
+
+const MAX_TIMES = 1_000_000;
+const REPEAT = `must be a whole number from 1 to ${MAX_TIMES}, "forever" or "once"`;
+const Repeat = z.union([
+  z.int(REPEAT).min(1, REPEAT).max(MAX_TIMES, REPEAT),
+  z.enum(["forever", "once"], REPEAT),
+]);
 
 /** When: a text as people write it, or the structure that the server answers with. */
-const ScheduleField = z.union([
-  z.string().min(1, "must not be empty").max(200, "must be ≤ 200 characters"),
-  z.object({ kind: z.literal("cron"), expr: z.string().max(200) }),
-  z.object({ kind: z.literal("interval"), minutes: z.number().positive().max(525_600) }),
-  z.object({ kind: z.literal("once"), run_at: z.string().max(64) }),
-]);
+const ScheduleField = z.union(
+  [
+    z.string().min(1, "must not be empty").max(200, "must be ≤ 200 characters"),
+    z.object({ kind: z.literal("cron"), expr: z.string().max(200) }),
+    z.object({ kind: z.literal("interval"), minutes: z.number().positive().max(525_600) }),
+    z.object({ kind: z.literal("once"), run_at: z.string().max(64) }),
+  ],
+  'must be a text such as "0 9 * * mon-fri", "every 2h" or "2027-05-01T09:00", or a schedule as the server answers it',
+);
 export type ScheduleField = z.infer<typeof ScheduleField>;
 
 /** A field of the reference's that is refused by name, but for what means the same as nothing. */
@@ -53,7 +63,7 @@ const fields = {
   context_from: notYet("the results of other jobs", z.array(z.never())),
   deliver: optional(Targets),
   failure_deliver: optional(Targets),
-  repeat: optional(z.union([Count, z.enum(["forever", "once"])])),
+  repeat: optional(Repeat),
   enabled: optional(z.boolean()),
   paused: optional(z.boolean()),
   paused_reason: optional(z.string().max(500)),
@@ -72,9 +82,14 @@ const fields = {
   ),
   limits: optional(
     z.strictObject({
-      max_steps: optional(Count),
-      max_seconds: optional(Seconds.min(1, "must be at least 1")),
-      max_tokens: optional(Count),
+      max_steps: optional(count(10_000)),
+      max_seconds: optional(
+        z
+          .number()
+          .min(1, "must be at least 1")
+          .max(MAX_RUN_SECONDS, `must be at most ${MAX_RUN_SECONDS} (23 days)`),
+      ),
+      max_tokens: optional(count(1_000_000_000)),
     }),
   ),
   max_failures: optional(z.int().min(0).max(1_000)),

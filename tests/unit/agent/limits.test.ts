@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LoopDetector } from "../../../src/agent/limits.ts";
+import { closest, LoopDetector } from "../../../src/agent/limits.ts";
 import type { AgentEvent } from "../../../src/domain/event.ts";
 import { fakeTool, playAgent, registryOf } from "../../helpers/agent-run.ts";
 import { call, cost, say, scriptedProvider } from "../../helpers/scripted-provider.ts";
@@ -132,5 +132,23 @@ describe("the limit of output tokens", () => {
   test("is none when it is 0", async () => {
     const provider = scriptedProvider((_, n) => (n < 5 ? spend(1_000_000) : say("Done.")));
     expect((await playAgent({ provider, tools })).end).toMatchObject({ reason: "stop" });
+  });
+});
+
+describe("a request's own limits", () => {
+  const server = { maxSteps: 10, maxRunMs: 1_000, contextTokens: 50, maxOutputTokens: 0 };
+
+  test.each([
+    [
+      { maxSteps: 3, maxRunMs: 500, maxOutputTokens: 70 },
+      { maxSteps: 3, maxRunMs: 500, maxOutputTokens: 70 },
+    ],
+    [{ maxSteps: 30, maxRunMs: 5_000 }, {}],
+  ])("of %j hold where they are closer than the server's", (own, held) => {
+    expect(closest(server, own)).toEqual({ ...server, ...held });
+  });
+
+  test("never take an output limit of the server's away", () => {
+    expect(closest({ ...server, maxOutputTokens: 5 }, { maxOutputTokens: 9 }).maxOutputTokens).toBe(5);
   });
 });

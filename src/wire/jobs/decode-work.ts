@@ -1,0 +1,35 @@
+import type { WorkChanges } from "../../domain/job.ts";
+import type { JobPatch } from "./schema.ts";
+
+/** What a request says of a job's work: null clears a part, undefined leaves it as it is. */
+export function workOf(request: JobPatch): WorkChanges {
+  const { limits } = request;
+  return spoken({
+    prompt: request.prompt,
+    model: request.model,
+    provider: request.provider,
+    reasoningEffort: request.reasoning_effort,
+    toolsets: request.enabled_toolsets,
+    session: request.attach_to_session,
+    limits:
+      limits &&
+      spoken({
+        maxSteps: limits.max_steps,
+        maxRunMs: msOf(limits.max_seconds),
+        maxTokens: limits.max_tokens,
+      }),
+  });
+}
+
+/** Seconds as ms; what is not spoken of, or cleared, stays so. */
+export function msOf(seconds: number | null | undefined): number | null | undefined {
+  return typeof seconds === "number" ? Math.round(seconds * 1000) : seconds;
+}
+
+type Spoken<Fields> = { [Field in keyof Fields]?: Exclude<Fields[Field], undefined> };
+
+function spoken<Fields extends object>(fields: Fields): Spoken<Fields> {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as Spoken<Fields>;
+}
