@@ -1,5 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { mount } from "../src/http/mount.ts";
+import type { Scheduler } from "../src/jobs/scheduler.ts";
+import type { JobsTally } from "../src/jobs/tally.ts";
 import { diskSpace } from "../src/lib/disk.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { ErrorBody } from "../src/wire/error.ts";
@@ -9,8 +11,10 @@ import { DetailedHealth, Health, Ready } from "../src/wire/health/schema.ts";
 export interface HealthDeps {
   version: string;
   runs: Runs;
-  /** Whether jobs are begun when they are due. */
-  scheduler: { readonly isAlive: boolean };
+  /** Whether jobs are begun when they are due, and how many wait. */
+  scheduler: Pick<Scheduler, "isAlive" | "load">;
+  /** What became of jobs since the process began. */
+  tally: JobsTally;
   /** The home directory, whose disk must not run full. */
   home: string;
   /** Which model serves, for people. */
@@ -64,13 +68,20 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
   });
 }
 
-async function detailed({ version, runs, scheduler, home, model }: HealthDeps): Promise<DetailedHealth> {
+async function detailed({
+  version,
+  runs,
+  scheduler,
+  tally,
+  home,
+  model,
+}: HealthDeps): Promise<DetailedHealth> {
   const disk = await diskCheck(home);
   const state = runs.isDraining ? "draining" : "running";
   const checks: DetailedHealth["readiness"]["checks"] = {
     state_db: { status: "ok", backend: "sqlite" },
     config: { status: "ok" },
-    scheduler: { status: scheduler.isAlive ? "ok" : "degraded" },
+    scheduler: { status: scheduler.isAlive ? "ok" : "degraded", ...scheduler.load, ...tally.totals },
     model: { status: "ok", detail: await model() },
     disk,
     gateway: { status: "ok", state, connected_platforms: ["api_server"] },
@@ -81,11 +92,12 @@ async function detailed({ version, runs, scheduler, home, model }: HealthDeps): 
       active_delegations: 0,
     },
   };
+  const status = Object.values(checks).some((check) => check.status === "degraded") ? "degraded" : "ok";
   return {
-    status: disk.status,
+    status,
     platform: "hermes-agent",
     version,
-    readiness: { status: disk.status, checks },
+    readiness: { status, checks },
     gateway_state: state,
     platforms: { api_server: { state: "connected" } },
     active_agents: runs.active,

@@ -98,7 +98,7 @@ export async function createApp(config: Config, key: string, overrides: Override
   const disk = () => diskSpace(config.home.path);
   const backups = new Backups({ store, databaseFile: config.home.databaseFile, disk });
   const ofSessions = sessionParts({ ...shared, prompt });
-  const { scheduler, routes: jobs } = openScheduling({ ...shared, ...ofSessions, config, runs });
+  const { scheduler, tally, routes: jobs } = openScheduling({ ...shared, ...ofSessions, config, runs });
   const files = createFileReader(FILE_LIMITS);
   const seal = createSeal(key);
   addRoutes(http, {
@@ -109,6 +109,7 @@ export async function createApp(config: Config, key: string, overrides: Override
     runs,
     jobs,
     scheduler,
+    tally,
     backups,
     files,
     seal,

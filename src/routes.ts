@@ -23,6 +23,7 @@ import type { Settings } from "./config/schema.ts";
 import type { Sockets } from "./http/sockets.ts";
 import type { Streams } from "./http/streams.ts";
 import type { Scheduler } from "./jobs/scheduler.ts";
+import type { JobsTally } from "./jobs/tally.ts";
 import type { Seal } from "./lib/seal.ts";
 import type { Models } from "./providers/resolve.ts";
 import type { Backups } from "./runs/backup.ts";
@@ -48,6 +49,7 @@ export interface Parts {
   sessionModels: SessionModels;
   jobs: JobsRoutesDeps;
   scheduler: Scheduler;
+  tally: JobsTally;
   streams: Streams;
   sockets: Sockets;
   models: Models;
@@ -67,6 +69,7 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
     version: VERSION,
     runs,
     scheduler: parts.scheduler,
+    tally: parts.tally,
     home: config.home.path,
     model: async () => {
       const { upstream } = await models.default();

@@ -9,6 +9,7 @@ import { scanPrompt } from "./jobs/scan.ts";
 import { Scheduler } from "./jobs/scheduler.ts";
 import { Jobs } from "./jobs/service.ts";
 import { sessionCarrier } from "./jobs/session-carrier.ts";
+import { JobsTally } from "./jobs/tally.ts";
 import { createPrinter } from "./jobs/zone.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Models } from "./providers/resolve.ts";
@@ -38,6 +39,7 @@ export function openScheduling(deps: SchedulingDeps) {
   const { settings, home } = config;
   const carriers = [fileCarrier(home.path), sessionCarrier(deps)];
   const deliveries = new Deliveries({ carriers, store: store.jobs, onFault });
+  const tally = new JobsTally();
   const scheduler = new Scheduler({
     store: store.jobs,
     clock,
@@ -45,6 +47,7 @@ export function openScheduling(deps: SchedulingDeps) {
     execute: (job, fire) => execute({ runs, isPrincipal: (id) => id === OWNER.id }, job, fire),
     stopRun: ({ runId, owner }) => runId !== undefined && runs.stop(runId, owner),
     deliver: (job, fire) => void deliveries.deliver(job, fire),
+    observer: tally,
     nextId,
     onFault,
   });
@@ -61,5 +64,5 @@ export function openScheduling(deps: SchedulingDeps) {
   const work = new WorkCheck({ toolsets, resolve: (ask) => deps.models.resolve(ask) });
   const desk = new JobDesk({ jobs, terms, work, print });
   const routes = { jobs, desk, print, now: clock.now };
-  return { scheduler, routes };
+  return { scheduler, tally, routes };
 }

@@ -171,7 +171,7 @@ function row({ job, now, newFireId }: Due, at: number): Fire {
     attempt: 1,
     status: "queued",
     createdAt: now,
-    dueAt: now,
+    dueAt: at === job.nextOccurrence ? (job.nextAt ?? at) : at,
     deliveries: [],
   };
 }

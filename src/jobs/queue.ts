@@ -35,6 +35,11 @@ export class FireQueue {
     }
   }
 
+  /** Fires that wait, for their time or for room. */
+  get size(): number {
+    return this.#ready.size + this.#later.size;
+  }
+
   /** Whether a fire of the job goes on, or would if there were room. */
   isBusy(jobId: string): boolean {
     return this.#running.has(jobId) || this.#readyOf.has(jobId);

@@ -10,6 +10,7 @@ import { paused } from "./pause.ts";
 import { FireQueue } from "./queue.ts";
 import { calendarOf } from "./schedule.ts";
 import { type Outcome, settled } from "./settle.ts";
+import type { JobsObserver } from "./tally.ts";
 import { createZones } from "./zone.ts";
 
 /** What the scheduler works with. */
@@ -24,6 +25,7 @@ export interface SchedulerDeps {
   stopRun(fire: Fire): void;
   /** Brings a result to where the job wants it. */
   deliver(job: Job, fire: Fire): void;
+  observer: JobsObserver;
   nextId(): string;
   onFault(error: unknown): void;
 }
@@ -72,6 +74,11 @@ export class Scheduler {
   /** Whether it has looked at the clock lately. */
   get isAlive(): boolean {
     return this.#deps.clock.elapsed() - this.#lastTickAt < MISSED_TICKS * TICK_MS;
+  }
+
+  /** How many fires go on, and how many wait to. */
+  get load(): { running: number; waiting: number } {
+    return { running: this.#live.size, waiting: this.#queue.size };
   }
 
   /** Begins nothing more; what goes on is left to its runs. */
@@ -136,6 +143,8 @@ export class Scheduler {
     const claimed = await this.#deps.store.claimFires(firings);
     for (const [i, { job, replaces }] of firings.entries()) {
       const fires = claimed[i]?.filter(({ status }) => status === "queued") ?? [];
+      const passedOver = claimed[i]?.filter(({ status }) => status === "skipped") ?? [];
+      for (const { count } of passedOver) this.#deps.observer.ended("skipped", count);
       if (replaces && fires.length > 0) this.#stopRuns(job.id);
       for (const fire of fires) this.#queue.add({ fire, overlap: job.overlap }, now);
     }
@@ -199,11 +208,12 @@ export class Scheduler {
   }
 
   async #do(waiting: Fire): Promise<void> {
-    const { store, clock, execute } = this.#deps;
+    const { store, clock, execute, observer } = this.#deps;
     const job = await store.findJob(waiting.jobId, waiting.owner);
     if (job === undefined) return;
     const begun: Fire = { ...waiting, status: "running", startedAt: waiting.startedAt ?? clock.now() };
     await store.updateFire(begun);
+    if (waiting.startedAt === undefined) observer.started(clock.now() - waiting.dueAt);
     const result = await execute(job, begun).catch((error: unknown) => this.#notNow(error));
     if (result === "later") this.#putBack(waiting, job);
     else if (result !== undefined) await this.#settle(begun, result);
@@ -227,7 +237,7 @@ export class Scheduler {
   }
 
   async #settle(fire: Fire, result: Result): Promise<void> {
-    const { store, clock, nextId } = this.#deps;
+    const { store, clock, nextId, observer } = this.#deps;
     const ids = { fire: `fire_${nextId()}`, run: `run_${nextId()}` as const };
     const ended = settled({ fire, result, now: clock.now(), ids });
     let outcome: Outcome | undefined;
@@ -237,6 +247,7 @@ export class Scheduler {
       return { job: outcome.job, updates: [outcome.fire], fires: retry === undefined ? [] : [retry] };
     });
     if (job === undefined || outcome === undefined) return;
+    observer.ended(outcome.fire.status, 1);
     if (outcome.retry !== undefined)
       this.#queue.add({ fire: outcome.retry, overlap: job.overlap }, clock.now());
     this.#deps.deliver(job, outcome.fire);

@@ -237,7 +237,11 @@ test("the detailed health tells the operator about the parts", async () => {
     pid: number;
   }>();
   expect(body).toMatchObject({ active_agents: 0, pid: process.pid, gateway_state: "running" });
-  expect(body.readiness.checks).toMatchObject({ state_db: { backend: "sqlite" }, model: { status: "ok" } });
+  expect(body.readiness.checks).toMatchObject({
+    state_db: { backend: "sqlite" },
+    model: { status: "ok" },
+    scheduler: { status: "ok", running: 0, waiting: 0, started: 0, start_lag_ms: { last: 0, max: 0 } },
+  });
 });
 
 describe("the id of a request", () => {

@@ -3,6 +3,7 @@ import { draining } from "../../../src/domain/error.ts";
 import type { Fire, Job } from "../../../src/domain/job.ts";
 import type { Result } from "../../../src/jobs/execution.ts";
 import { Scheduler, type SchedulerDeps } from "../../../src/jobs/scheduler.ts";
+import { JobsTally } from "../../../src/jobs/tally.ts";
 import { createIdSource } from "../../../src/lib/id.ts";
 import type { Store } from "../../../src/storage/store.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
@@ -18,6 +19,7 @@ async function start(execute: SchedulerDeps["execute"], left?: Store) {
   const done: string[] = [];
   const faults: unknown[] = [];
   const delivered: Fire[] = [];
+  const tally = new JobsTally();
   const scheduler = new Scheduler({
     store: store.jobs,
     clock: { now: Date.now, elapsed: () => performance.now() },
@@ -28,6 +30,7 @@ async function start(execute: SchedulerDeps["execute"], left?: Store) {
     },
     stopRun: () => undefined,
     deliver: (_job, fire) => delivered.push(fire),
+    observer: tally,
     nextId: createIdSource(),
     onFault: (error) => faults.push(error),
   });
@@ -36,7 +39,7 @@ async function start(execute: SchedulerDeps["execute"], left?: Store) {
   const history = ({ id }: Job) => store.jobs.listFires({ jobId: id, owner: OWNER, order: "asc", limit: 99 });
   const settled = (job: Job, status: string) =>
     vi.waitFor(async () => expect((await history(job)).map((fire) => fire.status)).toEqual([status]), 3_000);
-  return { store, scheduler, done, faults, delivered, history, settled };
+  return { store, scheduler, tally, done, faults, delivered, history, settled };
 }
 
 /** Due now, once. */
@@ -57,6 +60,8 @@ describe("the scheduler", () => {
     await process.scheduler.tick();
     expect([process.done.length, process.delivered.length, process.faults]).toEqual([1, 1, []]);
     expect(process.scheduler.isAlive).toBe(true);
+    expect(process.tally.totals).toMatchObject({ started: 1, completed: 1, failed: 0 });
+    expect(process.tally.totals.start_lag_ms.max).toBeLessThan(1_000);
     expect(await process.store.jobs.findJob(job.id, OWNER)).toMatchObject({
       state: "completed",
       last: { status: "completed" },
