@@ -156,7 +156,7 @@ interface ParseContext {
 }
 
 /** Sections that the reference has too: in a home that it shares, keys of its own in them are no mistakes. */
-const SHARED_SECTIONS: ReadonlySet<PropertyKey> = new Set(["agent", "approvals"]);
+const SHARED_SECTIONS: ReadonlySet<PropertyKey> = new Set(["agent", "approvals", "network"]);
 
 function parseSettings(raw: RawSettings, context: ParseContext): Settings {
   const result = Settings.safeParse(raw);
@@ -175,7 +175,7 @@ function isForeignKey(issue: Issue, home: Home): boolean {
 }
 
 function dropForeignKeys(raw: RawSettings, issue: Issue, warnings: string[]): void {
-  const section = String(issue.path[0]) as "agent" | "approvals";
+  const section = String(issue.path[0]) as Section;
   const keys = issue.code === "unrecognized_keys" ? issue.keys : [];
   for (const key of keys) delete raw[section][key];
   warnings.push(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parsePlace } from "../lib/place.ts";
 import { isTimeZone } from "../lib/time-zone.ts";
 
 const Url = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" });
@@ -184,6 +185,19 @@ export const JobsSection = z.strictObject({
   retention_days: Days.default(30),
 });
 
+/** `network`: where requests of jobs and clients may go. */
+export const NetworkSection = z.strictObject({
+  /** Places that are not public, and allowed all the same; see `parsePlace`. */
+  allow_private: List.pipe(
+    z.array(
+      z.string().refine((place) => parsePlace(place) !== undefined, {
+        error: ({ input }) =>
+          `${JSON.stringify(input)} is no address, network or host name, for example "127.0.0.1:5678", "192.168.1.0/24" or "n8n.lan"`,
+      }),
+    ),
+  ).default([]),
+});
+
 export const LogSection = z.strictObject({
   level: z.enum(["silent", "error", "warn", "info", "debug", "trace"]).default("info"),
 });
@@ -198,6 +212,7 @@ export const Settings = z.object({
   responses: ResponsesSection,
   runs: RunsSection,
   jobs: JobsSection,
+  network: NetworkSection,
   log: LogSection,
   /** The zone of jobs that name none: an IANA name; default: the system's. */
   timezone: z

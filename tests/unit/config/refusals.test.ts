@@ -13,6 +13,11 @@ describe("a mistake in config.yaml stops the start and names the setting", () =>
       "gateway: {api_server: {model_routes: {a: {model: m, modle: n}}}}",
       "there is no setting gateway.api_server.model_routes.a.modle.",
     ],
+    ["network: {allow_privat: []}", "there is no setting network.allow_privat."],
+    [
+      "network: {allow_private: [http://n8n.lan]}",
+      'network.allow_private.0: "http://n8n.lan" is no address, network or host name, for example "127.0.0.1:5678", "192.168.1.0/24" or "n8n.lan".',
+    ],
     ["log: {level: info, colour: red}", "there is no setting log.colour."],
     ["gateway: 5", "gateway must be a section of settings."],
     ["gateway: {api_server: on}", "gateway.api_server must be a section of settings."],
