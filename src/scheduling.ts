@@ -13,6 +13,7 @@ import { JobsTally } from "./jobs/tally.ts";
 import { createPrinter } from "./jobs/zone.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Models } from "./providers/resolve.ts";
+import { toolsOf } from "./runs/prepare.ts";
 import type { Runs } from "./runs/service.ts";
 import type { SessionContents } from "./runs/session-contents.ts";
 import type { Sessions } from "./sessions/service.ts";
@@ -61,7 +62,11 @@ export function openScheduling(deps: SchedulingDeps) {
       parseSchedule(text, { timezone: zone ?? timezone, now: clock.now(), param: "schedule" }),
   };
   const print = createPrinter();
-  const work = new WorkCheck({ toolsets, resolve: (ask) => deps.models.resolve(ask) });
+  const work = new WorkCheck({
+    toolsets,
+    checkWorkdir: (workdir) => toolsOf(tools, { workdir }),
+    resolve: (ask) => deps.models.resolve(ask),
+  });
   const desk = new JobDesk({ jobs, terms, work, print });
   const routes = { jobs, desk, print, now: clock.now };
   return { scheduler, tally, routes };

@@ -40,6 +40,8 @@ export const JobWork = z.object({
   toolsets: z.array(z.string()).exactOptional(),
   /** The session that each run goes on with; undefined: none. */
   session: z.string().exactOptional(),
+  /** The directory of the workspace that the tools and the script work in; undefined: the workspace itself. */
+  workdir: z.string().exactOptional(),
   limits: z.object({
     maxSteps: z.int().exactOptional(),
     maxRunMs: z.int().exactOptional(),

@@ -158,6 +158,8 @@ export const RunInput = z.object({
   job: z.string().exactOptional(),
   /** Only these of the server's toolsets; undefined: all. */
   toolsets: z.array(z.string()).exactOptional(),
+  /** The directory of the workspace that its tools work in; undefined: the workspace itself. */
+  workdir: z.string().exactOptional(),
   /** Closer limits than the server's own. */
   limits: z
     .object({

@@ -5,6 +5,8 @@ import { checkSessionId } from "../sessions/session-id.ts";
 /** What a job's work is checked against. */
 export interface WorkTerms {
   toolsets: ReadonlySet<string>;
+  /** @throws ApiError 400 for what is no directory of the workspace. */
+  checkWorkdir(path: string): void;
   /** Finds what serves a model. @throws ApiError 400 for one that cannot be; anything else when that cannot be told now. */
   resolve(ask: Pick<JobWork, "model" | "provider">): Promise<unknown>;
 }
@@ -22,9 +24,10 @@ export class WorkCheck {
    * @throws ApiError 400 naming the field.
    */
   async check(changes: WorkChanges, { model, provider }: JobWork): Promise<void> {
-    const { toolsets, session } = changes;
+    const { toolsets, session, workdir } = changes;
     this.#checkToolsets(toolsets ?? []);
     if (session) checkSessionId(session, { param: "attach_to_session" });
+    if (workdir) this.#terms.checkWorkdir(workdir);
     if (changes.model || changes.provider) {
       const ask = { ...(model !== undefined && { model }), ...(provider !== undefined && { provider }) };
       await this.#checkModel(ask);

@@ -89,7 +89,7 @@ function inputOf({ id, owner, work }: Job, { runId, prompt }: Fire): RunInput {
     ...(maxRunMs !== undefined && { maxRunMs }),
     ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),
   };
-  const { model, provider, reasoningEffort, session, toolsets } = work;
+  const { model, provider, reasoningEffort, session, toolsets, workdir } = work;
   return {
     surface: "jobs",
     owner,
@@ -99,11 +99,12 @@ function inputOf({ id, owner, work }: Job, { runId, prompt }: Fire): RunInput {
     mode: "agent",
     ...(session !== undefined && { sessionId: session, newOnly: true }),
     items: [textMessage("user", prompt ?? work.prompt)],
-    instructions: JOB_NOTE,
+    instructions: workdir === undefined ? JOB_NOTE : `${JOB_NOTE}\n${placeNote(workdir)}`,
     tools: [],
     toolChoice: { mode: "auto" },
     settings: reasoningEffort === undefined ? {} : { reasoningEffort },
     ...(toolsets !== undefined && { toolsets }),
+    ...(workdir !== undefined && { workdir }),
     limits,
     deltas: false,
     background: true,
@@ -113,3 +114,7 @@ function inputOf({ id, owner, work }: Job, { runId, prompt }: Fire): RunInput {
 const JOB_NOTE =
   "You are run by a schedule; nobody is there to answer questions or to approve anything. Your last message is the result, " +
   "which is stored and delivered. When there is nothing to report, begin it with [SILENT].";
+
+function placeNote(workdir: string): string {
+  return `Your tools work in the directory ${JSON.stringify(workdir)} of the workspace; paths are relative to it.`;
+}

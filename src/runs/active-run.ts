@@ -11,7 +11,7 @@ import { NO_USAGE } from "../domain/usage.ts";
 import type { Target } from "../providers/resolve.ts";
 import type { SessionLease } from "../sessions/service.ts";
 import type { Plan } from "../storage/store.ts";
-import { NO_TOOLS } from "../tools/registry.ts";
+import { NO_TOOLS, type ToolRegistry } from "../tools/registry.ts";
 import type { RunDeps } from "./deps.ts";
 import type { Reader } from "./follow.ts";
 import { inputItemsOf } from "./input-items.ts";
@@ -33,6 +33,7 @@ export interface RunParts {
   history: History | undefined;
   /** The core prompt that its chain began with; undefined for a run that nothing goes on from. */
   prompt?: PromptSnapshot | undefined;
+  tools: ToolRegistry;
   /** Where a former process left it. */
   resumption?: Resumption | undefined;
   /** What a former process asked people. */
@@ -203,10 +204,9 @@ export class ActiveRun {
   }
 
   #runAgent({ input, items, core, layer }: Start): Promise<void> {
-    const { tools, upstreamStream, ephemeralPrompt, onFault } = this.#deps;
-    const { target, resumption } = this.#parts;
+    const { upstreamStream, ephemeralPrompt, onFault } = this.#deps;
+    const { target, tools, resumption } = this.#parts;
     const plain = target.mode === "plain" || this.#input.toolChoice.mode === "none";
-    const { toolsets } = this.#input;
     const texts = [layer, this.#input.instructions, ephemeralPrompt];
     const instructions = texts.filter((text) => text !== undefined);
     return runAgent({
@@ -216,7 +216,7 @@ export class ActiveRun {
       firstNumber: input.length,
       core,
       provider: target.provider,
-      tools: plain ? NO_TOOLS : toolsets === undefined ? tools : tools.only(toolsets),
+      tools: plain ? NO_TOOLS : tools,
       limits: this.#limits,
       stream: upstreamStream === "auto" ? this.#input.deltas : upstreamStream === "always",
       signal: this.#abort.signal,

@@ -8,6 +8,7 @@ import { newRunId } from "../lib/id.ts";
 import { withoutNulls } from "../lib/json.ts";
 import { ProviderError } from "../providers/provider.ts";
 import type { ModelQuestion, Models, Target } from "../providers/resolve.ts";
+import type { ToolRegistry } from "../tools/registry.ts";
 import { ActiveRun, type RunParts } from "./active-run.ts";
 import type { RunDeps } from "./deps.ts";
 import { checkClientCalls, isCut, restoreClientRuns } from "./history.ts";
@@ -31,6 +32,7 @@ export async function prepareRun(
   const target = await resolveTarget(deps, input);
   const { sessionId, owner, surface, previous } = input;
   const from = previous === undefined ? undefined : await checkPrevious(deps, previous, owner);
+  const tools = toolsOf(deps.tools, input);
   const history = sessionId === undefined ? await readHistory(deps, input) : undefined;
   const prompt = isContinued(input, target) ? await deps.prompts.keep(from?.prompt) : undefined;
   const run: Run = {
@@ -46,7 +48,25 @@ export async function prepareRun(
     ...withoutNulls({ ...termsOf(input), prompt: prompt?.hash }),
   };
   const log = deps.log.open(run, logTerms(deps, input, run));
-  return new ActiveRun(deps, input, { run, target, log, history, prompt, ...terms });
+  return new ActiveRun(deps, input, { run, target, log, history, prompt, tools, ...terms });
+}
+
+/** The tools that a run may use, and where. @throws ApiError 400 for a directory that it cannot work in. */
+export function toolsOf(
+  tools: ToolRegistry,
+  { workdir, toolsets }: Pick<RunInput, "workdir" | "toolsets">,
+): ToolRegistry {
+  const here = workdir === undefined ? tools : toolsWithin(tools, workdir);
+  return toolsets === undefined ? here : here.only(toolsets);
+}
+
+function toolsWithin(tools: ToolRegistry, workdir: string): ToolRegistry {
+  try {
+    return tools.within(workdir);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw invalidRequest("workdir", `'workdir' must be a directory in the workspace. ${why}`);
+  }
 }
 
 /** What of a request is said of its run. */

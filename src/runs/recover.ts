@@ -8,7 +8,7 @@ import { ActiveRun, type RunParts } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
 import type { RunDeps } from "./deps.ts";
 import { endOf } from "./end-of.ts";
-import { resolveTarget } from "./prepare.ts";
+import { resolveTarget, toolsOf } from "./prepare.ts";
 
 /** How often a process begins with a run. */
 const MAX_ATTEMPTS = 5;
@@ -55,6 +55,7 @@ export async function resumeRun(
   const events = await allEvents(store, run.id);
   const { run: begun, input: items, lastSeq } = fold(events);
   const target = await resolveTarget(deps, input);
+  const tools = toolsOf(deps.tools, input);
   const added = begun === undefined ? input.items : items;
   const isOfSession = run.sessionId !== undefined && begun === undefined;
   const history = isOfSession ? undefined : { stored: undefined, added, keepsInput: true };
@@ -67,5 +68,15 @@ export async function resumeRun(
   });
   const resumption = begun === undefined ? undefined : resumptionOf(events, attempts);
   const asked = run.attended === true ? askedIn(events) : undefined;
-  return new ActiveRun(deps, input, { run, target, log, history, prompt, resumption, asked, ...terms });
+  return new ActiveRun(deps, input, {
+    run,
+    target,
+    log,
+    history,
+    prompt,
+    tools,
+    resumption,
+    asked,
+    ...terms,
+  });
 }

@@ -12,6 +12,8 @@ export interface PolicyCall {
   command?: string;
   /** The files that it changes: relative to the workspace, or absolute. */
   writes?: readonly string[];
+  /** Where relative paths begin; the workspace when left out. */
+  cwd?: string;
 }
 
 /** What the policy says to a call. `ask`: a person may allow it; `deny`: nobody may. */
@@ -33,10 +35,10 @@ const MAX_COMMAND_CHARS = 32 * 1024;
  */
 export function createJudge(context: PolicyContext): (call: PolicyCall) => Verdict {
   const places = createPlaces(context);
-  return ({ command, writes }) => {
+  return ({ command, writes, cwd = context.workspaceRoot }) => {
     if (command === undefined && writes === undefined) return ALLOWED;
     const found = new Set<RuleId>();
-    const guide = { context, places, found };
+    const guide = { context: { ...context, workspaceRoot: cwd }, places, found };
     inspectWrites(guide, writes ?? []);
     if (command !== undefined) {
       if (command.length > MAX_COMMAND_CHARS) found.add("too-long");

@@ -40,6 +40,10 @@ export interface ToolRegistry {
   readonly toolsets: readonly Toolset[];
   /** The registry without the tools of all other toolsets. */
   only(toolsets: readonly string[]): ToolRegistry;
+  /** The real path of the directory that its tools work in. */
+  readonly root: string;
+  /** The registry whose tools work in a directory of the workspace alone. @throws ToolError when that cannot be. */
+  within(directory: string): ToolRegistry;
   /** How progress shows a call. */
   display(call: { name: string; arguments: string }): { label: string; emoji: string };
   /** What repeating a call would do; an unknown tool does nothing. */
@@ -56,8 +60,13 @@ export interface ToolRegistry {
 /** Whether a call may run: at once, after a person agreed, or never. */
 export type Verdict = { verdict: "allow" } | { verdict: "ask" | "deny"; reason: string; rule?: string };
 
-/** Judges a call whose arguments are valid, by what it would run and write. */
-export type Policy = (call: { tool: string; command?: string; writes?: readonly string[] }) => Verdict;
+/** Judges a call whose arguments are valid, by what it would run and write, in `cwd` where that is not the workspace. */
+export type Policy = (call: {
+  tool: string;
+  command?: string;
+  writes?: readonly string[];
+  cwd?: string;
+}) => Verdict;
 
 /** What tools run with. */
 export interface RegistryOptions {
@@ -83,6 +92,10 @@ export function createRegistry(tools: readonly Tool[], options: RegistryOptions)
         tools.filter(({ toolset }) => toolsets.includes(toolset)),
         options,
       ),
+    get root() {
+      return options.workspace.root;
+    },
+    within: (directory) => createRegistry(tools, narrowed(options, directory)),
     display: (call) => display(byName.get(call.name), call),
     effect: (name) => byName.get(name)?.effect ?? "read",
     question: (call) => questionOf(byName.get(call.name), call.arguments, options),
@@ -95,11 +108,18 @@ export const NO_TOOLS: ToolRegistry = {
   offered: () => [],
   toolsets: [],
   only: () => NO_TOOLS,
+  root: "/",
+  within: () => NO_TOOLS,
   display: (call) => display(undefined, call),
   effect: () => "read",
   question: () => undefined,
   call: async (call) => unknownTool(call.name),
 };
+
+function narrowed(options: RegistryOptions, directory: string): RegistryOptions {
+  const workspace = options.workspace.within(directory);
+  return { ...options, workspace, policy: (call) => options.policy({ ...call, cwd: workspace.root }) };
+}
 
 function specOf(tool: Tool): ToolSpec {
   const { $schema: _dialect, ...parameters } = z.toJSONSchema(tool.parameters, { io: "input" });

@@ -38,6 +38,8 @@ export interface Written {
 export interface Workspace {
   /** The real, absolute path of the workspace. */
   readonly root: string;
+  /** The same access to an existing directory alone. */
+  within(path: string): Workspace;
   /** The real path of an existing directory. */
   directory(path: string): Promise<string>;
   /**

@@ -1,43 +1,10 @@
 import { describe, expect, test, vi } from "vitest";
-import { call, type Play, say, scriptedProvider } from "../helpers/scripted-provider.ts";
-import { openTestApp, type TestAppOptions } from "../helpers/test-app.ts";
+import { type FireBody, type JobBody, openJobsApp } from "../helpers/jobs-app.ts";
+import { call, type Play, say } from "../helpers/scripted-provider.ts";
 
 const JOBS = "/v1/jobs";
 
-interface JobBody {
-  id: string;
-  state: string;
-  next_run_at: string | null;
-  schedule: Record<string, unknown>;
-  [field: string]: unknown;
-}
-
-interface FireBody {
-  id: string;
-  status: string;
-  run_id: string | null;
-  [field: string]: unknown;
-}
-
-async function open(play: Play = [say("Done.")], options: TestAppOptions = {}) {
-  const provider = scriptedProvider(play);
-  const app = await openTestApp({ provider, ...options });
-  const create = async (body: object) => {
-    const answer = await app.ask(JOBS, { body });
-    expect([answer.status, answer.text]).toEqual([201, expect.any(String)]);
-    return answer.json<JobBody>();
-  };
-  const read = async (id: string) => (await app.ask(`${JOBS}/${id}`)).json<JobBody>();
-  const history = async (id: string) =>
-    (await app.ask(`${JOBS}/${id}/runs`)).json<{ data: FireBody[] }>().data;
-  const fires = (id: string, status = "completed") =>
-    vi.waitFor(async () => {
-      const [fire] = await history(id);
-      expect(fire?.status).toBe(status);
-      return fire as FireBody;
-    }, 5_000);
-  return { ...app, provider, create, read, history, fires };
-}
+const open = (play: Play = [say("Done.")]) => openJobsApp(play);
 
 describe("a job", () => {
   test("is made, read, listed, changed and deleted", async () => {
@@ -170,7 +137,6 @@ describe("a request for a job", () => {
     [{ prompt: "x", schedule: "@daily", limits: { max_seconds: 3_000_000 } }, "limits.max_seconds"],
     [{ prompt: "x", schedule: "@daily", limits: { max_steps: 20_000 } }, "limits.max_steps"],
     [{ prompt: "x", schedule: "@daily", deliver: "telegram" }, "deliver"],
-    [{ prompt: "x", schedule: "@daily", workdir: "src" }, "workdir"],
     [{ prompt: "x", schedule: "@daily", skills: ["weather"] }, "skills"],
     [{ prompt: "x", schedule: "@daily", script: "look.sh" }, "script"],
     [{ prompt: "x", schedule: "@daily", no_agent: true }, "no_agent"],

@@ -37,9 +37,10 @@ export async function createWorkspace(options: WorkspaceOptions): Promise<Worksp
   const root = await realpath(options.root);
   const { protectedPaths, pin = platformPin() } = options;
   const protection = new Protection(protectedPaths);
-  const limits: Limits = { root, alias: resolve(options.root), protection, pin };
-  const turns = new Turns();
+  return workspaceOf({ root, alias: resolve(options.root), protection, pin }, new Turns());
+}
 
+function workspaceOf(limits: Limits, turns: Turns): Workspace {
   const change = (path: string, use: (place: Place) => Promise<string>) =>
     explained(path, async () => {
       const target = targetOf(limits, path);
@@ -49,13 +50,23 @@ export async function createWorkspace(options: WorkspaceOptions): Promise<Worksp
     });
 
   return {
-    root,
+    root: limits.root,
+    within: (path) => workspaceOf({ ...limits, ...rootAt(limits, path) }, turns),
     directory: (path) => explained(path, () => realDirectory(limits, path)),
     lines: (path, lineOptions) => linesOf(limits, path, lineOptions),
     write: (path, content) => change(path, () => Promise.resolve(content)),
     edit: (path, edit) => change(path, async ({ existing }) => edit(await textOf(existing))),
     walk: (walkOptions) => walkFrom(limits, walkOptions),
   };
+}
+
+function rootAt(limits: Limits, path: string): Pick<Limits, "root" | "alias"> {
+  try {
+    const root = realDirectory(limits, path);
+    return { root, alias: root };
+  } catch (error) {
+    throw explain(path, error);
+  }
 }
 
 function realDirectory(limits: Limits, path: string): string {

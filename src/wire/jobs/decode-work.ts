@@ -11,6 +11,7 @@ export function workOf(request: JobPatch): WorkChanges {
     reasoningEffort: request.reasoning_effort,
     toolsets: request.enabled_toolsets,
     session: request.attach_to_session,
+    workdir: nothing(request.workdir),
     limits:
       limits &&
       spoken({
@@ -24,6 +25,11 @@ export function workOf(request: JobPatch): WorkChanges {
 /** Seconds as ms; what is not spoken of, or cleared, stays so. */
 export function msOf(seconds: number | null | undefined): number | null | undefined {
   return typeof seconds === "number" ? Math.round(seconds * 1000) : seconds;
+}
+
+/** The reference's clients send an empty text where they mean none. */
+function nothing(text: string | null | undefined): string | null | undefined {
+  return text === "" ? null : text;
 }
 
 type Spoken<Fields> = { [Field in keyof Fields]?: Exclude<Fields[Field], undefined> };

@@ -37,7 +37,7 @@ function workFields(work: Job["work"]) {
     base_url: null,
     reasoning_effort: work.reasoningEffort ?? null,
     enabled_toolsets: work.toolsets ?? null,
-    workdir: null,
+    workdir: work.workdir ?? null,
     script: null,
     no_agent: false,
     context_from: [],

@@ -57,7 +57,7 @@ const fields = {
   provider: optional(z.string().max(128)),
   reasoning_effort: optional(ReasoningEffort),
   enabled_toolsets: optional(Names),
-  workdir: notYet("a working directory", z.literal("")),
+  workdir: optional(z.string().max(1_024)),
   script: notYet("scripts", z.literal("")),
   no_agent: notYet("scripts", z.literal(false)),
   context_from: notYet("the results of other jobs", z.array(z.never())),

@@ -29,6 +29,18 @@ describe("files that a tool writes", () => {
     expect(createJudge(context)({ tool: "write_file", writes: ["../config.yaml"] }).verdict).toBe("ask");
   });
 
+  it("relative paths begin where the call is made", () => {
+    const judge = createJudge(CONTEXT);
+    const verdictIn = (cwd: string) => [
+      judge({ tool: "write_file", writes: ["../x/hosts"], cwd }).verdict,
+      judge({ tool: "terminal", command: "echo a > ../x/hosts", cwd }).verdict,
+    ];
+    expect([verdictIn("/srv/x"), verdictIn("/etc/x")]).toEqual([
+      ["allow", "allow"],
+      ["ask", "ask"],
+    ]);
+  });
+
   it("a tool that runs and writes nothing is allowed", () => {
     expect(createJudge(CONTEXT)({ tool: "read_file" })).toEqual({ verdict: "allow" });
   });
