@@ -77,7 +77,7 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     },
     handler: async (request) => {
       const body = request.body as LooseJobRequest;
-      const job = await desk.create(principalOf(request).id, body, originOf(request));
+      const job = await desk.create(principalOf(request).id, body, { origin: originOf(request) });
       return { job: await desk.shown(job) };
     },
   });

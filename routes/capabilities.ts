@@ -49,6 +49,7 @@ export function capabilityRoutes(app: FastifyInstance, { model, cors, toolsets }
 const TOOLSETS: Readonly<Record<string, [label: string, description: string]>> = {
   file: ["Files", "Read, write, patch and search files in the workspace"],
   clarify: ["Questions", "Ask the user, where somebody can answer"],
+  cronjob: ["Jobs", "Schedule work, and look after it"],
   terminal: ["Terminal", "Run shell commands in the workspace"],
 };
 

@@ -48,7 +48,7 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     },
     handler: async (request, reply) => {
       const body = request.body as JobRequest;
-      const job = await desk.create(principalOf(request).id, body, originOf(request));
+      const job = await desk.create(principalOf(request).id, body, { origin: originOf(request) });
       return reply.code(201).send(await desk.shown(job));
     },
   });

@@ -7,7 +7,7 @@ import { principalOf } from "../src/http/auth.ts";
 import type { MessageSocket } from "../src/http/message-socket.ts";
 import { sendRunOver } from "../src/http/send-socket.ts";
 import type { Sockets } from "../src/http/sockets.ts";
-import { errorOf } from "../src/http/zod.ts";
+import { readAs } from "../src/lib/read-as.ts";
 import { ResponsesEncoder } from "../src/wire/responses/encode.ts";
 import { ResponsesRequest } from "../src/wire/responses/schema.ts";
 import { CreateMessage } from "../src/wire/responses/socket.ts";
@@ -107,12 +107,8 @@ function previousOf(message: unknown): unknown {
 
 /** @throws ApiError 400 naming what is wrong with the message. */
 function readCreate(message: unknown): ResponsesRequest {
-  const create = CreateMessage.safeParse(message);
-  if (!create.success) throw errorOf(create.error, message);
-  const body = { ...(message as object), stream: true };
-  const request = ResponsesRequest.safeParse(body);
-  if (!request.success) throw errorOf(request.error, body);
-  return request.data;
+  readAs(CreateMessage, message);
+  return readAs(ResponsesRequest, { ...(message as object), stream: true });
 }
 
 /** What of a run a later one goes on from. */

@@ -39,7 +39,7 @@ import type { Store } from "./storage/store.ts";
 import { createWorkspace } from "./tools/files/workspace.ts";
 import { loadTools, TOOLS_DIRECTORY } from "./tools/load.ts";
 import { createJudge } from "./tools/policy.ts";
-import { createRegistry, type Policy, type ToolRegistry } from "./tools/registry.ts";
+import { createRegistry, type Policy, type RegistryOptions, type ToolRegistry } from "./tools/registry.ts";
 import { createFileReader, FILE_LIMITS } from "./wire/files/reader.ts";
 
 /** What a test or an embedding program may replace. */
@@ -85,7 +85,7 @@ export async function createApp(config: Config, key: string, overrides: Override
   // A database that was closed has no log beside it.
   const wasKilled = existsSync(`${config.home.databaseFile}-wal`);
   const store = overrides.store ?? openStore(config);
-  const tools = overrides.tools ?? (await openTools(config));
+  const tools = overrides.tools ?? (await openTools(config, (...call) => scheduling.jobsOf(...call)));
   const models = openModels(config, overrides.provider);
   const prompt = createPromptBuilder(coreSections(promptSources(config)), clock.now);
   const log = new EventLog({ store, clock, onFault });
@@ -98,18 +98,17 @@ export async function createApp(config: Config, key: string, overrides: Override
   const disk = () => diskSpace(config.home.path);
   const backups = new Backups({ store, databaseFile: config.home.databaseFile, disk });
   const ofSessions = sessionParts({ ...shared, prompt });
-  const { scheduler, tally, routes: jobs } = openScheduling({ ...shared, ...ofSessions, config, runs });
+  const scheduling = openScheduling({ ...shared, ...ofSessions, config, runs });
+  const { scheduler } = scheduling;
   const files = createFileReader(FILE_LIMITS);
   const seal = createSeal(key);
   addRoutes(http, {
     ...shared,
     ...ofSessions,
     ...transports,
+    ...scheduling,
     config,
     runs,
-    jobs,
-    scheduler,
-    tally,
     backups,
     files,
     seal,
@@ -208,7 +207,10 @@ function openStore({ home, settings }: Config): Store {
   });
 }
 
-async function openTools(config: Config): Promise<ToolRegistry> {
+async function openTools(
+  config: Config,
+  jobsOf: NonNullable<RegistryOptions["jobsOf"]>,
+): Promise<ToolRegistry> {
   const secrets = protectedPaths(config.home);
   const workspace = await createWorkspace({ root: config.workspace, protectedPaths: secrets });
   const sandbox = createLocalSandbox({ env: config.environment, home: homeOf(config) });
@@ -216,6 +218,7 @@ async function openTools(config: Config): Promise<ToolRegistry> {
     workspace,
     sandbox,
     policy: policyOf(config, secrets),
+    jobsOf,
   });
 }
 

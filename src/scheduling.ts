@@ -1,5 +1,7 @@
 import { OWNER } from "./auth/keys.ts";
 import type { Config } from "./config/load.ts";
+import type { Run } from "./domain/run.ts";
+import { agentJobs } from "./jobs/agent-jobs.ts";
 import { WorkCheck } from "./jobs/check-work.ts";
 import { Deliveries, fileCarrier } from "./jobs/delivery.ts";
 import { JobDesk } from "./jobs/desk.ts";
@@ -64,10 +66,11 @@ export function openScheduling(deps: SchedulingDeps) {
   const print = createPrinter();
   const work = new WorkCheck({
     toolsets,
-    checkWorkdir: (workdir) => toolsOf(tools, { workdir }),
+    checkWorkdir: (workdir) => toolsOf(tools, { surface: "jobs", workdir }),
     resolve: (ask) => deps.models.resolve(ask),
   });
   const desk = new JobDesk({ jobs, terms, work, print });
   const routes = { jobs, desk, print, now: clock.now };
-  return { scheduler, tally, routes };
+  const jobsOf = (run: Run, callId: string) => agentJobs({ jobs, desk }, run, callId);
+  return { scheduler, tally, jobs: routes, jobsOf };
 }

@@ -116,7 +116,7 @@ class Agent {
     this.#usage = left.usage;
     this.#items.push(...left.items);
     this.#callsLeft -= left.called.length - left.begun.size;
-    this.#effects = left.called.some(({ name }) => this.#run.tools.effect(name) !== "read");
+    this.#effects = left.called.some((call) => this.#run.tools.effect(call) !== "read");
     this.#transcript.adopt(left.open);
     emit({ type: "step.restarted", step: Math.max(1, left.steps + (left.isCut ? 1 : 0)) });
     for (const item of left.discarded)
@@ -186,8 +186,9 @@ class Agent {
 
   async #call(calls: readonly FunctionCallItem[], begun?: Begun): Promise<void> {
     if (calls.length === 0) return;
-    const { tools, signal, settled, person } = this.#run;
+    const { run, tools, signal, settled, person } = this.#run;
     const results = await runToolCalls(calls, {
+      run,
       tools,
       transcript: this.#transcript,
       signal,

@@ -1,5 +1,6 @@
 import type { FunctionCallItem, FunctionCallOutputItem } from "../domain/item.ts";
 import { type CallQuestion, isGranted, type Settlement } from "../domain/question.ts";
+import type { Run } from "../domain/run.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Person } from "./person.ts";
 import { RunStop } from "./stop.ts";
@@ -7,6 +8,7 @@ import type { Transcript } from "./transcript.ts";
 
 /** What running calls needs. */
 export interface CallContext {
+  run: Run;
   tools: ToolRegistry;
   transcript: Transcript;
   signal: AbortSignal;
@@ -58,7 +60,7 @@ interface StartedCall {
 
 function startOf(call: FunctionCallItem, index: number, context: CallContext): StartedCall {
   const { tools, transcript, begun, mayRun, person } = context;
-  const effect = tools.effect(call.name);
+  const effect = tools.effect(call);
   const isRefused = index >= mayRun;
   if (!isRefused && effect !== "read") context.onEffect();
   const left = begun?.get(call.call_id);
@@ -122,16 +124,17 @@ async function runCall(start: StartedCall, context: CallContext): Promise<Functi
 
 async function makeCall(
   { call, result, question }: StartedCall,
-  { tools, transcript, signal, settled, person }: CallContext,
+  { run, tools, transcript, signal, settled, person }: CallContext,
 ): Promise<FunctionCallOutputItem> {
   // A call that must not be made twice, or only under its own id, must be known to have begun.
-  if (settled !== undefined && tools.effect(call.name) !== "read") await settled();
+  if (settled !== undefined && tools.effect(call) !== "read") await settled();
   if (signal.aborted) return result;
   const asking = person && new Asking(person, call.call_id);
   const { output, isError } = await tools.call({
     name: call.name,
     arguments: call.arguments,
     callId: call.call_id,
+    run,
     signal,
     progress: (text) => transcript.progress(result, text),
     ask: asking?.ask,

@@ -132,6 +132,35 @@ export const USUAL = {
   retry: { attempts: 3, delaysMs: [300_000, 900_000, 1_800_000], policy: "before_model" },
   maxFailures: 5,
 } satisfies Partial<Job>;
+/** The jobs of one owner as the agent speaks of them: fields and answers are those of /v1/jobs. */
+export interface JobPort {
+  list(): Promise<JobView[]>;
+  /** The same call makes one job, however often it is repeated. @throws Error that says which field cannot be. */
+  create(fields: Record<string, unknown>): Promise<JobView>;
+  /** @throws Error as `create`, and when there is no such job, as all that follow. */
+  update(id: string, fields: Record<string, unknown>): Promise<JobView>;
+  pause(id: string, reason?: string): Promise<JobView>;
+  resume(id: string): Promise<JobView>;
+  /** Does a job now; gives the run's id. */
+  run(id: string, prompt?: string): Promise<{ run_id: string | null }>;
+  remove(id: string): Promise<void>;
+}
+
+/** What an agent needs to know of a job. */
+export interface JobView {
+  id: string;
+  name: string;
+  prompt: string;
+  schedule_display: string;
+  timezone: string;
+  state: string;
+  paused_reason: string | null;
+  next_run_at: string | null;
+  last_run_at: string | null;
+  last_status: string | null;
+  last_error: string | null;
+  deliver: string;
+}
 
 /** One time that a job was due or was run. */
 export const Fire = z.object({

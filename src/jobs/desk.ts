@@ -3,7 +3,7 @@ import { decodeJobChanges, decodeNewJob, type JobTerms } from "../wire/jobs/deco
 import { fireObject, jobObject, type PrintTime } from "../wire/jobs/object.ts";
 import type { JobPatch, JobRequest, RunJobRequest } from "../wire/jobs/schema.ts";
 import type { WorkCheck } from "./check-work.ts";
-import type { Jobs } from "./service.ts";
+import type { Jobs, MakingCall } from "./service.ts";
 import { changedWork, checkedWork } from "./work.ts";
 
 /** What requests for jobs are read, done and answered with. */
@@ -23,11 +23,15 @@ export class JobDesk {
   }
 
   /** @throws ApiError 400 for a field that cannot be, naming it. */
-  async create(owner: string, request: JobRequest, origin: Job["origin"]): Promise<Job> {
+  async create(
+    owner: string,
+    request: JobRequest,
+    { origin, call }: { origin: Job["origin"]; call?: MakingCall },
+  ): Promise<Job> {
     const { jobs, terms, work: check } = this.#deps;
     const job = decodeNewJob(request, terms);
     await check.check(job.work, checkedWork(job.work));
-    return jobs.create(owner, { ...job, origin });
+    return jobs.create(owner, { ...job, origin }, call);
   }
 
   /** @throws ApiError 400 as `create`, 404 when the job is gone. */

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { conflict, notFound } from "../domain/error.ts";
 import { type Fire, type Job, type JobChanges, type NewJob, USUAL } from "../domain/job.ts";
 import type { Occurrence } from "../domain/schedule.ts";
@@ -18,6 +18,13 @@ export interface JobsDeps {
   nextId(): string;
 }
 
+/** A tool's call that makes a job, which says so in its origin as `call_id`. */
+export interface MakingCall {
+  id: string;
+  /** When its run was made, epoch ms: the same each time. */
+  at: number;
+}
+
 /** Jobs as their owners make, change and read them. */
 export class Jobs {
   readonly #deps: JobsDeps;
@@ -26,15 +33,20 @@ export class Jobs {
     this.#deps = deps;
   }
 
-  /** Stores a job, which is due from now on. @throws StorageError when it cannot be stored. */
-  async create(owner: string, { paused: asked, ...terms }: NewJob): Promise<Job> {
+  /**
+   * Stores a job, which is due from now on. A call that makes it makes it once: asked again, it gives the job that it
+   * made. @throws StorageError when it cannot be stored.
+   */
+  async create(owner: string, { paused: asked, ...terms }: NewJob, call?: MakingCall): Promise<Job> {
     const { store, clock, scheduler } = this.#deps;
     const now = clock.now();
+    const place = await this.#place(owner, now, call);
+    if (place.made !== undefined) return place.made;
     const made: Job = {
       ...USUAL,
       origin: {},
       ...terms,
-      id: await this.#newId(owner, now),
+      id: place.id,
       owner,
       completed: 0,
       failureStreak: 0,
@@ -130,13 +142,17 @@ export class Jobs {
   }
 
   /** Twelve hex digits, as the reference's clients check: seconds, so that lists go by age, and chance. */
-  async #newId(owner: string, now: number): Promise<string> {
-    for (;;) {
-      const id =
-        Math.floor(now / 1000)
-          .toString(16)
-          .padStart(8, "0") + randomBytes(2).toString("hex");
-      if ((await this.#deps.store.findJob(id, owner)) === undefined) return id;
+  async #place(
+    owner: string,
+    now: number,
+    call: MakingCall | undefined,
+  ): Promise<{ id: string; made: Job | undefined }> {
+    const seconds = Math.floor((call?.at ?? now) / 1000);
+    for (let attempt = 0; ; attempt++) {
+      const tail = call ? hash("sha256", `${call.id} ${attempt}`) : randomBytes(2).toString("hex");
+      const id = seconds.toString(16).padStart(8, "0") + tail.slice(0, 4);
+      const made = await this.#deps.store.findJob(id, owner);
+      if (made === undefined || (call && made.origin["call_id"] === call.id)) return { id, made };
     }
   }
 }

@@ -128,7 +128,7 @@ async function isWithoutEffect(
     (item) =>
       item.type === "function_call_output" &&
       item.executor === "server" &&
-      tools.effect(item.name) !== "read",
+      tools.effect({ name: item.name }) !== "read",
   );
 }
 

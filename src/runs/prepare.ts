@@ -54,10 +54,10 @@ export async function prepareRun(
 /** The tools that a run may use, and where. @throws ApiError 400 for a directory that it cannot work in. */
 export function toolsOf(
   tools: ToolRegistry,
-  { workdir, toolsets }: Pick<RunInput, "workdir" | "toolsets">,
+  { surface, workdir, toolsets }: Pick<RunInput, "surface" | "workdir" | "toolsets">,
 ): ToolRegistry {
   const here = workdir === undefined ? tools : toolsWithin(tools, workdir);
-  return toolsets === undefined ? here : here.only(toolsets);
+  return here.only({ surface, toolsets });
 }
 
 function toolsWithin(tools: ToolRegistry, workdir: string): ToolRegistry {

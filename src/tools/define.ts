@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { JobPort } from "../domain/job.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -19,6 +20,8 @@ export interface ToolContext {
   sandbox: Sandbox;
   /** Tells watchers how far the call is, in a few words or as raw output. */
   progress(text: string): void;
+  /** The jobs of whom the run is for; undefined where there are none. */
+  jobs?: JobPort | undefined;
   /** Asks the user, and waits: undefined when nobody answered in time. There only for tools that need a person. */
   ask?: ((question: string, choices?: readonly string[]) => Promise<string | undefined>) | undefined;
 }
@@ -32,13 +35,19 @@ export interface Tool<Schema extends z.ZodType = z.ZodType> {
   /** For people: shown with progress. */
   emoji: string;
   effect: Effect;
+  /** What repeating this very call would do, where that is less than the worst. */
+  effectOf?(args: z.infer<Schema>): Effect;
   /** It is offered only where somebody can be asked. */
   needsPerson?: boolean;
+  /** It is not there for jobs: what runs by itself does not decide on what runs by itself. */
+  notInJobs?: boolean;
   parameters: Schema;
   /** The argument worth showing in a progress line, for example the command. */
   preview(args: z.infer<Schema>): string;
   /** The command as a shell would run it, when the tool runs one: it is what the policy judges. */
   command?(args: z.infer<Schema>): string;
+  /** Why a person is to be asked about the call, whatever it runs and writes; undefined: no reason. */
+  asks?(args: z.infer<Schema>): string | undefined;
   /** The files that the call changes, as the arguments name them; the policy judges these too. */
   writes?(args: z.infer<Schema>): string[];
   /**

@@ -14,10 +14,14 @@ export interface PolicyCall {
   writes?: readonly string[];
   /** Where relative paths begin; the workspace when left out. */
   cwd?: string;
+  /** Why the tool itself wants a person to be asked. */
+  asks?: string;
 }
 
 /** What the policy says to a call. `ask`: a person may allow it; `deny`: nobody may. */
-export type Verdict = { verdict: "allow" } | { verdict: "ask" | "deny"; rule: RuleId; reason: string };
+export type Verdict =
+  | { verdict: "allow" }
+  | { verdict: "ask" | "deny"; rule: RuleId | "asked-by-tool"; reason: string };
 
 /** Nobody can approve a longer one by reading it, and reading it takes time that other requests wait for. */
 const MAX_COMMAND_CHARS = 32 * 1024;
@@ -35,18 +39,20 @@ const MAX_COMMAND_CHARS = 32 * 1024;
  */
 export function createJudge(context: PolicyContext): (call: PolicyCall) => Verdict {
   const places = createPlaces(context);
-  return ({ command, writes, cwd = context.workspaceRoot }) => {
-    if (command === undefined && writes === undefined) return ALLOWED;
+  return ({ command, writes, asks, cwd = context.workspaceRoot }) => {
     const found = new Set<RuleId>();
     const guide = { context: { ...context, workspaceRoot: cwd }, places, found };
     inspectWrites(guide, writes ?? []);
-    if (command !== undefined) {
-      if (command.length > MAX_COMMAND_CHARS) found.add("too-long");
-      const text = command.slice(0, MAX_COMMAND_CHARS);
-      for (const reading of new Set([text, plainText(text)])) inspectScript(guide, reading);
-    }
-    return strictest(found);
+    if (command !== undefined) inspectCommand(guide, command);
+    if (found.size > 0) return strictest(found);
+    return asks === undefined ? ALLOWED : { verdict: "ask", rule: "asked-by-tool", reason: asks };
   };
+}
+
+function inspectCommand(guide: Parameters<typeof inspectScript>[0], command: string): void {
+  if (command.length > MAX_COMMAND_CHARS) guide.found.add("too-long");
+  const text = command.slice(0, MAX_COMMAND_CHARS);
+  for (const reading of new Set([text, plainText(text)])) inspectScript(guide, reading);
 }
 
 const ALLOWED: Verdict = { verdict: "allow" };

@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import { z } from "zod";
+import type { JobPort } from "../domain/job.ts";
 import type { CallQuestion } from "../domain/question.ts";
-import type { ToolSpec } from "../domain/run.ts";
+import type { Run, Surface, ToolSpec } from "../domain/run.ts";
 import { canonicalJson } from "../lib/json.ts";
 import { firstLine, headAndTail } from "../lib/text.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
@@ -14,6 +15,8 @@ export interface ToolCall {
   /** JSON text as the model wrote it. */
   arguments: string;
   callId: string;
+  /** The run whose call it is. */
+  run: Run;
   signal: AbortSignal;
   progress(text: string): void;
   ask?: ToolContext["ask"];
@@ -38,16 +41,16 @@ export interface ToolRegistry {
   /** What the model is told; the same objects each time. `attended`: somebody can be asked while the run goes on. */
   offered(attended: boolean): readonly ToolSpec[];
   readonly toolsets: readonly Toolset[];
-  /** The registry without the tools of all other toolsets. */
-  only(toolsets: readonly string[]): ToolRegistry;
+  /** The registry as runs of a surface have it, and without the tools of all other toolsets if some are named. */
+  only(use: { surface: Surface; toolsets?: readonly string[] | undefined }): ToolRegistry;
   /** The real path of the directory that its tools work in. */
   readonly root: string;
   /** The registry whose tools work in a directory of the workspace alone. @throws ToolError when that cannot be. */
   within(directory: string): ToolRegistry;
   /** How progress shows a call. */
   display(call: { name: string; arguments: string }): { label: string; emoji: string };
-  /** What repeating a call would do; an unknown tool does nothing. */
-  effect(name: string): Effect;
+  /** What repeating a call would do, without its arguments at worst; an unknown tool does nothing. */
+  effect(call: { name: string; arguments?: string }): Effect;
   /** What a person must be asked before the call may run; undefined when there is nothing to ask. */
   question(call: { name: string; arguments: string }): CallQuestion | undefined;
   /**
@@ -66,6 +69,7 @@ export type Policy = (call: {
   command?: string;
   writes?: readonly string[];
   cwd?: string;
+  asks?: string;
 }) => Verdict;
 
 /** What tools run with. */
@@ -73,6 +77,8 @@ export interface RegistryOptions {
   workspace: Workspace;
   sandbox: Sandbox;
   policy: Policy;
+  /** The jobs that a call may see and change; undefined where there are none. */
+  jobsOf?(run: Run, callId: string): JobPort;
 }
 
 /** A result longer than this is cut in the middle. */
@@ -81,26 +87,43 @@ const MAX_LABEL_CHARS = 120;
 
 /** A registry of tools whose names are unique. */
 export function createRegistry(tools: readonly Tool[], options: RegistryOptions): ToolRegistry {
+  return registryOf(
+    tools.map((tool) => ({ tool, spec: specOf(tool) })),
+    options,
+  );
+}
+
+/** A tool, and what models are told of it. */
+interface Entry {
+  tool: Tool;
+  spec: ToolSpec;
+}
+
+function registryOf(entries: readonly Entry[], options: RegistryOptions): ToolRegistry {
+  const tools = entries.map(({ tool }) => tool);
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
-  const all = tools.map(specOf);
+  const all = entries.map(({ spec }) => spec);
   const unattended = all.filter((_spec, i) => tools[i]?.needsPerson !== true);
-  return {
+  const registry: ToolRegistry = {
     offered: (attended) => (attended ? all : unattended),
     toolsets: toolsetsOf(tools),
-    only: (toolsets) =>
-      createRegistry(
-        tools.filter(({ toolset }) => toolsets.includes(toolset)),
-        options,
-      ),
+    only: ({ surface, toolsets }) => {
+      if (surface !== "jobs" && toolsets === undefined) return registry;
+      const isThere = ({ notInJobs, toolset }: Tool) =>
+        (surface !== "jobs" || notInJobs !== true) && (toolsets?.includes(toolset) ?? true);
+      const fitting = entries.filter(({ tool }) => isThere(tool));
+      return registryOf(fitting, options);
+    },
     get root() {
       return options.workspace.root;
     },
-    within: (directory) => createRegistry(tools, narrowed(options, directory)),
+    within: (directory) => registryOf(entries, narrowed(options, directory)),
     display: (call) => display(byName.get(call.name), call),
-    effect: (name) => byName.get(name)?.effect ?? "read",
+    effect: (call) => effectOf(byName.get(call.name), call.arguments),
     question: (call) => questionOf(byName.get(call.name), call.arguments, options),
     call: (call) => runCall(byName.get(call.name), call, options),
   };
+  return registry;
 }
 
 /** A registry without tools: whatever a model calls, it reads that there is no such tool. */
@@ -124,6 +147,11 @@ function narrowed(options: RegistryOptions, directory: string): RegistryOptions 
 function specOf(tool: Tool): ToolSpec {
   const { $schema: _dialect, ...parameters } = z.toJSONSchema(tool.parameters, { io: "input" });
   return { name: tool.name, description: tool.description, parameters };
+}
+
+function effectOf(tool: Tool | undefined, text: string | undefined): Effect {
+  const args = tool?.effectOf && text !== undefined ? tool.parameters.safeParse(parse(text)) : undefined;
+  return (args?.success ? tool?.effectOf?.(args.data) : tool?.effect) ?? "read";
 }
 
 function toolsetsOf(tools: readonly Tool[]): Toolset[] {
@@ -175,13 +203,16 @@ async function checkAndRun(tool: Tool, call: ToolCall, options: RegistryOptions)
   const isPermitted = verdict.verdict === "ask" && call.permit === digestOf(tool, args.data, workspace.root);
   if (verdict.verdict !== "allow" && !isPermitted) return failed(denial(verdict));
   const { callId, signal, progress, ask } = call;
-  const output = await tool.run(args.data, { callId, signal, progress, ask, workspace, sandbox });
+  const jobs = options.jobsOf?.(call.run, callId);
+  const output = await tool.run(args.data, { callId, signal, progress, ask, workspace, sandbox, jobs });
   return { output: headAndTail(output, MAX_OUTPUT_CHARS), isError: false };
 }
 
 function judged(tool: Tool, args: unknown, { policy }: RegistryOptions): Verdict {
+  const asks = tool.asks?.(args);
   return policy({
     tool: tool.name,
+    ...(asks !== undefined && { asks }),
     ...(tool.command && { command: tool.command(args) }),
     ...(tool.writes && { writes: tool.writes(args) }),
   });

@@ -12,6 +12,7 @@ import {
   type ToolCall,
   type ToolRegistry,
 } from "../../../src/tools/registry.ts";
+import { aRun } from "../../helpers/stored.ts";
 import { toolContext } from "../../helpers/tools.ts";
 
 const ran: unknown[] = [];
@@ -40,7 +41,8 @@ async function registry(
 function call(tools: ToolRegistry, name: string, args: unknown, more: Partial<ToolCall> = {}) {
   const text = typeof args === "string" ? args : JSON.stringify(args);
   const { signal } = new AbortController();
-  return tools.call({ name, arguments: text, callId: "call_1", signal, progress: () => undefined, ...more });
+  const terms = { callId: "call_1", run: aRun(), signal, progress: () => undefined };
+  return tools.call({ name, arguments: text, ...terms, ...more });
 }
 
 describe("a call", () => {
@@ -145,10 +147,11 @@ describe("the server's own tools", () => {
     return { tools, root: workspace.root };
   };
 
-  it("are six, in three sets, with schemas that take nothing unknown", async () => {
+  it("are seven, in four sets, with schemas that take nothing unknown", async () => {
     const { tools } = await own();
     expect(tools.toolsets).toEqual([
       { name: "clarify", tools: ["clarify"] },
+      { name: "cronjob", tools: ["cronjob"] },
       { name: "file", tools: ["patch", "read_file", "search_files", "write_file"] },
       { name: "terminal", tools: ["terminal"] },
     ]);
@@ -163,9 +166,9 @@ describe("the server's own tools", () => {
 
   it("say what a repetition would do", async () => {
     const { tools } = await own();
-    const effects = Object.fromEntries(tools.offered(true).map(({ name }) => [name, tools.effect(name)]));
+    const effects = Object.fromEntries(tools.offered(true).map(({ name }) => [name, tools.effect({ name })]));
     expect(effects).toMatchObject({ read_file: "read", search_files: "read", terminal: "write" });
-    expect(tools.effect("nobody")).toBe("read");
+    expect(tools.effect({ name: "nobody" })).toBe("read");
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { errorOf, paramOf } from "../../../src/http/zod.ts";
+import { errorOf, paramOf } from "../../../src/lib/read-as.ts";
 
 /** What a client is told about a value that does not fit. */
 function told(schema: z.ZodType, value: unknown) {

@@ -1,0 +1,49 @@
+import type { Job, JobPort } from "../domain/job.ts";
+import type { Run } from "../domain/run.ts";
+import { readAs } from "../lib/read-as.ts";
+import { checkJobId } from "../wire/jobs/decode.ts";
+import { JobPatch, JobRequest } from "../wire/jobs/schema.ts";
+import type { JobDesk } from "./desk.ts";
+import type { Jobs } from "./service.ts";
+
+/** Jobs that one answer to the agent lists, the newest. */
+const MAX_LISTED = 100;
+
+/** The way of a run's tool call to the jobs of the run's owner: what it asks for is read as a client's request is. */
+export function agentJobs(
+  { jobs, desk }: { jobs: Jobs; desk: JobDesk },
+  run: Pick<Run, "id" | "owner" | "surface" | "sessionId" | "createdAt">,
+  callId: string,
+): JobPort {
+  const { owner } = run;
+  const find = (id: string) => jobs.find(checkJobId(id), owner);
+  const shown = (job: Job) => desk.shown(job);
+  return {
+    async list() {
+      const found = await jobs.list({ owner, order: "desc", limit: MAX_LISTED });
+      return desk.shownAll(found);
+    },
+    async create(fields) {
+      const origin = {
+        platform: "agent",
+        surface: run.surface,
+        run_id: run.id,
+        session_id: run.sessionId ?? null,
+        call_id: callId,
+      };
+      const call = { id: callId, at: run.createdAt };
+      return shown(await desk.create(owner, readAs(JobRequest, fields), { origin, call }));
+    },
+    async update(id, fields) {
+      const job = await find(id);
+      return shown(await desk.update(job, readAs(JobPatch, fields)));
+    },
+    pause: async (id, reason) => shown(await jobs.pause(checkJobId(id), owner, reason)),
+    resume: async (id) => shown(await jobs.resume(checkJobId(id), owner)),
+    async run(id, prompt) {
+      const { fire } = await desk.run(await find(id), { prompt });
+      return { run_id: fire.runId ?? null };
+    },
+    remove: (id) => jobs.remove(checkJobId(id), owner),
+  };
+}

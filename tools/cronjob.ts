@@ -1,0 +1,109 @@
+import { z } from "zod";
+import type { JobPort, JobView } from "../src/domain/job.ts";
+import { defineTool, ToolError } from "../src/tools/define.ts";
+
+const MAX_PROMPT_SHOWN = 200;
+
+const names = z.array(z.string()).optional();
+const text = z.string().optional();
+
+const Parameters = z.strictObject({
+  action: z.enum(["create", "list", "update", "pause", "resume", "run", "remove"]),
+  job_id: text.describe("The job's id, as list shows it; for all actions but create and list."),
+  schedule: text.describe(
+    'When: "every 2h", "30m" (once, in 30 minutes), "weekdays at 9am", "0 9 * * 1", "2027-05-01T09:00".',
+  ),
+  prompt: text.describe("What to do, in full. For run: instead of the job's own, this time."),
+  name: text,
+  timezone: text.describe("IANA name; the server's if left out."),
+  deliver: text.describe(
+    "Where results go besides the history: local (a file), session:<id>, webhook:<url>.",
+  ),
+  failure_deliver: text.describe("The same for failures."),
+  repeat: z.union([z.int(), z.string()]).optional().describe("How often in all: a number, once or forever."),
+  skills: names,
+  model: text,
+  provider: text,
+  enabled_toolsets: names.describe("Only these groups of tools."),
+  script: text.describe("A file below the home's scripts/ whose output comes before the prompt."),
+  no_agent: z.boolean().optional().describe("Deliver the script's output, without a model."),
+  context_from: names.describe("Ids of jobs whose last results come before the prompt."),
+  workdir: text.describe("Directory in the workspace."),
+  reason: text.describe("For pause: why."),
+});
+type Parameters = z.infer<typeof Parameters>;
+
+/** Schedules work that the server does by itself, and looks after it. */
+export const tool = defineTool({
+  name: "cronjob",
+  toolset: "cronjob",
+  emoji: "⏰",
+  description:
+    "Schedules work that the server does later or again and again by itself, and looks after it. Actions: create " +
+    "(schedule, prompt), list, and with job_id update (only the fields that change), pause, resume, run (now), remove. " +
+    "Nobody is there when a job runs and it knows nothing of this conversation: the prompt must say everything. A " +
+    "person is asked before a job is made or changed.",
+  // A job that is run by hand twice is done twice.
+  effect: "write",
+  effectOf: ({ action }) => (action === "list" ? "read" : action === "run" ? "write" : "idempotent"),
+  notInJobs: true,
+  parameters: Parameters,
+  preview: ({ action, job_id, ...fields }) => {
+    const what = action === "create" ? (fields.name ?? "") : (job_id ?? "");
+    const when = fields.schedule === undefined ? "" : ` (${fields.schedule})`;
+    const lines = Object.entries(fields).map(([name, value]) => `${name}: ${shown(value)}`);
+    return [`${action} ${what}${when}`.trim(), ...lines].join("\n");
+  },
+  asks: ({ action }) => {
+    if (action === "create") return "it schedules work that will run when nobody is there";
+    return action === "update" ? "it changes work that runs when nobody is there" : undefined;
+  },
+  run: async (args, { jobs }) => {
+    if (jobs === undefined) throw new ToolError("There are no jobs here.");
+    return JSON.stringify(await act(args, jobs));
+  },
+});
+
+async function act({ action, job_id, reason, ...fields }: Parameters, jobs: JobPort): Promise<unknown> {
+  if (action === "list") return { jobs: (await jobs.list()).map(brief) };
+  if (action === "create") return { created: brief(await jobs.create(fields)) };
+  const id = job_id ?? "";
+  if (id === "") throw new ToolError(`${action} needs job_id; list shows the ids.`);
+  switch (action) {
+    case "update":
+      return { updated: brief(await jobs.update(id, fields)) };
+    case "pause":
+      return { paused: brief(await jobs.pause(id, reason)) };
+    case "resume":
+      return { resumed: brief(await jobs.resume(id)) };
+    case "run":
+      return { started: await jobs.run(id, fields.prompt) };
+    case "remove":
+      await jobs.remove(id);
+      return { removed: id };
+  }
+}
+
+function brief(job: JobView) {
+  const { id, name, prompt, schedule_display, timezone, state, paused_reason, deliver } = job;
+  const { next_run_at, last_run_at, last_status, last_error } = job;
+  const isLong = prompt.length > MAX_PROMPT_SHOWN;
+  return {
+    id,
+    name,
+    schedule: schedule_display,
+    timezone,
+    state,
+    ...(paused_reason !== null && { paused_reason }),
+    next_run_at,
+    last_run_at,
+    last_status,
+    ...(last_error !== null && { last_error }),
+    deliver,
+    prompt: isLong ? `${prompt.slice(0, MAX_PROMPT_SHOWN)}…` : prompt,
+  };
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
