@@ -13,6 +13,7 @@ import { jsonReader } from "./http/body.ts";
 import { createServer, type LogOptions } from "./http/server.ts";
 import { Sockets } from "./http/sockets.ts";
 import { Streams } from "./http/streams.ts";
+import type { Deliveries } from "./jobs/deliveries.ts";
 import type { Scheduler } from "./jobs/scheduler.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { diskSpace } from "./lib/disk.ts";
@@ -99,28 +100,17 @@ export async function createApp(config: Config, key: string, overrides: Override
   const backups = new Backups({ store, databaseFile: config.home.databaseFile, disk });
   const ofSessions = sessionParts({ ...shared, prompt });
   const scheduling = openScheduling({ ...shared, ...ofSessions, config, runs });
-  const { scheduler } = scheduling;
-  const files = createFileReader(FILE_LIMITS);
-  const seal = createSeal(key);
-  addRoutes(http, {
-    ...shared,
-    ...ofSessions,
-    ...transports,
-    ...scheduling,
-    config,
-    runs,
-    backups,
-    files,
-    seal,
-  });
+  const parts = { ...shared, ...ofSessions, ...transports, ...scheduling, config, runs, backups };
+  addRoutes(http, { ...parts, files: createFileReader(FILE_LIMITS), seal: createSeal(key) });
   const firesKeptMs = settings.jobs.retention_days * DAY_MS;
   const warn = (message: string) => http.log.warn(message);
   const housekeeping = new Housekeeping({ ...shared, disk, firesKeptMs, warn });
-  const close = closer({ ...shared, ...transports, http, server, runs, scheduler, housekeeping, backups });
+  const close = closer({ ...parts, http, server, housekeeping });
   // Before its call is repeated or answered: what a killed server left running may still change something.
   const killed = wasKilled ? await killLeftCommands(homeOf(config)) : 0;
   const recovered = { ...(await runs.recover()), killed };
-  await scheduler.start();
+  await scheduling.scheduler.start();
+  await scheduling.deliveries.start();
   return { http, models, recovered, close };
 }
 
@@ -133,6 +123,7 @@ interface Closed {
   models: Models;
   runs: Runs;
   scheduler: Scheduler;
+  deliveries: Deliveries;
   housekeeping: Housekeeping;
   backups: Backups;
   streams: Streams;
@@ -146,6 +137,7 @@ function closer({ http, server, clock, streams, sockets, ...parts }: Closed): ()
     parts.backups.close();
     await parts.scheduler.stop();
     await parts.runs.drain(server.drain_timeout_seconds * 1000);
+    await parts.deliveries.stop();
     await parts.housekeeping.stop();
     // Slow readers get what is left of the time: what ended well must not look cut.
     const graceMs = Math.max(CLOSE_GRACE_MS, deadline - clock.now());

@@ -3,9 +3,10 @@ import type { Config } from "./config/load.ts";
 import type { Run } from "./domain/run.ts";
 import { agentJobs } from "./jobs/agent-jobs.ts";
 import { WorkCheck } from "./jobs/check-work.ts";
-import { Deliveries, fileCarrier } from "./jobs/delivery.ts";
+import { Deliveries } from "./jobs/deliveries.ts";
 import { JobDesk } from "./jobs/desk.ts";
 import { execute } from "./jobs/execution.ts";
+import { fileCarrier } from "./jobs/file-carrier.ts";
 import { parseSchedule } from "./jobs/parse-schedule.ts";
 import { scanPrompt } from "./jobs/scan.ts";
 import { Scheduler } from "./jobs/scheduler.ts";
@@ -41,7 +42,7 @@ export function openScheduling(deps: SchedulingDeps) {
   const { config, store, runs, clock, nextId, onFault, tools } = deps;
   const { settings, home } = config;
   const carriers = [fileCarrier(home.path), sessionCarrier(deps)];
-  const deliveries = new Deliveries({ carriers, store: store.jobs, onFault });
+  const deliveries = new Deliveries({ carriers, store: store.jobs, clock, onFault });
   const tally = new JobsTally();
   const scheduler = new Scheduler({
     store: store.jobs,
@@ -49,7 +50,7 @@ export function openScheduling(deps: SchedulingDeps) {
     maxRunning: settings.jobs.max_concurrent,
     execute: (job, fire) => execute({ runs, isPrincipal: (id) => id === OWNER.id }, job, fire),
     stopRun: ({ runId, owner }) => runId !== undefined && runs.stop(runId, owner),
-    deliver: (job, fire) => void deliveries.deliver(job, fire),
+    onSettled: () => void deliveries.wake(),
     observer: tally,
     nextId,
     onFault,
@@ -72,5 +73,5 @@ export function openScheduling(deps: SchedulingDeps) {
   const desk = new JobDesk({ jobs, terms, work, print });
   const routes = { jobs, desk, print, now: clock.now };
   const jobsOf = (run: Run, callId: string) => agentJobs({ jobs, desk }, run, callId);
-  return { scheduler, tally, jobs: routes, jobsOf };
+  return { scheduler, deliveries, tally, jobs: routes, jobsOf };
 }

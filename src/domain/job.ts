@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Delivery } from "./delivery.ts";
 import { RunStatus } from "./run.ts";
 import { Schedule } from "./schedule.ts";
 import { Usage } from "./usage.ts";
@@ -17,18 +18,6 @@ export type Overlap = z.infer<typeof Overlap>;
 /** How one fire's run went: a job's own fields and history speak of nothing else. */
 export const FireStatus = z.enum([...RunStatus.options, "skipped"]);
 export type FireStatus = z.infer<typeof FireStatus>;
-
-/** Where results go, apart from the job's history: `local`, `session:<id>` or `webhook:<url>`. */
-export const Delivery = z.object({
-  target: z.string(),
-  /** `silent`: the result says that nobody needs to hear of it. */
-  status: z.enum(["pending", "delivered", "failed", "silent"]),
-  attempts: z.int(),
-  error: z.string().exactOptional(),
-  /** Where a file lies, relative to the home. */
-  file: z.string().exactOptional(),
-});
-export type Delivery = z.infer<typeof Delivery>;
 
 /** What a job does each time. */
 export const JobWork = z.object({

@@ -23,8 +23,8 @@ export interface SchedulerDeps {
   execute(job: Job, fire: Fire): Promise<Result | undefined>;
   /** Told when a job must go on without its run. */
   stopRun(fire: Fire): void;
-  /** Brings a result to where the job wants it. */
-  deliver(job: Job, fire: Fire): void;
+  /** Told that a fire is over: what is to be delivered of it is stored. */
+  onSettled(fire: Fire): void;
   observer: JobsObserver;
   nextId(): string;
   onFault(error: unknown): void;
@@ -250,7 +250,7 @@ export class Scheduler {
     observer.ended(outcome.fire.status, 1);
     if (outcome.retry !== undefined)
       this.#queue.add({ fire: outcome.retry, overlap: job.overlap }, clock.now());
-    this.#deps.deliver(job, outcome.fire);
+    this.#deps.onSettled(outcome.fire);
   }
 
   async #arm(): Promise<void> {

@@ -1,15 +1,17 @@
-import { invalidRequest } from "../domain/error.ts";
+import { createHash } from "node:crypto";
+import { ApiError, invalidRequest } from "../domain/error.ts";
+import type { RunId } from "../domain/id.ts";
 import { textMessage } from "../domain/item.ts";
 import type { SessionContents } from "../runs/session-contents.ts";
 import type { Sessions } from "../sessions/service.ts";
 import { checkSessionId } from "../sessions/session-id.ts";
-import type { Carrier } from "./delivery.ts";
+import { type Carrier, DeliveryError, type Parcel } from "./carrier.ts";
 
 const PREFIX = "session:";
-/** How long a result may wait for a session in which a run goes on. */
-const WAIT_MS = 10 * 60 * 1000;
+/** How long a result waits within one attempt for a session in which a run goes on. */
+const WAIT_MS = 10_000;
 
-/** `session:<id>`: the result becomes a message of the assistant in that session. */
+/** `session:<id>`: the result becomes a message of the assistant in that session, once. */
 export function sessionCarrier({
   sessions,
   contents,
@@ -27,12 +29,27 @@ export function sessionCarrier({
       }
       return true;
     },
-    async bring({ job, target, text }) {
+    async bring(parcel, stopped) {
+      const { job, target, text } = parcel;
       const session = await sessions.find(target.slice(PREFIX.length), job.owner);
-      if (session === undefined) throw new Error("There is no such session.");
+      if (session === undefined) throw new DeliveryError("There is no such session.", { isFinal: true });
       const message = textMessage("assistant", `[${job.name}]\n\n${text}`);
-      await contents.add(session, [message], AbortSignal.timeout(WAIT_MS));
+      const late = AbortSignal.timeout(WAIT_MS);
+      try {
+        const signal = AbortSignal.any([stopped, late]);
+        await contents.addOnce(session, [message], { runId: messageRun(parcel), signal });
+      } catch (error) {
+        if (late.aborted) throw new DeliveryError("A run goes on in the session.");
+        throw error instanceof ApiError ? new DeliveryError(error.message) : error;
+      }
       return {};
     },
   };
+}
+
+/** The run that holds the message: the same for the same parcel, so that it is seen when it is there. */
+function messageRun({ fire, target }: Parcel): RunId {
+  const [, time = ""] = /^fire_([0-9a-f]{16})/.exec(fire.id) ?? [];
+  const digest = createHash("sha256").update(`${fire.id} ${target}`).digest("hex");
+  return `run_${(time + digest).slice(0, 32)}`;
 }

@@ -1,4 +1,6 @@
+import type { Delivery } from "../domain/delivery.ts";
 import type { Fire, Job } from "../domain/job.ts";
+import { textOf } from "./carrier.ts";
 import type { Result } from "./execution.ts";
 import { paused } from "./pause.ts";
 
@@ -31,7 +33,7 @@ export function settled({ fire, result, now, ids }: Ended): (job: Job) => Outcom
       ...(output !== undefined && { output }),
       ...(usage !== undefined && { usage }),
       ...(reason !== undefined && { reason }),
-      deliveries: targetsOf(job, status).map((target) => ({ target, status: "pending", attempts: 0 })),
+      deliveries: targetsOf(job, status).map((target) => deliveryOf(target, { now, text: textOf(result) })),
     };
     const retry = status === "failed" ? nextTry(job, { fire, result, now, ids }) : undefined;
     return { job: afterwards(job, over, retry !== undefined), fire: over, retry };
@@ -41,6 +43,14 @@ export function settled({ fire, result, now, ids }: Ended): (job: Job) => Outcom
 function targetsOf({ deliver, failureDeliver }: Job, status: Result["status"]): string[] {
   if (status === "completed") return deliver;
   return status === "failed" || status === "interrupted" ? failureDeliver : [];
+}
+
+/** Says first in a result that nobody needs to hear of it. */
+const SILENT = /^\s*\[SILENT\]/i;
+
+function deliveryOf(target: string, { now, text }: { now: number; text: string }): Delivery {
+  if (SILENT.test(text)) return { target, status: "silent", attempts: 0 };
+  return { target, status: "pending", attempts: 0, nextAt: now };
 }
 
 function nextTry({ retry }: Job, { fire, result, now, ids }: Ended): Fire | undefined {

@@ -1,4 +1,5 @@
 import type { AgentEvent } from "../domain/event.ts";
+import type { RunId } from "../domain/id.ts";
 import type { Item, ItemBody } from "../domain/item.ts";
 import type { Run } from "../domain/run.ts";
 import { NO_USAGE } from "../domain/usage.ts";
@@ -9,6 +10,8 @@ import { inputItemsOf } from "./input-items.ts";
 
 /** What a run that only holds items is made of. */
 interface HolderTerms {
+  /** Undefined: a new one. */
+  runId?: RunId | undefined;
   /** Its session. */
   id: string;
   owner: string;
@@ -22,11 +25,11 @@ const NO_MODEL = { asked: "", provider: "", served: "" };
 /** A run without an agent, which is over: it holds items that were put into a session, or marks where a fork begins. */
 export function holderOf(
   { clock, nextId }: { clock: Clock; nextId(): string },
-  { id, owner, parent, bodies }: HolderTerms,
+  { runId, id, owner, parent, bodies }: HolderTerms,
 ): { input: Item[]; write: RunWrite } {
   const at = clock.now();
   const run: Run = {
-    id: newRunId(nextId),
+    id: runId ?? newRunId(nextId),
     owner,
     surface: "conversations",
     createdAt: at,

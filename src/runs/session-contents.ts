@@ -48,15 +48,34 @@ export class SessionContents {
    * @throws ApiError 400 for a result without a call, 404 for a session that is gone, 429 when too many wait for it,
    * 503 and 507 when they cannot be stored; the signal's reason when aborted before its turn.
    */
-  async add({ id, owner }: Session, bodies: readonly ItemBody[], signal: AbortSignal): Promise<Item[]> {
-    this.#deps.sessions.checkQueue(id);
-    const lease = await this.#deps.sessions.take(id, owner, signal);
+  add(session: Session, bodies: readonly ItemBody[], signal: AbortSignal): Promise<Item[]> {
+    return this.#add(session, bodies, { signal });
+  }
+
+  /** The same by a run of a given id; where that run is, its items were put there before. @throws ApiError as `add`. */
+  async addOnce(
+    session: Session,
+    bodies: readonly ItemBody[],
+    terms: { runId: RunId; signal: AbortSignal },
+  ): Promise<void> {
+    await this.#add(session, bodies, terms);
+  }
+
+  async #add(
+    { id, owner }: Session,
+    bodies: readonly ItemBody[],
+    { runId, signal }: { runId?: RunId; signal: AbortSignal },
+  ): Promise<Item[]> {
+    const { sessions, store } = this.#deps;
+    sessions.checkQueue(id);
+    const lease = await sessions.take(id, owner, signal);
     try {
+      if (runId !== undefined && (await store.findRun(runId, owner)) !== undefined) return [];
       const { session } = lease;
       await this.#checkResults(session, bodies);
       const parent = session.headRun === undefined ? undefined : { runId: session.headRun };
-      const { input, write } = holderOf(this.#deps, { id, owner, parent, bodies });
-      await this.#deps.store.append([write]);
+      const { input, write } = holderOf(this.#deps, { runId, id, owner, parent, bodies });
+      await store.append([write]);
       return input;
     } finally {
       lease.release();

@@ -68,6 +68,10 @@ export interface JobStore {
   latestFires(jobIds: readonly string[]): Promise<(Fire | undefined)[]>;
   /** Fires that are queued or go on, oldest first. */
   openFires(): Promise<Fire[]>;
-  /** Removes settled fires that were made before a time; how many, at most `limit`. */
+  /** Where something is to be delivered, and when the first of it is due there, epoch ms; each place once. */
+  deliveryPlaces(): Promise<{ place: string; at: number }[]>;
+  /** Fires whose next delivery is to a place and due by `now`, the one that waits longest first. */
+  undelivered(query: { place: string; now: number; limit: number }): Promise<Fire[]>;
+  /** Removes settled fires of which nothing is to be delivered and that were made before a time; how many, at most `limit`. */
   sweepFires(before: number, limit: number): Promise<number>;
 }

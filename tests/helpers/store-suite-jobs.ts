@@ -103,5 +103,45 @@ export function jobContract(open: Open): void {
       expect(await jobs.deleteJob(job.id, OWNER)).toBe(false);
       expect(await jobs.openFires()).toEqual([]);
     });
+
+    test("tell where something is to be delivered, and what, until it is; no sweep takes it before", async () => {
+      const { jobs } = await open();
+      const job = aJob();
+      await jobs.createJob(job);
+      expect(await jobs.deliveryPlaces()).toEqual([]);
+      const waiting = (target: string, nextAt: number) =>
+        aFire(job.id, {
+          status: "completed",
+          deliveries: [{ target, status: "pending", attempts: 0, nextAt }],
+        });
+      const [late, early, other] = [
+        waiting("webhook:https://a.example/x?key=secret", 30),
+        waiting("webhook:https://a.example/y", 20),
+        waiting("local", 10),
+      ];
+      const fires = [late, early, other, aFire(job.id, { status: "completed" })];
+      await jobs.changeJob({ job, fires });
+      const place = "webhook:a.example";
+      expect(await jobs.deliveryPlaces()).toEqual([
+        { place: "local", at: 10 },
+        { place, at: 20 },
+      ]);
+      expect(await jobs.undelivered({ place, now: 30, limit: 9 })).toEqual([early, late]);
+      expect(await jobs.undelivered({ place, now: 30, limit: 1 })).toEqual([early]);
+      expect(await jobs.undelivered({ place, now: 19, limit: 9 })).toEqual([]);
+      expect(await jobs.sweepFires(2_000, 9)).toBe(1);
+      // Brought to one place, it is still to be brought to another.
+      const both = {
+        ...other,
+        deliveries: [{ target: "local", status: "delivered", attempts: 1 } as const, ...late.deliveries],
+      };
+      for (const fire of [both, { ...early, deliveries: [] }]) await jobs.updateFire(fire);
+      expect(await jobs.deliveryPlaces()).toEqual([{ place, at: 30 }]);
+      expect((await jobs.undelivered({ place, now: 30, limit: 9 })).map(({ id }) => id).sort()).toEqual(
+        [late.id, other.id].sort(),
+      );
+      await jobs.deleteJob(job.id, OWNER);
+      expect(await jobs.deliveryPlaces()).toEqual([]);
+    });
   });
 }

@@ -2,11 +2,13 @@ import type { Fire, Job } from "../../domain/job.ts";
 import type { FireQuery, JobChange, JobClaim, JobQuery, JobStore } from "../job-store.ts";
 import { attempt, type Db } from "./db.ts";
 import { JobTable } from "./jobs.ts";
+import { UndeliveredTable } from "./undelivered.ts";
 
 /** What the store on SQLite remembers of jobs. */
 export class SqliteJobStore implements JobStore {
   readonly #file: string;
   readonly #jobs: JobTable;
+  readonly #undelivered: UndeliveredTable;
   readonly #change;
   readonly #claim;
   readonly #delete;
@@ -15,6 +17,7 @@ export class SqliteJobStore implements JobStore {
     this.#file = file;
     const jobs = new JobTable(db);
     this.#jobs = jobs;
+    this.#undelivered = new UndeliveredTable(db);
     this.#change = db.transaction((change: JobChange) => jobs.change(change));
     this.#claim = db.transaction((claims: readonly JobClaim[]) => claims.map((claim) => jobs.claim(claim)));
     this.#delete = db.transaction((id: string, owner: string) => jobs.delete(id, owner));
@@ -66,6 +69,14 @@ export class SqliteJobStore implements JobStore {
 
   openFires() {
     return this.#do(() => this.#jobs.open());
+  }
+
+  deliveryPlaces() {
+    return this.#do(() => this.#undelivered.places());
+  }
+
+  undelivered(query: { place: string; now: number; limit: number }) {
+    return this.#do(() => this.#undelivered.at(query));
   }
 
   sweepFires(before: number, limit: number) {

@@ -1,3 +1,4 @@
+import { nextDelivery, placeOf } from "../../domain/delivery.ts";
 import type { Fire, Job } from "../../domain/job.ts";
 import type { FireQuery, JobChange, JobClaim, JobQuery } from "../job-store.ts";
 import type { Db } from "./db.ts";
@@ -24,6 +25,8 @@ interface FirePageTerms {
   status: string | null;
   limit: number;
 }
+
+type FireColumns = [status: string, data: string, deliverAt: number | null, place: string | null];
 
 /** After every id. */
 const AFTER_ALL = "~";
@@ -70,11 +73,12 @@ export class JobTable {
       .prepare<[], number | null>("SELECT min(next_at) FROM jobs WHERE next_at IS NOT NULL")
       .pluck();
     this.#insertFire = db.prepare<unknown[]>(
-      `INSERT INTO fires (id, job_id, owner, occurrence, status, created_at, data) VALUES (?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO fires (id, job_id, owner, occurrence, created_at, status, data, deliver_at, place)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
     );
-    this.#updateFire = db.prepare<[string, string, string]>(
-      "UPDATE fires SET status = ?, data = ? WHERE id = ?",
+    this.#updateFire = db.prepare<[...FireColumns, string]>(
+      "UPDATE fires SET status = ?, data = ?, deliver_at = ?, place = ? WHERE id = ?",
     );
     this.#deleteFires = db.prepare<[string]>("DELETE FROM fires WHERE job_id = ?");
     const firePage = (compare: string, order: string) =>
@@ -90,7 +94,7 @@ export class JobTable {
     this.#open = db.prepare<[], DataRow>(`SELECT data FROM fires WHERE ${OPEN} AND id > '' ORDER BY id`);
     this.#sweep = db.prepare<[number, number]>(
       `DELETE FROM fires WHERE id IN (
-         SELECT id FROM fires WHERE created_at < ? AND status NOT IN ('queued', 'running') LIMIT ?
+         SELECT id FROM fires WHERE created_at < ? AND status NOT IN ('queued', 'running') AND deliver_at IS NULL LIMIT ?
        )`,
     );
   }
@@ -122,7 +126,7 @@ export class JobTable {
   }
 
   update(fire: Fire): void {
-    this.#updateFire.run(fire.status, JSON.stringify(fire), fire.id);
+    this.#updateFire.run(...columnsOf(fire), fire.id);
   }
 
   delete(id: string, owner: string): boolean {
@@ -165,11 +169,17 @@ export class JobTable {
   }
 
   #insertNew(fire: Fire): boolean {
-    const { id, jobId, owner, kind, scheduledFor, status, createdAt } = fire;
+    const { id, jobId, owner, kind, scheduledFor, createdAt } = fire;
     const occurrence = kind === "schedule" ? scheduledFor : null;
-    const data = JSON.stringify(fire);
-    return this.#insertFire.run(id, jobId, owner, occurrence, status, createdAt, data).changes > 0;
+    return this.#insertFire.run(id, jobId, owner, occurrence, createdAt, ...columnsOf(fire)).changes > 0;
   }
+}
+
+/** The columns of a fire that change with it. */
+function columnsOf(fire: Fire): FireColumns {
+  const next = nextDelivery(fire.deliveries);
+  const place = next === undefined ? null : placeOf(next);
+  return [fire.status, JSON.stringify(fire), next === undefined ? null : (next.nextAt ?? 0), place];
 }
 
 function jobOf({ data, revision }: JobRow): Job {

@@ -173,4 +173,10 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX fires_open ON fires (id) WHERE status IN ('queued', 'running');
   CREATE INDEX fires_age ON fires (created_at);
   `,
+  `
+  -- When and where a fire's next delivery is due; NULL when nothing is left to be delivered.
+  ALTER TABLE fires ADD COLUMN deliver_at INTEGER;
+  ALTER TABLE fires ADD COLUMN place TEXT;
+  CREATE INDEX fires_undelivered ON fires (place, deliver_at) WHERE deliver_at IS NOT NULL;
+  `,
 ];

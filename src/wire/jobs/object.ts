@@ -114,7 +114,10 @@ export function fireObject(fire: Fire, { timezone, print }: { timezone: string; 
     reason: fire.reason ?? null,
     output: fire.output ?? null,
     usage: usage === undefined ? null : printedUsage(usage),
-    deliveries: fire.deliveries,
+    deliveries: fire.deliveries.map(({ nextAt, ...delivery }) => ({
+      ...delivery,
+      next_try_at: time(nextAt),
+    })),
   };
 }
 

@@ -29,7 +29,7 @@ async function start(execute: SchedulerDeps["execute"], left?: Store) {
       return execute(job, fire);
     },
     stopRun: () => undefined,
-    deliver: (_job, fire) => delivered.push(fire),
+    onSettled: (fire) => delivered.push(fire),
     observer: tally,
     nextId: createIdSource(),
     onFault: (error) => faults.push(error),

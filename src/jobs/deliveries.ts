@@ -1,0 +1,176 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Delivery, nextDelivery } from "../domain/delivery.ts";
+import { invalidRequest } from "../domain/error.ts";
+import type { Fire } from "../domain/job.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { JobStore } from "../storage/job-store.ts";
+import { type Carrier, DeliveryError, textOf } from "./carrier.ts";
+import { afterFailure } from "./retries.ts";
+
+/** What results are delivered with. */
+export interface DeliveriesDeps {
+  carriers: readonly Carrier[];
+  store: Pick<JobStore, "deliveryPlaces" | "undelivered" | "findJob" | "updateFire">;
+  clock: Clock;
+  onFault(error: unknown): void;
+}
+
+/** Deliveries under way at once: in all, and to one place, so that a slow one does not keep others waiting. */
+const MAX_UNDER_WAY = 64;
+const MAX_PER_PLACE = 4;
+/** Longer than that no timer waits: the clock may be set, or the machine sleep. */
+const MAX_WAIT_MS = 60_000;
+/** How long nothing is tried when the store fails: what cannot be noted would be repeated without end. */
+const FAULT_REST_MS = 10_000;
+/** How long deliveries that are under way may take when the process stops. */
+const STOP_MS = 1_000;
+
+/**
+ * Brings results to where jobs want them. What is pending stands in the store alone, with the time of its next try: a
+ * restart takes it up, and thousands that wait take no memory. Each delivery has a status of its own, apart from the run's.
+ */
+export class Deliveries {
+  readonly #deps: DeliveriesDeps;
+  /** Where each fire that is looked after is being brought, by its id. */
+  readonly #underWay = new Map<string, { place: string; done: Promise<void> }>();
+  readonly #stopping = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> | undefined;
+  #again = false;
+  #isOpen = false;
+  #restsUntil = 0;
+
+  constructor(deps: DeliveriesDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws ApiError 400 for a target that nothing is brought to. */
+  check(target: string, param: string): void {
+    if (this.#carriers(target, param).length > 0) return;
+    const [platform = ""] = target.split(":");
+    const shown = JSON.stringify(platform.slice(0, 64));
+    throw invalidRequest(
+      param,
+      `'${param}' names ${shown}, and there is no such gateway here. Use local, session:<id> or webhook:<url>.`,
+    );
+  }
+
+  /** Takes up what a former process left, and begins. Never rejects. */
+  start(): Promise<void> {
+    this.#isOpen = true;
+    return this.wake();
+  }
+
+  /** Looks what is to be delivered; whoever stored such a thing calls it. Never rejects. */
+  wake(): Promise<void> {
+    if (this.#round !== undefined) {
+      this.#again = true;
+      return this.#round;
+    }
+    this.#round = this.#look().finally(() => {
+      this.#round = undefined;
+      if (this.#again) {
+        this.#again = false;
+        void this.wake();
+      }
+    });
+    return this.#round;
+  }
+
+  /** Begins nothing more; what is under way has a moment to end, and else is left to the next process. */
+  async stop(): Promise<void> {
+    this.#isOpen = false;
+    clearTimeout(this.#timer);
+    await this.#round;
+    const all = Promise.all([...this.#underWay.values()].map(({ done }) => done));
+    const patience = new AbortController();
+    await Promise.race([all, sleep(STOP_MS, undefined, { signal: patience.signal }).catch(() => undefined)]);
+    patience.abort();
+    this.#stopping.abort(new Error("the process stops"));
+    await all;
+  }
+
+  async #look(): Promise<void> {
+    const { store, clock } = this.#deps;
+    const now = clock.now();
+    if (!this.#isOpen || now < this.#restsUntil) return;
+    try {
+      const places = await store.deliveryPlaces();
+      const busy = this.#busyPlaces();
+      // Who is served least comes first: places that take their time have their share under way already.
+      places.sort((a, b) => (busy.get(a.place) ?? 0) - (busy.get(b.place) ?? 0) || a.at - b.at);
+      for (const { place } of places.filter(({ at }) => at <= now)) {
+        const room = Math.min(MAX_PER_PLACE - (busy.get(place) ?? 0), MAX_UNDER_WAY - this.#underWay.size);
+        if (room > 0 && this.#isOpen) await this.#begin({ place, now, room });
+      }
+      const later = places.filter(({ at }) => at > now).map(({ at }) => at);
+      if (later.length > 0) this.#lookIn(Math.min(...later) - now);
+    } catch (error) {
+      this.#rest(error);
+    }
+  }
+
+  async #begin({ place, now, room }: { place: string; now: number; room: number }): Promise<void> {
+    // Those that are under way are still due, as the store has it.
+    const due = await this.#deps.store.undelivered({ place, now, limit: MAX_PER_PLACE });
+    for (const fire of due.filter(({ id }) => !this.#underWay.has(id)).slice(0, room)) {
+      const done = this.#bringNext(fire).then(
+        () => this.#underWay.delete(fire.id),
+        (error: unknown) => {
+          this.#underWay.delete(fire.id);
+          this.#rest(error);
+        },
+      );
+      this.#underWay.set(fire.id, { place, done: done.then(() => void this.wake()) });
+    }
+  }
+
+  /** Tries the next delivery of a fire, and notes what came of it. @throws StorageError when it cannot be noted. */
+  async #bringNext(fire: Fire): Promise<void> {
+    const { store } = this.#deps;
+    const next = nextDelivery(fire.deliveries);
+    const job = await store.findJob(fire.jobId, fire.owner);
+    if (next === undefined || job === undefined) return;
+    const { target, attempts } = next;
+    let after: Delivery;
+    try {
+      const carrier = this.#carriers(target, "deliver")[0];
+      if (carrier === undefined) throw new DeliveryError("There is no such place.", { isFinal: true });
+      const brought = await carrier.bring({ job, fire, target, text: textOf(fire) }, this.#stopping.signal);
+      after = { target, status: "delivered", attempts: attempts + 1, ...brought };
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return;
+      after = afterFailure(next, this.#told(error), this.#deps.clock.now());
+    }
+    const deliveries = fire.deliveries.map((delivery) => (delivery === next ? after : delivery));
+    await store.updateFire({ ...fire, deliveries });
+  }
+
+  /** Anything that a carrier does not speak of is a fault of ours. */
+  #told(error: unknown): DeliveryError {
+    if (error instanceof DeliveryError) return error;
+    this.#deps.onFault(error);
+    return new DeliveryError("The server had an internal error; its log has the details.");
+  }
+
+  #carriers(target: string, param: string): Carrier[] {
+    return this.#deps.carriers.filter((carrier) => carrier.takes(target, param));
+  }
+
+  #busyPlaces(): Map<string, number> {
+    const busy = new Map<string, number>();
+    for (const { place } of this.#underWay.values()) busy.set(place, (busy.get(place) ?? 0) + 1);
+    return busy;
+  }
+
+  #rest(error: unknown): void {
+    this.#deps.onFault(error);
+    this.#restsUntil = this.#deps.clock.now() + FAULT_REST_MS;
+    this.#lookIn(FAULT_REST_MS);
+  }
+
+  #lookIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#isOpen) this.#timer = setTimeout(() => void this.wake(), Math.min(MAX_WAIT_MS, ms));
+  }
+}

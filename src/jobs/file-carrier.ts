@@ -1,0 +1,42 @@
+import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Carrier, DeliveryError } from "./carrier.ts";
+
+/** `local`: a file below the home, `cron/output/<job>/<time>.md`. */
+export function fileCarrier(home: string): Carrier {
+  return {
+    takes: (target) => target === "local",
+    async bring({ job, fire, text }) {
+      const time = new Date(fire.startedAt ?? fire.createdAt).toISOString().replaceAll(":", "-");
+      const directory = join("cron", "output", job.id);
+      const page = `# ${job.name}\n\n${text}\n`;
+      try {
+        await mkdir(join(home, directory), { recursive: true, mode: 0o700 });
+        // Two that began in the same ms have a file each.
+        for (const name of [`${time}.md`, `${time}-${fire.id}.md`]) {
+          const file = join(directory, name);
+          if (await isWritten(join(home, file), page)) return { file };
+        }
+      } catch (error) {
+        const { code = "unknown error" } = error as NodeJS.ErrnoException;
+        throw new DeliveryError(`The file cannot be written (${code}).`);
+      }
+      throw new DeliveryError("A file of that name is there already.", { isFinal: true });
+    },
+  };
+}
+
+/** Puts a page into a file as a whole, if it is not there; false: the file is there, and another's. */
+async function isWritten(file: string, page: string): Promise<boolean> {
+  const temporary = `${file}.tmp`;
+  await writeFile(temporary, page, { mode: 0o600 });
+  try {
+    await link(temporary, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    return (await readFile(file, "utf8")) === page;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
