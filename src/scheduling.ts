@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { OWNER } from "./auth/keys.ts";
 import type { Config } from "./config/load.ts";
 import type { Run } from "./domain/run.ts";
@@ -5,7 +6,7 @@ import { agentJobs } from "./jobs/agent-jobs.ts";
 import { WorkCheck } from "./jobs/check-work.ts";
 import { Deliveries } from "./jobs/deliveries.ts";
 import { JobDesk } from "./jobs/desk.ts";
-import { execute } from "./jobs/execution.ts";
+import { Execution } from "./jobs/execution.ts";
 import { fileCarrier } from "./jobs/file-carrier.ts";
 import { parseSchedule } from "./jobs/parse-schedule.ts";
 import { scanPrompt } from "./jobs/scan.ts";
@@ -20,6 +21,7 @@ import { toolsOf } from "./runs/prepare.ts";
 import type { Runs } from "./runs/service.ts";
 import type { SessionContents } from "./runs/session-contents.ts";
 import type { Sessions } from "./sessions/service.ts";
+import { Skills } from "./skills/skills.ts";
 import type { Store } from "./storage/store.ts";
 import type { ToolRegistry } from "./tools/registry.ts";
 
@@ -44,11 +46,17 @@ export function openScheduling(deps: SchedulingDeps) {
   const carriers = [fileCarrier(home.path), sessionCarrier(deps)];
   const deliveries = new Deliveries({ carriers, store: store.jobs, clock, onFault });
   const tally = new JobsTally();
+  const skills = new Skills(join(home.path, "skills"));
+  const execution = new Execution({
+    runs,
+    sources: { skills, store: store.jobs },
+    isPrincipal: (id) => id === OWNER.id,
+  });
   const scheduler = new Scheduler({
     store: store.jobs,
     clock,
     maxRunning: settings.jobs.max_concurrent,
-    execute: (job, fire) => execute({ runs, isPrincipal: (id) => id === OWNER.id }, job, fire),
+    execute: (job, fire, keep) => execution.execute(job, fire, keep),
     stopRun: ({ runId, owner }) => runId !== undefined && runs.stop(runId, owner),
     onSettled: () => void deliveries.wake(),
     observer: tally,
@@ -67,6 +75,8 @@ export function openScheduling(deps: SchedulingDeps) {
   const print = createPrinter();
   const work = new WorkCheck({
     toolsets,
+    skills,
+    store: store.jobs,
     checkWorkdir: (workdir) => toolsOf(tools, { surface: "jobs", workdir }),
     resolve: (ask) => deps.models.resolve(ask),
   });

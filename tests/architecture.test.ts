@@ -187,7 +187,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   undici: ["src/providers", "src/net"],
   "ipaddr.js": ["src/net"],
   "better-sqlite3": ["src/storage"],
-  yaml: ["src/config"],
+  yaml: ["src/config", "src/skills"],
   ignore: ["src/tools"],
   zod: [
     "src/domain",

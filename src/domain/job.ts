@@ -19,6 +19,11 @@ export type Overlap = z.infer<typeof Overlap>;
 export const FireStatus = z.enum([...RunStatus.options, "skipped"]);
 export type FireStatus = z.infer<typeof FireStatus>;
 
+/** Whether a result says first that nobody needs to hear of it. */
+export function isSilent(text: string): boolean {
+  return /^\s*\[SILENT\]/i.test(text);
+}
+
 /** What a job does each time. */
 export const JobWork = z.object({
   prompt: z.string(),
@@ -31,6 +36,10 @@ export const JobWork = z.object({
   session: z.string().exactOptional(),
   /** The directory of the workspace that the tools and the script work in; undefined: the workspace itself. */
   workdir: z.string().exactOptional(),
+  /** Read before the prompt, in this order: the names of skills. */
+  skills: z.array(z.string()).exactOptional(),
+  /** Jobs of the same owner whose latest results are read before the prompt. */
+  contextFrom: z.array(z.string()).exactOptional(),
   limits: z.object({
     maxSteps: z.int().exactOptional(),
     maxRunMs: z.int().exactOptional(),
@@ -169,6 +178,8 @@ export const Fire = z.object({
   reason: z.string().exactOptional(),
   /** The run that does it, made or to be made. */
   runId: z.custom<`run_${string}`>((id) => typeof id === "string" && id.startsWith("run_")).exactOptional(),
+  /** What it was done without, in sentences. */
+  notes: z.array(z.string()).exactOptional(),
   /** Instead of the job's prompt, this time. */
   prompt: z.string().exactOptional(),
   createdAt: z.number(),

@@ -1,15 +1,31 @@
 import { ApiError, invalidRequest } from "../domain/error.ts";
 import type { JobWork, WorkChanges } from "../domain/job.ts";
 import { checkSessionId } from "../sessions/session-id.ts";
+import type { Skills } from "../skills/skills.ts";
+import type { JobStore } from "../storage/job-store.ts";
 
 /** What a job's work is checked against. */
 export interface WorkTerms {
   toolsets: ReadonlySet<string>;
+  skills: Skills;
+  store: Pick<JobStore, "findJob">;
   /** @throws ApiError 400 for what is no directory of the workspace. */
   checkWorkdir(path: string): void;
   /** Finds what serves a model. @throws ApiError 400 for one that cannot be; anything else when that cannot be told now. */
   resolve(ask: Pick<JobWork, "model" | "provider">): Promise<unknown>;
 }
+
+/** A job whose work is checked. */
+export interface CheckedJob {
+  owner: string;
+  /** Undefined for one that is not made yet. */
+  id?: string | undefined;
+  /** As it will be. */
+  work: JobWork;
+}
+
+/** Skills that a refusal names. */
+const MAX_NAMED = 50;
 
 /** Refuses what of a job's work cannot be done, when it is made or changed: when it is due nobody is there. */
 export class WorkCheck {
@@ -20,14 +36,17 @@ export class WorkCheck {
   }
 
   /**
-   * Checks what is new in a job's work, which is given as it will be.
+   * Checks what is new in a job's work.
    * @throws ApiError 400 naming the field.
    */
-  async check(changes: WorkChanges, { model, provider }: JobWork): Promise<void> {
+  async check(changes: WorkChanges, { owner, id, work }: CheckedJob): Promise<void> {
     const { toolsets, session, workdir } = changes;
+    const { model, provider } = work;
     this.#checkToolsets(toolsets ?? []);
     if (session) checkSessionId(session, { param: "attach_to_session" });
     if (workdir) this.#terms.checkWorkdir(workdir);
+    await this.#checkSkills(changes.skills ?? []);
+    await this.#checkContext(changes.contextFrom ?? [], { owner, id });
     if (changes.model || changes.provider) {
       const ask = { ...(model !== undefined && { model }), ...(provider !== undefined && { provider }) };
       await this.#checkModel(ask);
@@ -40,6 +59,28 @@ export class WorkCheck {
     if (unknown === undefined) return;
     const message = `There is no toolset ${JSON.stringify(unknown)}. There are: ${[...toolsets].join(", ")}.`;
     throw invalidRequest("enabled_toolsets", message);
+  }
+
+  async #checkSkills(names: readonly string[]): Promise<void> {
+    const { skills } = this.#terms;
+    for (const name of names) {
+      if ((await skills.read(name)) !== undefined) continue;
+      const known = (await skills.list()).map((skill) => skill.name).slice(0, MAX_NAMED);
+      const there = known.length === 0 ? "There are none." : `There are: ${known.join(", ")}.`;
+      throw invalidRequest("skills", `There is no skill ${JSON.stringify(name)}. ${there}`);
+    }
+  }
+
+  async #checkContext(
+    ids: readonly string[],
+    { owner, id }: Pick<CheckedJob, "owner" | "id">,
+  ): Promise<void> {
+    for (const other of ids) {
+      const shown = JSON.stringify(other);
+      if (other === id) throw invalidRequest("context_from", "A job cannot read its own results.");
+      if ((await this.#terms.store.findJob(other, owner)) === undefined)
+        throw invalidRequest("context_from", `'context_from' names no job of yours: ${shown}.`);
+    }
   }
 
   /** An upstream that does not answer just now is no reason to refuse a job. */

@@ -30,7 +30,7 @@ export class JobDesk {
   ): Promise<Job> {
     const { jobs, terms, work: check } = this.#deps;
     const job = decodeNewJob(request, terms);
-    await check.check(job.work, checkedWork(job.work));
+    await check.check(job.work, { owner, work: checkedWork(job.work) });
     return jobs.create(owner, { ...job, origin }, call);
   }
 
@@ -39,7 +39,7 @@ export class JobDesk {
     const { jobs, terms, work: check } = this.#deps;
     const changes = decodeJobChanges(request, job, terms);
     const { work = {} } = changes;
-    await check.check(work, changedWork(job.work, work));
+    await check.check(work, { ...job, work: changedWork(job.work, work) });
     return jobs.update(job.id, job.owner, changes);
   }
 

@@ -1,12 +1,15 @@
 import { ApiError } from "../domain/error.ts";
 import type { AgentEvent } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
+import type { RunId } from "../domain/id.ts";
 import { answerOf, textMessage } from "../domain/item.ts";
 import type { Fire, Job } from "../domain/job.ts";
 import type { RunInput } from "../domain/run.ts";
 import type { Usage } from "../domain/usage.ts";
 import type { Runs } from "../runs/service.ts";
+import { assemblePrompt } from "./prompt.ts";
 import { findingIn } from "./scan.ts";
+import { partsOf, type Sources } from "./sources.ts";
 
 /** How a fire ended. */
 export interface Result {
@@ -19,32 +22,64 @@ export interface Result {
   mayRepeat: boolean;
 }
 
-/** What a fire is done with. */
+/** What of a fire is known before it ends. */
+export type Progress = Partial<Pick<Fire, "notes">>;
+
+/** What fires are done with. */
 export interface ExecutionDeps {
   runs: Runs;
+  sources: Sources;
   /** Whether there is still somebody of that id. */
   isPrincipal(id: string): boolean;
 }
 
-/**
- * Does what a job asks for, or goes on with it after a restart: the run's id is that of the fire from before it began, so
- * it is there once. Undefined: this process stops, and the next one goes on.
- * @throws ApiError 429 or 503 when it cannot begin now.
- */
-export async function execute(
-  { runs, isPrincipal }: ExecutionDeps,
-  job: Job,
-  fire: Fire,
-): Promise<Result | undefined> {
-  const { runId, owner } = fire;
-  const found = findingIn(fire.prompt ?? job.work.prompt);
-  if (found !== undefined) return refused(`its prompt ${found}`);
-  if (!isPrincipal(owner)) return refused("its owner is gone");
-  if (runId === undefined) return refused("it has no run");
-  if ((await runs.status(runId, owner)) === undefined) {
-    const failure = await begin(runs, inputOf(job, fire));
-    if (failure !== undefined) return failure;
+/** Does what jobs ask for. */
+export class Execution {
+  readonly #deps: ExecutionDeps;
+
+  constructor(deps: ExecutionDeps) {
+    this.#deps = deps;
   }
+
+  /**
+   * Does a fire, or goes on with it after a restart: the run's id is that of the fire from before it began, so it is there
+   * once. `keep` stores what is known of it meanwhile. Undefined: this process stops, and the next one goes on.
+   * @throws ApiError 429 or 503 when it cannot begin now.
+   */
+  async execute(
+    job: Job,
+    fire: Fire,
+    keep: (progress: Progress) => Promise<void>,
+  ): Promise<Result | undefined> {
+    const { runs, isPrincipal } = this.#deps;
+    const { runId, owner } = fire;
+    const found = findingIn(promptOf(job, fire));
+    if (found !== undefined) return refused(`its prompt ${found}`);
+    if (!isPrincipal(owner)) return refused("its owner is gone");
+    if (runId === undefined) return refused("it has no run");
+    if ((await runs.status(runId, owner)) === undefined) {
+      const failure = await this.#begin(job, fire, keep);
+      if (failure !== undefined) return failure;
+    }
+    return endOf(runs, runId, owner);
+  }
+
+  /** Makes the run. What keeps it from beginning for good is a result. */
+  async #begin(
+    job: Job,
+    fire: Fire,
+    keep: (progress: Progress) => Promise<void>,
+  ): Promise<Result | undefined> {
+    const { runs, sources } = this.#deps;
+    if (hasNoParts(job.work)) return begin(runs, inputOf(job, fire, promptOf(job, fire)));
+    const parts = await partsOf(sources, job, fire);
+    if (parts.notes.length > 0) await keep({ notes: parts.notes });
+    return begin(runs, inputOf(job, fire, assemblePrompt(parts)));
+  }
+}
+
+/** How the run of a fire ended; undefined: it goes on in another process. */
+async function endOf(runs: Runs, runId: RunId, owner: string): Promise<Result | undefined> {
   await runs.whenOver(runId, owner);
   const run = await runs.read(runId, owner);
   const status = await runs.status(runId, owner);
@@ -53,6 +88,14 @@ export async function execute(
   if (status !== "completed" && status !== "failed" && status !== "cancelled" && status !== "interrupted")
     return undefined;
   return { status, ...resultOf(run.events) };
+}
+
+function hasNoParts({ skills, contextFrom }: Job["work"]): boolean {
+  return skills === undefined && contextFrom === undefined;
+}
+
+function promptOf({ work }: Job, { prompt }: Fire): string {
+  return prompt ?? work.prompt;
 }
 
 /** Begins a run; what a job itself is refused for is its failure. @throws ApiError 429 or 5xx when it cannot begin now. */
@@ -82,7 +125,7 @@ function resultOf(events: readonly AgentEvent[]): Omit<Result, "status"> {
   };
 }
 
-function inputOf({ id, owner, work }: Job, { runId, prompt }: Fire): RunInput {
+function inputOf({ id, owner, work }: Job, { runId }: Fire, prompt: string): RunInput {
   const { maxSteps, maxRunMs, maxTokens } = work.limits;
   const limits = {
     ...(maxSteps !== undefined && { maxSteps }),
@@ -98,7 +141,7 @@ function inputOf({ id, owner, work }: Job, { runId, prompt }: Fire): RunInput {
     ask: { ...(model !== undefined && { model }), ...(provider !== undefined && { provider }) },
     mode: "agent",
     ...(session !== undefined && { sessionId: session, newOnly: true }),
-    items: [textMessage("user", prompt ?? work.prompt)],
+    items: [textMessage("user", prompt)],
     instructions: workdir === undefined ? JOB_NOTE : `${JOB_NOTE}\n${placeNote(workdir)}`,
     tools: [],
     toolChoice: { mode: "auto" },

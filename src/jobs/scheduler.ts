@@ -4,7 +4,7 @@ import type { Fire, Job } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import { editJob } from "./edit.ts";
-import type { Result } from "./execution.ts";
+import type { Progress, Result } from "./execution.ts";
 import { type Firing, fireDue } from "./firing.ts";
 import { paused } from "./pause.ts";
 import { FireQueue } from "./queue.ts";
@@ -19,8 +19,11 @@ export interface SchedulerDeps {
   clock: Clock;
   /** Fires that may go on at once. */
   maxRunning: number;
-  /** Does a fire. Undefined: the process stops first. @throws ApiError when it cannot begin now. */
-  execute(job: Job, fire: Fire): Promise<Result | undefined>;
+  /**
+   * Does a fire; `keep` stores what is known of it before it ends. Undefined: the process stops first.
+   * @throws ApiError when it cannot begin now.
+   */
+  execute(job: Job, fire: Fire, keep: (progress: Progress) => Promise<void>): Promise<Result | undefined>;
   /** Told when a job must go on without its run. */
   stopRun(fire: Fire): void;
   /** Told that a fire is over: what is to be delivered of it is stored. */
@@ -214,9 +217,14 @@ export class Scheduler {
     const begun: Fire = { ...waiting, status: "running", startedAt: waiting.startedAt ?? clock.now() };
     await store.updateFire(begun);
     if (waiting.startedAt === undefined) observer.started(clock.now() - waiting.dueAt);
-    const result = await execute(job, begun).catch((error: unknown) => this.#notNow(error));
-    if (result === "later") this.#putBack(waiting, job);
-    else if (result !== undefined) await this.#settle(begun, result);
+    let known: Progress = {};
+    const keep = async (progress: Progress) => {
+      await store.updateFire({ ...begun, ...known, ...progress });
+      known = { ...known, ...progress };
+    };
+    const result = await execute(job, begun, keep).catch((error: unknown) => this.#notNow(error));
+    if (result === "later") this.#putBack({ ...waiting, ...known }, job);
+    else if (result !== undefined) await this.#settle({ ...begun, ...known }, result);
   }
 
   /** What is full or shuts down now may not be so later; any other exception is a fault of ours, and the fire's end. */

@@ -1,5 +1,5 @@
 import type { Delivery } from "../domain/delivery.ts";
-import type { Fire, Job } from "../domain/job.ts";
+import { type Fire, isSilent, type Job } from "../domain/job.ts";
 import { textOf } from "./carrier.ts";
 import type { Result } from "./execution.ts";
 import { paused } from "./pause.ts";
@@ -45,11 +45,8 @@ function targetsOf({ deliver, failureDeliver }: Job, status: Result["status"]): 
   return status === "failed" || status === "interrupted" ? failureDeliver : [];
 }
 
-/** Says first in a result that nobody needs to hear of it. */
-const SILENT = /^\s*\[SILENT\]/i;
-
 function deliveryOf(target: string, { now, text }: { now: number; text: string }): Delivery {
-  if (SILENT.test(text)) return { target, status: "silent", attempts: 0 };
+  if (isSilent(text)) return { target, status: "silent", attempts: 0 };
   return { target, status: "pending", attempts: 0, nextAt: now };
 }
 
@@ -57,7 +54,7 @@ function nextTry({ retry }: Job, { fire, result, now, ids }: Ended): Fire | unde
   const isAllowed = retry.policy === "any" || result.mayRepeat;
   if (!isAllowed || fire.attempt > retry.attempts) return undefined;
   const delayMs = retry.delaysMs[Math.min(fire.attempt, retry.delaysMs.length) - 1] ?? 0;
-  const { id: _id, startedAt: _startedAt, ...same } = fire;
+  const { id: _id, startedAt: _startedAt, notes: _notes, ...same } = fire;
   return {
     ...same,
     id: ids.fire,

@@ -14,6 +14,7 @@ export function changedWork({ prompt, limits, ...rest }: JobWork, changes: WorkC
 
 /** The work as it is. @throws ApiError 400 when there is nothing to do in it. */
 export function checkedWork(work: JobWork): JobWork {
-  if (work.prompt.trim() === "") throw invalidRequest("prompt", "A job needs a 'prompt': what to do.");
+  if (work.prompt.trim() === "" && work.skills === undefined)
+    throw invalidRequest("prompt", "A job needs a 'prompt': what to do.");
   return work;
 }

@@ -11,6 +11,8 @@ export function workOf(request: JobPatch): WorkChanges {
     reasoningEffort: request.reasoning_effort,
     toolsets: request.enabled_toolsets,
     session: request.attach_to_session,
+    skills: listed(request.skills === undefined ? request.skill : request.skills),
+    contextFrom: listed(request.context_from),
     workdir: nothing(request.workdir),
     limits:
       limits &&
@@ -30,6 +32,14 @@ export function msOf(seconds: number | null | undefined): number | null | undefi
 /** The reference's clients send an empty text where they mean none. */
 function nothing(text: string | null | undefined): string | null | undefined {
   return text === "" ? null : text;
+}
+
+/** One, or a list of them, each once; none at all is as null. */
+function listed(field: string | readonly string[] | null | undefined): string[] | null | undefined {
+  if (field === undefined || field === null) return field;
+  const names = typeof field === "string" ? [field] : field;
+  const said = [...new Set(names)].filter((name) => name !== "");
+  return said.length === 0 ? null : said;
 }
 
 type Spoken<Fields> = { [Field in keyof Fields]?: Exclude<Fields[Field], undefined> };

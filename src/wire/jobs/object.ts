@@ -30,8 +30,8 @@ function workFields(work: Job["work"]) {
   const { maxSteps = null, maxRunMs, maxTokens = null } = work.limits;
   return {
     prompt: work.prompt,
-    skills: [],
-    skill: null,
+    skills: work.skills ?? [],
+    skill: work.skills?.[0] ?? null,
     model: work.model ?? null,
     provider: work.provider ?? null,
     base_url: null,
@@ -40,7 +40,7 @@ function workFields(work: Job["work"]) {
     workdir: work.workdir ?? null,
     script: null,
     no_agent: false,
-    context_from: [],
+    context_from: work.contextFrom ?? [],
     attach_to_session: work.session ?? null,
     limits: { max_steps: maxSteps, max_seconds: seconds(maxRunMs), max_tokens: maxTokens },
   };
@@ -112,6 +112,7 @@ export function fireObject(fire: Fire, { timezone, print }: { timezone: string; 
     ended_at: time(fire.endedAt),
     lateness: startedAt === undefined ? null : Math.max(0, startedAt - scheduledFor) / 1000,
     reason: fire.reason ?? null,
+    notes: fire.notes ?? [],
     output: fire.output ?? null,
     usage: usage === undefined ? null : printedUsage(usage),
     deliveries: fire.deliveries.map(({ nextAt, ...delivery }) => ({

@@ -13,7 +13,9 @@ const Name = z
   .min(1, "must not be empty")
   .max(MAX_NAME_CHARS, `must be ≤ ${MAX_NAME_CHARS} characters`);
 const Prompt = z.string().max(MAX_PROMPT_CHARS, `must be ≤ ${MAX_PROMPT_CHARS} characters`);
-const Names = z.array(z.string().min(1).max(128)).max(32);
+const SomeNames = z.array(z.string().min(1, "must not be empty").max(128, "must be ≤ 128 characters"));
+const Names = SomeNames.max(32);
+const SOME_IDS = "must be a job's id, or a list of at most 8";
 const Targets = z.union([z.string().min(1).max(2_048), z.array(z.string().min(1).max(2_048)).max(8)]);
 const Seconds = z.number().min(0, "must not be negative").max(31_622_400, "must be at most a year");
 /** Longer than a timer can wait; a longer one would end at once. */
@@ -51,8 +53,9 @@ const fields = {
   prompt: optional(Prompt),
   schedule: optional(ScheduleField),
   timezone: optional(z.string().min(1).max(64)),
-  skills: notYet("skills", z.array(z.never())),
-  skill: notYet("skills", z.literal("")),
+  skills: optional(SomeNames.max(16, "must be at most 16 skills")),
+  /** The reference's former name for one skill. */
+  skill: optional(z.string().max(128)),
   model: optional(z.string().max(256)),
   provider: optional(z.string().max(128)),
   reasoning_effort: optional(ReasoningEffort),
@@ -60,7 +63,7 @@ const fields = {
   workdir: optional(z.string().max(1_024)),
   script: notYet("scripts", z.literal("")),
   no_agent: notYet("scripts", z.literal(false)),
-  context_from: notYet("the results of other jobs", z.array(z.never())),
+  context_from: optional(z.union([z.string().max(64), z.array(z.string().max(64)).max(8)], SOME_IDS)),
   deliver: optional(Targets),
   failure_deliver: optional(Targets),
   repeat: optional(Repeat),

@@ -24,9 +24,9 @@ async function start(execute: SchedulerDeps["execute"], left?: Store) {
     store: store.jobs,
     clock: { now: Date.now, elapsed: () => performance.now() },
     maxRunning: 2,
-    execute: (job, fire) => {
+    execute: (job, fire, keep) => {
       done.push(fire.runId ?? "");
-      return execute(job, fire);
+      return execute(job, fire, keep);
     },
     stopRun: () => undefined,
     onSettled: (fire) => delivered.push(fire),

@@ -1,0 +1,150 @@
+import type { Dirent } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join, sep } from "node:path";
+import { parse as parseYaml } from "yaml";
+import { openRegular, realPathInside } from "../lib/inside.ts";
+import { isJsonObject, type JsonObject } from "../lib/json.ts";
+import { firstLine } from "../lib/text.ts";
+
+/** A skill as lists show it. */
+export interface SkillEntry {
+  name: string;
+  /** One line. */
+  description: string;
+  /** The folders that it lies in; null at the top. */
+  category: string | null;
+}
+
+/** How something is done, as a SKILL.md says it. */
+export interface Skill extends SkillEntry {
+  /** What follows the front matter. */
+  text: string;
+  /** The real path of its directory. */
+  directory: string;
+}
+
+const FILE = "SKILL.md";
+/** A longer file is no skill: nothing could read it whole. */
+const MAX_FILE_BYTES = 200_000;
+/** Front matter ends before that. */
+const MAX_HEAD_BYTES = 16_384;
+const MAX_SKILLS = 1_000;
+const MAX_DEPTH = 5;
+const MAX_NAME_CHARS = 128;
+const MAX_DESCRIPTION_CHARS = 1_024;
+const FRONT_MATTER = /^\ufeff?---\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|$)/s;
+
+/**
+ * The skills of a home, `skills/…/<name>/SKILL.md` with YAML front matter. What a symbolic link leads out to is none of
+ * them, nor is what cannot be read; the disk is looked at each time, for people change them while the server runs.
+ */
+export class Skills {
+  readonly #root: string;
+
+  /** @param root The directory that holds them; it need not exist. */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** All of them by category and name; of two with one name the first. */
+  async list(): Promise<SkillEntry[]> {
+    const found = await this.#all();
+    return found.map(({ name, description, category }) => ({ name, description, category }));
+  }
+
+  /** A skill by the name that its front matter or its directory has; undefined: there is none. */
+  async read(name: string): Promise<Skill | undefined> {
+    const all = await this.#all();
+    const found =
+      all.find((skill) => skill.name === name) ?? all.find(({ real }) => basename(dirname(real)) === name);
+    const text = found && (await textOf(found.real, MAX_FILE_BYTES));
+    if (found === undefined || text === undefined) return undefined;
+    const { real, ...entry } = found;
+    return { ...entry, text: text.replace(FRONT_MATTER, "").trim(), directory: dirname(real) };
+  }
+
+  async #all(): Promise<Found[]> {
+    const byName = new Map<string, Found>();
+    for (const file of (await this.#files("", 0)).slice(0, MAX_SKILLS)) {
+      const skill = await this.#found(file);
+      if (skill !== undefined && !byName.has(skill.name)) byName.set(skill.name, skill);
+    }
+    return [...byName.values()].sort(
+      (a, b) => compare(a.category ?? "", b.category ?? "") || compare(a.name, b.name),
+    );
+  }
+
+  /** The paths of SKILL.md files, relative to the root; below a skill there is no other. */
+  async #files(directory: string, depth: number): Promise<string[]> {
+    const entries = await entriesOf(join(this.#root, directory));
+    if (entries.some(({ name }) => name === FILE)) return [join(directory, FILE)];
+    if (depth === MAX_DEPTH) return [];
+    const files: string[] = [];
+    for (const entry of entries) {
+      const inner = join(directory, entry.name);
+      if (entry.isDirectory() && !entry.name.startsWith("."))
+        files.push(...(await this.#files(inner, depth + 1)));
+      // A link may be a skill; what lies further down could lead round in circles.
+      if (entry.isSymbolicLink()) files.push(join(inner, FILE));
+    }
+    return files;
+  }
+
+  async #found(file: string): Promise<Found | undefined> {
+    const real = await realPathInside(this.#root, file);
+    const head = real === undefined ? undefined : await textOf(real, MAX_HEAD_BYTES);
+    if (real === undefined || head === undefined) return undefined;
+    const { name, description } = frontMatter(FRONT_MATTER.exec(head)?.[1] ?? "");
+    const directory = dirname(file);
+    const category = dirname(directory);
+    return {
+      name: named(name) ?? basename(directory),
+      description: typeof description === "string" ? firstLine(description, MAX_DESCRIPTION_CHARS) : "",
+      category: category === "." ? null : category.split(sep).join("/"),
+      real,
+    };
+  }
+}
+
+/** A skill and the real path of its file. */
+type Found = SkillEntry & { real: string };
+
+async function entriesOf(directory: string): Promise<Dirent[]> {
+  try {
+    return (await readdir(directory, { withFileTypes: true })).sort((a, b) => compare(a.name, b.name));
+  } catch {
+    return [];
+  }
+}
+
+/** The beginning of a file that is not too long to be a skill's. */
+async function textOf(real: string, maxBytes: number): Promise<string | undefined> {
+  const file = await openRegular(real);
+  try {
+    if (file === undefined || (await file.stat()).size > MAX_FILE_BYTES) return undefined;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes), 0, maxBytes, 0);
+    return buffer.toString("utf8", 0, bytesRead);
+  } catch {
+    return undefined;
+  } finally {
+    await file?.close();
+  }
+}
+
+function frontMatter(yaml: string): JsonObject {
+  try {
+    const fields: unknown = parseYaml(yaml, { logLevel: "error" });
+    return isJsonObject(fields) ? fields : {};
+  } catch {
+    return {};
+  }
+}
+
+function named(name: unknown): string | undefined {
+  const text = typeof name === "string" ? name.trim() : "";
+  return text === "" || text.length > MAX_NAME_CHARS ? undefined : text;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
