@@ -1,26 +1,11 @@
 import type { AddressInfo } from "node:net";
 import { type App, createApp } from "./app.ts";
 import { banner } from "./cli/banner.ts";
+import { EXIT, StartError } from "./cli/failure.ts";
 import { createLogStream } from "./cli/log.ts";
-import { ConfigError } from "./config/error.ts";
 import { ensureServerKey, keyWarning, type ServerKey } from "./config/key.ts";
 import { type Config, type LoadOptions, loadConfig, secretsOf } from "./config/load.ts";
 import { DEMO_HINT } from "./providers/demo.ts";
-import { UpstreamError } from "./providers/upstream.ts";
-import { StorageError } from "./storage/store.ts";
-
-/** Exit codes, as sysexits.h has them. */
-export const EXIT = { ok: 0, failure: 1, usage: 64, unavailable: 69, config: 78 } as const;
-
-/** A reason not to start, told in one line; the process ends with the code. */
-export class StartError extends Error {
-  readonly exitCode: number;
-
-  constructor(message: string, exitCode: number) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
 
 /**
  * Reads the configuration, starts the server and says how to use it. Ends the process on SIGTERM and SIGINT, after
@@ -38,13 +23,6 @@ export async function serve(options: LoadOptions): Promise<void> {
   const url = await listen(app, config);
   handleSignals(app);
   await announce(app, { config, key, url });
-}
-
-/** What is known to keep a server from starting, as a reason with its exit code; anything else as it is. */
-export function startErrorOf(error: unknown): unknown {
-  if (error instanceof ConfigError || error instanceof UpstreamError)
-    return new StartError(error.message, EXIT.config);
-  return error instanceof StorageError ? new StartError(error.message, EXIT.unavailable) : error;
 }
 
 async function listen(app: App, { settings }: Config): Promise<string> {

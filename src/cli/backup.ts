@@ -2,29 +2,41 @@ import { type FileHandle, link, open, rename, rm, stat } from "node:fs/promises"
 import { resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type Config, type LoadOptions, loadConfig } from "../config/load.ts";
-import { EXIT, StartError } from "../main.ts";
+import type { LoadOptions } from "../config/load.ts";
+import { Client } from "./client.ts";
+import type { Command } from "./command.ts";
+import { EXIT, StartError } from "./failure.ts";
 
 /** Where a backup goes. */
-export interface BackupTarget {
+interface BackupTarget {
   file: string;
   /** Whether it may take another file's place. */
   force: boolean;
 }
 
+/** `hermes backup <file>` */
+export const backup: Command = {
+  usage: "<file>",
+  options: { force: { type: "boolean" } },
+  run: ({ options, args: [file = ""], values }) => backUp(options, { file, force: values["force"] === true }),
+};
+
 /**
  * Writes a copy of the running server's database to a file for this user only, whole or not at all.
  * @throws StartError with one line for the user: no server, a refusal, or a file that exists or cannot be written.
  */
-export async function backUp(options: LoadOptions, target: BackupTarget): Promise<void> {
-  const config = loadConfig(options);
+async function backUp(options: LoadOptions, target: BackupTarget): Promise<void> {
+  const server = new Client(
+    options,
+    "Start it, or copy its state.db with what lies beside it while none runs.",
+  );
   const file = resolve(options.cwd ?? process.cwd(), target.file);
   if (!target.force && (await exists(file))) throw refused(file);
   const partial = `${file}.${process.pid}.partial`;
   try {
     // First: where nothing can be written nothing need be copied.
     const handle = await open(partial, "wx", 0o600);
-    const bytes = await receive(config, handle).finally(() => handle.close());
+    const bytes = await receive(server, handle).finally(() => handle.close());
     // A link, since it fails when the name was taken meanwhile.
     if (target.force) await rename(partial, file);
     else await link(partial, file);
@@ -36,29 +48,9 @@ export async function backUp(options: LoadOptions, target: BackupTarget): Promis
   }
 }
 
-/** Where a server answers that listens on all addresses. */
-const OF_ALL: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
-
-async function ask({ settings }: Config): Promise<Response> {
-  const { host, port, key = "" } = settings.server;
-  const name = OF_ALL[host] ?? host.replace(/^\[|\]$/g, "");
-  const origin = `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
-  let response: Response;
-  try {
-    response = await fetch(`${origin}/v1/backup`, { headers: { authorization: `Bearer ${key}` } });
-  } catch {
-    const cure = "Start it, or copy its state.db with what lies beside it while none runs.";
-    throw new StartError(`No server answers at ${origin}. ${cure}`, EXIT.unavailable);
-  }
-  if (response.ok) return response;
-  const body = (await response.json().catch(() => ({}))) as { error?: { message?: string } };
-  const reason = body.error?.message ?? `status ${response.status}`;
-  throw new StartError(`The server at ${origin} gives no backup: ${reason}`, EXIT.failure);
-}
-
 /** Gives the size when everything is on the disk. */
-async function receive(config: Config, handle: FileHandle): Promise<number> {
-  const { body, headers } = await ask(config);
+async function receive(server: Client, handle: FileHandle): Promise<number> {
+  const { body, headers } = await server.open("/v1/backup");
   await pipeline(Readable.fromWeb(body ?? new ReadableStream()), async (chunks) => {
     for await (const chunk of chunks) await handle.write(chunk as Uint8Array);
   });

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-import { parseArgs } from "node:util";
-import type { LoadOptions } from "../config/load.ts";
+import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import type { Command, CommandGroup } from "./command.ts";
 
 const HELP = `hermes-api-server: an agent with tools behind every program that speaks OpenAI
 
 Usage
   hermes [serve] [options]     start the server (default)
+  hermes jobs <action>         look after the running server's jobs; hermes jobs --help lists the actions
   hermes models [options]      list the models that the configured upstream offers
   hermes backup <file>         write a copy of the running server's database to a new file
 
@@ -19,31 +20,47 @@ Options
   -v, --version          show the version
 
 Exit codes
-  0 ended well   1 failed   64 wrong usage   69 port or database is taken   78 wrong configuration
+  0 ended well   1 failed   64 wrong usage   69 port or database is taken, or no server runs   78 wrong configuration
 
 Settings: config.yaml and .env in the home; docs/guides/configuration.md lists them all.
 `;
 
+/** Those of every command. */
 const OPTIONS = {
   profile: { type: "string", short: "p" },
   host: { type: "string" },
   port: { type: "string" },
   home: { type: "string" },
-  force: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
 } as const;
 
+const jobs = async () => (await import("./jobs.ts")).jobs;
+
 /** Loaded when they are wanted: together they take a quarter of a second. */
-const COMMANDS = {
-  serve: async (options: LoadOptions) => (await import("../main.ts")).serve(options),
-  models: async (options: LoadOptions) => (await import("./models.ts")).printModels(options),
-  backup: async (options: LoadOptions, { file, force = false }: Given) =>
-    (await import("./backup.ts")).backUp(options, { file, force }),
+const COMMANDS: Readonly<Record<string, () => Promise<Command | CommandGroup>>> = {
+  serve: async () => ({
+    usage: "",
+    run: async ({ options }) => (await import("../main.ts")).serve(options),
+  }),
+  models: async () => ({
+    usage: "",
+    run: async ({ options }) => (await import("./models.ts")).printModels(options),
+  }),
+  backup: async () => (await import("./backup.ts")).backup,
+  jobs,
+  // As hermes-agent's users type it.
+  cron: jobs,
 };
+
+/** Flags are only shorter names of variables. */
+const VARIABLES = { host: "API_SERVER_HOST", port: "API_SERVER_PORT", home: "HERMES_HOME" } as const;
 
 const USAGE_ERROR = 64;
 const MIN_NODE = [22, 19] as const;
+
+/** The command line cannot be understood; the message has one line. */
+class UsageError extends Error {}
 
 if (isOldNode(process.versions.node)) {
   fail(
@@ -58,59 +75,83 @@ function isOldNode(version: string): boolean {
 }
 
 async function main(args: string[]): Promise<void> {
-  const parsed = parse(args);
-  if (parsed === undefined) return;
-  const { values, positionals } = parsed;
-  const [name = "serve", ...rest] = positionals;
-  if (values.help) process.stdout.write(HELP);
-  else if (values.version) process.stdout.write(`${(await import("../version.ts")).VERSION}\n`);
-  else if (name === "backup" && rest.length !== 1)
-    fail("A backup needs the name of one file. Run hermes --help.", USAGE_ERROR);
-  else if (!(name in COMMANDS) || (rest.length > 0 && name !== "backup"))
-    fail(`Unknown command: ${positionals.join(" ")}. Run hermes --help.`, USAGE_ERROR);
-  else await run(name as Command, { ...values, file: rest[0] ?? "" });
-}
-
-function parse(args: string[]) {
   try {
-    return parseArgs({ args, options: OPTIONS, allowPositionals: true });
+    await dispatch(args);
   } catch (error) {
-    fail(`${(error as Error).message.split(". ")[0]}. Run hermes --help.`, USAGE_ERROR);
-    return undefined;
+    if (!(error instanceof UsageError)) throw error;
+    fail(error.message, USAGE_ERROR);
   }
 }
 
-/** Flags are only shorter names of variables. */
-function variables(values: { host?: string; port?: string; home?: string }): Record<string, string> {
-  const env: Record<string, string> = {};
-  if (values.host !== undefined) env["API_SERVER_HOST"] = values.host;
-  if (values.port !== undefined) env["API_SERVER_PORT"] = values.port;
-  if (values.home !== undefined) env["HERMES_HOME"] = values.home;
-  return env;
+async function dispatch(args: string[]): Promise<void> {
+  const { positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true, strict: false });
+  const [name = "serve", action = ""] = positionals;
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  const found = await load?.();
+  if (found !== undefined && "actions" in found) return dispatchAction(found, { args, name, action });
+  const { values, rest } = parsed(args, found?.options, "hermes");
+  if (values["help"] === true) process.stdout.write(HELP);
+  else if (values["version"] === true) process.stdout.write(`${(await import("../version.ts")).VERSION}\n`);
+  else if (found === undefined || (found.usage === "" && rest.length > 1))
+    throw new UsageError(`Unknown command: ${rest.join(" ")}. Run hermes --help.`);
+  else await run(found, { name, values, args: rest.slice(1) });
 }
 
-/** What a command is told. */
-interface Given {
-  host?: string;
-  port?: string;
-  home?: string;
-  profile?: string;
-  force?: boolean;
-  file: string;
+async function dispatchAction(
+  { actions, help }: CommandGroup,
+  { args, name, action }: { args: string[]; name: string; action: string },
+): Promise<void> {
+  const found = Object.hasOwn(actions, action) ? actions[action] : undefined;
+  const { values, rest } = parsed(args, found?.options, `hermes ${name}`);
+  if (values["help"] === true) process.stdout.write(help);
+  else if (found === undefined) {
+    const wrong = action === "" ? "An action is missing" : `Unknown action: ${action}`;
+    throw new UsageError(`${wrong}. Run hermes ${name} --help.`);
+  } else await run(found, { name: `${name} ${action}`, values, args: rest.slice(2) });
 }
 
-type Command = keyof typeof COMMANDS;
+type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
 
-async function run(command: Command, given: Given): Promise<void> {
-  const { profile } = given;
-  const options = { flags: variables(given), ...(profile !== undefined && { profile }) };
-  const { EXIT, StartError, startErrorOf } = await import("../main.ts");
+/** @throws UsageError for an option that is not there or lacks its value. */
+function parsed(
+  args: string[],
+  own: ParseArgsOptionsConfig | undefined,
+  program: string,
+): { values: Values; rest: string[] } {
   try {
-    await COMMANDS[command](options, given);
+    const options: ParseArgsOptionsConfig = { ...OPTIONS, ...own };
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+    return { values, rest: positionals };
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message.split(". ")[0]}. Run ${program} --help.`);
+  }
+}
+
+function optionsOf(values: Values) {
+  const flags: Record<string, string> = {};
+  for (const [flag, variable] of Object.entries(VARIABLES)) {
+    const value = values[flag];
+    if (typeof value === "string") flags[variable] = value;
+  }
+  const { profile } = values;
+  return { flags, ...(typeof profile === "string" && { profile }) };
+}
+
+async function run(
+  command: Command,
+  { name, values, args }: { name: string; values: Values; args: string[] },
+): Promise<void> {
+  const needed = command.usage.split("<").length - 1;
+  const most = needed + command.usage.split("[").length - 1;
+  if (args.length < needed || args.length > most)
+    throw new UsageError(`Usage: hermes ${name} ${command.usage}`.trim());
+  const { EXIT, StartError, startErrorOf } = await import("./failure.ts");
+  try {
+    await command.run({ options: optionsOf(values), args, values });
   } catch (error) {
     const known = startErrorOf(error);
     if (known instanceof StartError) fail(known.message, known.exitCode);
-    else if (command !== "serve") fail((error as Error).message, EXIT.failure);
+    else if (name !== "serve") fail((error as Error).message, EXIT.failure);
     else throw error;
   }
 }

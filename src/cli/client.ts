@@ -1,0 +1,68 @@
+import { type Config, type LoadOptions, loadConfig } from "../config/load.ts";
+import { EXIT, StartError } from "./failure.ts";
+
+/** Where a server answers that listens on all addresses. */
+const OF_ALL: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
+/** A request to the running server. */
+export interface Request {
+  /** Default: POST with a body, else GET. */
+  method?: string;
+  /** Sent as JSON. */
+  body?: unknown;
+}
+
+/** A refusal of the server's, in its own words. */
+export class Refusal extends StartError {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message, EXIT.failure);
+    this.status = status;
+  }
+}
+
+/** The running server, as the commands of the same home ask it. */
+export class Client {
+  readonly #origin: string;
+  readonly #key: string;
+  readonly #cure: string;
+
+  /** `cure`: what to do when no server answers. @throws ConfigError when the configuration cannot be read. */
+  constructor(options: LoadOptions, cure = "Start it: hermes serve.") {
+    const { settings }: Config = loadConfig(options);
+    const { host, port, key = "" } = settings.server;
+    const name = OF_ALL[host] ?? host.replace(/^\[|\]$/g, "");
+    this.#origin = `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
+    this.#key = key;
+    this.#cure = cure;
+  }
+
+  /** The answer to a request, read. @throws StartError as `open`. */
+  async ask<Answer>(path: string, request: Request = {}): Promise<Answer> {
+    return (await (await this.open(path, request)).json()) as Answer;
+  }
+
+  /** The answer to a request, unread. @throws StartError when no server answers, Refusal when it refuses. */
+  async open(path: string, { method, body }: Request = {}): Promise<Response> {
+    const response = await this.#fetch(path, {
+      method: method ?? (body === undefined ? "GET" : "POST"),
+      headers: {
+        authorization: `Bearer ${this.#key}`,
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    if (response.ok) return response;
+    const refused = (await response.json().catch(() => ({}))) as { error?: { message?: string } };
+    throw new Refusal(response.status, refused.error?.message ?? `The server answered ${response.status}.`);
+  }
+
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    try {
+      return await fetch(this.#origin + path, init);
+    } catch {
+      throw new StartError(`No server answers at ${this.#origin}. ${this.#cure}`, EXIT.unavailable);
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { facts, plainLines, table, time } from "./print.ts";
+
+/** A job as the API prints it. */
+export interface JobBody {
+  id: string;
+  name: string;
+  prompt: string;
+  schedule_display: string;
+  timezone: string;
+  state: string;
+  paused_reason: string | null;
+  next_run_at: string | null;
+  last_run_at: string | null;
+  last_status: string | null;
+  last_error: string | null;
+  deliver: string;
+  repeat: { times: number | null; completed: number };
+}
+
+/** One time that a job was done. */
+export interface FireBody {
+  id: string;
+  status: string;
+  kind: string;
+  scheduled_for: string;
+  started_at: string | null;
+  ended_at: string | null;
+  reason: string | null;
+  output: string | null;
+}
+
+/** Jobs in a table. */
+export function jobTable(found: readonly JobBody[]): string {
+  const rows = found.map((job) => [
+    job.id,
+    job.state,
+    job.last_status ?? "-",
+    time(job.next_run_at),
+    job.schedule_display,
+    job.name,
+  ]);
+  return table(["ID", "STATE", "LAST", "NEXT", "SCHEDULE", "NAME"], rows);
+}
+
+/** A job's history in a table. */
+export function fireTable(fires: readonly FireBody[]): string {
+  const rows = fires.map(({ kind, status, scheduled_for, started_at, ended_at, reason, output }) => [
+    time(scheduled_for),
+    kind,
+    status,
+    tookOf(started_at, ended_at),
+    reason ?? output ?? "",
+  ]);
+  return table(["FOR", "KIND", "STATUS", "TOOK", "RESULT"], rows);
+}
+
+function tookOf(from: string | null, to: string | null): string {
+  return from === null || to === null ? "-" : `${(Date.parse(to) - Date.parse(from)) / 1000} s`;
+}
+
+/** When a job is due next, or why it is not. */
+export function nextOf({ state, next_run_at }: JobBody): string {
+  return next_run_at === null ? state : `next ${time(next_run_at)}`;
+}
+
+/** All that a person wants to know of a job. */
+export function jobFacts(job: JobBody): string {
+  const { times, completed } = job.repeat;
+  const lines = facts([
+    ["id", job.id],
+    ["name", job.name],
+    ["schedule", `${job.schedule_display} (${job.timezone})`],
+    ["state", job.paused_reason === null ? job.state : `${job.state}: ${job.paused_reason}`],
+    ["next", job.next_run_at && time(job.next_run_at)],
+    ["last", job.last_run_at && `${time(job.last_run_at)} ${job.last_status}`],
+    ["last error", job.last_error],
+    ["done", times === null ? `${completed} times` : `${completed} of ${times} times`],
+    ["deliver", job.deliver],
+  ]);
+  return `${lines}\n${plainLines(job.prompt)}\n`;
+}
