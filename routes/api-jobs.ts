@@ -30,6 +30,9 @@ export function apiJobsRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void 
   actionRoutes(app, deps);
 }
 
+/** Refusals that clients know by their text. */
+const WORDS: Readonly<Record<string, string>> = { job_not_found: "Job not found" };
+
 interface Route extends Pick<RouteOptions, "method" | "url" | "handler"> {
   schema: object;
 }
@@ -42,7 +45,9 @@ function flat(app: FastifyInstance, { schema, ...route }: Route): void {
     errorHandler: (error, request, reply) => {
       const failure = failureOf(error, request);
       reply.code(failure.status).headers(failureHeaders(failure));
-      reply.send(failure.status === 401 ? envelope(failure) : { error: failure.message });
+      reply.send(
+        failure.status === 401 ? envelope(failure) : { error: WORDS[failure.code] ?? failure.message },
+      );
     },
   });
 }

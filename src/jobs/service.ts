@@ -1,4 +1,4 @@
-import { hash, randomBytes } from "node:crypto";
+import { hash, randomInt } from "node:crypto";
 import { conflict, notFound } from "../domain/error.ts";
 import { type Fire, type Job, type JobChanges, type NewJob, USUAL } from "../domain/job.ts";
 import type { Occurrence } from "../domain/schedule.ts";
@@ -18,6 +18,9 @@ export interface JobsDeps {
   nextId(): string;
 }
 
+/** What four hex digits can tell apart. */
+const TAILS = 2 ** 16;
+
 /** A tool's call that makes a job, which says so in its origin as `call_id`. */
 export interface MakingCall {
   id: string;
@@ -28,6 +31,7 @@ export interface MakingCall {
 /** Jobs as their owners make, change and read them. */
 export class Jobs {
   readonly #deps: JobsDeps;
+  #lastNumber = 0;
 
   constructor(deps: JobsDeps) {
     this.#deps = deps;
@@ -141,16 +145,23 @@ export class Jobs {
     return job;
   }
 
+  /** Those of one second come in order, too. */
+  #nextNumber(seconds: number): number {
+    this.#lastNumber = Math.max(seconds + randomInt(TAILS / 2), this.#lastNumber + 1);
+    return this.#lastNumber;
+  }
+
   /** Twelve hex digits, as the reference's clients check: seconds, so that lists go by age, and chance. */
   async #place(
     owner: string,
     now: number,
     call: MakingCall | undefined,
   ): Promise<{ id: string; made: Job | undefined }> {
-    const seconds = Math.floor((call?.at ?? now) / 1000);
+    const seconds = Math.floor((call?.at ?? now) / 1000) * TAILS;
     for (let attempt = 0; ; attempt++) {
-      const tail = call ? hash("sha256", `${call.id} ${attempt}`) : randomBytes(2).toString("hex");
-      const id = seconds.toString(16).padStart(8, "0") + tail.slice(0, 4);
+      const tail = call && Number.parseInt(hash("sha256", `${call.id} ${attempt}`).slice(0, 4), 16);
+      const number = tail === undefined ? this.#nextNumber(seconds) : seconds + tail;
+      const id = number.toString(16).padStart(12, "0");
       const made = await this.#deps.store.findJob(id, owner);
       if (made === undefined || (call && made.origin["call_id"] === call.id)) return { id, made };
     }

@@ -6,14 +6,18 @@ import { startLive } from "../helpers/live-app.ts";
 import { TestProcess } from "../helpers/process.ts";
 import { ROOT, textOf } from "../helpers/sources.ts";
 
-/** All code of a language in a guide, in order, as its reader would type it, for a server at `origin`. */
-function codeOf(guide: string, language: string, origin: string): string {
-  const blocks = [...textOf(`docs/guides/${guide}`).matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)];
-  return blocks
-    .filter(([, name]) => name === language)
-    .map(([, , code]) => code)
-    .join("\n")
-    .replaceAll("http://127.0.0.1:8642", origin);
+/** All code of a language in a page, in order, as its reader would type it, for a server at `origin`. */
+function codeOf(page: string, language: string, origin: string): string {
+  const blocks = [...textOf(page).matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)];
+  return (
+    blocks
+      .filter(([, name]) => name === language)
+      .map(([, , code = ""]) => code)
+      // The README also says how to install and start the server.
+      .filter((code) => page !== "README.md" || code.includes("curl"))
+      .join("\n")
+      .replaceAll("http://127.0.0.1:8642", origin)
+  );
 }
 
 const GUIDE_MS = 14_000;
@@ -25,8 +29,8 @@ async function follow(guide: string, language: "sh" | "ts") {
   await mkdir(join(home, ".hermes"));
   await writeFile(join(home, ".hermes", ".env"), `API_SERVER_KEY=${live.apiKey}\n`);
   // A refusal ends the script, and shows.
-  await writeFile(join(home, ".curlrc"), "fail-with-body\n");
-  const code = codeOf(guide, language, live.origin);
+  await writeFile(join(home, ".curlrc"), "fail-with-body\nno-progress-meter\n");
+  const code = codeOf(guide === "README.md" ? guide : `docs/guides/${guide}`, language, live.origin);
   expect(code).not.toBe("");
   const env = { HOME: home, API_SERVER_KEY: language === "ts" ? live.apiKey : "" };
   const [command, args] =
@@ -52,6 +56,7 @@ async function follow(guide: string, language: "sh" | "ts") {
 
 describe("what a guide says to type", () => {
   test.each([
+    ["README.md", "sh"],
     ["responses.md", "sh"],
     ["responses.md", "ts"],
     ["runs.md", "sh"],

@@ -72,7 +72,7 @@ describe("the reference's jobs", () => {
     const { id } = await create({ name: "n", prompt: "x", schedule: "@daily" });
     for (const [url, request, status, error] of [
       [`${JOBS}/xyz`, {}, 400, "Invalid job ID format"],
-      [`${JOBS}/0123456789ab`, {}, 404, "There is no such job."],
+      [`${JOBS}/0123456789ab`, {}, 404, "Job not found"],
       [`${JOBS}/${id}`, { method: "PATCH", body: { surprise: 1 } }, 400, "No valid fields to update"],
     ] as const) {
       const refused = await ask(url, request);

@@ -38,3 +38,13 @@ test("calls of one second make jobs of their own, also where their ids would be 
   for (let n = 0; n < 1_000; n++) ids.add((await make(jobs, `call_a_${n}`)).id);
   expect(ids.size).toBe(1_000);
 });
+
+test("jobs of one second are listed in the order in which they were made", async () => {
+  const { start } = await open();
+  const jobs = start();
+  const { work, schedule } = aJob();
+  const names = Array.from({ length: 20 }, (_, n) => `job ${n}`);
+  for (const name of names) await jobs.create(OWNER, { name, work, schedule });
+  const listed = await jobs.list({ owner: OWNER, limit: 100, order: "asc" });
+  expect(listed.map(({ name }) => name)).toEqual(names);
+});
