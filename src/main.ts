@@ -5,6 +5,7 @@ import { EXIT, StartError } from "./cli/failure.ts";
 import { createLogStream } from "./cli/log.ts";
 import { ensureServerKey, keyWarning, type ServerKey } from "./config/key.ts";
 import { type Config, type LoadOptions, loadConfig, secretsOf } from "./config/load.ts";
+import { withWebhookSecret } from "./config/webhook-secret.ts";
 import { DEMO_HINT } from "./providers/demo.ts";
 
 /**
@@ -13,8 +14,9 @@ import { DEMO_HINT } from "./providers/demo.ts";
  * @throws ConfigError, UpstreamError, StorageError and StartError when it cannot start.
  */
 export async function serve(options: LoadOptions): Promise<void> {
-  const config = loadConfig(options);
-  const key = ensureServerKey(config);
+  const loaded = loadConfig(options);
+  const key = ensureServerKey(loaded);
+  const config = withWebhookSecret(loaded);
   const stream = createLogStream({
     pretty: process.stdout.isTTY,
     secrets: [key.value, ...secretsOf(config)],

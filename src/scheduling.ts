@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { OWNER } from "./auth/keys.ts";
 import type { Config } from "./config/load.ts";
+import type { Settings } from "./config/schema.ts";
 import type { Run } from "./domain/run.ts";
 import { agentJobs } from "./jobs/agent-jobs.ts";
+import type { Carrier } from "./jobs/carrier.ts";
 import { WorkCheck } from "./jobs/check-work.ts";
 import { Deliveries } from "./jobs/deliveries.ts";
 import { JobDesk } from "./jobs/desk.ts";
@@ -14,8 +16,11 @@ import { Scheduler } from "./jobs/scheduler.ts";
 import { Jobs } from "./jobs/service.ts";
 import { sessionCarrier } from "./jobs/session-carrier.ts";
 import { JobsTally } from "./jobs/tally.ts";
+import { webhookCarrier } from "./jobs/webhook-carrier.ts";
 import { createPrinter } from "./jobs/zone.ts";
 import type { Clock } from "./lib/clock.ts";
+import { Places } from "./net/places.ts";
+import { createSafeFetch } from "./net/safe-fetch.ts";
 import type { Models } from "./providers/resolve.ts";
 import { toolsOf } from "./runs/prepare.ts";
 import type { Runs } from "./runs/service.ts";
@@ -39,11 +44,16 @@ export interface SchedulingDeps {
   onFault(error: unknown): void;
 }
 
+function webhooks({ network, jobs }: Settings, clock: Clock): Carrier {
+  const places = new Places(network.allow_private);
+  return webhookCarrier({ places, fetch: createSafeFetch({ places }), secret: jobs.webhook_secret, clock });
+}
+
 /** Puts the jobs together; nothing is due before the scheduler is started. */
 export function openScheduling(deps: SchedulingDeps) {
   const { config, store, runs, clock, nextId, onFault, tools } = deps;
   const { settings, home } = config;
-  const carriers = [fileCarrier(home.path), sessionCarrier(deps)];
+  const carriers = [fileCarrier(home.path), sessionCarrier(deps), webhooks(settings, clock)];
   const deliveries = new Deliveries({ carriers, store: store.jobs, clock, onFault });
   const tally = new JobsTally();
   const skills = new Skills(join(home.path, "skills"));

@@ -1,7 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { parseEnv } from "node:util";
+import { keepInEnvFile } from "./env-file.ts";
 import { ConfigError } from "./error.ts";
 import type { Config } from "./load.ts";
 
@@ -53,24 +51,14 @@ function createKey(config: Config): ServerKey {
   const value = `hermes-${randomBytes(24).toString("base64url")}`;
   const file = config.home.envFile;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    const text = existsSync(file) ? readFileSync(file, "utf8") : undefined;
-    // Another process may have been faster since the configuration was read; only one of the two will get to serve.
-    const theirs = parseEnv(text ?? "")["API_SERVER_KEY"];
-    if (theirs !== undefined && theirs !== "") return { value: theirs, created: false };
-    const kept = (text ?? "").split("\n").filter((line) => !/^\s*(export\s+)?API_SERVER_KEY\s*=/.test(line));
-    while (kept.at(-1) === "") kept.pop();
-    const temporary = `${file}.${process.pid}.tmp`;
-    writeFileSync(temporary, [...kept, `API_SERVER_KEY=${value}`, ""].join("\n"), { mode: 0o600 });
-    chmodSync(temporary, 0o600);
-    renameSync(temporary, file);
+    const kept = keepInEnvFile(file, "API_SERVER_KEY", value);
+    return { value: kept, created: kept === value };
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? "unknown error";
     throw new ConfigError(
       `No API key is set and a new one cannot be stored in ${file} (${reason}). Set API_SERVER_KEY.`,
     );
   }
-  return { value, created: true };
 }
 
 /** A reason to warn about a key that is accepted only because nobody else can reach the server. */

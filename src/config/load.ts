@@ -33,7 +33,8 @@ export interface UpstreamKey {
 export function secretsOf({ settings, upstreams }: Config): string[] {
   const keys = Object.values(upstreams).map(({ apiKey }) => apiKey);
   const routes = Object.values(settings.server.model_routes).map((route) => route.api_key);
-  const all = [settings.server.key, settings.llm.api_key, ...keys, ...routes];
+  const own = [settings.server.key, settings.llm.api_key, settings.jobs.webhook_secret];
+  const all = [...own, ...keys, ...routes];
   return all.filter((secret) => secret !== undefined && secret.length >= 8) as string[];
 }
 
@@ -64,6 +65,7 @@ const ENVIRONMENT: readonly [name: string, section: Section, key: string][] = [
   ["HERMES_MAX_ITERATIONS", "agent", "max_steps"],
   ["HERMES_MAX_TOKENS", "agent", "max_output_tokens"],
   ["HERMES_EPHEMERAL_SYSTEM_PROMPT", "agent", "ephemeral_system_prompt"],
+  ["JOBS_WEBHOOK_SECRET", "jobs", "webhook_secret"],
   ["LOG_LEVEL", "log", "level"],
 ];
 

@@ -183,7 +183,19 @@ export const JobsSection = z.strictObject({
   max_concurrent: Positive.default(10),
   /** Days that a job's history is kept. */
   retention_days: Days.default(30),
+  /** What webhooks are signed with; default: one that the first start has made. */
+  webhook_secret: z
+    .string()
+    .refine(isWebhookSecret, "must be whsec_ and 24 to 64 bytes in base64")
+    .exactOptional(),
 });
+
+/** The form that Standard Webhooks gives its secrets. */
+function isWebhookSecret(text: string): boolean {
+  const [, base64 = ""] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? [];
+  const bytes = Buffer.from(base64, "base64").length;
+  return base64.length % 4 === 0 && bytes >= 24 && bytes <= 64;
+}
 
 /** `network`: where requests of jobs and clients may go. */
 export const NetworkSection = z.strictObject({

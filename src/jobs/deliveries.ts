@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Delivery, nextDelivery } from "../domain/delivery.ts";
-import { invalidRequest } from "../domain/error.ts";
+import { ApiError, invalidRequest } from "../domain/error.ts";
 import type { Fire } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { JobStore } from "../storage/job-store.ts";
@@ -51,7 +51,7 @@ export class Deliveries {
     const shown = JSON.stringify(platform.slice(0, 64));
     throw invalidRequest(
       param,
-      `'${param}' names ${shown}, and there is no such gateway here. Use local, session:<id> or webhook:<url>.`,
+      `'${param}' names no place to deliver to: there is no gateway ${shown}. Use local, session:<id> or webhook:<url>.`,
     );
   }
 
@@ -146,9 +146,10 @@ export class Deliveries {
     await store.updateFire({ ...fire, deliveries });
   }
 
-  /** Anything that a carrier does not speak of is a fault of ours. */
+  /** A target that would be refused now stays so; anything else that a carrier does not speak of is a fault of ours. */
   #told(error: unknown): DeliveryError {
     if (error instanceof DeliveryError) return error;
+    if (error instanceof ApiError) return new DeliveryError(error.message, { isFinal: true });
     this.#deps.onFault(error);
     return new DeliveryError("The server had an internal error; its log has the details.");
   }

@@ -96,29 +96,36 @@ function scheduleObject(schedule: Schedule, print: PrintTime) {
 
 /** One time that a job was due or was run; lateness in seconds. */
 export function fireObject(fire: Fire, { timezone, print }: { timezone: string; print: PrintTime }) {
-  const time = (at: number | undefined) => (at === undefined ? null : print(at, timezone));
-  const { startedAt, scheduledFor, usage } = fire;
+  const time = (at: number) => print(at, timezone);
   return {
-    id: fire.id,
+    ...fireFacts(fire, time),
     object: "hermes.job.run" as const,
     job_id: fire.jobId,
+    deliveries: fire.deliveries.map(({ nextAt, ...delivery }) => ({
+      ...delivery,
+      next_try_at: nextAt === undefined ? null : time(nextAt),
+    })),
+  };
+}
+
+/** What a fire came to, for whoever reads or is told of it; `time` prints instants. */
+export function fireFacts(fire: Fire, time: (at: number) => string) {
+  const { startedAt, endedAt, scheduledFor, usage } = fire;
+  return {
+    id: fire.id,
     run_id: fire.runId ?? null,
     kind: fire.kind,
     attempt: fire.attempt,
     count: fire.count,
     status: fire.status,
-    scheduled_for: print(scheduledFor, timezone),
-    started_at: time(startedAt),
-    ended_at: time(fire.endedAt),
+    scheduled_for: time(scheduledFor),
+    started_at: startedAt === undefined ? null : time(startedAt),
+    ended_at: endedAt === undefined ? null : time(endedAt),
     lateness: startedAt === undefined ? null : Math.max(0, startedAt - scheduledFor) / 1000,
     reason: fire.reason ?? null,
     notes: fire.notes ?? [],
     output: fire.output ?? null,
     usage: usage === undefined ? null : printedUsage(usage),
-    deliveries: fire.deliveries.map(({ nextAt, ...delivery }) => ({
-      ...delivery,
-      next_try_at: time(nextAt),
-    })),
   };
 }
 

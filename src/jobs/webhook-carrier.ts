@@ -1,0 +1,113 @@
+import { createHash, createHmac } from "node:crypto";
+import { WEBHOOK } from "../domain/delivery.ts";
+import { invalidRequest } from "../domain/error.ts";
+import type { Clock } from "../lib/clock.ts";
+import { FetchError } from "../net/fetch-error.ts";
+import type { Places } from "../net/places.ts";
+import type { SafeAnswer, SafeFetch } from "../net/safe-fetch.ts";
+import { fireFacts } from "../wire/jobs/object.ts";
+import { type Carrier, DeliveryError, type Parcel } from "./carrier.ts";
+
+/** What webhooks are sent with. */
+export interface WebhookDeps {
+  fetch: SafeFetch;
+  places: Places;
+  /** `whsec_` and base64; undefined: nothing can be signed, and no webhook is taken. */
+  secret: string | undefined;
+  clock: Clock;
+}
+
+const TIMEOUT_MS = 15_000;
+const GONE = 410;
+
+/**
+ * `webhook:<url>`: the result is sent there as JSON, signed. A 2xx means that it arrived; redirects are not followed.
+ * @see https://www.standardwebhooks.com for the headers and what is signed.
+ */
+export function webhookCarrier({ fetch, places, secret, clock }: WebhookDeps): Carrier {
+  return {
+    takes(target, param) {
+      if (!target.startsWith(WEBHOOK)) return false;
+      const refusal =
+        secret === undefined ? "this server has no secret to sign it with" : faultOf(target, places);
+      if (refusal !== undefined)
+        throw invalidRequest(param, `'${param}' names a webhook that is not sent: ${refusal}.`);
+      return true;
+    },
+    async bring(parcel, signal) {
+      const body = bodyOf(parcel);
+      const id = messageId(parcel);
+      const headers = signed({ id, body, timestamp: Math.floor(clock.now() / 1_000), secret: secret ?? "" });
+      const url = parcel.target.slice(WEBHOOK.length);
+      const limits = { timeoutMs: TIMEOUT_MS, maxBytes: 0, maxRedirects: 0 };
+      const answer = await told(() => fetch({ url, method: "POST", headers, body, signal, ...limits }));
+      const { status } = answer;
+      if (status >= 200 && status < 300) return {};
+      throw new DeliveryError(`The receiver answered ${status}.`, {
+        isFinal: status === GONE,
+        ...(status !== GONE && { retryAfterMs: retryAfterOf(answer, clock.now()) }),
+      });
+    },
+  };
+}
+
+/** Why a URL cannot be sent to; the words leave out the URL, which may hold a secret. */
+function faultOf(target: string, places: Places): string | undefined {
+  if (target.includes(",")) return "write a comma in it as %2C";
+  try {
+    places.check(target.slice(WEBHOOK.length));
+    return undefined;
+  } catch (error) {
+    return (error as FetchError).message;
+  }
+}
+
+async function told(send: () => Promise<SafeAnswer>): Promise<SafeAnswer> {
+  try {
+    return await send();
+  } catch (error) {
+    throw error instanceof FetchError ? new DeliveryError(`Not delivered: ${error.message}.`) : error;
+  }
+}
+
+/** The same at each attempt, so that a receiver knows what it has. */
+function messageId({ fire, target }: Parcel): string {
+  return `msg_${createHash("sha256").update(`${fire.id} ${target}`).digest("hex").slice(0, 32)}`;
+}
+
+function bodyOf({ job, fire }: Parcel): string {
+  const at = new Date(fire.endedAt ?? fire.createdAt).toISOString();
+  const type = fire.status === "completed" ? "job.completed" : "job.failed";
+  return JSON.stringify({
+    type,
+    timestamp: at,
+    data: { job: { id: job.id, name: job.name }, ...fireFacts(fire, (time) => new Date(time).toISOString()) },
+  });
+}
+
+interface Message {
+  id: string;
+  body: string;
+  /** Unix seconds. */
+  timestamp: number;
+  secret: string;
+}
+
+function signed({ id, body, timestamp, secret }: Message): Record<string, string> {
+  const key = Buffer.from(secret.slice("whsec_".length), "base64");
+  const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
+  return {
+    "content-type": "application/json",
+    "user-agent": "hermes-api-server",
+    "webhook-id": id,
+    "webhook-timestamp": String(timestamp),
+    "webhook-signature": `v1,${signature}`,
+  };
+}
+
+/** How long a receiver asks to be left alone, ms: as seconds or as a date. */
+function retryAfterOf({ headers }: SafeAnswer, now: number): number {
+  const text = headers.get("retry-after") ?? "";
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;
+  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
+}

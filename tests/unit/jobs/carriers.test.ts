@@ -1,0 +1,109 @@
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { Fire } from "../../../src/domain/job.ts";
+import type { Parcel } from "../../../src/jobs/carrier.ts";
+import { fileCarrier } from "../../../src/jobs/file-carrier.ts";
+import { sessionCarrier } from "../../../src/jobs/session-carrier.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { createIdSource } from "../../../src/lib/id.ts";
+import { SessionContents } from "../../../src/runs/session-contents.ts";
+import { createSessions } from "../../../src/sessions/service.ts";
+import { temporaryDirectory } from "../../helpers/directory.ts";
+import { hookedStore } from "../../helpers/hooked-store.ts";
+import { aFire, aJob } from "../../helpers/jobs.ts";
+import { OWNER, PROMPT } from "../../helpers/stored.ts";
+
+const calm = new AbortController().signal;
+const job = aJob({ name: "Weather" });
+
+function parcelOf(target: string, terms: Partial<Fire> = {}, text = "Sunny."): Parcel {
+  return { job, fire: aFire(job.id, { status: "completed", startedAt: 5_000, ...terms }), target, text };
+}
+
+describe("a file of a result", () => {
+  const page = join("cron", "output", job.id, "1970-01-01T00-00-05.000Z.md");
+
+  test("is written whole, for its owner alone, and once however often it comes", async () => {
+    const home = await temporaryDirectory();
+    const parcel = parcelOf("local");
+    const carrier = fileCarrier(home);
+    expect([await carrier.bring(parcel, calm), await carrier.bring(parcel, calm)]).toEqual([
+      { file: page },
+      { file: page },
+    ]);
+    expect(await readFile(join(home, page), "utf8")).toBe("# Weather\n\nSunny.\n");
+    expect((await stat(join(home, page))).mode & 0o777).toBe(0o600);
+    expect(await readdir(dirname(join(home, page)))).toHaveLength(1);
+  });
+
+  test("takes no other result's place that began in the same ms", async () => {
+    const home = await temporaryDirectory();
+    const carrier = fileCarrier(home);
+    await carrier.bring(parcelOf("local"), calm);
+    const second = await carrier.bring(parcelOf("local", {}, "Rain."), calm);
+    expect(second.file).not.toBe(page);
+    expect(await readFile(join(home, second.file ?? ""), "utf8")).toBe("# Weather\n\nRain.\n");
+    expect(await readFile(join(home, page), "utf8")).toBe("# Weather\n\nSunny.\n");
+  });
+
+  test("that a crash left half written beside its place does not show", async () => {
+    const home = await temporaryDirectory();
+    await mkdir(dirname(join(home, page)), { recursive: true });
+    await writeFile(join(home, `${page}.tmp`), "# Wea");
+    await fileCarrier(home).bring(parcelOf("local"), calm);
+    expect(await readdir(dirname(join(home, page)))).toEqual(["1970-01-01T00-00-05.000Z.md"]);
+  });
+
+  test("that cannot be written says why, without where", async () => {
+    const home = await temporaryDirectory();
+    await writeFile(join(home, "cron"), "in the way");
+    await expect(fileCarrier(home).bring(parcelOf("local"), calm)).rejects.toThrow(
+      "The file cannot be written (ENOTDIR).",
+    );
+  });
+});
+
+describe("a message in a session", () => {
+  async function open() {
+    const { inner: store } = await hookedStore();
+    const prompt = { current: async () => PROMPT };
+    const deps = { store, prompt, clock: systemClock, nextId: createIdSource() };
+    const sessions = createSessions(deps);
+    const contents = new SessionContents({ ...deps, sessions });
+    const session = await sessions.create(OWNER, {});
+    const said = async () => {
+      const runs = await store.readSession(session.id, { order: "asc", limit: 9 });
+      return runs.flatMap(({ items }) => items.map((item) => JSON.stringify(item)));
+    };
+    return { sessions, session, said, carrier: sessionCarrier({ sessions, contents }) };
+  }
+
+  test("is there once, however often it comes, and beside those of other results", async () => {
+    const { carrier, session, said } = await open();
+    const parcel = parcelOf(`session:${session.id}`);
+    for (const each of [parcel, parcelOf(parcel.target, {}, "Rain."), parcel])
+      await carrier.bring(each, calm);
+    expect(await said()).toEqual([expect.stringContaining("Sunny."), expect.stringContaining("Rain.")]);
+  });
+
+  test("fails for good where the session is gone or somebody else's", async () => {
+    const { carrier, session, sessions } = await open();
+    const foreign = { ...parcelOf(`session:${session.id}`), job: aJob({ owner: "somebody else" }) };
+    const gone = { message: "There is no such session.", prospects: { isFinal: true } };
+    await expect(carrier.bring(foreign, calm)).rejects.toMatchObject(gone);
+    await sessions.remove(session);
+    await expect(carrier.bring(parcelOf(`session:${session.id}`), calm)).rejects.toMatchObject(gone);
+  });
+
+  test("is given up with the process while another run has the session", async () => {
+    const { carrier, session, sessions, said } = await open();
+    const lease = await sessions.take(session.id, OWNER, calm);
+    const stop = new AbortController();
+    const brought = carrier.bring(parcelOf(`session:${session.id}`), stop.signal);
+    stop.abort(new Error("stopped"));
+    await expect(brought).rejects.toThrow("stopped");
+    lease.release();
+    expect(await said()).toEqual([]);
+  });
+});
