@@ -26,8 +26,8 @@ export interface Firing {
 
 /** Rows that are told apart; older occurrences that were missed share one. */
 const MAX_ROWS = 100;
-/** Occurrences that are looked at one by one. */
-const MAX_SEEN = 1_000;
+/** Occurrences that are looked at one by one: a day's minutes, some 50 ms. */
+const MAX_SEEN = 1_500;
 /** Later than that an occurrence was missed: no server ran, or it was stopped. */
 const ON_TIME_MS = 60_000;
 const MIN_ON_TIME_MS = 1_000;

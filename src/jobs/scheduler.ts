@@ -35,6 +35,7 @@ export interface SchedulerDeps {
 
 /** Jobs that are looked at together, in one commit: some two milliseconds. */
 const DUE_AT_ONCE = 25;
+const CLAIM_MS = 5;
 /** Longer than that no timer waits: the clock may be set, or the machine sleep. */
 const MAX_WAIT_MS = 60_000;
 const RETRY_START_MS = 1_000;
@@ -127,10 +128,10 @@ export class Scheduler {
       for (;;) {
         const now = clock.now();
         const due = await store.dueJobs(now, DUE_AT_ONCE);
-        if (due.length > 0) await this.#claim(due, now);
+        const claimed = due.length === 0 ? 0 : await this.#claim(due, now);
         this.#advance();
         this.#lastTickAt = clock.elapsed();
-        if (due.length < DUE_AT_ONCE || this.#isStopped) break;
+        if ((due.length < DUE_AT_ONCE && claimed === due.length) || this.#isStopped) break;
         // Requests come in between.
         await new Promise(setImmediate);
       }
@@ -140,17 +141,29 @@ export class Scheduler {
     }
   }
 
-  /** Writes down what is due, then lets it wait for its start. Who was changed meanwhile is due again, as it is now. */
-  async #claim(due: readonly Job[], now: number): Promise<void> {
-    const firings = due.map((job) => this.#firingOf(job, now));
-    const claimed = await this.#deps.store.claimFires(firings);
-    for (const [i, { job, replaces }] of firings.entries()) {
-      const fires = claimed[i]?.filter(({ status }) => status === "queued") ?? [];
-      const passedOver = claimed[i]?.filter(({ status }) => status === "skipped") ?? [];
-      for (const { count } of passedOver) this.#deps.observer.ended("skipped", count);
-      if (replaces && fires.length > 0) this.#stopRuns(job.id);
-      for (const fire of fires) this.#queue.add({ fire, overlap: job.overlap }, now);
+  /**
+   * Writes down what is due of as many jobs as there is time for, and lets it wait for its start; how many those were. Who
+   * was changed meanwhile is due again, as it is now.
+   */
+  async #claim(due: readonly Job[], now: number): Promise<number> {
+    const { clock, store } = this.#deps;
+    const began = clock.elapsed();
+    const firings: Firing[] = [];
+    for (const job of due) {
+      firings.push(this.#firingOf(job, now));
+      // One that missed a thousand times takes as long as all others.
+      if (clock.elapsed() - began > CLAIM_MS) break;
     }
+    const claimed = await store.claimFires(firings);
+    for (const [i, firing] of firings.entries()) this.#take(firing, { fires: claimed[i] ?? [], now });
+    return firings.length;
+  }
+
+  #take({ job, replaces }: Firing, { fires, now }: { fires: readonly Fire[]; now: number }): void {
+    const queued = fires.filter(({ status }) => status === "queued");
+    if (replaces && queued.length > 0) this.#stopRuns(job.id);
+    for (const fire of queued) this.#queue.add({ fire, overlap: job.overlap }, now);
+    for (const { status, count } of fires) if (status === "skipped") this.#deps.observer.ended(status, count);
   }
 
   /** One job that cannot be read must not keep the others from being done. */

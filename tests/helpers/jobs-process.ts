@@ -1,10 +1,11 @@
 import { vi } from "vitest";
 import type { Fire, Job } from "../../src/domain/job.ts";
-import { execute } from "../../src/jobs/execution.ts";
+import { Execution } from "../../src/jobs/execution.ts";
 import { Scheduler } from "../../src/jobs/scheduler.ts";
 import { Jobs } from "../../src/jobs/service.ts";
 import { JobsTally } from "../../src/jobs/tally.ts";
 import { createIdSource } from "../../src/lib/id.ts";
+import { Skills } from "../../src/skills/skills.ts";
 import type { JobStore } from "../../src/storage/job-store.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { fakeTool, registryOf } from "./agent-run.ts";
@@ -48,13 +49,18 @@ export async function jobsProcess({ wall, left, play }: JobsProcessTerms) {
   const clock = { now: () => wall.now, elapsed: () => performance.now() };
   const tally = new JobsTally();
   const nextId = createIdSource();
+  const execution = new Execution({
+    runs: service.runs,
+    sources: { skills: new Skills("/nowhere"), store },
+    isPrincipal: (id) => id === OWNER,
+  });
   const scheduler = new Scheduler({
     store,
     clock,
     maxRunning: 4,
-    execute: (job, fire) => execute({ runs: service.runs, isPrincipal: (id) => id === OWNER }, job, fire),
+    execute: (job, fire, keep) => execution.execute(job, fire, keep),
     stopRun: ({ runId, owner }) => runId !== undefined && service.runs.stop(runId, owner),
-    deliver: (_job, fire) => delivered.push(fire),
+    onSettled: (fire) => delivered.push(fire),
     observer: tally,
     nextId,
     onFault: (error) => faults.push(error),
