@@ -2,6 +2,7 @@ import type { FastifyRequest } from "fastify";
 import type { Job } from "../src/domain/job.ts";
 import { principalOf } from "../src/http/auth.ts";
 import type { JobDesk } from "../src/jobs/desk.ts";
+import type { Outputs } from "../src/jobs/outputs.ts";
 import type { Jobs } from "../src/jobs/service.ts";
 import { checkJobId } from "../src/wire/jobs/decode.ts";
 import type { PrintTime } from "../src/wire/jobs/object.ts";
@@ -11,6 +12,8 @@ export interface JobsRoutesDeps {
   jobs: Jobs;
   /** Where requests are read, and jobs shown. */
   desk: JobDesk;
+  /** The files of their results. */
+  outputs: Outputs;
   print: PrintTime;
   /** Epoch ms. */
   now(): number;

@@ -101,8 +101,14 @@ const STREAMS: Readonly<Record<string, string>> = {
   "post /api/sessions/{id}/chat/stream": SESSION_EVENTS,
 };
 
-const BACKUP =
-  "The database as an SQLite file, consistent as of the end of its copying, while the server goes on. One at a time: else 409 `backup_in_progress`.";
+/** Answers that are files: their types, and what they hold. */
+const FILES: Readonly<Record<string, [type: string, description: string]>> = {
+  "/v1/backup": [
+    "application/vnd.sqlite3",
+    "The database as an SQLite file, consistent as of the end of its copying, while the server goes on. One at a time: else 409 `backup_in_progress`.",
+  ],
+  "/v1/jobs/{id}/outputs/{name}": ["text/markdown", "The job's name as a heading, then what it answered."],
+};
 
 function describeStreams({ paths }: Document): void {
   for (const [operation, description] of Object.entries(STREAMS)) {
@@ -111,9 +117,11 @@ function describeStreams({ paths }: Document): void {
     if (answer?.content === undefined) throw new Error(`${operation} has no answer to describe.`);
     answer.content["text/event-stream"] = { schema: { type: "string", description } };
   }
-  const backup = paths["/v1/backup"]?.["get"]?.responses["200"];
-  if (backup === undefined) throw new Error("There is no backup to describe.");
-  backup.content = { "application/vnd.sqlite3": { schema: { type: "string", description: BACKUP } } };
+  for (const [path, [type, description]] of Object.entries(FILES)) {
+    const answer = paths[path]?.["get"]?.responses["200"];
+    if (answer === undefined) throw new Error(`${path} has no answer to describe.`);
+    answer.content = { [type]: { schema: { type: "string", description } } };
+  }
 }
 
 /** A header that only some requests carry is not worth a check of all of them by a schema. */

@@ -10,6 +10,7 @@ import { Deliveries } from "./jobs/deliveries.ts";
 import { JobDesk } from "./jobs/desk.ts";
 import { Execution } from "./jobs/execution.ts";
 import { fileCarrier } from "./jobs/file-carrier.ts";
+import { Outputs } from "./jobs/outputs.ts";
 import { parseSchedule } from "./jobs/parse-schedule.ts";
 import { scanPrompt } from "./jobs/scan.ts";
 import { Scheduler } from "./jobs/scheduler.ts";
@@ -91,7 +92,7 @@ export function openScheduling(deps: SchedulingDeps) {
     resolve: (ask) => deps.models.resolve(ask),
   });
   const desk = new JobDesk({ jobs, terms, work, print });
-  const routes = { jobs, desk, print, now: clock.now };
+  const routes = { jobs, desk, outputs: new Outputs(home.path), print, now: clock.now };
   const jobsOf = (run: Run, callId: string) => agentJobs({ jobs, desk }, run, callId);
   return { scheduler, deliveries, tally, jobs: routes, jobsOf };
 }

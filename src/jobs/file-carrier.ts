@@ -1,6 +1,7 @@
 import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Carrier, DeliveryError } from "./carrier.ts";
+import { outputDirectory } from "./outputs.ts";
 
 /** `local`: a file below the home, `cron/output/<job>/<time>.md`. */
 export function fileCarrier(home: string): Carrier {
@@ -8,7 +9,7 @@ export function fileCarrier(home: string): Carrier {
     takes: (target) => target === "local",
     async bring({ job, fire, text }) {
       const time = new Date(fire.startedAt ?? fire.createdAt).toISOString().replaceAll(":", "-");
-      const directory = join("cron", "output", job.id);
+      const directory = outputDirectory(job.id);
       const page = `# ${job.name}\n\n${text}\n`;
       try {
         await mkdir(join(home, directory), { recursive: true, mode: 0o700 });

@@ -57,6 +57,8 @@ const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest, sta
   runJob: ["/v1/jobs/{job}/run", { method: "POST" }],
   listJobRuns: ["/v1/jobs/{job}/runs"],
   forecastJob: ["/v1/jobs/{job}/forecast"],
+  listJobOutputs: ["/v1/jobs/{job}/outputs"],
+  readJobOutput: ["/v1/jobs/{job}/outputs/none.md", {}, 404],
   createHermesJob: ["/api/jobs", { body: JOB }],
   listHermesJobs: ["/api/jobs"],
   getHermesJob: ["/api/jobs/{job}"],

@@ -149,6 +149,20 @@ export const JobRun = z
 
 export const JobRunList = pageSchema(JobRun).meta({ id: "JobRunList", description: "A job's history" });
 
+export const JobOutputList = pageSchema(
+  z
+    .object({
+      id: z.string(),
+      object: z.literal("hermes.job.output"),
+      bytes: z.int(),
+      created_at: z.string(),
+    })
+    .meta({ id: "JobOutput", description: "A file that holds a result" }),
+).meta({ id: "JobOutputList", description: "The files of a job's results, by when their runs began" });
+
+/** Markdown, which no schema describes. */
+export const OutputText = z.string();
+
 /** A job, under the reference's names and ours; times are ISO 8601 with the offset of its zone. */
 export const JobObject = z
   .looseObject({
