@@ -15,6 +15,7 @@ import { Sockets } from "./http/sockets.ts";
 import { Streams } from "./http/streams.ts";
 import type { Deliveries } from "./jobs/deliveries.ts";
 import type { Scheduler } from "./jobs/scheduler.ts";
+import type { ScriptRuns } from "./jobs/script-run.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { diskSpace } from "./lib/disk.ts";
 import { createIdSource } from "./lib/id.ts";
@@ -32,6 +33,7 @@ import { type ContentsDeps, SessionContents } from "./runs/session-contents.ts";
 import { createForks } from "./runs/session-forks.ts";
 import { SessionModels } from "./runs/session-models.ts";
 import { createLocalSandbox, killLeftCommands } from "./sandbox/local.ts";
+import type { Sandbox } from "./sandbox/sandbox.ts";
 import { openScheduling } from "./scheduling.ts";
 import { type CatalogDeps, SessionCatalog } from "./sessions/catalog.ts";
 import { createSessions } from "./sessions/service.ts";
@@ -99,7 +101,7 @@ export async function createApp(config: Config, key: string, overrides: Override
   const disk = () => diskSpace(config.home.path);
   const backups = new Backups({ store, databaseFile: config.home.databaseFile, disk });
   const ofSessions = sessionParts({ ...shared, prompt });
-  const scheduling = openScheduling({ ...shared, ...ofSessions, config, runs });
+  const scheduling = openScheduling({ ...shared, ...ofSessions, config, runs, sandbox: sandboxOf(config) });
   const parts = { ...shared, ...ofSessions, ...transports, ...scheduling, config, runs, backups };
   addRoutes(http, { ...parts, files: createFileReader(FILE_LIMITS), seal: createSeal(key) });
   const firesKeptMs = settings.jobs.retention_days * DAY_MS;
@@ -123,6 +125,7 @@ interface Closed {
   models: Models;
   runs: Runs;
   scheduler: Scheduler;
+  scripts: ScriptRuns;
   deliveries: Deliveries;
   housekeeping: Housekeeping;
   backups: Backups;
@@ -136,7 +139,9 @@ function closer({ http, server, clock, streams, sockets, ...parts }: Closed): ()
     sockets.drain();
     parts.backups.close();
     await parts.scheduler.stop();
-    await parts.runs.drain(server.drain_timeout_seconds * 1000);
+    const drainMs = server.drain_timeout_seconds * 1000;
+    await Promise.all([parts.runs.drain(drainMs), parts.scripts.close(drainMs)]);
+    await parts.scheduler.whenIdle(CLOSE_GRACE_MS);
     await parts.deliveries.stop();
     await parts.housekeeping.stop();
     // Slow readers get what is left of the time: what ended well must not look cut.
@@ -205,13 +210,16 @@ async function openTools(
 ): Promise<ToolRegistry> {
   const secrets = protectedPaths(config.home);
   const workspace = await createWorkspace({ root: config.workspace, protectedPaths: secrets });
-  const sandbox = createLocalSandbox({ env: config.environment, home: homeOf(config) });
   return createRegistry(await loadTools(TOOLS_DIRECTORY), {
     workspace,
-    sandbox,
+    sandbox: sandboxOf(config),
     policy: policyOf(config, secrets),
     jobsOf,
   });
+}
+
+function sandboxOf(config: Config): Sandbox {
+  return createLocalSandbox({ env: config.environment, home: homeOf(config) });
 }
 
 /** A home has one name only, by whatever link it was found. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { OWNER } from "./auth/keys.ts";
 import type { Config } from "./config/load.ts";
 import type { Settings } from "./config/schema.ts";
+import type { JobWork } from "./domain/job.ts";
 import type { Run } from "./domain/run.ts";
 import { agentJobs } from "./jobs/agent-jobs.ts";
 import type { Carrier } from "./jobs/carrier.ts";
@@ -14,6 +15,8 @@ import { Outputs } from "./jobs/outputs.ts";
 import { parseSchedule } from "./jobs/parse-schedule.ts";
 import { scanPrompt } from "./jobs/scan.ts";
 import { Scheduler } from "./jobs/scheduler.ts";
+import { ScriptRuns } from "./jobs/script-run.ts";
+import { Scripts } from "./jobs/scripts.ts";
 import { Jobs } from "./jobs/service.ts";
 import { sessionCarrier } from "./jobs/session-carrier.ts";
 import { JobsTally } from "./jobs/tally.ts";
@@ -26,6 +29,7 @@ import type { Models } from "./providers/resolve.ts";
 import { toolsOf } from "./runs/prepare.ts";
 import type { Runs } from "./runs/service.ts";
 import type { SessionContents } from "./runs/session-contents.ts";
+import type { Sandbox } from "./sandbox/sandbox.ts";
 import type { Sessions } from "./sessions/service.ts";
 import { Skills } from "./skills/skills.ts";
 import type { Store } from "./storage/store.ts";
@@ -39,6 +43,7 @@ export interface SchedulingDeps {
   sessions: Sessions;
   contents: SessionContents;
   tools: ToolRegistry;
+  sandbox: Sandbox;
   models: Models;
   clock: Clock;
   nextId(): string;
@@ -52,23 +57,18 @@ function webhooks({ network, jobs }: Settings, clock: Clock): Carrier {
 
 /** Puts the jobs together; nothing is due before the scheduler is started. */
 export function openScheduling(deps: SchedulingDeps) {
-  const { config, store, runs, clock, nextId, onFault, tools } = deps;
+  const { config, store, clock, nextId, onFault } = deps;
   const { settings, home } = config;
   const carriers = [fileCarrier(home.path), sessionCarrier(deps), webhooks(settings, clock)];
   const deliveries = new Deliveries({ carriers, store: store.jobs, clock, onFault });
   const tally = new JobsTally();
-  const skills = new Skills(join(home.path, "skills"));
-  const execution = new Execution({
-    runs,
-    sources: { skills, store: store.jobs },
-    isPrincipal: (id) => id === OWNER.id,
-  });
+  const { scripts, execution, check } = workParts(deps);
   const scheduler = new Scheduler({
     store: store.jobs,
     clock,
     maxRunning: settings.jobs.max_concurrent,
     execute: (job, fire, keep) => execution.execute(job, fire, keep),
-    stopRun: ({ runId, owner }) => runId !== undefined && runs.stop(runId, owner),
+    stopRun: (fire) => execution.stop(fire),
     onSettled: () => void deliveries.wake(),
     observer: tally,
     nextId,
@@ -76,7 +76,6 @@ export function openScheduling(deps: SchedulingDeps) {
   });
   const jobs = new Jobs({ store: store.jobs, scheduler, clock, nextId });
   const timezone = settings.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const toolsets = new Set(tools.toolsets.map(({ name }) => name));
   const terms = {
     scan: scanPrompt,
     checkTarget: (target: string, param: string) => deliveries.check(target, param),
@@ -84,15 +83,37 @@ export function openScheduling(deps: SchedulingDeps) {
       parseSchedule(text, { timezone: zone ?? timezone, now: clock.now(), param: "schedule" }),
   };
   const print = createPrinter();
-  const work = new WorkCheck({
-    toolsets,
-    skills,
-    store: store.jobs,
-    checkWorkdir: (workdir) => toolsOf(tools, { surface: "jobs", workdir }),
-    resolve: (ask) => deps.models.resolve(ask),
-  });
-  const desk = new JobDesk({ jobs, terms, work, print });
+  const desk = new JobDesk({ jobs, terms, work: check, print });
   const routes = { jobs, desk, outputs: new Outputs(home.path), print, now: clock.now };
   const jobsOf = (run: Run, callId: string) => agentJobs({ jobs, desk }, run, callId);
-  return { scheduler, deliveries, tally, jobs: routes, jobsOf };
+  return { scheduler, scripts, deliveries, tally, jobs: routes, jobsOf };
+}
+
+/** What does a job's work, and what checks that it can be done. */
+function workParts({ config, store, runs, clock, models, tools, sandbox }: SchedulingDeps) {
+  const { settings, home } = config;
+  const skills = new Skills(join(home.path, "skills"));
+  const files = new Scripts({
+    directory: join(home.path, "scripts"),
+    sandbox,
+    timeoutMs: settings.jobs.script_timeout_seconds * 1000,
+  });
+  const directoryOf = ({ workdir }: Pick<JobWork, "workdir">) =>
+    toolsOf(tools, { surface: "jobs", ...(workdir !== undefined && { workdir }) }).root;
+  const scripts = new ScriptRuns({ scripts: files, clock, directoryOf });
+  const execution = new Execution({
+    runs,
+    sources: { skills, store: store.jobs },
+    scripts,
+    isPrincipal: (id) => id === OWNER.id,
+  });
+  const check = new WorkCheck({
+    toolsets: new Set(tools.toolsets.map(({ name }) => name)),
+    skills,
+    scripts: files,
+    store: store.jobs,
+    checkWorkdir: (workdir) => void directoryOf({ workdir }),
+    resolve: (ask) => models.resolve(ask),
+  });
+  return { scripts, execution, check };
 }

@@ -181,6 +181,8 @@ export const RunsSection = z.strictObject({
 export const JobsSection = z.strictObject({
   /** Jobs that may go on at once. */
   max_concurrent: Positive.default(10),
+  /** How long a job's script may take. */
+  script_timeout_seconds: Timeout.default(120),
   /** Days that a job's history is kept. */
   retention_days: Days.default(30),
   /** What webhooks are signed with; default: one that the first start has made. */

@@ -36,6 +36,10 @@ export const JobWork = z.object({
   session: z.string().exactOptional(),
   /** The directory of the workspace that the tools and the script work in; undefined: the workspace itself. */
   workdir: z.string().exactOptional(),
+  /** A file below the home's `scripts/`: what it prints is read before the prompt. */
+  script: z.string().exactOptional(),
+  /** What the script prints is the result, and no model is asked. */
+  noAgent: z.boolean().exactOptional(),
   /** Read before the prompt, in this order: the names of skills. */
   skills: z.array(z.string()).exactOptional(),
   /** Jobs of the same owner whose latest results are read before the prompt. */
@@ -178,6 +182,16 @@ export const Fire = z.object({
   reason: z.string().exactOptional(),
   /** The run that does it, made or to be made. */
   runId: z.custom<`run_${string}`>((id) => typeof id === "string" && id.startsWith("run_")).exactOptional(),
+  /** How far the job's script is: stored before it begins and when it has ended, for it is not run twice. */
+  script: z
+    .object({
+      startedAt: z.number(),
+      endedAt: z.number().exactOptional(),
+      output: z.string().exactOptional(),
+      /** Why it counts as failed. */
+      failure: z.string().exactOptional(),
+    })
+    .exactOptional(),
   /** What it was done without, in sentences. */
   notes: z.array(z.string()).exactOptional(),
   /** Instead of the job's prompt, this time. */

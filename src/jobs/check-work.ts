@@ -3,11 +3,13 @@ import type { JobWork, WorkChanges } from "../domain/job.ts";
 import { checkSessionId } from "../sessions/session-id.ts";
 import type { Skills } from "../skills/skills.ts";
 import type { JobStore } from "../storage/job-store.ts";
+import type { Scripts } from "./scripts.ts";
 
 /** What a job's work is checked against. */
 export interface WorkTerms {
   toolsets: ReadonlySet<string>;
   skills: Skills;
+  scripts: Pick<Scripts, "command">;
   store: Pick<JobStore, "findJob">;
   /** @throws ApiError 400 for what is no directory of the workspace. */
   checkWorkdir(path: string): void;
@@ -45,6 +47,7 @@ export class WorkCheck {
     this.#checkToolsets(toolsets ?? []);
     if (session) checkSessionId(session, { param: "attach_to_session" });
     if (workdir) this.#terms.checkWorkdir(workdir);
+    if (changes.script) await this.#terms.scripts.command(changes.script);
     await this.#checkSkills(changes.skills ?? []);
     await this.#checkContext(changes.contextFrom ?? [], { owner, id });
     if (changes.model || changes.provider) {

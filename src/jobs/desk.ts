@@ -1,3 +1,4 @@
+import { invalidRequest } from "../domain/error.ts";
 import type { Fire, Job } from "../domain/job.ts";
 import { decodeJobChanges, decodeNewJob, type JobTerms } from "../wire/jobs/decode.ts";
 import { fireObject, jobObject, type PrintTime } from "../wire/jobs/object.ts";
@@ -44,9 +45,11 @@ export class JobDesk {
   }
 
   /** Does a job now. @throws ApiError 400 for a prompt that is refused, 404 when the job is gone. */
-  run({ id, owner }: Job, request: RunJobRequest): Promise<{ job: Job; fire: Fire }> {
+  run({ id, owner, work }: Job, request: RunJobRequest): Promise<{ job: Job; fire: Fire }> {
     const { jobs, terms } = this.#deps;
     const prompt = request?.prompt ?? undefined;
+    if (prompt !== undefined && work.noAgent === true)
+      throw invalidRequest("prompt", "The job asks no model: a 'prompt' would change nothing.");
     if (prompt !== undefined) terms.scan(prompt, "prompt");
     return jobs.runNow(id, owner, prompt);
   }

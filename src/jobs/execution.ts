@@ -5,30 +5,18 @@ import type { RunId } from "../domain/id.ts";
 import { answerOf, textMessage } from "../domain/item.ts";
 import type { Fire, Job } from "../domain/job.ts";
 import type { RunInput } from "../domain/run.ts";
-import type { Usage } from "../domain/usage.ts";
 import type { Runs } from "../runs/service.ts";
 import { assemblePrompt } from "./prompt.ts";
+import { type Begun, type Result, refused } from "./result.ts";
 import { findingIn } from "./scan.ts";
+import type { ScriptRuns } from "./script-run.ts";
 import { partsOf, type Sources } from "./sources.ts";
-
-/** How a fire ended. */
-export interface Result {
-  status: "completed" | "failed" | "cancelled" | "interrupted";
-  output?: string;
-  usage?: Usage;
-  /** Why it did not end well. */
-  reason?: string;
-  /** Whether another try can do nothing twice: no model had begun to answer. */
-  mayRepeat: boolean;
-}
-
-/** What of a fire is known before it ends. */
-export type Progress = Partial<Pick<Fire, "notes">>;
 
 /** What fires are done with. */
 export interface ExecutionDeps {
   runs: Runs;
   sources: Sources;
+  scripts: ScriptRuns;
   /** Whether there is still somebody of that id. */
   isPrincipal(id: string): boolean;
 }
@@ -36,6 +24,8 @@ export interface ExecutionDeps {
 /** Does what jobs ask for. */
 export class Execution {
   readonly #deps: ExecutionDeps;
+  /** Of the fires whose run has not begun. */
+  readonly #stops = new Map<string, AbortController>();
 
   constructor(deps: ExecutionDeps) {
     this.#deps = deps;
@@ -46,37 +36,58 @@ export class Execution {
    * once. `keep` stores what is known of it meanwhile. Undefined: this process stops, and the next one goes on.
    * @throws ApiError 429 or 503 when it cannot begin now.
    */
-  async execute(
-    job: Job,
-    fire: Fire,
-    keep: (progress: Progress) => Promise<void>,
-  ): Promise<Result | undefined> {
+  async execute(job: Job, fire: Fire, keep: Begun["keep"]): Promise<Result | undefined> {
     const { runs, isPrincipal } = this.#deps;
     const { runId, owner } = fire;
-    const found = findingIn(promptOf(job, fire));
-    if (found !== undefined) return refused(`its prompt ${found}`);
+    const finding = findingIn(promptOf(job, fire));
+    if (finding !== undefined) return refused(`its prompt ${finding}`);
     if (!isPrincipal(owner)) return refused("its owner is gone");
     if (runId === undefined) return refused("it has no run");
     if ((await runs.status(runId, owner)) === undefined) {
-      const failure = await this.#begin(job, fire, keep);
-      if (failure !== undefined) return failure;
+      const begun = await this.#begin(job, fire, keep);
+      if (!begun.goesOn) return begun.result && { ...begun.result, isWithoutRun: true };
     }
     return endOf(runs, runId, owner);
   }
 
-  /** Makes the run. What keeps it from beginning for good is a result. */
-  async #begin(
-    job: Job,
-    fire: Fire,
-    keep: (progress: Progress) => Promise<void>,
-  ): Promise<Result | undefined> {
-    const { runs, sources } = this.#deps;
-    if (hasNoParts(job.work)) return begin(runs, inputOf(job, fire, promptOf(job, fire)));
+  /** Ends a fire that goes on: its script, or its run. */
+  stop({ id, runId, owner }: Fire): void {
+    this.#stops.get(id)?.abort();
+    if (runId !== undefined) this.#deps.runs.stop(runId, owner);
+  }
+
+  /** What comes before the run, and its beginning. */
+  async #begin(job: Job, fire: Fire, keep: Begun["keep"]): Promise<Beginning> {
+    const stop = new AbortController();
+    this.#stops.set(fire.id, stop);
+    try {
+      return await this.#prepare({ job, fire, keep, signal: stop.signal });
+    } finally {
+      this.#stops.delete(fire.id);
+    }
+  }
+
+  async #prepare(begun: Begun): Promise<Beginning> {
+    const { runs, sources, scripts } = this.#deps;
+    const { job, fire, keep, signal } = begun;
+    const { script, skills, contextFrom } = job.work;
+    const hasParts = script !== undefined || skills !== undefined || contextFrom !== undefined;
+    if (!hasParts) return begin(runs, inputOf(job, fire, promptOf(job, fire)));
+    const printed = script === undefined ? { text: "" } : await scripts.print(begun, script);
+    if ("result" in printed) return { goesOn: false, result: printed.result };
     const parts = await partsOf(sources, job, fire);
+    if (printed.text !== "")
+      parts.data.push({ label: `What the script ${script} printed`, text: printed.text });
     if (parts.notes.length > 0) await keep({ notes: parts.notes });
+    if (signal.aborted) return { goesOn: false, result: STOPPED };
     return begin(runs, inputOf(job, fire, assemblePrompt(parts)));
   }
 }
+
+/** Whether a run goes on; else how the fire ended, or that this process stops. */
+type Beginning = { goesOn: true } | { goesOn: false; result: Result | undefined };
+
+const STOPPED: Result = { status: "cancelled", reason: "It was stopped.", mayRepeat: false };
 
 /** How the run of a fire ended; undefined: it goes on in another process. */
 async function endOf(runs: Runs, runId: RunId, owner: string): Promise<Result | undefined> {
@@ -90,28 +101,20 @@ async function endOf(runs: Runs, runId: RunId, owner: string): Promise<Result | 
   return { status, ...resultOf(run.events) };
 }
 
-function hasNoParts({ skills, contextFrom }: Job["work"]): boolean {
-  return skills === undefined && contextFrom === undefined;
-}
-
 function promptOf({ work }: Job, { prompt }: Fire): string {
   return prompt ?? work.prompt;
 }
 
 /** Begins a run; what a job itself is refused for is its failure. @throws ApiError 429 or 5xx when it cannot begin now. */
-async function begin(runs: Runs, input: RunInput): Promise<Result | undefined> {
+async function begin(runs: Runs, input: RunInput): Promise<Beginning> {
   try {
     void (await runs.admit(input)).begin();
-    return undefined;
+    return { goesOn: true };
   } catch (error) {
     if (!(error instanceof ApiError) || error.failure.status === 429 || error.failure.status >= 500)
       throw error;
-    return { status: "failed", reason: error.message, mayRepeat: true };
+    return { goesOn: false, result: { status: "failed", reason: error.message, mayRepeat: true } };
   }
-}
-
-function refused(why: string): Result {
-  return { status: "failed", reason: `Not done: ${why}.`, mayRepeat: false };
 }
 
 function resultOf(events: readonly AgentEvent[]): Omit<Result, "status"> {

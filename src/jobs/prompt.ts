@@ -14,7 +14,7 @@ export interface PromptParts {
 }
 
 const MAX_SKILL_CHARS = 50_000;
-const MAX_DATA_CHARS = 30_000;
+const MAX_DATA_CHARS = 50_000;
 /** Of all parts but the prompt itself, which has a limit of its own. */
 const MAX_PARTS_CHARS = 200_000;
 

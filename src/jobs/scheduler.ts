@@ -4,10 +4,10 @@ import type { Fire, Job } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import { editJob } from "./edit.ts";
-import type { Progress, Result } from "./execution.ts";
 import { type Firing, fireDue } from "./firing.ts";
 import { paused } from "./pause.ts";
 import { FireQueue } from "./queue.ts";
+import type { Progress, Result } from "./result.ts";
 import { calendarOf } from "./schedule.ts";
 import { type Outcome, settled } from "./settle.ts";
 import type { JobsObserver } from "./tally.ts";
@@ -60,6 +60,7 @@ export class Scheduler {
   #isStopped = false;
   #lastTickAt: number;
   #startAgainAt = 0;
+  #onIdle: () => void = () => {};
 
   constructor(deps: SchedulerDeps) {
     this.#deps = deps;
@@ -91,6 +92,18 @@ export class Scheduler {
     clearTimeout(this.#timer);
     await this.#task?.destroy();
     await this.#round;
+  }
+
+  /** Resolves when all that went on is settled or left to the next process, or after so much time, ms. */
+  async whenIdle(timeoutMs: number): Promise<void> {
+    if (this.#live.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const late = setTimeout(resolve, timeoutMs);
+      this.#onIdle = () => {
+        clearTimeout(late);
+        resolve();
+      };
+    });
   }
 
   /** Looks what is due; whoever changed a job calls it. Never rejects. */
@@ -218,6 +231,7 @@ export class Scheduler {
     }
     this.#live.delete(fire.id);
     this.#queue.end(fire);
+    if (this.#live.size === 0) this.#onIdle();
     // Requests come in between, even where thousands end at once.
     await new Promise(setImmediate);
     this.#advance();

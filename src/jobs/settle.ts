@@ -1,8 +1,8 @@
 import type { Delivery } from "../domain/delivery.ts";
 import { type Fire, isSilent, type Job } from "../domain/job.ts";
 import { textOf } from "./carrier.ts";
-import type { Result } from "./execution.ts";
 import { paused } from "./pause.ts";
+import type { Result } from "./result.ts";
 
 /** A fire that ended. */
 export interface Ended {
@@ -24,23 +24,27 @@ export interface Outcome {
 
 /** How a fire ended, and what becomes of its job: a try later, or a pause after too many failures. */
 export function settled({ fire, result, now, ids }: Ended): (job: Job) => Outcome {
-  const { status, output, usage, reason } = result;
+  const { status, output, usage, reason, isWithoutRun } = result;
+  const { runId, ...row } = fire;
   return (job) => {
     const over: Fire = {
-      ...fire,
+      ...row,
+      ...(runId !== undefined && isWithoutRun !== true && { runId }),
       status,
       endedAt: now,
       ...(output !== undefined && { output }),
       ...(usage !== undefined && { usage }),
       ...(reason !== undefined && { reason }),
-      deliveries: targetsOf(job, status).map((target) => deliveryOf(target, { now, text: textOf(result) })),
+      deliveries: targetsOf(job, result).map((target) => deliveryOf(target, { now, text: textOf(result) })),
     };
-    const retry = status === "failed" ? nextTry(job, { fire, result, now, ids }) : undefined;
+    const hasFailed = status === "failed" || status === "interrupted";
+    const retry = hasFailed ? nextTry(job, { fire, result, now, ids }) : undefined;
     return { job: afterwards(job, over, retry !== undefined), fire: over, retry };
   };
 }
 
-function targetsOf({ deliver, failureDeliver }: Job, status: Result["status"]): string[] {
+function targetsOf({ deliver, failureDeliver }: Job, { status, isQuiet }: Result): string[] {
+  if (isQuiet === true) return [];
   if (status === "completed") return deliver;
   return status === "failed" || status === "interrupted" ? failureDeliver : [];
 }
@@ -54,9 +58,12 @@ function nextTry({ retry }: Job, { fire, result, now, ids }: Ended): Fire | unde
   const isAllowed = retry.policy === "any" || result.mayRepeat;
   if (!isAllowed || fire.attempt > retry.attempts) return undefined;
   const delayMs = retry.delaysMs[Math.min(fire.attempt, retry.delaysMs.length) - 1] ?? 0;
-  const { id: _id, startedAt: _startedAt, notes: _notes, ...same } = fire;
+  const { id: _id, startedAt: _startedAt, notes: _notes, script, ...same } = fire;
+  // A script that did its work is not run again.
+  const isPrinted = script?.endedAt !== undefined && script.failure === undefined;
   return {
     ...same,
+    ...(isPrinted && { script }),
     id: ids.fire,
     runId: ids.run,
     kind: "retry",

@@ -14,7 +14,10 @@ export function changedWork({ prompt, limits, ...rest }: JobWork, changes: WorkC
 
 /** The work as it is. @throws ApiError 400 when there is nothing to do in it. */
 export function checkedWork(work: JobWork): JobWork {
-  if (work.prompt.trim() === "" && work.skills === undefined)
+  const { prompt, skills, script, noAgent } = work;
+  if (noAgent === true && script === undefined)
+    throw invalidRequest("no_agent", "Without a model a job needs a 'script': what it prints is the result.");
+  if (prompt.trim() === "" && skills === undefined && noAgent !== true)
     throw invalidRequest("prompt", "A job needs a 'prompt': what to do.");
   return work;
 }

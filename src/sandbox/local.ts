@@ -10,12 +10,13 @@ import type { Command, CommandResult, Sandbox } from "./sandbox.ts";
 
 /** Becomes the command's own shell, with stderr in stdout's pipe so that both keep their order. */
 const START = 'exec /bin/sh -c "$1" 2>&1';
+const START_APART = 'exec /bin/sh -c "$1"';
 /** How long output may still come when the command is over, before what holds the pipe is ended. */
 const DRAIN_MS = 100;
 /** How long a killed process may take to go; one that hangs in the kernel must not hold the run. */
 const LAST_WAIT_MS = 2_000;
 
-type Child = ChildProcessByStdio<null, Readable, null>;
+type Child = ChildProcessByStdio<null, Readable, Readable | null>;
 
 /** What the local sandbox is made of. */
 export interface LocalSandboxOptions {
@@ -53,22 +54,28 @@ async function run(command: Command, { environment, home }: Surroundings): Promi
   const { variable, text: marker } = newMarker(home);
   const { child, pid } = await start(command, { ...environment, [variable.name]: variable.value });
   const output = collect(child.stdout, command);
-  const closed = new Promise((resolve) => child.stdout.once("close", resolve));
+  const errors = child.stderr && collect(child.stderr, { maxOutputBytes: command.maxOutputBytes });
+  const pipes = [child.stdout, child.stderr].filter((pipe) => pipe !== null);
+  const closed = Promise.all(pipes.map((pipe) => new Promise((resolve) => pipe.once("close", resolve))));
   const end = () => killAll(pid, marker);
   const killed = await ended(child, command, end);
   if (killed === null) await Promise.race([closed, drainTime()]);
   await end();
   await Promise.race([closed, drainTime()]);
-  child.stdout.destroy();
-  return { output: output.text(), exitCode: child.exitCode, signal: child.signalCode, killed };
+  for (const pipe of pipes) pipe.destroy();
+  const { exitCode, signalCode: signal } = child;
+  return { output: output.text(), ...(errors && { errors: errors.text() }), exitCode, signal, killed };
 }
 
 async function start(command: Command, env: Record<string, string>): Promise<{ child: Child; pid: number }> {
   try {
-    const child = spawn("/bin/sh", ["-c", START, "sh", command.command], {
+    const apart = command.errorsApart === true;
+    // The types know no pipe that may be left out.
+    const stdio = ["ignore", "pipe", apart ? "pipe" : "ignore"] as ["ignore", "pipe", "pipe"];
+    const child: Child = spawn("/bin/sh", ["-c", apart ? START_APART : START, "sh", command.command], {
       cwd: command.cwd,
       env,
-      stdio: ["ignore", "pipe", "ignore"],
+      stdio,
       // Its own process group, which can be killed as one, and no terminal to ask questions on.
       detached: true,
     });
@@ -89,7 +96,10 @@ function reasonOf(error: unknown): string {
 }
 
 /** Keeps what comes, and hands on the first `maxOutputBytes` of it. */
-function collect(stdout: Readable, { maxOutputBytes, onOutput }: Command): CappedOutput {
+function collect(
+  stdout: Readable,
+  { maxOutputBytes, onOutput }: Pick<Command, "maxOutputBytes" | "onOutput">,
+): CappedOutput {
   const output = new CappedOutput(maxOutputBytes);
   const decoder = new TextDecoder();
   let left = onOutput === undefined ? 0 : maxOutputBytes;

@@ -9,6 +9,8 @@ export interface Command {
   /** Output kept at most, in bytes: its head and its tail. */
   maxOutputBytes: number;
   signal: AbortSignal;
+  /** Keeps stderr apart from the output, and as much of it. */
+  errorsApart?: boolean;
   /** Gets output as it comes (stdout and stderr mixed), in pieces; no more than `maxOutputBytes` of it. */
   onOutput?(text: string): void;
 }
@@ -17,6 +19,8 @@ export interface Command {
 export interface CommandResult {
   /** Stdout and stderr in order of arrival, cut in the middle when too long; bytes that are no UTF-8 become U+FFFD. */
   output: string;
+  /** What was kept apart of stderr, where that was asked for. */
+  errors?: string;
   /** The exit code, or null when a signal ended it. */
   exitCode: number | null;
   /** The name of the signal that ended it (`SIGSEGV`), or null when it exited. */

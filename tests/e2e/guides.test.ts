@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { temporaryDirectory } from "../helpers/directory.ts";
@@ -26,7 +26,7 @@ const GUIDE_MS = 14_000;
 async function follow(guide: string, language: "sh" | "ts") {
   const live = await startLive([], { protocol: "demo", files: { "notes.txt": "" } });
   const home = await temporaryDirectory();
-  await mkdir(join(home, ".hermes"));
+  await symlink(live.home, join(home, ".hermes"));
   await writeFile(join(home, ".hermes", ".env"), `API_SERVER_KEY=${live.apiKey}\n`);
   // A refusal ends the script, and shows.
   await writeFile(join(home, ".curlrc"), "fail-with-body\nno-progress-meter\n");

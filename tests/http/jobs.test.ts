@@ -139,6 +139,7 @@ describe("a request for a job", () => {
     [{ prompt: "x", schedule: "@daily", deliver: "telegram" }, "deliver"],
     [{ prompt: "x", schedule: "@daily", script: "look.sh" }, "script"],
     [{ prompt: "x", schedule: "@daily", no_agent: true }, "no_agent"],
+    [{ schedule: "@daily", no_agent: true }, "no_agent"],
     [{ prompt: " ", schedule: "@daily" }, "prompt"],
     [{ prompt: "x", schedule: "@daily", enabled: true, paused: true }, "paused"],
     [{ prompt: "x", schedule: "@daily", enabled_toolsets: ["magic"] }, "enabled_toolsets"],

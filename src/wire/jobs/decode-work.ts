@@ -13,6 +13,9 @@ export function workOf(request: JobPatch): WorkChanges {
     session: request.attach_to_session,
     skills: listed(request.skills === undefined ? request.skill : request.skills),
     contextFrom: listed(request.context_from),
+    script: nothing(request.script),
+    // As it is without saying so.
+    noAgent: request.no_agent === false ? null : request.no_agent,
     workdir: nothing(request.workdir),
     limits:
       limits &&

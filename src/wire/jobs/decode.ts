@@ -154,8 +154,9 @@ function timesOf(repeat: JobPatch["repeat"]): Pick<JobChanges, "times"> {
 }
 
 /** A job's own name: the beginning of what it does. */
-function nameOf({ prompt }: JobWork, schedule: Schedule): string {
-  const line = prompt.trim().split("\n")[0]?.slice(0, 50) ?? "";
+function nameOf({ prompt, script = "" }: JobWork, schedule: Schedule): string {
+  const said = prompt.trim() === "" ? script : prompt;
+  const line = said.trim().split("\n")[0]?.slice(0, 50) ?? "";
   return line === "" ? schedule.display : line;
 }
 

@@ -38,8 +38,8 @@ function workFields(work: Job["work"]) {
     reasoning_effort: work.reasoningEffort ?? null,
     enabled_toolsets: work.toolsets ?? null,
     workdir: work.workdir ?? null,
-    script: null,
-    no_agent: false,
+    script: work.script ?? null,
+    no_agent: work.noAgent ?? false,
     context_from: work.contextFrom ?? [],
     attach_to_session: work.session ?? null,
     limits: { max_steps: maxSteps, max_seconds: seconds(maxRunMs), max_tokens: maxTokens },
@@ -101,6 +101,8 @@ export function fireObject(fire: Fire, { timezone, print }: { timezone: string; 
     ...fireFacts(fire, time),
     object: "hermes.job.run" as const,
     job_id: fire.jobId,
+    script: scriptObject(fire, time),
+    notes: fire.notes ?? [],
     deliveries: fire.deliveries.map(({ nextAt, ...delivery }) => ({
       ...delivery,
       next_try_at: nextAt === undefined ? null : time(nextAt),
@@ -123,10 +125,16 @@ export function fireFacts(fire: Fire, time: (at: number) => string) {
     ended_at: endedAt === undefined ? null : time(endedAt),
     lateness: startedAt === undefined ? null : Math.max(0, startedAt - scheduledFor) / 1000,
     reason: fire.reason ?? null,
-    notes: fire.notes ?? [],
     output: fire.output ?? null,
     usage: usage === undefined ? null : printedUsage(usage),
   };
+}
+
+function scriptObject({ script }: Fire, time: (at: number) => string) {
+  if (script === undefined) return null;
+  const { startedAt, endedAt, output = null, failure = null } = script;
+  const ended = endedAt === undefined ? null : time(endedAt);
+  return { started_at: time(startedAt), ended_at: ended, output, failure };
 }
 
 /** One time that a job will be due. */

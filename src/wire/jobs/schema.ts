@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { FireStatus, Overlap } from "../../domain/job.ts";
-import { optional, QueryNumber, ReasoningEffort, unsupported } from "../fields.ts";
+import { optional, QueryNumber, ReasoningEffort } from "../fields.ts";
 import { PageQuery, pageSchema } from "../page.ts";
 
 /** Requests and answers of /v1/jobs and /api/jobs; the reference's names, and ours beside them. */
@@ -42,12 +42,6 @@ const ScheduleField = z.union(
 );
 export type ScheduleField = z.infer<typeof ScheduleField>;
 
-/** A field of the reference's that is refused by name, but for what means the same as nothing. */
-function notYet<Nothing extends z.ZodType>(what: string, nothing: Nothing) {
-  const isNothing = (value: unknown) => value === null || nothing.safeParse(value).success;
-  return optional(z.unknown().refine(isNothing, unsupported(`is not available yet: jobs have no ${what}`)));
-}
-
 const fields = {
   name: optional(Name),
   prompt: optional(Prompt),
@@ -61,8 +55,8 @@ const fields = {
   reasoning_effort: optional(ReasoningEffort),
   enabled_toolsets: optional(Names),
   workdir: optional(z.string().max(1_024)),
-  script: notYet("scripts", z.literal("")),
-  no_agent: notYet("scripts", z.literal(false)),
+  script: optional(z.string().max(256)),
+  no_agent: optional(z.boolean()),
   context_from: optional(z.union([z.string().max(64), z.array(z.string().max(64)).max(8)], SOME_IDS)),
   deliver: optional(Targets),
   failure_deliver: optional(Targets),

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { draining } from "../../../src/domain/error.ts";
 import type { Fire, Job } from "../../../src/domain/job.ts";
-import type { Result } from "../../../src/jobs/execution.ts";
+import type { Result } from "../../../src/jobs/result.ts";
 import { Scheduler, type SchedulerDeps } from "../../../src/jobs/scheduler.ts";
 import { JobsTally } from "../../../src/jobs/tally.ts";
 import { createIdSource } from "../../../src/lib/id.ts";
