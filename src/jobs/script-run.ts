@@ -24,6 +24,7 @@ export class ScriptRuns {
   readonly #deps: ScriptRunsDeps;
   /** Aborted when the server closes. */
   readonly #closing = new AbortController();
+  #isClosing = false;
   readonly #running = new Set<Promise<unknown>>();
 
   constructor(deps: ScriptRunsDeps) {
@@ -34,6 +35,8 @@ export class ScriptRuns {
   async print(begun: Begun, name: string): Promise<Printed> {
     const { fire, job } = begun;
     if (fire.script !== undefined && fire.script.endedAt === undefined) return { result: CUT };
+    // Not begun, it is left to the next process.
+    if (fire.script === undefined && this.#isClosing) return { result: undefined };
     const ended = fire.script ?? (await this.#track(this.#run(begun, name)));
     if (ended === undefined) return { result: undefined };
     if ("status" in ended) return { result: ended };
@@ -47,6 +50,7 @@ export class ScriptRuns {
 
   /** Gives scripts so much time to end, ms, then ends them. What was ended so is not run again. */
   async close(graceMs: number): Promise<void> {
+    this.#isClosing = true;
     const late = setTimeout(() => this.#closing.abort(), graceMs);
     await Promise.allSettled(this.#running);
     clearTimeout(late);

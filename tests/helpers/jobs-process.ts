@@ -2,6 +2,8 @@ import { vi } from "vitest";
 import type { Fire, Job } from "../../src/domain/job.ts";
 import { Execution } from "../../src/jobs/execution.ts";
 import { Scheduler } from "../../src/jobs/scheduler.ts";
+import { ScriptRuns } from "../../src/jobs/script-run.ts";
+import type { ScriptEnd } from "../../src/jobs/scripts.ts";
 import { Jobs } from "../../src/jobs/service.ts";
 import { JobsTally } from "../../src/jobs/tally.ts";
 import { createIdSource } from "../../src/lib/id.ts";
@@ -25,12 +27,14 @@ export interface JobsProcessTerms {
   /** The store that a former process left. */
   left?: Store;
   play: Play;
+  /** What a job's script does. */
+  script?(): Promise<ScriptEnd>;
 }
 
 const WRITES_JOBS = ["createJob", "changeJob", "claimFires", "updateFire", "deleteJob"] as const;
 
 /** Scheduler and runs over a store in memory, whose process can die at any write; nothing is due before `start`. */
-export async function jobsProcess({ wall, left, play }: JobsProcessTerms) {
+export async function jobsProcess({ wall, left, play, script }: JobsProcessTerms) {
   let writes = 0;
   let death = { at: Number.POSITIVE_INFINITY, when: "before" as "before" | "after" };
   const effects: string[] = [];
@@ -49,8 +53,19 @@ export async function jobsProcess({ wall, left, play }: JobsProcessTerms) {
   const clock = { now: () => wall.now, elapsed: () => performance.now() };
   const tally = new JobsTally();
   const nextId = createIdSource();
+  const scripted: string[] = [];
+  const run = async () => {
+    scripted.push("begun");
+    return script?.();
+  };
+  const scripts = new ScriptRuns({
+    scripts: { command: async () => "true", run },
+    clock,
+    directoryOf: () => "/",
+  });
   const execution = new Execution({
     runs: service.runs,
+    scripts,
     sources: { skills: new Skills("/nowhere"), store },
     isPrincipal: (id) => id === OWNER,
   });
@@ -59,7 +74,7 @@ export async function jobsProcess({ wall, left, play }: JobsProcessTerms) {
     clock,
     maxRunning: 4,
     execute: (job, fire, keep) => execution.execute(job, fire, keep),
-    stopRun: ({ runId, owner }) => runId !== undefined && service.runs.stop(runId, owner),
+    stopRun: (fire) => execution.stop(fire),
     onSettled: (fire) => delivered.push(fire),
     observer: tally,
     nextId,
@@ -73,6 +88,8 @@ export async function jobsProcess({ wall, left, play }: JobsProcessTerms) {
     scheduler,
     tally,
     effects,
+    /** Each time that a job's script was run. */
+    scripted,
     delivered,
     faults,
     /** Goes on with what was left, and with what is due. */
