@@ -5,7 +5,7 @@ import type { Fire } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import { type Carrier, DeliveryError, textOf } from "./carrier.ts";
-import { afterFailure } from "./retries.ts";
+import { afterFailure, LONGEST_DELAY_MS } from "./retries.ts";
 
 /** What results are delivered with. */
 export interface DeliveriesDeps {
@@ -18,6 +18,7 @@ export interface DeliveriesDeps {
 /** Deliveries under way at once: in all, and to one place, so that a slow one does not keep others waiting. */
 const MAX_UNDER_WAY = 64;
 const MAX_PER_PLACE = 4;
+const PLACES_AT_ONCE = 64;
 /** Longer than that no timer waits: the clock may be set, or the machine sleep. */
 const MAX_WAIT_MS = 60_000;
 /** How long nothing is tried when the store fails: what cannot be noted would be repeated without end. */
@@ -38,6 +39,8 @@ export class Deliveries {
   #round: Promise<void> | undefined;
   #again = false;
   #isOpen = false;
+  /** The place that was looked at last, where there was no room for the others. */
+  #last = "";
   #restsUntil = 0;
 
   constructor(deps: DeliveriesDeps) {
@@ -91,26 +94,49 @@ export class Deliveries {
   }
 
   async #look(): Promise<void> {
-    const { store, clock } = this.#deps;
+    const { clock } = this.#deps;
     const now = clock.now();
     if (!this.#isOpen || now < this.#restsUntil) return;
     try {
-      const places = await store.deliveryPlaces();
-      const busy = this.#busyPlaces();
-      // Who is served least comes first: places that take their time have their share under way already.
-      places.sort((a, b) => (busy.get(a.place) ?? 0) - (busy.get(b.place) ?? 0) || a.at - b.at);
-      for (const { place } of places.filter(({ at }) => at <= now)) {
-        const room = Math.min(MAX_PER_PLACE - (busy.get(place) ?? 0), MAX_UNDER_WAY - this.#underWay.size);
-        if (room > 0 && this.#isOpen) await this.#begin({ place, now, room });
-      }
-      const later = places.filter(({ at }) => at > now).map(({ at }) => at);
-      if (later.length > 0) this.#lookIn(Math.min(...later) - now);
+      const waitMs = await this.#goRound(now);
+      if (waitMs !== undefined) this.#lookIn(waitMs);
     } catch (error) {
       this.#rest(error);
     }
   }
 
-  async #begin({ place, now, room }: { place: string; now: number; room: number }): Promise<void> {
+  /** Begins what is due. Gives how long nothing else is due, ms; undefined: there is no room, and who ends looks again. */
+  async #goRound(now: number): Promise<number | undefined> {
+    for (;;) {
+      const from = this.#last;
+      const waitMs = await this.#serve(now);
+      if (waitMs === undefined) return undefined;
+      this.#last = "";
+      if (from === "") return waitMs;
+    }
+  }
+
+  /** Place by place, from where there was no room the last time: none is served again before the others were. */
+  async #serve(now: number): Promise<number | undefined> {
+    let waitMs = MAX_WAIT_MS;
+    for (;;) {
+      const terms = { after: this.#last, limit: PLACES_AT_ONCE };
+      const places = await this.#deps.store.deliveryPlaces(terms);
+      for (const { place, at } of places) {
+        if (this.#underWay.size >= MAX_UNDER_WAY || !this.#isOpen) return undefined;
+        this.#last = place;
+        const ms = waitOf(at - now);
+        if (ms > 0) waitMs = Math.min(waitMs, ms);
+        else await this.#begin(place, Math.max(now, at));
+      }
+      if (places.length < PLACES_AT_ONCE) return waitMs;
+    }
+  }
+
+  async #begin(place: string, now: number): Promise<void> {
+    const busy = [...this.#underWay.values()].filter((each) => each.place === place).length;
+    const room = Math.min(MAX_PER_PLACE - busy, MAX_UNDER_WAY - this.#underWay.size);
+    if (room <= 0) return;
     // Those that are under way are still due, as the store has it.
     const due = await this.#deps.store.undelivered({ place, now, limit: MAX_PER_PLACE });
     for (const fire of due.filter(({ id }) => !this.#underWay.has(id)).slice(0, room)) {
@@ -158,12 +184,6 @@ export class Deliveries {
     return this.#deps.carriers.filter((carrier) => carrier.takes(target, param));
   }
 
-  #busyPlaces(): Map<string, number> {
-    const busy = new Map<string, number>();
-    for (const { place } of this.#underWay.values()) busy.set(place, (busy.get(place) ?? 0) + 1);
-    return busy;
-  }
-
   #rest(error: unknown): void {
     this.#deps.onFault(error);
     this.#restsUntil = this.#deps.clock.now() + FAULT_REST_MS;
@@ -174,4 +194,9 @@ export class Deliveries {
     clearTimeout(this.#timer);
     if (this.#isOpen) this.#timer = setTimeout(() => void this.wake(), Math.min(MAX_WAIT_MS, ms));
   }
+}
+
+/** How long something waits that is due in so many ms; what is further away than any delay: the clock was set back. */
+function waitOf(ms: number): number {
+  return ms > LONGEST_DELAY_MS ? 0 : Math.max(0, ms);
 }

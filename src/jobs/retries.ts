@@ -9,6 +9,8 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DELAYS_MS = [5 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS, HOUR_MS];
 /** Those that failed together must not come back together. */
 const SPREAD = 0.2;
+/** No delivery waits longer for its next attempt. */
+export const LONGEST_DELAY_MS = HOUR_MS * (1 + SPREAD);
 const MAX_ERROR_CHARS = 500;
 
 /** A delivery after an attempt that failed: pending with its next time, or failed for good. */

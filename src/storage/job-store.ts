@@ -68,8 +68,11 @@ export interface JobStore {
   latestFires(jobIds: readonly string[]): Promise<(Fire | undefined)[]>;
   /** Fires that are queued or go on, oldest first. */
   openFires(): Promise<Fire[]>;
-  /** Where something is to be delivered, and when the first of it is due there, epoch ms; each place once. */
-  deliveryPlaces(): Promise<{ place: string; at: number }[]>;
+  /**
+   * Where something is to be delivered, by name from after one on, and when the first of it is due there, epoch ms; each
+   * place once.
+   */
+  deliveryPlaces(query: { after: string; limit: number }): Promise<{ place: string; at: number }[]>;
   /** Fires whose next delivery is to a place and due by `now`, the one that waits longest first. */
   undelivered(query: { place: string; now: number; limit: number }): Promise<Fire[]>;
   /** Removes settled fires of which nothing is to be delivered and that were made before a time; how many, at most `limit`. */

@@ -106,9 +106,10 @@ export function jobContract(open: Open): void {
 
     test("tell where something is to be delivered, and what, until it is; no sweep takes it before", async () => {
       const { jobs } = await open();
+      const places = (after = "", limit = 9) => jobs.deliveryPlaces({ after, limit });
       const job = aJob();
       await jobs.createJob(job);
-      expect(await jobs.deliveryPlaces()).toEqual([]);
+      expect(await places()).toEqual([]);
       const waiting = (target: string, nextAt: number) =>
         aFire(job.id, {
           status: "completed",
@@ -122,10 +123,13 @@ export function jobContract(open: Open): void {
       const fires = [late, early, other, aFire(job.id, { status: "completed" })];
       await jobs.changeJob({ job, fires });
       const place = "webhook:a.example";
-      expect(await jobs.deliveryPlaces()).toEqual([
+      expect(await places()).toEqual([
         { place: "local", at: 10 },
         { place, at: 20 },
       ]);
+      expect(await places("", 1)).toEqual([{ place: "local", at: 10 }]);
+      expect(await places("local")).toEqual([{ place, at: 20 }]);
+      expect(await places(place)).toEqual([]);
       expect(await jobs.undelivered({ place, now: 30, limit: 9 })).toEqual([early, late]);
       expect(await jobs.undelivered({ place, now: 30, limit: 1 })).toEqual([early]);
       expect(await jobs.undelivered({ place, now: 19, limit: 9 })).toEqual([]);
@@ -136,12 +140,12 @@ export function jobContract(open: Open): void {
         deliveries: [{ target: "local", status: "delivered", attempts: 1 } as const, ...late.deliveries],
       };
       for (const fire of [both, { ...early, deliveries: [] }]) await jobs.updateFire(fire);
-      expect(await jobs.deliveryPlaces()).toEqual([{ place, at: 30 }]);
+      expect(await places()).toEqual([{ place, at: 30 }]);
       expect((await jobs.undelivered({ place, now: 30, limit: 9 })).map(({ id }) => id).sort()).toEqual(
         [late.id, other.id].sort(),
       );
       await jobs.deleteJob(job.id, OWNER);
-      expect(await jobs.deliveryPlaces()).toEqual([]);
+      expect(await places()).toEqual([]);
     });
   });
 }

@@ -71,8 +71,8 @@ export class SqliteJobStore implements JobStore {
     return this.#do(() => this.#jobs.open());
   }
 
-  deliveryPlaces() {
-    return this.#do(() => this.#undelivered.places());
+  deliveryPlaces(query: { after: string; limit: number }) {
+    return this.#do(() => this.#undelivered.places(query));
   }
 
   undelivered(query: { place: string; now: number; limit: number }) {

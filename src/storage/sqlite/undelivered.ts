@@ -10,15 +10,15 @@ export class UndeliveredTable {
 
   constructor(db: Db) {
     // From each place on to the next: a step for each place, however many fires wait for it.
-    this.#places = db.prepare<[], { place: string; at: number }>(
+    this.#places = db.prepare<[string, number], { place: string; at: number }>(
       `WITH RECURSIVE places (place) AS (
-         SELECT min(place) FROM fires WHERE ${WAITING}
+         SELECT min(place) FROM fires WHERE ${WAITING} AND place > ?
          UNION ALL
          SELECT (SELECT min(fires.place) FROM fires WHERE ${WAITING} AND fires.place > places.place)
          FROM places WHERE place IS NOT NULL
        )
        SELECT place, (SELECT min(deliver_at) FROM fires WHERE ${WAITING} AND fires.place = places.place) AS at
-       FROM places WHERE place IS NOT NULL`,
+       FROM places WHERE place IS NOT NULL LIMIT ?`,
     );
     this.#at = db
       .prepare<[string, number, number], string>(
@@ -27,8 +27,8 @@ export class UndeliveredTable {
       .pluck();
   }
 
-  places(): { place: string; at: number }[] {
-    return this.#places.all();
+  places({ after, limit }: { after: string; limit: number }): { place: string; at: number }[] {
+    return this.#places.all(after, limit);
   }
 
   at({ place, now, limit }: { place: string; now: number; limit: number }): Fire[] {
