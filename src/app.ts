@@ -214,6 +214,10 @@ async function openTools(
     workspace,
     sandbox: sandboxOf(config),
     policy: policyOf(config, secrets),
+    allowsUnattended: ({ surface }) => {
+      const { unattended, cron_mode: ofJobs = unattended } = config.settings.approvals;
+      return (surface === "jobs" ? ofJobs : unattended) === "approve";
+    },
     jobsOf,
   });
 }

@@ -153,9 +153,15 @@ export const AgentSection = z.strictObject({
   ephemeral_system_prompt: z.string().exactOptional(),
 });
 
+const Unattended = z.enum(["deny", "approve"]);
+
 export const ApprovalsSection = z.strictObject({
   /** `off` runs what would ask; the hardline list stays denied. */
   mode: z.enum(["manual", "off"]).default("manual"),
+  /** What becomes of calls that would ask where nobody can be asked; the hardline list stays denied. */
+  unattended: Unattended.default("deny"),
+  /** The same for jobs alone; default: `unattended`. */
+  cron_mode: Unattended.exactOptional(),
   /** How long a question waits for a person; then the call is denied. */
   timeout_seconds: Timeout.default(300),
 });

@@ -45,6 +45,7 @@ export function readYaml(file: string): YamlSettings {
     ...withoutNulls({ workspace, timezone }),
   } as RawSettings;
   renameSetting(raw.agent, "max_turns", "max_steps");
+  renameSetting(raw.approvals, "unattended_mode", "unattended");
   const foreign = Object.keys(rest).filter((name) => !OUR_SECTIONS.some((section) => section === name));
   return { raw, serverPath, foreign };
 }

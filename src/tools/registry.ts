@@ -77,6 +77,8 @@ export interface RegistryOptions {
   workspace: Workspace;
   sandbox: Sandbox;
   policy: Policy;
+  /** Whether calls that would ask are allowed in a run where nobody can be asked; undefined: never. */
+  allowsUnattended?(run: Run): boolean;
   /** The jobs that a call may see and change; undefined where there are none. */
   jobsOf?(run: Run, callId: string): JobPort;
 }
@@ -200,8 +202,11 @@ async function checkAndRun(tool: Tool, call: ToolCall, options: RegistryOptions)
   if (!args.success) return failed(`Wrong arguments for ${tool.name}:\n${z.prettifyError(args.error)}`);
   const verdict = judged(tool, args.data, options);
   const { workspace, sandbox } = options;
-  const isPermitted = verdict.verdict === "ask" && call.permit === digestOf(tool, args.data, workspace.root);
-  if (verdict.verdict !== "allow" && !isPermitted) return failed(denial(verdict));
+  const isPermitted = () =>
+    call.permit === digestOf(tool, args.data, workspace.root) ||
+    (call.ask === undefined && options.allowsUnattended?.(call.run) === true);
+  const mayRun = verdict.verdict === "allow" || (verdict.verdict === "ask" && isPermitted());
+  if (!mayRun) return failed(denial(verdict));
   const { callId, signal, progress, ask } = call;
   const jobs = options.jobsOf?.(call.run, callId);
   const output = await tool.run(args.data, { callId, signal, progress, ask, workspace, sandbox, jobs });
