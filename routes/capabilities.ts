@@ -74,6 +74,7 @@ const ENDPOINTS: Capabilities["endpoints"] = {
   run_clarify: { method: "POST", path: "/v1/runs/{run_id}/clarify" },
   approvals: { method: "GET", path: "/v1/approvals" },
   jobs: { method: "GET", path: "/v1/jobs" },
+  job_import: { method: "POST", path: "/v1/jobs/import" },
   job_create: { method: "POST", path: "/v1/jobs" },
   toolsets: { method: "GET", path: "/v1/toolsets" },
   backup: { method: "GET", path: "/v1/backup" },

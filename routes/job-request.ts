@@ -2,6 +2,7 @@ import type { FastifyRequest } from "fastify";
 import type { Job } from "../src/domain/job.ts";
 import { principalOf } from "../src/http/auth.ts";
 import type { JobDesk } from "../src/jobs/desk.ts";
+import type { JobImport } from "../src/jobs/import.ts";
 import type { Outputs } from "../src/jobs/outputs.ts";
 import type { Jobs } from "../src/jobs/service.ts";
 import { checkJobId } from "../src/wire/jobs/decode.ts";
@@ -14,6 +15,7 @@ export interface JobsRoutesDeps {
   desk: JobDesk;
   /** The files of their results. */
   outputs: Outputs;
+  importer: JobImport;
   print: PrintTime;
   /** Epoch ms. */
   now(): number;

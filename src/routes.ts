@@ -6,6 +6,7 @@ import { capabilityRoutes } from "../routes/capabilities.ts";
 import { chatRoutes } from "../routes/chat.ts";
 import { conversationRoutes } from "../routes/conversations.ts";
 import { healthRoutes } from "../routes/health.ts";
+import { jobImportRoute } from "../routes/job-import.ts";
 import { jobOutputRoutes } from "../routes/job-outputs.ts";
 import type { JobsRoutesDeps } from "../routes/job-request.ts";
 import { jobsRoutes } from "../routes/jobs.ts";
@@ -106,6 +107,7 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
   storedResponsesRoutes(http, { runs, streams, seal, cancelForeground, socket });
   jobsRoutes(http, parts.jobs);
   jobOutputRoutes(http, parts.jobs);
+  jobImportRoute(http, parts.jobs);
   apiJobsRoutes(http, parts.jobs);
   runsRoutes(http, { runs, files });
   runEventsRoute(http, { runs, streams });

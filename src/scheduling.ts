@@ -11,6 +11,7 @@ import { Deliveries } from "./jobs/deliveries.ts";
 import { JobDesk } from "./jobs/desk.ts";
 import { Execution } from "./jobs/execution.ts";
 import { fileCarrier } from "./jobs/file-carrier.ts";
+import { JobImport } from "./jobs/import.ts";
 import { Outputs } from "./jobs/outputs.ts";
 import { parseSchedule } from "./jobs/parse-schedule.ts";
 import { scanPrompt } from "./jobs/scan.ts";
@@ -84,7 +85,13 @@ export function openScheduling(deps: SchedulingDeps) {
   };
   const print = createPrinter();
   const desk = new JobDesk({ jobs, terms, work: check, print });
-  const routes = { jobs, desk, outputs: new Outputs(home.path), print, now: clock.now };
+  const importer = new JobImport({
+    store: store.jobs,
+    scheduler,
+    work: check,
+    terms: () => ({ ...terms, timezone, now: clock.now() }),
+  });
+  const routes = { jobs, desk, importer, outputs: new Outputs(home.path), print, now: clock.now };
   const jobsOf = (run: Run, callId: string) => agentJobs({ jobs, desk }, run, callId);
   return { scheduler, scripts, deliveries, tally, jobs: routes, jobsOf };
 }

@@ -12,6 +12,7 @@ Usage
   hermes jobs remove <job>
   hermes jobs runs <job>                     its history: [--limit <number>] [--status <status>]
   hermes jobs forecast <job>                 when it is due next: [--limit <number>] [--from <time>] [--to <time>]
+  hermes jobs import <file>                  a jobs.json of hermes-agent: [--dry-run] only tells, [--force] overwrites
 
 A job is named by its id, or by its name where only one has it.
 

@@ -6,6 +6,7 @@ import { EXIT, StartError } from "./failure.ts";
 import { FIELD_OPTIONS, fieldsOf } from "./job-fields.ts";
 import { type FireBody, fireTable, type JobBody, jobFacts, jobTable, nextOf } from "./job-views.ts";
 import { JOBS_HELP } from "./jobs-help.ts";
+import { importJobs } from "./jobs-import.ts";
 import { plain, plainLines, time } from "./print.ts";
 
 interface Page<Entry> {
@@ -150,6 +151,7 @@ export const jobs: CommandGroup = {
     remove,
     runs,
     forecast,
+    import: importJobs,
     // As hermes-agent's users type them.
     add: create,
     edit: update,

@@ -93,6 +93,8 @@ export const Job = z.object({
   last: z.object({ at: z.number(), status: FireStatus, error: z.string().exactOptional() }).exactOptional(),
   /** Who made it, for whoever looks at it later. */
   origin: z.record(z.string(), z.string().nullable()),
+  /** What a file said when it was last read from one, and which revision that made. */
+  imported: z.object({ digest: z.string(), revision: z.int() }).exactOptional(),
   /** Changes with each write: two writers never overwrite each other unseen. */
   revision: z.int(),
 });

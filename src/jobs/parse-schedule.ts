@@ -29,7 +29,7 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 const DURATION = /^(\d{1,6})\s*(s|sec|secs|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)$/;
 const ISO =
-  /^(\d{4})-(\d{2})-(\d{2})(?:[t ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?\s*(z|[+-]\d{2}:?\d{2})?$/;
+  /^(\d{4})-(\d{2})-(\d{2})(?:[t ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?)?\s*(z|[+-]\d{2}:?\d{2})?$/;
 const DAILY = /^(?:every\s+)?(.+?)\s+(?:at\s+)?(\d{1,2}(?::\d{2})?\s*(?:am|pm)?|noon|midnight)$/;
 const DAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 const GROUPS: Readonly<Record<string, string>> = {
@@ -95,15 +95,23 @@ function durationMs(text: string): number | undefined {
 }
 
 function readInstant(text: string, { timezone }: ScheduleTerms): Schedule | undefined {
-  const parts = ISO.exec(text);
+  const runAt = instantOf(text, timezone);
+  return runAt === undefined
+    ? undefined
+    : { kind: "once", runAt, timezone, display: `once at ${text.toUpperCase()}` };
+}
+
+/** An ISO time as epoch ms; without an offset by the clock of a zone. Undefined: the text is none. */
+export function instantOf(text: string, timezone: string): number | undefined {
+  const parts = ISO.exec(text.trim().toLowerCase());
   if (parts === null) return undefined;
-  const [, year, month, day, hour = "00", minute = "00", second = "00", offset] = parts;
+  const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = "", offset] = parts;
   const local = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
   // 30 February is no date, though Date would make one of it.
   if (Number.isNaN(local) || !new Date(local).toISOString().startsWith(`${year}-${month}-${day}`))
     return undefined;
-  const runAt = offset === undefined ? new Zone(timezone).meaningsOf(local)[0].at : local - offsetMs(offset);
-  return { kind: "once", runAt, timezone, display: `once at ${text.toUpperCase()}` };
+  const at = offset === undefined ? new Zone(timezone).meaningsOf(local)[0].at : local - offsetMs(offset);
+  return at + Number(fraction.padEnd(3, "0").slice(0, 3));
 }
 
 function offsetMs(offset: string): number {

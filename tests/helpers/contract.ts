@@ -85,11 +85,13 @@ const ERROR: Answer = { content: { "application/json": { schema: ERROR_SCHEMA } 
 /** The operation of a path, also of its aliases: without `/v1`, and sessions under it. */
 function operationOf({ method, url }: GivenAnswer): Operation | undefined {
   const path = (url.split("?", 1)[0] ?? "").replace(/^\/v1\/sessions(?=\/|$)/, "/api/sessions");
-  const template = Object.keys(document.paths).find((known) => {
+  const templates = Object.keys(document.paths).filter((known) => {
     const form = new RegExp(`^${known.replace(/\{\w+\}/g, "[^/]+")}$`);
     return form.test(path) || form.test(`/v1${path}`);
   });
-  return template === undefined ? undefined : document.paths[template]?.[method.toLowerCase()];
+  // A word where others have an id is a path of its own.
+  const operations = templates.map((template) => document.paths[template]?.[method.toLowerCase()]);
+  return operations.find((operation) => operation !== undefined);
 }
 
 function schemaFaults(schema: object, value: unknown): string[] {

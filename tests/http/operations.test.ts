@@ -59,6 +59,7 @@ const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest, sta
   forecastJob: ["/v1/jobs/{job}/forecast"],
   listJobOutputs: ["/v1/jobs/{job}/outputs"],
   readJobOutput: ["/v1/jobs/{job}/outputs/none.md", {}, 404],
+  importJobs: ["/v1/jobs/import?dry_run=true", { body: { jobs: [] } }],
   createHermesJob: ["/api/jobs", { body: JOB }],
   listHermesJobs: ["/api/jobs"],
   getHermesJob: ["/api/jobs/{job}"],

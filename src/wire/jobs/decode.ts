@@ -60,6 +60,11 @@ export function decodeJobChanges(request: JobPatch, job: Job, terms: JobTerms): 
 
 type Decoded = Omit<JobChanges, "schedule" | "work"> & { work: WorkChanges };
 
+/** A request's parts of a job, all but its schedule. @throws ApiError 400 as `decodeNewJob`. */
+export function decodeParts(request: JobPatch, terms: JobTerms): Decoded {
+  return decodeJob(request, USUAL, terms);
+}
+
 /** `base`: what stays of what is said in parts. */
 function decodeJob(request: JobPatch, base: Pick<Job, "retry" | "misfire">, terms: JobTerms): Decoded {
   const work = workOf(request);

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { temporaryDirectory } from "../../helpers/directory.ts";
 import { runToEnd, serve } from "../../helpers/process.ts";
@@ -26,7 +28,7 @@ async function setUp() {
     expect(stderr).toMatch(/^hermes: [^\n]*\n$/);
     return [code, stderr.slice("hermes: ".length, -1)];
   };
-  return { server, run, jobs, says, json, fails };
+  return { cwd, server, run, jobs, says, json, fails };
 }
 
 const NOT_THERE = 'There is no job "Nobody\'s"; hermes jobs list shows them.';
@@ -133,6 +135,40 @@ test("hermes jobs says what is wrong, in one line and with an exit code", { time
   await server.stop();
   const cure = /^No server answers at http:\/\/127\.0\.0\.1:\d+\. Start it: hermes serve\.$/;
   expect(await fails("list")).toEqual([69, expect.stringMatching(cure)]);
+});
+
+test("hermes jobs import takes a jobs.json over, tells of each job, and changes nothing again", {
+  timeout: 60_000,
+}, async () => {
+  const { cwd, says, json, jobs, fails } = await setUp();
+  const schedule = { kind: "interval", minutes: 60, display: "every 1h" };
+  const good = {
+    id: "0123456789ab",
+    name: "Old",
+    prompt: "Look.",
+    schedule,
+    next_run_at: "2099-01-01T00:00:00Z",
+  };
+  const bad = { ...good, id: "no id" };
+  const file = async (name: string, text: string) => {
+    await writeFile(join(cwd, name), text);
+    return name;
+  };
+  const both = await file("both.json", JSON.stringify({ jobs: [good, bad] }));
+  const one = await file("one.json", JSON.stringify([good]));
+  expect(await says("import", one, "--dry-run")).toMatch(/\ncreated +0123456789ab {2}scheduled {2}Old\n$/);
+  expect(await says("list")).toBe("There are no jobs.\n");
+  const { code, stdout, stderr } = await jobs("import", both);
+  expect([code, stderr]).toEqual([1, "hermes: 1 of 2 jobs were refused.\n"]);
+  expect(stdout).toMatch(/\ncreated .*\nrefused +no id +- +Old +.*12 hex digits/);
+  expect(await json("show", "Old")).toMatchObject({ id: good.id, next_run_at: "2099-01-01T00:00:00+00:00" });
+  expect(await json("import", one)).toMatchObject({ data: [{ result: "unchanged" }] });
+  await says("update", "Old", "--name", "New");
+  expect(await says("import", one)).toMatch(/\nkept +0123456789ab .*changed or done here/);
+  expect(await says("import", one, "--force")).toMatch(/\nupdated +0123456789ab /);
+  expect(await fails("import", "nowhere.json")).toEqual([1, expect.stringMatching(/nowhere\.json .*ENOENT/)]);
+  const [failed, why] = await fails("import", await file("no.json", "{"));
+  expect([failed, why]).toEqual([1, expect.stringMatching(/no\.json is no JSON\.$/)]);
 });
 
 test("hermes jobs run --wait tells of a run that did not complete", { timeout: 60_000 }, async () => {

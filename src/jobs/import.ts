@@ -1,0 +1,133 @@
+import { hash } from "node:crypto";
+import { ApiError } from "../domain/error.ts";
+import type { Job } from "../domain/job.ts";
+import { canonicalJson, isJsonObject } from "../lib/json.ts";
+import { readAs } from "../lib/read-as.ts";
+import type { JobStore } from "../storage/job-store.ts";
+import { type ImportResult, JobRecord } from "../wire/jobs/record.ts";
+import type { WorkCheck } from "./check-work.ts";
+import { type Difference, problemOf, type ReadRecord, type RecordTerms, readRecord } from "./record.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { checkedWork } from "./work.ts";
+
+/** What an import works with. */
+export interface ImportDeps {
+  store: JobStore;
+  scheduler: Scheduler;
+  work: WorkCheck;
+  /** How records are read at this moment. */
+  terms(): RecordTerms;
+}
+
+/** How a file is read. */
+export interface ImportOptions {
+  /** Only tells what would become of its jobs. */
+  isDry: boolean;
+  /** Also overwrites jobs that were changed, done or made here since. */
+  isForced: boolean;
+}
+
+const MAX_REASON_CHARS = 500;
+
+/** Reads jobs of hermes' jobs.json: exactly, or it says what is otherwise; the same file again changes nothing. */
+export class JobImport {
+  readonly #deps: ImportDeps;
+
+  constructor(deps: ImportDeps) {
+    this.#deps = deps;
+  }
+
+  /** What became of each record; one that cannot be read does not keep the others from it. */
+  async read(owner: string, records: readonly unknown[], options: ImportOptions): Promise<ImportResult[]> {
+    const others = new Set(records.map((record) => (isJsonObject(record) ? record["id"] : undefined)));
+    const results: ImportResult[] = [];
+    for (const [index, record] of records.entries()) {
+      const named = isJsonObject(record) ? record : {};
+      const { id = null, name = null } = named as { id?: string; name?: string };
+      const result = await this.#readOne({ owner, record, others }, options).catch(refusalOf);
+      results.push({
+        index,
+        id: typeof id === "string" ? id.slice(0, 64) : null,
+        name: typeof name === "string" ? name.slice(0, 200) : null,
+        ...result,
+      });
+    }
+    if (!options.isDry) void this.#deps.scheduler.tick();
+    return results;
+  }
+
+  async #readOne(
+    { owner, record, others }: { owner: string; record: unknown; others: ReadonlySet<unknown> },
+    { isDry, isForced }: ImportOptions,
+  ): Promise<Outcome> {
+    const { store, terms } = this.#deps;
+    const read = readRecord(readAs(JobRecord, record), terms());
+    await this.#checkWork(owner, read, others);
+    const digest = hash("sha256", canonicalJson(record));
+    const current = await store.findJob(read.job.id, owner);
+    const differences = [...read.missing, ...read.lost];
+    const outcome = { state: read.job.state, param: null, reason: null, differences };
+    const verdict = verdictOf(current, digest, isForced);
+    if (verdict.result === "unchanged" || verdict.result === "kept")
+      return { ...outcome, ...verdict, state: current?.state ?? null };
+    const { job } = withReason(read);
+    const revision = current === undefined ? 1 : current.revision + 1;
+    const made: Job = { ...job, owner, imported: { digest, revision }, revision: current?.revision ?? 1 };
+    if (!isDry && current === undefined) await store.createJob(made);
+    else if (!isDry && (await store.changeJob({ job: made })) === undefined)
+      return { ...outcome, ...CHANGED };
+    return { ...outcome, ...verdict, state: job.state };
+  }
+
+  /** What is not there: a skill, a script, a directory, another job, a model. */
+  async #checkWork(owner: string, read: ReadRecord, others: ReadonlySet<unknown>): Promise<void> {
+    const { id, work } = read.job;
+    const contextFrom = work.contextFrom?.filter((other) => !others.has(other)) ?? [];
+    try {
+      await this.#deps.work.check({ ...work, contextFrom }, { owner, id, work });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      read.missing.push(differenceOf(error));
+    }
+    const idle = problemOf(() => checkedWork(work));
+    if (idle !== undefined) read.missing.push(differenceOf(idle));
+  }
+}
+
+function differenceOf({ failure, message }: ApiError): Difference {
+  return { param: failure.param ?? "job", reason: message };
+}
+
+type Outcome = Omit<ImportResult, "index" | "id" | "name">;
+
+const CHANGED = { result: "kept", reason: "It was changed or done here since it was imported." } as const;
+const OURS = { result: "kept", reason: "A job of this id was made here." } as const;
+
+function verdictOf(
+  current: Job | undefined,
+  digest: string,
+  isForced: boolean,
+): { result: ImportResult["result"]; reason?: string } {
+  if (current === undefined) return { result: "created" };
+  const { imported, revision } = current;
+  const isUntouched = imported?.revision === revision;
+  if (isUntouched && imported?.digest === digest) return { result: "unchanged" };
+  if (isUntouched || isForced) return { result: "updated" };
+  return imported === undefined ? OURS : CHANGED;
+}
+
+/** A job that cannot be done as it was waits until somebody has seen to it. */
+function withReason({ job, missing }: ReadRecord): Pick<ReadRecord, "job"> {
+  if (missing.length === 0 || job.state === "completed") return { job };
+  const { nextAt: _at, nextOccurrence: _occurrence, ...rest } = job;
+  const why = missing.map(({ reason }: Difference) => reason).join(" ");
+  const reasons = [job.pausedReason, `Imported, and not yet as it was: ${why}`].filter(Boolean).join(" ");
+  const pausedReason = reasons.slice(0, MAX_REASON_CHARS);
+  return { job: { ...rest, state: "paused", pausedAt: job.pausedAt ?? job.updatedAt, pausedReason } };
+}
+
+function refusalOf(error: unknown): Outcome {
+  if (!(error instanceof ApiError)) throw error;
+  const { param = null, message } = error.failure;
+  return { result: "refused", state: null, param, reason: message, differences: [] };
+}

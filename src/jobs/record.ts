@@ -1,0 +1,239 @@
+import { ApiError, invalidRequest } from "../domain/error.ts";
+import { type Job, type JobWork, USUAL } from "../domain/job.ts";
+import type { Schedule } from "../domain/schedule.ts";
+import { withoutNulls } from "../lib/json.ts";
+import { readAs } from "../lib/read-as.ts";
+import { decodeParts, type JobTerms } from "../wire/jobs/decode.ts";
+import { type JobRecord, PARTS } from "../wire/jobs/record.ts";
+import { JobPatch } from "../wire/jobs/schema.ts";
+import { instantOf } from "./parse-schedule.ts";
+import { calendarOf } from "./schedule.ts";
+
+/** A field that is not as it was in hermes; what cannot be done without it keeps the job paused. */
+export interface Difference {
+  param: string;
+  reason: string;
+}
+
+/** A record as a job of ours. */
+export interface ReadRecord {
+  job: Omit<Job, "owner" | "revision">;
+  /** Not kept, and without an effect on what the job does. */
+  lost: Difference[];
+  /** Not here: with it the job would not be done as it was. */
+  missing: Difference[];
+}
+
+/** What a record is read against. */
+export interface RecordTerms extends JobTerms {
+  /** The zone of times without an offset, and of cron. */
+  timezone: string;
+  /** Epoch ms. */
+  now: number;
+}
+
+/** A record of hermes' jobs.json as a job. @throws ApiError 400 naming the field that cannot be. */
+export function readRecord(record: JobRecord, terms: RecordTerms): ReadRecord {
+  const { id, prompt } = record;
+  if (prompt) terms.scan(prompt, "prompt");
+  const at = (text: string | null | undefined, param: string) => readTime(text, param, terms);
+  const times = {
+    next: at(record.next_run_at, "next_run_at"),
+    last: at(record.last_run_at, "last_run_at"),
+    made: at(record.created_at, "created_at") ?? terms.now,
+    paused: at(record.paused_at, "paused_at"),
+  };
+  const { parts, missing } = partsOf(record, terms);
+  const { work: said, misfire, overlap, jitterMs, retry, maxFailures } = decodeParts(parts, terms);
+  const work: JobWork = {
+    prompt: prompt ?? "",
+    ...withoutNulls(said),
+    limits: withoutNulls(said.limits ?? {}),
+  };
+  const schedule = scheduleOf(record, times, terms);
+  const deliver = targetsOf(record.deliver, USUAL.deliver);
+  const failureDeliver = targetsOf(record.failure_deliver, USUAL.failureDeliver);
+  missing.push(
+    ...unreachable(deliver, "deliver", terms),
+    ...unreachable(failureDeliver, "failure_deliver", terms),
+  );
+  const { last, lost } = lastOf(record, times.last);
+  const origin = originOf(record.origin);
+  const job = {
+    ...USUAL,
+    ...withoutNulls({ misfire, overlap, jitterMs, retry, maxFailures }),
+    id,
+    name: record.name || prompt?.trim().split("\n")[0]?.slice(0, 50) || schedule.display,
+    work,
+    schedule,
+    deliver,
+    failureDeliver,
+    ...repeatOf(record),
+    failureStreak: record.failure_streak ?? 0,
+    createdAt: times.made,
+    updatedAt: terms.now,
+    origin: origin.kept,
+    ...(last !== undefined && { last }),
+  };
+  return {
+    job: inState(job, record, { ...times, now: terms.now }),
+    lost: [...lost, ...origin.lost],
+    missing,
+  };
+}
+
+interface Times {
+  next: number | undefined;
+  last: number | undefined;
+  made: number;
+  paused: number | undefined;
+}
+
+function readTime(
+  text: string | null | undefined,
+  param: string,
+  { timezone }: RecordTerms,
+): number | undefined {
+  if (text === null || text === undefined || text === "") return undefined;
+  const at = instantOf(text, timezone);
+  if (at === undefined)
+    throw invalidRequest(param, `'${param}' is no ISO 8601 time: ${JSON.stringify(text)}.`);
+  return at;
+}
+
+/** What can be read of what clients may say, and what cannot. */
+function partsOf(record: JobRecord, terms: RecordTerms): { parts: JobPatch; missing: Difference[] } {
+  const parts: Record<string, unknown> = {};
+  const missing: Difference[] = [];
+  for (const param of PARTS) {
+    const value = record[param];
+    if (value === null || value === undefined) continue;
+    const problem = problemOf(() => decodeParts(readAs(JobPatch, { [param]: value }), terms));
+    if (problem === undefined) parts[param] = value;
+    else missing.push({ param, reason: problem.message });
+  }
+  for (const param of FOREIGN) {
+    const value = record[param];
+    if (value !== null && value !== undefined && value !== "" && value !== false)
+      missing.push({ param, reason: `'${param}' is not known here.` });
+  }
+  return { parts: parts as JobPatch, missing };
+}
+
+/** Fields of hermes' that change what a job does, and that nothing here corresponds to. */
+const FOREIGN = ["base_url", "monitor_script", "monitor_url", "interpreter"] as const;
+
+/** What a check throws as a refusal. */
+export function problemOf(check: () => void): ApiError | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    if (error instanceof ApiError) return error;
+    throw error;
+  }
+}
+
+function targetsOf(field: JobRecord["deliver"], usual: readonly string[]): string[] {
+  const targets = typeof field === "string" ? field.split(",") : (field ?? usual);
+  return targets.map((target) => target.trim()).filter((target) => target !== "");
+}
+
+function unreachable(targets: readonly string[], param: string, terms: RecordTerms): Difference[] {
+  return targets.flatMap((target) => {
+    const problem = problemOf(() => terms.checkTarget(target, param));
+    return problem === undefined ? [] : [{ param, reason: problem.message }];
+  });
+}
+
+function scheduleOf(record: JobRecord, times: Times, terms: RecordTerms): Schedule {
+  const { schedule } = record;
+  const { timezone } = terms.readSchedule("every 1h", record.timezone ?? terms.timezone);
+  const read = readSchedule(schedule, times, { ...terms, timezone });
+  return { ...read, display: schedule.display || record.schedule_display || read.display };
+}
+
+function readSchedule(schedule: JobRecord["schedule"], times: Times, terms: RecordTerms): Schedule {
+  const { timezone } = terms;
+  if (schedule.kind === "interval") return intervalOf(schedule.minutes, times, timezone);
+  if (schedule.kind === "cron") {
+    const read = terms.readSchedule(schedule.expr, timezone);
+    if (read.kind === "cron") return read;
+    throw invalidRequest("schedule.expr", "'schedule.expr' is no cron expression.");
+  }
+  const runAt = readTime(schedule.run_at, "schedule.run_at", terms);
+  if (runAt === undefined) throw invalidRequest("schedule.run_at", "'schedule.run_at' is missing.");
+  return { kind: "once", runAt, timezone, display: `once at ${schedule.run_at}` };
+}
+
+/** It goes on in the rhythm that it had. */
+function intervalOf(minutes: number, { next, last, made }: Times, timezone: string): Schedule {
+  const everyMs = Math.round(minutes * 60_000);
+  if (everyMs < 1_000) throw invalidRequest("schedule.minutes", "'schedule.minutes' is less than a second.");
+  const anchorAt = next === undefined ? (last ?? made) : next - everyMs;
+  return { kind: "interval", everyMs, anchorAt, timezone, display: `every ${minutes}m` };
+}
+
+function repeatOf({ repeat, schedule }: JobRecord): Pick<Job, "times" | "completed"> {
+  const { times, completed } =
+    typeof repeat === "object" && repeat !== null ? repeat : { times: repeat, completed: 0 };
+  const limit =
+    times ?? (repeat === null || repeat === undefined ? (schedule.kind === "once" ? 1 : null) : null);
+  return { ...(typeof limit === "number" && { times: limit }), completed: completed ?? 0 };
+}
+
+const OK = ["ok", "delivery_failed"];
+
+function lastOf(
+  { last_status: status, last_error: error, ...record }: JobRecord,
+  at: number | undefined,
+): { last: Job["last"]; lost: Difference[] } {
+  const lost: Difference[] = [];
+  const lose = (param: string, reason: string) => lost.push({ param, reason });
+  if (record["last_delivery_error"]) lose("last_delivery_error", "Deliveries are told by the history alone.");
+  if (status === "delivery_failed") lose("last_status", "It is ok here: a delivery has a status of its own.");
+  else if (status && status !== "ok" && status !== "error") lose("last_status", "It is error here.");
+  const isOk = status === null || status === undefined || OK.includes(status);
+  if (at === undefined) return { last: undefined, lost };
+  if (isOk && error) lose("last_error", "What went well has no error here.");
+  const told = !isOk && error && { error };
+  return { last: { at, status: isOk ? "completed" : "failed", ...told }, lost };
+}
+
+function originOf(origin: JobRecord["origin"]): { kept: Job["origin"]; lost: Difference[] } {
+  const entries = Object.entries(origin ?? {});
+  const isText = (value: unknown) => typeof value === "string" || value === null;
+  const kept = entries.map(([name, value]) => [name, isText(value) ? value : JSON.stringify(value)]);
+  const lost = entries.every(([, value]) => isText(value))
+    ? []
+    : [{ param: "origin", reason: "Its values are texts here." }];
+  return { kept: Object.fromEntries(kept) as Job["origin"], lost };
+}
+
+type Stateless = Omit<ReadRecord["job"], "state">;
+
+/** Done for good, paused, or due when it was due in hermes. */
+function inState(job: Stateless, record: JobRecord, times: Times & { now: number }): ReadRecord["job"] {
+  const { next, now } = times;
+  const { schedule } = job;
+  const isPast = schedule.kind === "once" && next === undefined && schedule.runAt <= now;
+  const isDone = job.times !== undefined && job.completed >= job.times;
+  if (record.state === "completed" || isPast || isDone) return { ...job, state: "completed" };
+  if (record.state === "error")
+    return pausedAs(job, times, `It had an error in hermes: ${record.last_error ?? "no reason is known"}`);
+  if (record.enabled === false || record.state === "paused")
+    return pausedAs(job, times, record.paused_reason ?? undefined);
+  const at = next ?? calendarOf(schedule).next(now)?.at;
+  return at === undefined
+    ? { ...job, state: "completed" }
+    : { ...job, state: "scheduled", nextAt: at, nextOccurrence: at };
+}
+
+function pausedAs(
+  job: Stateless,
+  times: Times & { now: number },
+  reason: string | undefined,
+): ReadRecord["job"] {
+  const why = reason !== undefined && { pausedReason: reason };
+  return { ...job, state: "paused", pausedAt: times.paused ?? times.now, ...why };
+}
