@@ -66,12 +66,11 @@ export class WorkCheck {
 
   async #checkSkills(names: readonly string[]): Promise<void> {
     const { skills } = this.#terms;
-    for (const name of names) {
-      if ((await skills.read(name)) !== undefined) continue;
-      const known = (await skills.list()).map((skill) => skill.name).slice(0, MAX_NAMED);
-      const there = known.length === 0 ? "There are none." : `There are: ${known.join(", ")}.`;
-      throw invalidRequest("skills", `There is no skill ${JSON.stringify(name)}. ${there}`);
-    }
+    const missing = (await skills.readAll(names)).indexOf(undefined);
+    if (missing === -1) return;
+    const known = (await skills.list()).map(({ name }) => name).slice(0, MAX_NAMED);
+    const there = known.length === 0 ? "There are none." : `There are: ${known.join(", ")}.`;
+    throw invalidRequest("skills", `There is no skill ${JSON.stringify(names[missing])}. ${there}`);
   }
 
   async #checkContext(

@@ -19,8 +19,9 @@ export async function partsOf(
   fire: Fire,
 ): Promise<PromptParts> {
   const parts: PromptParts = { skills: [], data: [], notes: [], prompt: fire.prompt ?? work.prompt };
-  for (const name of work.skills ?? []) {
-    const skill = await skills.read(name);
+  const names = work.skills ?? [];
+  for (const [at, skill] of (await skills.readAll(names)).entries()) {
+    const name = names[at];
     if (skill === undefined) parts.notes.push(`The skill ${JSON.stringify(name)} is not there.`);
     else parts.skills.push(skill);
   }

@@ -54,13 +54,14 @@ export class Skills {
 
   /** A skill by the name that its front matter or its directory has; undefined: there is none. */
   async read(name: string): Promise<Skill | undefined> {
-    const all = await this.#all();
-    const found =
-      all.find((skill) => skill.name === name) ?? all.find(({ real }) => basename(dirname(real)) === name);
-    const text = found && (await textOf(found.real, MAX_FILE_BYTES));
-    if (found === undefined || text === undefined) return undefined;
-    const { real, ...entry } = found;
-    return { ...entry, text: text.replace(FRONT_MATTER, "").trim(), directory: dirname(real) };
+    const [skill] = await this.readAll([name]);
+    return skill;
+  }
+
+  /** Skills as `read` gives them, in the order of their names, with one look at the disk. */
+  async readAll(names: readonly string[]): Promise<(Skill | undefined)[]> {
+    const all = names.length === 0 ? [] : await this.#all();
+    return Promise.all(names.map((name) => skillOf(all, name)));
   }
 
   async #all(): Promise<Found[]> {
@@ -108,6 +109,15 @@ export class Skills {
 
 /** A skill and the real path of its file. */
 type Found = SkillEntry & { real: string };
+
+async function skillOf(all: readonly Found[], name: string): Promise<Skill | undefined> {
+  const found =
+    all.find((skill) => skill.name === name) ?? all.find(({ real }) => basename(dirname(real)) === name);
+  const text = found && (await textOf(found.real, MAX_FILE_BYTES));
+  if (found === undefined || text === undefined) return undefined;
+  const { real, ...entry } = found;
+  return { ...entry, text: text.replace(FRONT_MATTER, "").trim(), directory: dirname(real) };
+}
 
 async function entriesOf(directory: string): Promise<Dirent[]> {
   try {

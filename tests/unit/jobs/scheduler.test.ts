@@ -78,6 +78,22 @@ describe("the scheduler", () => {
     expect([tries, new Set(process.done).size, process.faults]).toEqual([2, 1, []]);
   });
 
+  test("keeps what it knew of a fire that has to wait, and of one that ends", async () => {
+    const seen: unknown[] = [];
+    const script = { startedAt: 1, endedAt: 2, output: "42" };
+    const process = await start(async (_job, fire, keep) => {
+      seen.push(fire.script);
+      if (seen.length > 1) return DONE;
+      await keep({ script: { startedAt: 1 } });
+      await keep({ script });
+      throw draining();
+    });
+    const job = await dueJob(process);
+    await process.settled(job, "completed");
+    expect(seen).toEqual([undefined, script]);
+    expect(await process.history(job)).toMatchObject([{ script, output: "Done." }]);
+  });
+
   test("ends what a fault of its own keeps from being done, and says so", async () => {
     const fault = new TypeError("a mistake");
     const process = await start(() => Promise.reject(fault));
