@@ -11,6 +11,8 @@ export type Measurement =
   | { kind: "resume"; tokens: number; after: number }
   | { kind: "watch"; runs: number; watchers: number; stalled: number; everyMs: number }
   | { kind: "growth"; turns: number }
+  | { kind: "due"; jobs: number; running: number; modelMs: number }
+  | { kind: "ticks"; few: number; many: number }
   | { kind: "start" };
 
 /** What lies in a target's database before it starts. */

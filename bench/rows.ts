@@ -1,3 +1,4 @@
+import { JOB_ROWS } from "./job-rows.ts";
 import { cpu, rate } from "./lines.ts";
 import { RESPONSE_ROWS } from "./response-rows.ts";
 import type { Aim, Line, Row } from "./row.ts";
@@ -155,4 +156,5 @@ export const ROWS: readonly Row[] = [
   },
   ...RESPONSE_ROWS,
   ...RUN_ROWS,
+  ...JOB_ROWS,
 ];

@@ -38,7 +38,8 @@ const MARK = "bench:";
 /** The mark as bytes, for finding it in a request's body. */
 export const MARK_BYTES: Buffer = Buffer.from(MARK);
 
-function toMark(scenario: Scenario): string {
+/** The scenario as it stands in a text. */
+export function toMark(scenario: Scenario): string {
   if (scenario.kind === "paced") return `${MARK}paced:${scenario.tokens}:${scenario.everyMs}`;
   if (scenario.kind === "blast") return `${MARK}blast:${scenario.tokens}`;
   return MARK + scenario.kind;

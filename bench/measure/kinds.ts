@@ -2,6 +2,7 @@ import type { Measurement, Row } from "../row.ts";
 import type { Scenario } from "../scenarios.ts";
 import type { Target } from "../targets.ts";
 import { measureBlast } from "./blast.ts";
+import { measureDue } from "./due.ts";
 import { measureFirstToken } from "./first-token.ts";
 import { measureGrowth } from "./growth.ts";
 import { measureHeld } from "./held.ts";
@@ -9,10 +10,12 @@ import type { FreshContext, MeasureContext, Measured } from "./measure.ts";
 import { measurePaced } from "./paced.ts";
 import { measureReplay, measureResume, replayOf, resumeOf } from "./replay.ts";
 import { measureStart } from "./start.ts";
+import { measureTicks } from "./ticks.ts";
 import { measureTurns, scenarioOf } from "./turns.ts";
 import { measureWatch } from "./watch.ts";
 
-type Fresh = "held" | "start" | "growth" | "watch";
+const FRESH = ["held", "start", "growth", "watch", "due", "ticks"] as const;
+type Fresh = (typeof FRESH)[number];
 /** A row that starts its own processes. */
 export type FreshRow = Row & { measurement: Extract<Measurement, { kind: Fresh }> };
 /** A row that loads a process which runs already. */
@@ -20,7 +23,7 @@ export type SteadyRow = Row & { measurement: Exclude<Measurement, { kind: Fresh 
 
 /** Whether a row starts its own processes. */
 export function isFresh(row: Row): row is FreshRow {
-  return ["held", "start", "growth", "watch"].includes(row.measurement.kind);
+  return (FRESH as readonly string[]).includes(row.measurement.kind);
 }
 
 /** Measures a target that runs. */
@@ -56,6 +59,10 @@ export function measureFresh(context: FreshContext, measurement: FreshRow["measu
       return measureGrowth(context, measurement);
     case "watch":
       return measureWatch(context, measurement);
+    case "due":
+      return measureDue(context, measurement);
+    case "ticks":
+      return measureTicks(measurement);
   }
 }
 

@@ -116,7 +116,13 @@ export class Connection {
     const withUsage = streamed && body.includes(USAGE_ASKED);
     if (scenario.kind === "tool") this.#answerTool(body.subarray(markAt), streamed, withUsage);
     else if (streamed) this.#stream(scenario, withUsage);
+    else if (scenario.kind === "paced") this.#writeIn(scenario.tokens * scenario.everyMs);
     else this.#socket.write(PLAIN);
+  }
+
+  /** The whole answer when its last token would have come. */
+  #writeIn(ms: number): void {
+    setTimeout(() => this.#socket.writable && this.#socket.write(PLAIN), ms);
   }
 
   #answerTool(afterMark: Buffer, streamed: boolean, withUsage: boolean): void {
