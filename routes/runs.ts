@@ -30,6 +30,8 @@ import { namedRun, unknownRun } from "./named-run.ts";
 export interface RunsRoutesDeps {
   runs: Runs;
   files: FileReader;
+  /** Ends what comes before a job's run, such as its script. False: no such run is about to begin. */
+  stopUpcoming(id: RunId, owner: string): boolean;
 }
 
 /** `/v1/runs`: work that goes on whatever its client does, and can be watched, left, listed and stopped. */
@@ -155,7 +157,7 @@ function readRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
   });
 }
 
-function stopRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
+function stopRoute(app: FastifyInstance, { runs, stopUpcoming }: RunsRoutesDeps): void {
   mount(app, {
     method: "POST",
     url: "/v1/runs/:id/stop",
@@ -169,8 +171,9 @@ function stopRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
       const { id, owner } = namedRun(request);
       runs.stop(id, owner);
       const status = await runs.status(id, owner);
-      if (status === undefined) throw unknownRun();
-      return { run_id: id, status };
+      if (status !== undefined) return { run_id: id, status };
+      if (!stopUpcoming(id, owner)) throw unknownRun();
+      return { run_id: id, status: "stopping" };
     },
   });
 }

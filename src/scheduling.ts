@@ -93,7 +93,7 @@ export function openScheduling(deps: SchedulingDeps) {
   });
   const routes = { jobs, desk, importer, outputs: new Outputs(home.path), print, now: clock.now };
   const jobsOf = (run: Run, callId: string) => agentJobs({ jobs, desk }, run, callId);
-  return { scheduler, scripts, deliveries, tally, jobs: routes, jobsOf };
+  return { scheduler, execution, scripts, deliveries, tally, jobs: routes, jobsOf };
 }
 
 /** What does a job's work, and what checks that it can be done. */

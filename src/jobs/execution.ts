@@ -24,8 +24,8 @@ export interface ExecutionDeps {
 /** Does what jobs ask for. */
 export class Execution {
   readonly #deps: ExecutionDeps;
-  /** Of the fires whose run has not begun. */
-  readonly #stops = new Map<string, AbortController>();
+  /** The fires whose run has not begun, by id. */
+  readonly #upcoming = new Map<string, { fire: Fire; stop: AbortController }>();
 
   constructor(deps: ExecutionDeps) {
     this.#deps = deps;
@@ -52,18 +52,26 @@ export class Execution {
 
   /** Ends a fire that goes on: its script, or its run. */
   stop({ id, runId, owner }: Fire): void {
-    this.#stops.get(id)?.abort();
+    this.#upcoming.get(id)?.stop.abort();
     if (runId !== undefined) this.#deps.runs.stop(runId, owner);
+  }
+
+  /** Ends what comes before a run, such as a script. False: no such run is about to begin. */
+  stopUpcoming(runId: RunId, owner: string): boolean {
+    const all = [...this.#upcoming.values()];
+    const found = all.find(({ fire }) => fire.runId === runId && fire.owner === owner);
+    found?.stop.abort();
+    return found !== undefined;
   }
 
   /** What comes before the run, and its beginning. */
   async #begin(job: Job, fire: Fire, keep: Begun["keep"]): Promise<Beginning> {
     const stop = new AbortController();
-    this.#stops.set(fire.id, stop);
+    this.#upcoming.set(fire.id, { fire, stop });
     try {
       return await this.#prepare({ job, fire, keep, signal: stop.signal });
     } finally {
-      this.#stops.delete(fire.id);
+      this.#upcoming.delete(fire.id);
     }
   }
 

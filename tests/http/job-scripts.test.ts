@@ -159,6 +159,19 @@ describe("a job's script", () => {
     }
   });
 
+  test("ends when its run is stopped, which has not begun yet", async () => {
+    const sleep = longSleep();
+    const { made, ask, fires } = await open({ "slow.sh": `sleep ${sleep}` });
+    const { id } = await made({ script: "slow.sh" });
+    const { run_id } = (await ask(`/v1/jobs/${id}/run`, { method: "POST" })).json<{ run_id: string }>();
+    await vi.waitFor(() => expect(processesWith(sleep)).not.toEqual([]), 5_000);
+    const stopped = await ask(`/v1/runs/${run_id}/stop`, { method: "POST" });
+    expect([stopped.status, stopped.json()]).toEqual([200, { run_id, status: "stopping" }]);
+    expect(await fires(id, "cancelled")).toMatchObject({ reason: "Its script was stopped.", run_id: null });
+    await expectGone(sleep);
+    expect((await ask(`/v1/runs/${run_id}/stop`, { method: "POST" })).status).toBe(404);
+  });
+
   test("gives way to the next time where the job says so", async () => {
     const sleep = longSleep();
     const { made, ask, history } = await open({
