@@ -54,6 +54,11 @@ export const tool = defineTool({
     const lines = Object.entries(fields).map(([name, value]) => `${name}: ${shown(value)}`);
     return [`${action} ${what}${when}`.trim(), ...lines].join("\n");
   },
+  problem: ({ action, job_id, reason: _why, ...fields }, jobs) => {
+    if (action === "create") return jobs?.problem(fields, true);
+    if (action !== "list" && !job_id) return `${action} needs job_id; list shows the ids.`;
+    return action === "update" ? jobs?.problem(fields, false) : undefined;
+  },
   asks: ({ action }) => {
     if (action === "create") return "it schedules work that will run when nobody is there";
     return action === "update" ? "it changes work that runs when nobody is there" : undefined;
@@ -64,11 +69,10 @@ export const tool = defineTool({
   },
 });
 
-async function act({ action, job_id, reason, ...fields }: Parameters, jobs: JobPort): Promise<unknown> {
+async function act(args: Parameters, jobs: JobPort): Promise<unknown> {
+  const { action, job_id: id = "", reason, ...fields } = args;
   if (action === "list") return { jobs: (await jobs.list()).map(brief) };
   if (action === "create") return { created: brief(await jobs.create(fields)) };
-  const id = job_id ?? "";
-  if (id === "") throw new ToolError(`${action} needs job_id; list shows the ids.`);
   switch (action) {
     case "update":
       return { updated: brief(await jobs.update(id, fields)) };

@@ -59,14 +59,15 @@ interface StartedCall {
 }
 
 function startOf(call: FunctionCallItem, index: number, context: CallContext): StartedCall {
-  const { tools, transcript, begun, mayRun, person } = context;
+  const { run, tools, transcript, begun, mayRun, person } = context;
   const effect = tools.effect(call);
   const isRefused = index >= mayRun;
   if (!isRefused && effect !== "read") context.onEffect();
   const left = begun?.get(call.call_id);
   if (left?.status === "completed") return { call, result: left };
   const result = left ?? transcript.resultOf(call, tools.display(call));
-  const question = person === undefined || isRefused ? undefined : tools.question(call);
+  const asked = { name: call.name, arguments: call.arguments, callId: call.call_id, run };
+  const question = person === undefined || isRefused ? undefined : tools.question(asked);
   if (left === undefined && question === undefined) transcript.begin(result);
   if (isRefused) return { call, result: closed(result, OVER_LIMIT, transcript) };
   if (left !== undefined && effect === "write")

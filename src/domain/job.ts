@@ -138,6 +138,8 @@ export const USUAL = {
 } satisfies Partial<Job>;
 /** The jobs of one owner as the agent speaks of them: fields and answers are those of /v1/jobs. */
 export interface JobPort {
+  /** What is wrong with the fields of a job that is new or changes, as far as it shows at once; undefined: nothing. */
+  problem(fields: Record<string, unknown>, isNew: boolean): string | undefined;
   list(): Promise<JobView[]>;
   /** The same call makes one job, however often it is repeated. @throws Error that says which field cannot be. */
   create(fields: Record<string, unknown>): Promise<JobView>;

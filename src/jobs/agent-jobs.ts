@@ -19,6 +19,15 @@ export function agentJobs(
   const find = (id: string) => jobs.find(checkJobId(id), owner);
   const shown = (job: Job) => desk.shown(job);
   return {
+    problem(fields, isNew) {
+      try {
+        if (isNew) desk.read(readAs(JobRequest, fields));
+        else readAs(JobPatch, fields);
+        return undefined;
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error);
+      }
+    },
     async list() {
       const found = await jobs.list({ owner, order: "desc", limit: MAX_LISTED });
       return desk.shownAll(found);

@@ -1,5 +1,5 @@
 import { invalidRequest } from "../domain/error.ts";
-import type { Fire, Job } from "../domain/job.ts";
+import type { Fire, Job, NewJob } from "../domain/job.ts";
 import { decodeJobChanges, decodeNewJob, type JobTerms } from "../wire/jobs/decode.ts";
 import { fireObject, jobObject, type PrintTime } from "../wire/jobs/object.ts";
 import type { JobPatch, JobRequest, RunJobRequest } from "../wire/jobs/schema.ts";
@@ -23,15 +23,21 @@ export class JobDesk {
     this.#deps = deps;
   }
 
+  /** A new job, as far as a request can be read without asking anybody. @throws ApiError 400 as `create`. */
+  read(request: JobRequest): NewJob {
+    const job = decodeNewJob(request, this.#deps.terms);
+    return { ...job, work: checkedWork(job.work) };
+  }
+
   /** @throws ApiError 400 for a field that cannot be, naming it. */
   async create(
     owner: string,
     request: JobRequest,
     { origin, call }: { origin: Job["origin"]; call?: MakingCall },
   ): Promise<Job> {
-    const { jobs, terms, work: check } = this.#deps;
-    const job = decodeNewJob(request, terms);
-    await check.check(job.work, { owner, work: checkedWork(job.work) });
+    const { jobs, work: check } = this.#deps;
+    const job = this.read(request);
+    await check.check(job.work, { owner, work: job.work });
     return jobs.create(owner, { ...job, origin }, call);
   }
 

@@ -46,6 +46,8 @@ export interface Tool<Schema extends z.ZodType = z.ZodType> {
   preview(args: z.infer<Schema>): string;
   /** The command as a shell would run it, when the tool runs one: it is what the policy judges. */
   command?(args: z.infer<Schema>): string;
+  /** What is wrong with arguments of the right form, in words: nobody is asked about such a call, and it is not run. */
+  problem?(args: z.infer<Schema>, jobs: JobPort | undefined): string | undefined;
   /** Why a person is to be asked about the call, whatever it runs and writes; undefined: no reason. */
   asks?(args: z.infer<Schema>): string | undefined;
   /** The files that the call changes, as the arguments name them; the policy judges these too. */

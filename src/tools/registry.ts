@@ -52,7 +52,7 @@ export interface ToolRegistry {
   /** What repeating a call would do, without its arguments at worst; an unknown tool does nothing. */
   effect(call: { name: string; arguments?: string }): Effect;
   /** What a person must be asked before the call may run; undefined when there is nothing to ask. */
-  question(call: { name: string; arguments: string }): CallQuestion | undefined;
+  question(call: Pick<ToolCall, "name" | "arguments" | "callId" | "run">): CallQuestion | undefined;
   /**
    * Checks the arguments, asks the policy, and runs the call. Never throws: unknown names, wrong arguments, denials
    * and the tool's own failures are outcomes that the model reads.
@@ -122,7 +122,7 @@ function registryOf(entries: readonly Entry[], options: RegistryOptions): ToolRe
     within: (directory) => registryOf(entries, narrowed(options, directory)),
     display: (call) => display(byName.get(call.name), call),
     effect: (call) => effectOf(byName.get(call.name), call.arguments),
-    question: (call) => questionOf(byName.get(call.name), call.arguments, options),
+    question: (call) => questionOf(byName.get(call.name), call, options),
     call: (call) => runCall(byName.get(call.name), call, options),
   };
   return registry;
@@ -200,6 +200,10 @@ async function checkAndRun(tool: Tool, call: ToolCall, options: RegistryOptions)
     return failed("The arguments are not valid JSON. Call the tool again with a JSON object.");
   const args = tool.parameters.safeParse(raw);
   if (!args.success) return failed(`Wrong arguments for ${tool.name}:\n${z.prettifyError(args.error)}`);
+  const { callId, signal, progress, ask } = call;
+  const jobs = options.jobsOf?.(call.run, callId);
+  const problem = tool.problem?.(args.data, jobs);
+  if (problem !== undefined) return failed(problem);
   const verdict = judged(tool, args.data, options);
   const { workspace, sandbox } = options;
   const isPermitted = () =>
@@ -207,8 +211,6 @@ async function checkAndRun(tool: Tool, call: ToolCall, options: RegistryOptions)
     (call.ask === undefined && options.allowsUnattended?.(call.run) === true);
   const mayRun = verdict.verdict === "allow" || (verdict.verdict === "ask" && isPermitted());
   if (!mayRun) return failed(denial(verdict));
-  const { callId, signal, progress, ask } = call;
-  const jobs = options.jobsOf?.(call.run, callId);
   const output = await tool.run(args.data, { callId, signal, progress, ask, workspace, sandbox, jobs });
   return { output: headAndTail(output, MAX_OUTPUT_CHARS), isError: false };
 }
@@ -225,11 +227,12 @@ function judged(tool: Tool, args: unknown, { policy }: RegistryOptions): Verdict
 
 function questionOf(
   tool: Tool | undefined,
-  text: string,
+  call: Pick<ToolCall, "arguments" | "callId" | "run">,
   options: RegistryOptions,
 ): CallQuestion | undefined {
-  const args = tool?.parameters.safeParse(parse(text));
+  const args = tool?.parameters.safeParse(parse(call.arguments));
   if (tool === undefined || args?.success !== true) return undefined;
+  if (tool.problem?.(args.data, options.jobsOf?.(call.run, call.callId)) !== undefined) return undefined;
   const verdict = judged(tool, args.data, options);
   if (verdict.verdict !== "ask") return undefined;
   return {

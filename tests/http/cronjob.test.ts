@@ -73,6 +73,14 @@ describe("the agent's tool for jobs", () => {
     expect(await jobs()).toHaveLength(1);
   });
 
+  test("asks nobody about what cannot be", async () => {
+    const { ask, create, ends, jobs } = await open([{ ...DAILY, schedule: "now and then" }]);
+    const { run_id: id } = await create();
+    expect(await ends(id)).toMatchObject({ status: "completed" });
+    expect((await ask(`${RUNS}/${id}/events`)).text).not.toContain("approval.request");
+    expect(await jobs()).toEqual([]);
+  });
+
   test("schedules nothing where nobody can be asked", async () => {
     const { ask, jobs, provider } = await open([DAILY]);
     const body = { messages: [{ role: "user", content: "Every day, please." }] };
