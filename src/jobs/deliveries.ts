@@ -41,7 +41,7 @@ export class Deliveries {
   #isOpen = false;
   /** The place that was looked at last, where there was no room for the others. */
   #last = "";
-  #restsUntil = 0;
+  #restsUntil = Number.NEGATIVE_INFINITY;
 
   constructor(deps: DeliveriesDeps) {
     this.#deps = deps;
@@ -96,7 +96,7 @@ export class Deliveries {
   async #look(): Promise<void> {
     const { clock } = this.#deps;
     const now = clock.now();
-    if (!this.#isOpen || now < this.#restsUntil) return;
+    if (!this.#isOpen || clock.elapsed() < this.#restsUntil) return;
     try {
       const waitMs = await this.#goRound(now);
       if (waitMs !== undefined) this.#lookIn(waitMs);
@@ -186,7 +186,7 @@ export class Deliveries {
 
   #rest(error: unknown): void {
     this.#deps.onFault(error);
-    this.#restsUntil = this.#deps.clock.now() + FAULT_REST_MS;
+    this.#restsUntil = this.#deps.clock.elapsed() + FAULT_REST_MS;
     this.#lookIn(FAULT_REST_MS);
   }
 
