@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Delivery } from "../../domain/delivery.ts";
 import { FireStatus, Overlap } from "../../domain/job.ts";
 import { optional, QueryNumber, ReasoningEffort } from "../fields.ts";
 import { PageQuery, pageSchema } from "../page.ts";
@@ -124,6 +125,13 @@ export const PauseJobRequest = z
   .meta({ id: "PauseJobRequest", description: "Why it is paused" });
 export type PauseJobRequest = z.infer<typeof PauseJobRequest>;
 
+const JobDelivery = z
+  .object({
+    ...Delivery.omit({ nextAt: true }).shape,
+    next_try_at: z.string().nullable(),
+  })
+  .meta({ id: "JobDelivery", description: "What became of a result at one of the places where it goes" });
+
 /** One time that a job was due or was run. */
 export const JobRun = z
   .looseObject({
@@ -138,6 +146,7 @@ export const JobRun = z
     ended_at: z.string().nullable(),
     lateness: z.number().nullable(),
     reason: z.string().nullable(),
+    deliveries: z.array(JobDelivery),
   })
   .meta({ id: "JobRun", description: "One time that a job was due or was run" });
 

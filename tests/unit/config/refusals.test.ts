@@ -13,6 +13,12 @@ describe("a mistake in config.yaml stops the start and names the setting", () =>
       "gateway: {api_server: {model_routes: {a: {model: m, modle: n}}}}",
       "there is no setting gateway.api_server.model_routes.a.modle.",
     ],
+    ...["whsec_", "c2VjcmV0", "whsec_c2hvcnQ=", `whsec_${"A".repeat(88)}`, `whsec_${"A".repeat(31)}`].map(
+      (secret) => [
+        `jobs: {webhook_secret: "${secret}"}`,
+        "jobs.webhook_secret: must be whsec_ and 24 to 64 bytes in base64.",
+      ],
+    ),
     ["network: {allow_privat: []}", "there is no setting network.allow_privat."],
     [
       "network: {allow_private: [http://n8n.lan]}",
