@@ -73,7 +73,8 @@ function unreadable(text: string, param: string): Error {
 }
 
 function read(said: string, terms: ScheduleTerms): Schedule | undefined {
-  const text = said.toLowerCase();
+  // "once at" is how the server itself calls an instant.
+  const text = said.toLowerCase().replace(/^once at /, "");
   return (
     readDuration(text, terms) ?? readInstant(text, terms) ?? readDays(text, terms) ?? readCron(said, terms)
   );

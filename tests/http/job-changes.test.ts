@@ -103,6 +103,24 @@ describe("a change of a job", () => {
     expect((await patch(change, "/api/jobs")).json()).toEqual({ error: expect.any(String) });
   });
 
+  test.each([
+    ["an interval", { schedule: "every 90s", failure_deliver: [] }],
+    ["an instant", { schedule: "2099-05-01T09:00", repeat: "once" }],
+    ["a cron expression", {}],
+  ])("that only says again what was answered changes nothing: %s", async (_kind, terms) => {
+    const { made, patch } = await open({ ...FULL, ...terms });
+    const answer = await patch(made, "/api/jobs");
+    expect([answer.status, answer.json()]).toEqual([
+      200,
+      { job: { ...made, updated_at: expect.any(String) } },
+    ]);
+    const displayed = await patch({ schedule: made["schedule_display"] });
+    expect([displayed.status, displayed.json<JobBody>()["schedule_display"]]).toEqual([
+      200,
+      made["schedule_display"],
+    ]);
+  });
+
   test("by null counts as one in the reference's words, too", async () => {
     const { patch } = await open();
     const answer = await patch({ model: null }, "/api/jobs");

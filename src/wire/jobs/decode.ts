@@ -123,11 +123,24 @@ function changedSchedule(
   if (schedule === null)
     throw invalidRequest("schedule", "A job needs a 'schedule': it can be changed, not cleared.");
   const zone = timezone ?? current.timezone;
-  if (schedule !== undefined) return scheduleOf(schedule, zone, terms);
-  if (zone === current.timezone) return undefined;
+  const isMoved = zone !== current.timezone;
+  if (schedule !== undefined && (isMoved || !isSame(schedule, current)))
+    return scheduleOf(schedule, zone, terms);
+  if (!isMoved) return undefined;
   // Read as any other, so that the zone is checked; an instant stays the same one.
   if (current.kind === "cron") return terms.readSchedule(current.expr, zone);
   return { ...current, timezone: terms.readSchedule("every 1h", zone).timezone };
+}
+
+/** Whether a client only says again what the server answered; it does not begin anew then. */
+function isSame(field: ScheduleField, current: Schedule): boolean {
+  if (typeof field === "string" || field.kind !== current.kind) return false;
+  if (field.kind === "cron") return current.kind === "cron" && field.expr === current.expr;
+  if (field.kind === "interval")
+    return current.kind === "interval" && field.minutes * 60_000 === current.everyMs;
+  // Instants are answered in whole seconds.
+  const seconds = (ms: number) => Math.floor(ms / 1000);
+  return current.kind === "once" && seconds(Date.parse(field.run_at)) === seconds(current.runAt);
 }
 
 function scheduleOf(
@@ -148,13 +161,19 @@ function targetsOf(
   { checkTarget }: JobTerms,
 ): string[] | null | undefined {
   if (field === null || field === undefined) return field;
-  const targets = typeof field === "string" ? field.split(",").map((target) => target.trim()) : [...field];
+  const targets = typeof field === "string" ? namesIn(field) : [...field];
   for (const target of targets) checkTarget(target, param);
   return targets;
 }
 
+/** A list as a text with commas; of nothing there is none. */
+function namesIn(text: string): string[] {
+  return text.trim() === "" ? [] : text.split(",").map((name) => name.trim());
+}
+
 function timesOf(repeat: JobPatch["repeat"]): Pick<JobChanges, "times"> {
   if (repeat === undefined) return {};
+  if (typeof repeat === "object") return { times: repeat?.times ?? null };
   return { times: repeat === "forever" ? null : repeat === "once" ? 1 : repeat };
 }
 

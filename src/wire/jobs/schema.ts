@@ -17,7 +17,7 @@ const Prompt = z.string().max(MAX_PROMPT_CHARS, `must be ≤ ${MAX_PROMPT_CHARS}
 const SomeNames = z.array(z.string().min(1, "must not be empty").max(128, "must be ≤ 128 characters"));
 const Names = SomeNames.max(32);
 const SOME_IDS = "must be a job's id, or a list of at most 8";
-const Targets = z.union([z.string().min(1).max(2_048), z.array(z.string().min(1).max(2_048)).max(8)]);
+const Targets = z.union([z.string().max(2_048), z.array(z.string().min(1).max(2_048)).max(8)]);
 const Seconds = z.number().min(0, "must not be negative").max(31_622_400, "must be at most a year");
 /** Longer than a timer can wait; a longer one would end at once. */
 const MAX_RUN_SECONDS = 2_000_000;
@@ -26,10 +26,9 @@ const count = (max: number) =>
 
 const MAX_TIMES = 1_000_000;
 const REPEAT = `must be a whole number from 1 to ${MAX_TIMES}, "forever" or "once"`;
-const Repeat = z.union([
-  z.int(REPEAT).min(1, REPEAT).max(MAX_TIMES, REPEAT),
-  z.enum(["forever", "once"], REPEAT),
-]);
+const Times = z.int(REPEAT).min(1, REPEAT).max(MAX_TIMES, REPEAT);
+/** As people say it, or as the server answers it. */
+const Repeat = z.union([Times, z.enum(["forever", "once"], REPEAT), z.object({ times: Times.nullable() })]);
 
 /** When: a text as people write it, or the structure that the server answers with. */
 const ScheduleField = z.union(
