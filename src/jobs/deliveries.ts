@@ -3,6 +3,7 @@ import { type Delivery, nextDelivery } from "../domain/delivery.ts";
 import { ApiError, invalidRequest } from "../domain/error.ts";
 import type { Fire } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
+import { Rounds } from "../lib/rounds.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import { type Carrier, DeliveryError, textOf } from "./carrier.ts";
 import { afterFailure, LONGEST_DELAY_MS } from "./retries.ts";
@@ -36,8 +37,7 @@ export class Deliveries {
   readonly #underWay = new Map<string, { place: string; done: Promise<void> }>();
   readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
-  #round: Promise<void> | undefined;
-  #again = false;
+  readonly #rounds = new Rounds(() => this.#look());
   #isOpen = false;
   /** The place that was looked at last, where there was no room for the others. */
   #last = "";
@@ -66,25 +66,14 @@ export class Deliveries {
 
   /** Looks what is to be delivered; whoever stored such a thing calls it. Never rejects. */
   wake(): Promise<void> {
-    if (this.#round !== undefined) {
-      this.#again = true;
-      return this.#round;
-    }
-    this.#round = this.#look().finally(() => {
-      this.#round = undefined;
-      if (this.#again) {
-        this.#again = false;
-        void this.wake();
-      }
-    });
-    return this.#round;
+    return this.#rounds.run();
   }
 
   /** Begins nothing more; what is under way has a moment to end, and else is left to the next process. */
   async stop(): Promise<void> {
     this.#isOpen = false;
     clearTimeout(this.#timer);
-    await this.#round;
+    await this.#rounds.over();
     const all = Promise.all([...this.#underWay.values()].map(({ done }) => done));
     const patience = new AbortController();
     await Promise.race([all, sleep(STOP_MS, undefined, { signal: patience.signal }).catch(() => undefined)]);

@@ -2,6 +2,7 @@ import { schedule as everySecond, type ScheduledTask } from "node-cron";
 import { ApiError } from "../domain/error.ts";
 import type { Fire, Job } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
+import { Rounds } from "../lib/rounds.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import { editJob } from "./edit.ts";
 import { type Firing, fireDue } from "./firing.ts";
@@ -55,8 +56,7 @@ export class Scheduler {
   readonly #zoneOf = createZones();
   #task: ScheduledTask | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #round: Promise<void> | undefined;
-  #again = false;
+  readonly #rounds = new Rounds(() => this.#look());
   #isStopped = false;
   #lastTickAt: number;
   #startAgainAt = 0;
@@ -91,7 +91,7 @@ export class Scheduler {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     await this.#task?.destroy();
-    await this.#round;
+    await this.#rounds.over();
   }
 
   /** Resolves when all that went on is settled or left to the next process, or after so much time, ms. */
@@ -108,18 +108,7 @@ export class Scheduler {
 
   /** Looks what is due; whoever changed a job calls it. Never rejects. */
   tick(): Promise<void> {
-    if (this.#round !== undefined) {
-      this.#again = true;
-      return this.#round;
-    }
-    this.#round = this.#look().finally(() => {
-      this.#round = undefined;
-      if (this.#again) {
-        this.#again = false;
-        void this.tick();
-      }
-    });
-    return this.#round;
+    return this.#rounds.run();
   }
 
   /** A fire that was made by hand. */
