@@ -141,7 +141,7 @@ function closer({ http, server, clock, streams, sockets, ...parts }: Closed): ()
     await parts.scheduler.stop();
     const drainMs = server.drain_timeout_seconds * 1000;
     await Promise.all([parts.runs.drain(drainMs), parts.scripts.close(drainMs)]);
-    await parts.scheduler.whenIdle(CLOSE_GRACE_MS);
+    await parts.scheduler.live.whenIdle(CLOSE_GRACE_MS);
     await parts.deliveries.stop();
     await parts.housekeeping.stop();
     // Slow readers get what is left of the time: what ended well must not look cut.

@@ -24,7 +24,6 @@ import type { Config } from "./config/load.ts";
 import type { Settings } from "./config/schema.ts";
 import type { Sockets } from "./http/sockets.ts";
 import type { Streams } from "./http/streams.ts";
-import type { Execution } from "./jobs/execution.ts";
 import type { Scheduler } from "./jobs/scheduler.ts";
 import type { JobsTally } from "./jobs/tally.ts";
 import type { Seal } from "./lib/seal.ts";
@@ -52,7 +51,6 @@ export interface Parts {
   sessionModels: SessionModels;
   jobs: JobsRoutesDeps;
   scheduler: Scheduler;
-  execution: Execution;
   tally: JobsTally;
   streams: Streams;
   sockets: Sockets;
@@ -111,7 +109,7 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
   jobOutputRoutes(http, parts.jobs);
   jobImportRoute(http, parts.jobs);
   apiJobsRoutes(http, parts.jobs);
-  runsRoutes(http, { runs, files, stopUpcoming: (...run) => parts.execution.stopUpcoming(...run) });
+  runsRoutes(http, { runs, files, stopUpcoming: (...run) => parts.scheduler.live.stopRun(...run) });
   runEventsRoute(http, { runs, streams });
   approvalRoutes(http, { runs });
   conversationRoutes(http, parts);

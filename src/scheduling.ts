@@ -68,8 +68,8 @@ export function openScheduling(deps: SchedulingDeps) {
     store: store.jobs,
     clock,
     maxRunning: settings.jobs.max_concurrent,
-    execute: (job, fire, keep) => execution.execute(job, fire, keep),
-    stopRun: (fire) => execution.stop(fire),
+    execute: (begun) => execution.execute(begun),
+    stopRun: ({ runId, owner }) => runId !== undefined && deps.runs.stop(runId, owner),
     onSettled: () => void deliveries.wake(),
     observer: tally,
     nextId,
@@ -93,7 +93,7 @@ export function openScheduling(deps: SchedulingDeps) {
   });
   const routes = { jobs, desk, importer, outputs: new Outputs(home.path), print, now: clock.now };
   const jobsOf = (run: Run, callId: string) => agentJobs({ jobs, desk }, run, callId);
-  return { scheduler, execution, scripts, deliveries, tally, jobs: routes, jobsOf };
+  return { scheduler, scripts, deliveries, tally, jobs: routes, jobsOf };
 }
 
 /** What does a job's work, and what checks that it can be done. */

@@ -24,62 +24,39 @@ export interface ExecutionDeps {
 /** Does what jobs ask for. */
 export class Execution {
   readonly #deps: ExecutionDeps;
-  /** The fires whose run has not begun, by id. */
-  readonly #upcoming = new Map<string, { fire: Fire; stop: AbortController }>();
-
   constructor(deps: ExecutionDeps) {
     this.#deps = deps;
   }
 
   /**
    * Does a fire, or goes on with it after a restart: the run's id is that of the fire from before it began, so it is there
-   * once. `keep` stores what is known of it meanwhile. Undefined: this process stops, and the next one goes on.
+   * once. Undefined: this process stops, and the next one goes on.
    * @throws ApiError 429 or 503 when it cannot begin now.
    */
-  async execute(job: Job, fire: Fire, keep: Begun["keep"]): Promise<Result | undefined> {
+  async execute(begun: Begun): Promise<Result | undefined> {
     const { runs, isPrincipal } = this.#deps;
+    const { job, fire } = begun;
     const { runId, owner } = fire;
     const finding = findingIn(promptOf(job, fire));
     if (finding !== undefined) return refused(`its prompt ${finding}`);
     if (!isPrincipal(owner)) return refused("its owner is gone");
     if (runId === undefined) return refused("it has no run");
     if ((await runs.status(runId, owner)) === undefined) {
-      const begun = await this.#begin(job, fire, keep);
-      if (!begun.goesOn) return begun.result && { ...begun.result, isWithoutRun: true };
+      const beginning = await this.#prepare(begun);
+      if (!beginning.goesOn) return beginning.result && { ...beginning.result, isWithoutRun: true };
+      // Told to stop while it began.
+      if (begun.signal.aborted) runs.stop(runId, owner);
     }
     return endOf(runs, runId, owner);
   }
 
-  /** Ends a fire that goes on: its script, or its run. */
-  stop({ id, runId, owner }: Fire): void {
-    this.#upcoming.get(id)?.stop.abort();
-    if (runId !== undefined) this.#deps.runs.stop(runId, owner);
-  }
-
-  /** Ends what comes before a run, such as a script. False: no such run is about to begin. */
-  stopUpcoming(runId: RunId, owner: string): boolean {
-    const all = [...this.#upcoming.values()];
-    const found = all.find(({ fire }) => fire.runId === runId && fire.owner === owner);
-    found?.stop.abort();
-    return found !== undefined;
-  }
-
   /** What comes before the run, and its beginning. */
-  async #begin(job: Job, fire: Fire, keep: Begun["keep"]): Promise<Beginning> {
-    const stop = new AbortController();
-    this.#upcoming.set(fire.id, { fire, stop });
-    try {
-      return await this.#prepare({ job, fire, keep, signal: stop.signal });
-    } finally {
-      this.#upcoming.delete(fire.id);
-    }
-  }
-
   async #prepare(begun: Begun): Promise<Beginning> {
     const { runs, sources, scripts } = this.#deps;
     const { job, fire, keep, signal } = begun;
     const { script, skills, contextFrom } = job.work;
     const hasParts = script !== undefined || skills !== undefined || contextFrom !== undefined;
+    if (signal.aborted) return { goesOn: false, result: STOPPED };
     if (!hasParts) return begin(runs, inputOf(job, fire, promptOf(job, fire)));
     const printed = script === undefined ? { text: "" } : await scripts.print(begun, script);
     if ("result" in printed) return { goesOn: false, result: printed.result };

@@ -6,9 +6,10 @@ import { Rounds } from "../lib/rounds.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import { editJob } from "./edit.ts";
 import { type Firing, fireDue } from "./firing.ts";
+import { LiveFires } from "./live-fires.ts";
 import { paused } from "./pause.ts";
 import { FireQueue } from "./queue.ts";
-import type { Progress, Result } from "./result.ts";
+import type { Begun, Progress, Result } from "./result.ts";
 import { calendarOf } from "./schedule.ts";
 import { type Outcome, settled } from "./settle.ts";
 import type { JobsObserver } from "./tally.ts";
@@ -21,11 +22,11 @@ export interface SchedulerDeps {
   /** Fires that may go on at once. */
   maxRunning: number;
   /**
-   * Does a fire; `keep` stores what is known of it before it ends. Undefined: the process stops first.
+   * Does a fire. Undefined: the process stops first.
    * @throws ApiError when it cannot begin now.
    */
-  execute(job: Job, fire: Fire, keep: (progress: Progress) => Promise<void>): Promise<Result | undefined>;
-  /** Told when a job must go on without its run. */
+  execute(begun: Begun): Promise<Result | undefined>;
+  /** Told when a fire must go no further, besides its signal. */
   stopRun(fire: Fire): void;
   /** Told that a fire is over: what is to be delivered of it is stored. */
   onSettled(fire: Fire): void;
@@ -52,7 +53,7 @@ const MISSED_TICKS = 3;
 export class Scheduler {
   readonly #deps: SchedulerDeps;
   readonly #queue: FireQueue;
-  readonly #live = new Map<string, Fire>();
+  readonly #live: LiveFires;
   readonly #zoneOf = createZones();
   #task: ScheduledTask | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -60,10 +61,10 @@ export class Scheduler {
   #isStopped = false;
   #lastTickAt: number;
   #startAgainAt = 0;
-  #onIdle: () => void = () => {};
 
   constructor(deps: SchedulerDeps) {
     this.#deps = deps;
+    this.#live = new LiveFires(deps.stopRun);
     this.#queue = new FireQueue(deps.maxRunning);
     this.#lastTickAt = deps.clock.elapsed();
   }
@@ -94,16 +95,9 @@ export class Scheduler {
     await this.#rounds.over();
   }
 
-  /** Resolves when all that went on is settled or left to the next process, or after so much time, ms. */
-  async whenIdle(timeoutMs: number): Promise<void> {
-    if (this.#live.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const late = setTimeout(resolve, timeoutMs);
-      this.#onIdle = () => {
-        clearTimeout(late);
-        resolve();
-      };
-    });
+  /** The fires that go on. */
+  get live(): LiveFires {
+    return this.#live;
   }
 
   /** Looks what is due; whoever changed a job calls it. Never rejects. */
@@ -120,7 +114,7 @@ export class Scheduler {
   /** Ends what waits and goes on of a job that is deleted. */
   forget(jobId: string): void {
     this.#queue.drop(jobId);
-    this.#stopRuns(jobId);
+    this.#live.stopJob(jobId);
   }
 
   async #look(): Promise<void> {
@@ -163,7 +157,7 @@ export class Scheduler {
 
   #take({ job, replaces }: Firing, { fires, now }: { fires: readonly Fire[]; now: number }): void {
     const queued = fires.filter(({ status }) => status === "queued");
-    if (replaces && queued.length > 0) this.#stopRuns(job.id);
+    if (replaces && queued.length > 0) this.#live.stopJob(job.id);
     for (const fire of queued) this.#queue.add({ fire, overlap: job.overlap }, now);
     for (const { status, count } of fires) if (status === "skipped") this.#deps.observer.ended(status, count);
   }
@@ -188,10 +182,6 @@ export class Scheduler {
     }
   }
 
-  #stopRuns(jobId: string): void {
-    for (const fire of this.#live.values()) if (fire.jobId === jobId) this.#deps.stopRun(fire);
-  }
-
   async #takeUp(fire: Fire): Promise<void> {
     const { store, clock } = this.#deps;
     const job = await store.findJob(fire.jobId, fire.owner);
@@ -212,35 +202,33 @@ export class Scheduler {
   }
 
   async #run(fire: Fire): Promise<void> {
-    this.#live.set(fire.id, fire);
     try {
-      await this.#do(fire);
+      await this.#live.during(fire, (signal) => this.#do(fire, signal));
     } catch (error) {
       this.#deps.onFault(error);
     }
-    this.#live.delete(fire.id);
     this.#queue.end(fire);
-    if (this.#live.size === 0) this.#onIdle();
     // Requests come in between, even where thousands end at once.
     await new Promise(setImmediate);
     this.#advance();
   }
 
-  async #do(waiting: Fire): Promise<void> {
+  async #do(waiting: Fire, signal: AbortSignal): Promise<void> {
     const { store, clock, execute, observer } = this.#deps;
     const job = await store.findJob(waiting.jobId, waiting.owner);
     if (job === undefined) return;
-    const begun: Fire = { ...waiting, status: "running", startedAt: waiting.startedAt ?? clock.now() };
-    await store.updateFire(begun);
+    const fire: Fire = { ...waiting, status: "running", startedAt: waiting.startedAt ?? clock.now() };
+    await store.updateFire(fire);
     if (waiting.startedAt === undefined) observer.started(clock.now() - waiting.dueAt);
     let known: Progress = {};
     const keep = async (progress: Progress) => {
-      await store.updateFire({ ...begun, ...known, ...progress });
+      await store.updateFire({ ...fire, ...known, ...progress });
       known = { ...known, ...progress };
     };
-    const result = await execute(job, begun, keep).catch((error: unknown) => this.#notNow(error));
+    const begun = { job, fire, keep, signal };
+    const result = await execute(begun).catch((error: unknown) => this.#notNow(error));
     if (result === "later") this.#putBack({ ...waiting, ...known }, job);
-    else if (result !== undefined) await this.#settle({ ...begun, ...known }, result);
+    else if (result !== undefined) await this.#settle({ ...fire, ...known }, result);
   }
 
   /** What is full or shuts down now may not be so later; any other exception is a fault of ours, and the fire's end. */

@@ -24,9 +24,9 @@ async function start(execute: SchedulerDeps["execute"], left?: Store) {
     store: store.jobs,
     clock: { now: Date.now, elapsed: () => performance.now() },
     maxRunning: 2,
-    execute: (job, fire, keep) => {
-      done.push(fire.runId ?? "");
-      return execute(job, fire, keep);
+    execute: (begun) => {
+      done.push(begun.fire.runId ?? "");
+      return execute(begun);
     },
     stopRun: () => undefined,
     onSettled: (fire) => delivered.push(fire),
@@ -78,10 +78,32 @@ describe("the scheduler", () => {
     expect([tries, new Set(process.done).size, process.faults]).toEqual([2, 1, []]);
   });
 
+  test("tells a fire to stop whose job is deleted, and one whose run is stopped", async () => {
+    const process = await start(
+      ({ signal }) =>
+        new Promise((resolve) => {
+          const stopped = { status: "cancelled", mayRepeat: false } as const;
+          signal.addEventListener("abort", () => resolve(stopped));
+        }),
+    );
+    const jobs = [await dueJob(process), await dueJob(process)] as const;
+    const [id, other] = process.done as `run_${string}`[];
+    process.scheduler.forget(jobs[0].id);
+    await process.settled(jobs[0], "cancelled");
+    const { live } = process.scheduler;
+    expect(live.size).toBe(1);
+    expect([live.stopRun(id ?? "run_", OWNER), live.stopRun(other ?? "run_", "else")]).toEqual([
+      false,
+      false,
+    ]);
+    expect(live.stopRun(other ?? "run_", OWNER)).toBe(true);
+    await process.settled(jobs[1], "cancelled");
+  });
+
   test("keeps what it knew of a fire that has to wait, and of one that ends", async () => {
     const seen: unknown[] = [];
     const script = { startedAt: 1, endedAt: 2, output: "42" };
-    const process = await start(async (_job, fire, keep) => {
+    const process = await start(async ({ fire, keep }) => {
       seen.push(fire.script);
       if (seen.length > 1) return DONE;
       await keep({ script: { startedAt: 1 } });
