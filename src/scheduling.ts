@@ -61,8 +61,8 @@ export function openScheduling(deps: SchedulingDeps) {
   const { config, store, clock, nextId, onFault } = deps;
   const { settings, home } = config;
   const carriers = [fileCarrier(home.path), sessionCarrier(deps), webhooks(settings, clock)];
-  const deliveries = new Deliveries({ carriers, store: store.jobs, clock, onFault });
   const tally = new JobsTally();
+  const deliveries = new Deliveries({ carriers, store: store.jobs, clock, observer: tally, onFault });
   const { scripts, execution, check } = workParts(deps);
   const scheduler = new Scheduler({
     store: store.jobs,

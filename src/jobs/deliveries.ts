@@ -7,12 +7,14 @@ import { Rounds } from "../lib/rounds.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import { type Carrier, DeliveryError, textOf } from "./carrier.ts";
 import { afterFailure, LONGEST_DELAY_MS } from "./retries.ts";
+import type { DeliveriesObserver } from "./tally.ts";
 
 /** What results are delivered with. */
 export interface DeliveriesDeps {
   carriers: readonly Carrier[];
   store: Pick<JobStore, "deliveryPlaces" | "undelivered" | "findJob" | "updateFire">;
   clock: Clock;
+  observer: DeliveriesObserver;
   onFault(error: unknown): void;
 }
 
@@ -159,6 +161,7 @@ export class Deliveries {
     }
     const deliveries = fire.deliveries.map((delivery) => (delivery === next ? after : delivery));
     await store.updateFire({ ...fire, deliveries });
+    this.#deps.observer.tried(after.status);
   }
 
   /** A target that would be refused now stays so; anything else that a carrier does not speak of is a fault of ours. */

@@ -1,3 +1,4 @@
+import type { Delivery } from "../domain/delivery.ts";
 import type { FireStatus } from "../domain/job.ts";
 
 /** Told of what becomes of fires; must not throw. */
@@ -8,9 +9,16 @@ export interface JobsObserver {
   ended(status: FireStatus, count: number): void;
 }
 
+/** Told of what becomes of deliveries; must not throw. */
+export interface DeliveriesObserver {
+  /** A delivery was tried, and stands so now: arrived, pending for another try, or failed for good. */
+  tried(status: Delivery["status"]): void;
+}
+
 /** What became of the fires since the process began. */
-export class JobsTally implements JobsObserver {
+export class JobsTally implements JobsObserver, DeliveriesObserver {
   readonly #ended = new Map<FireStatus, number>();
+  readonly #tried = new Map<Delivery["status"], number>();
   #started = 0;
   #lastLagMs = 0;
   #maxLagMs = 0;
@@ -25,9 +33,14 @@ export class JobsTally implements JobsObserver {
     this.#ended.set(status, (this.#ended.get(status) ?? 0) + count);
   }
 
+  tried(status: Delivery["status"]): void {
+    this.#tried.set(status, (this.#tried.get(status) ?? 0) + 1);
+  }
+
   /** The counts by name, and how late fires began: the last one, and the latest of all. */
   get totals() {
     const count = (status: FireStatus) => this.#ended.get(status) ?? 0;
+    const tried = (status: Delivery["status"]) => this.#tried.get(status) ?? 0;
     return {
       started: this.#started,
       completed: count("completed"),
@@ -36,6 +49,7 @@ export class JobsTally implements JobsObserver {
       interrupted: count("interrupted"),
       skipped: count("skipped"),
       start_lag_ms: { last: this.#lastLagMs, max: this.#maxLagMs },
+      deliveries: { delivered: tried("delivered"), put_off: tried("pending"), failed: tried("failed") },
     };
   }
 }

@@ -47,7 +47,7 @@ async function open(answer?: Answering, play: Play = [say("Sunny.")]) {
 
 describe("a job's result", () => {
   test("goes to each place that the job names, signed where it is a webhook", async () => {
-    const { fire, delivered, receiver, home } = await open();
+    const { fire, delivered, receiver, home, ask } = await open();
     const target = `webhook:${receiver.origin}/hook`;
     const id = await fire({ name: "Weather", deliver: ["local", target] });
     const fired = await delivered(id, ["delivered", "delivered"]);
@@ -59,6 +59,9 @@ describe("a job's result", () => {
       type: "job.completed",
       data: { id: fired.id, run_id: fired.run_id, job: { id, name: "Weather" }, output: "Sunny." },
     });
+    expect((await ask("/health/detailed")).text).toContain(
+      '"deliveries":{"delivered":2,"put_off":0,"failed":0}',
+    );
     expect(await readdir(join(home, "cron", "output", id))).toEqual([expect.stringMatching(/Z\.md$/)]);
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Delivery } from "../../../src/domain/delivery.ts";
 import { type Carrier, DeliveryError, type Parcel } from "../../../src/jobs/carrier.ts";
 import { Deliveries } from "../../../src/jobs/deliveries.ts";
+import { JobsTally } from "../../../src/jobs/tally.ts";
 import type { Store } from "../../../src/storage/store.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
 import { aFire, aJob } from "../../helpers/jobs.ts";
@@ -13,6 +14,7 @@ const HOUR_MS = 3_600_000;
 async function start(bring: Carrier["bring"], left?: Store) {
   const store = left ?? (await hookedStore()).inner;
   const faults: unknown[] = [];
+  const tally = new JobsTally();
   const clock = { at: 1_000, now: () => clock.at, elapsed: () => clock.at };
   const jobs = { ...bound(store) };
   const carrier: Carrier = { takes: (target) => !target.startsWith("nowhere"), bring };
@@ -20,6 +22,7 @@ async function start(bring: Carrier["bring"], left?: Store) {
     carriers: [carrier],
     store: jobs,
     clock,
+    observer: tally,
     onFault: (error) => faults.push(error),
   });
   await deliveries.start();
@@ -33,7 +36,7 @@ async function start(bring: Carrier["bring"], left?: Store) {
     clock.at = at;
     await deliveries.wake();
   };
-  return { store, jobs, deliveries, clock, faults, history, goOn };
+  return { store, jobs, deliveries, tally, clock, faults, history, goOn };
 }
 
 function bound({ jobs }: Store) {
@@ -116,6 +119,7 @@ describe("deliveries", () => {
       expect(waits[i]).toBeLessThanOrEqual(Math.ceil(usual * 1.2));
     }
     expect(process.faults).toEqual([]);
+    expect(process.tally.totals.deliveries).toEqual({ delivered: 0, put_off: 5, failed: 1 });
   });
 
   test("wait as long as the receiver asks for, an hour at most", async () => {
