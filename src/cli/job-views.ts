@@ -14,6 +14,12 @@ export interface JobBody {
   last_status: string | null;
   last_error: string | null;
   deliver: string;
+  model: string | null;
+  skills: string[];
+  script: string | null;
+  context_from: string[];
+  workdir: string | null;
+  attach_to_session: string | null;
   repeat: { times: number | null; completed: number };
 }
 
@@ -42,6 +48,9 @@ export function jobTable(found: readonly JobBody[]): string {
   return table(["ID", "STATE", "LAST", "NEXT", "SCHEDULE", "NAME"], rows);
 }
 
+/** What a line of a history shows of a result; all of it stands in the API's answer. */
+const MAX_RESULT_CHARS = 100;
+
 /** A job's history in a table. */
 export function fireTable(fires: readonly FireBody[]): string {
   const rows = fires.map(({ kind, status, scheduled_for, started_at, ended_at, reason, output }) => [
@@ -49,13 +58,16 @@ export function fireTable(fires: readonly FireBody[]): string {
     kind,
     status,
     tookOf(started_at, ended_at),
-    reason ?? output ?? "",
+    (reason ?? output ?? "").slice(0, MAX_RESULT_CHARS),
   ]);
   return table(["FOR", "KIND", "STATUS", "TOOK", "RESULT"], rows);
 }
 
+/** Times are told in whole seconds. */
 function tookOf(from: string | null, to: string | null): string {
-  return from === null || to === null ? "-" : `${(Date.parse(to) - Date.parse(from)) / 1000} s`;
+  if (from === null || to === null) return "-";
+  const seconds = (Date.parse(to) - Date.parse(from)) / 1000;
+  return seconds === 0 ? "< 1 s" : `${seconds} s`;
 }
 
 /** When a job is due next, or why it is not. */
@@ -76,6 +88,12 @@ export function jobFacts(job: JobBody): string {
     ["last error", job.last_error],
     ["done", times === null ? `${completed} times` : `${completed} of ${times} times`],
     ["deliver", job.deliver],
+    ["model", job.model],
+    ["skills", job.skills.join(", ")],
+    ["script", job.script],
+    ["reads", job.context_from.join(", ")],
+    ["works in", job.workdir],
+    ["session", job.attach_to_session],
   ]);
   return `${lines}\n${plainLines(job.prompt)}\n`;
 }

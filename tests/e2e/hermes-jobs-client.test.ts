@@ -127,6 +127,17 @@ describe("a client of hermes' jobs", () => {
     }
   });
 
+  test("saves a whole job as it was read, and nothing of it changes", async () => {
+    const { client, job } = await open();
+    const once = await client.job("POST", "", { name: "Once", schedule: "in 2h", prompt: "x" });
+    const often = { name: "Often", schedule: "every 7s", prompt: "x", repeat: 3, deliver: "" };
+    for (const { id } of [job, once, await client.job("POST", "", often)]) {
+      const { updated_at: _before, ...read } = await client.job("GET", `/${id}`);
+      const { updated_at: _after, ...saved } = await client.job("PATCH", `/${id}`, read);
+      expect(saved).toEqual(read);
+    }
+  });
+
   test("runs a job now, with another prompt this once", async () => {
     const { client, job } = await open();
     const asked = await client.job("POST", `/${job.id}/run`, { prompt: "List the files here" });

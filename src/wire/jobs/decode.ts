@@ -134,10 +134,10 @@ function changedSchedule(
 
 /** Whether a client only says again what the server answered; it does not begin anew then. */
 function isSame(field: ScheduleField, current: Schedule): boolean {
-  if (typeof field === "string" || field.kind !== current.kind) return false;
+  if (typeof field === "string") return current.kind !== "once" && field === current.display;
   if (field.kind === "cron") return current.kind === "cron" && field.expr === current.expr;
   if (field.kind === "interval")
-    return current.kind === "interval" && field.minutes * 60_000 === current.everyMs;
+    return current.kind === "interval" && Math.round(field.minutes * 60_000) === current.everyMs;
   // Instants are answered in whole seconds.
   const seconds = (ms: number) => Math.floor(ms / 1000);
   return current.kind === "once" && seconds(Date.parse(field.run_at)) === seconds(current.runAt);

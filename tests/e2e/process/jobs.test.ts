@@ -73,7 +73,9 @@ test("hermes jobs looks after a job from its making to its end", { timeout: 60_0
     overlap: "allow",
     repeat: { times: 3, completed: 0 },
   });
-  await says("update", "Files", "--clear", "repeat");
+  await says("update", "Files", "--clear", "repeat", "--session", "daily");
+  expect(await says("show", "Files")).toMatch(/^session +daily$/m);
+  await says("update", "Files", "--clear", "session");
   expect(await json("show", id)).toMatchObject({ repeat: { times: null } });
 
   expect(await says("pause", "Files", "--reason", "Holidays")).toBe(`${id}  Files: paused\n`);
