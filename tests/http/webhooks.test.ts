@@ -153,6 +153,27 @@ describe("a target", () => {
     expect([refused.status, refused.json().error.message]).toEqual([400, expect.stringContaining("%2C")]);
   });
 
+  test("counts once, and there are eight at most, also of a text", async () => {
+    const { ask } = await openTestApp({ env });
+    const hooks = (count: number) =>
+      Array.from({ length: count }, (_, n) => `webhook:https://example.com/${"x".repeat(2_000)}${n}`).join();
+    const made = async (deliver: string) =>
+      ask("/v1/jobs", { body: { prompt: "x", schedule: "@daily", deliver } });
+    expect((await made("local, local,session:a,local")).json<{ deliver: string }>().deliver).toBe(
+      "local,session:a",
+    );
+    const eight = (await made(hooks(8))).json<{ id: string; deliver: string }>();
+    expect(eight.deliver).toBe(hooks(8));
+    // What was answered can be sent back.
+    const { deliver } = eight;
+    expect((await ask(`/v1/jobs/${eight.id}`, { method: "PATCH", body: { deliver } })).status).toBe(200);
+    const refused = await made(hooks(9).replaceAll("x".repeat(2_000), ""));
+    expect([refused.status, refused.json().error]).toMatchObject([
+      400,
+      { param: "deliver", message: expect.stringContaining("at most 8") },
+    ]);
+  });
+
   test("that is a webhook is refused where nothing can sign it", async () => {
     const { ask } = await openTestApp();
     const refused = await ask("/v1/jobs", {

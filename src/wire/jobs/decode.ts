@@ -10,7 +10,7 @@ import {
 import type { Schedule } from "../../domain/schedule.ts";
 import { withoutNulls } from "../../lib/json.ts";
 import { msOf, workOf } from "./decode-work.ts";
-import type { JobPatch, JobRequest, ScheduleField } from "./schema.ts";
+import { type JobPatch, type JobRequest, MAX_TARGETS, type ScheduleField } from "./schema.ts";
 
 /** What reads a schedule: `schedule` as it is written, in a zone. */
 export type ReadSchedule = (text: string, timezone: string | undefined) => Schedule;
@@ -161,7 +161,9 @@ function targetsOf(
   { checkTarget }: JobTerms,
 ): string[] | null | undefined {
   if (field === null || field === undefined) return field;
-  const targets = typeof field === "string" ? namesIn(field) : [...field];
+  const targets = [...new Set(typeof field === "string" ? namesIn(field) : field)];
+  if (targets.length > MAX_TARGETS)
+    throw invalidRequest(param, `'${param}' must name at most ${MAX_TARGETS} places.`);
   for (const target of targets) checkTarget(target, param);
   return targets;
 }

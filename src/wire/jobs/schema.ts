@@ -17,7 +17,10 @@ const Prompt = z.string().max(MAX_PROMPT_CHARS, `must be ≤ ${MAX_PROMPT_CHARS}
 const SomeNames = z.array(z.string().min(1, "must not be empty").max(128, "must be ≤ 128 characters"));
 const Names = SomeNames.max(32);
 const SOME_IDS = "must be a job's id, or a list of at most 8";
-const Targets = z.union([z.string().max(2_048), z.array(z.string().min(1).max(2_048)).max(8)]);
+/** Places that one result goes to. */
+export const MAX_TARGETS = 8;
+const Target = z.string().min(1).max(2_048);
+const Targets = z.union([z.string().max(MAX_TARGETS * 2_049), z.array(Target).max(MAX_TARGETS)]);
 const Seconds = z.number().min(0, "must not be negative").max(31_622_400, "must be at most a year");
 /** Longer than a timer can wait; a longer one would end at once. */
 const MAX_RUN_SECONDS = 2_000_000;
