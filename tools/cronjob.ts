@@ -17,7 +17,7 @@ const Parameters = z.strictObject({
   name: text,
   timezone: text.describe("IANA name; the server's if left out."),
   deliver: text.describe(
-    "Where results go besides the history: local (a file), session:<id>, webhook:<url>.",
+    "Where results go besides the history: local (a file), origin (this session), session:<id>, webhook:<url>.",
   ),
   failure_deliver: text.describe("The same for failures."),
   repeat: z.union([z.int(), z.string()]).optional().describe("How often in all: a number, once or forever."),

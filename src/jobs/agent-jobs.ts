@@ -18,11 +18,13 @@ export function agentJobs(
   const { owner } = run;
   const find = (id: string) => jobs.find(checkJobId(id), owner);
   const shown = (job: Job) => desk.shown(job);
+  const asNew = (fields: Fields) => readAs(JobRequest, withOrigin(fields, run.sessionId));
+  const asChange = (fields: Fields) => readAs(JobPatch, withOrigin(fields, run.sessionId));
   return {
     problem(fields, isNew) {
       try {
-        if (isNew) desk.read(readAs(JobRequest, fields));
-        else readAs(JobPatch, fields);
+        if (isNew) desk.read(asNew(fields));
+        else asChange(fields);
         return undefined;
       } catch (error) {
         return error instanceof Error ? error.message : String(error);
@@ -41,11 +43,11 @@ export function agentJobs(
         call_id: callId,
       };
       const call = { id: callId, at: run.createdAt };
-      return shown(await desk.create(owner, readAs(JobRequest, fields), { origin, call }));
+      return shown(await desk.create(owner, asNew(fields), { origin, call }));
     },
     async update(id, fields) {
       const job = await find(id);
-      return shown(await desk.update(job, readAs(JobPatch, fields)));
+      return shown(await desk.update(job, asChange(fields)));
     },
     pause: async (id, reason) => shown(await jobs.pause(checkJobId(id), owner, reason)),
     resume: async (id) => shown(await jobs.resume(checkJobId(id), owner)),
@@ -54,5 +56,19 @@ export function agentJobs(
       return { run_id: fire.runId ?? null };
     },
     remove: (id) => jobs.remove(checkJobId(id), owner),
+  };
+}
+
+type Fields = Record<string, unknown>;
+
+/** `origin` is where the agent was asked: the run's session, or a file where it has none. */
+function withOrigin(fields: Fields, session: string | undefined): Fields {
+  const here = session === undefined ? "local" : `session:${session}`;
+  const meant = (value: unknown) => (value === "origin" ? here : value);
+  const { deliver, failure_deliver: failed } = fields;
+  return {
+    ...fields,
+    ...(deliver !== undefined && { deliver: meant(deliver) }),
+    ...(failed !== undefined && { failure_deliver: meant(failed) }),
   };
 }

@@ -112,6 +112,15 @@ describe("the agent's tool for jobs", () => {
     expect(await act({ action: "pause" })).toContain("There is no such job.");
   });
 
+  test.each([
+    [{ session_id: "daily" }, "session:daily"],
+    [{}, "local"],
+  ])("brings results to where the agent was asked: %j", async (where, deliver) => {
+    const { create, ends, jobs } = await open([{ ...DAILY, deliver: "origin" }], ALLOWING);
+    await ends((await create(where)).run_id);
+    expect(await jobs()).toMatchObject([{ deliver }]);
+  });
+
   test("does a job now, and another prompt in place of its own", async () => {
     const provider: Play = (request) => {
       const said = JSON.stringify(request.items);

@@ -49,6 +49,7 @@ describe("hermes", { timeout: 30_000 }, () => {
     for (const word of [
       "serve",
       "models",
+      "jobs",
       "backup",
       "--profile",
       "--host",
