@@ -205,6 +205,8 @@ describe("a script's name", () => {
     "../look.sh",
     "a/../../look.sh",
     "~/look.sh",
+    "/inside.sh",
+    "dir.sh/../inside.sh",
     "gone.sh",
     "out.sh",
     "away/look.sh",
@@ -212,7 +214,7 @@ describe("a script's name", () => {
     "pipe\0.sh",
     ".",
   ])("cannot be %j", async (script) => {
-    const { ask, home } = await open({ "../look.sh": "true", "dir.sh/x": "" });
+    const { ask, home } = await open({ "../look.sh": "true", "dir.sh/x": "", "inside.sh": "true" });
     const outside = await temporaryDirectory();
     await writeFile(join(outside, "look.sh"), "true");
     await symlink(join(outside, "look.sh"), join(home, "scripts/out.sh"));

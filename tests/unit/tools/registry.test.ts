@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -213,4 +214,25 @@ describe("how a call shows", () => {
 it("without tools every call reads that there is no such tool", async () => {
   expect(NO_TOOLS.offered(true)).toEqual([]);
   expect(await call(NO_TOOLS, "terminal", { command: "ls" })).toMatchObject({ isError: true });
+});
+
+describe("a registry that works in a directory", () => {
+  it("judges and asks about calls there, which are other calls than the same ones elsewhere", async () => {
+    const { workspace, sandbox } = await toolContext();
+    await mkdir(join(workspace.root, "site"));
+    const places: unknown[] = [];
+    const policy: Policy = ({ cwd }) => {
+      places.push(cwd);
+      return { verdict: "ask", reason: "it may harm" };
+    };
+    const outer = createRegistry([echo], { workspace, sandbox, policy });
+    const inner = outer.within("site");
+    const asked = { name: "echo", arguments: '{"text":"a"}', callId: "call_1", run: aRun() };
+    const [before, after] = [outer.question(asked)?.digest, inner.question(asked)?.digest];
+    expect(before).not.toBe(after);
+    expect(places).toEqual([undefined, join(workspace.root, "site")]);
+    expect((await call(inner, "echo", { text: "a" }, { permit: before })).isError).toBe(true);
+    expect((await call(inner, "echo", { text: "a" }, { permit: after })).isError).toBe(false);
+    expect([outer.root, inner.root]).toEqual([workspace.root, join(workspace.root, "site")]);
+  });
 });
