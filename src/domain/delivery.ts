@@ -21,7 +21,9 @@ export const WEBHOOK = "webhook:";
 /** Which of a fire's deliveries comes next; undefined when none is pending. */
 export function nextDelivery(deliveries: readonly Delivery[]): Delivery | undefined {
   const pending = deliveries.filter(({ status }) => status === "pending");
-  return pending.toSorted((a, b) => (a.nextAt ?? 0) - (b.nextAt ?? 0))[0];
+  // A receiver may take its time: what stays in the house does not wait for it.
+  const outside = ({ target }: Delivery) => Number(target.startsWith(WEBHOOK));
+  return pending.toSorted((a, b) => (a.nextAt ?? 0) - (b.nextAt ?? 0) || outside(a) - outside(b))[0];
 }
 
 /** What deliveries share that wait for each other: of URLs the host, of which no secret is part. */

@@ -97,6 +97,21 @@ describe("deliveries", () => {
     expect([bring.mock.calls.length, process.faults]).toEqual([3, []]);
   });
 
+  test("that stay in the house do not wait for a receiver", async () => {
+    const slow = held();
+    const process = await start((parcel, signal) =>
+      parcel.target.startsWith("webhook:") ? slow.bring(parcel, signal) : Promise.resolve({}),
+    );
+    const id = await settle(process, ["webhook:https://example.com/", "session:a", "local"]);
+    await vi.waitFor(async () =>
+      expect((await process.history(id))[0]?.map(({ status }) => status)).toEqual([
+        "pending",
+        "delivered",
+        "delivered",
+      ]),
+    );
+  });
+
   test("that fail come again later and later, and fail for good after the sixth time", async () => {
     const process = await start(async () => Promise.reject(new DeliveryError("Not now.")));
     const id = await settle(process, ["a"]);
