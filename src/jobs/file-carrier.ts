@@ -16,7 +16,7 @@ export function fileCarrier(home: string): Carrier {
         // Two that began in the same ms have a file each.
         for (const name of [`${time}.md`, `${time}-${fire.id}.md`]) {
           const file = join(directory, name);
-          if (await isWritten(join(home, file), page)) return { file };
+          if (await isWritten(join(home, file), { page, by: fire.id })) return { file };
         }
       } catch (error) {
         const { code = "unknown error" } = error as NodeJS.ErrnoException;
@@ -28,8 +28,9 @@ export function fileCarrier(home: string): Carrier {
 }
 
 /** Puts a page into a file as a whole, if it is not there; false: the file is there, and another's. */
-async function isWritten(file: string, page: string): Promise<boolean> {
-  const temporary = `${file}.tmp`;
+async function isWritten(file: string, { page, by }: { page: string; by: string }): Promise<boolean> {
+  // Of a name that no other fire writes to, and that the same one finds again after a crash.
+  const temporary = `${file}.${by}.tmp`;
   await writeFile(temporary, page, { mode: 0o600 });
   try {
     await link(temporary, file);

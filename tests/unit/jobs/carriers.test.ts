@@ -47,11 +47,22 @@ describe("a file of a result", () => {
     expect(await readFile(join(home, page), "utf8")).toBe("# Weather\n\nSunny.\n");
   });
 
+  test("stays whole beside others that are written at the same time", async () => {
+    const home = await temporaryDirectory();
+    const texts = Array.from({ length: 8 }, (_, n) => `${n}`.repeat(300_000));
+    const brought = texts.map((text) => fileCarrier(home).bring(parcelOf("local", {}, text), calm));
+    const written = await Promise.all(
+      (await Promise.all(brought)).map(({ file }) => readFile(join(home, file ?? ""), "utf8")),
+    );
+    expect(written.map((all, n) => all === `# Weather\n\n${texts[n]}\n`)).toEqual(texts.map(() => true));
+  });
+
   test("that a crash left half written beside its place does not show", async () => {
     const home = await temporaryDirectory();
+    const parcel = parcelOf("local");
     await mkdir(dirname(join(home, page)), { recursive: true });
-    await writeFile(join(home, `${page}.tmp`), "# Wea");
-    await fileCarrier(home).bring(parcelOf("local"), calm);
+    await writeFile(join(home, `${page}.${parcel.fire.id}.tmp`), "# Wea");
+    await fileCarrier(home).bring(parcel, calm);
     expect(await readdir(dirname(join(home, page)))).toEqual(["1970-01-01T00-00-05.000Z.md"]);
   });
 
