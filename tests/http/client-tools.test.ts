@@ -8,7 +8,7 @@ import type { TestAppOptions } from "../helpers/test-app.ts";
 
 const CLOCK = { type: "function", function: { name: "clock" } };
 const FILES = { "a.txt": "seven\n" };
-const OWN = ["patch", "read_file", "search_files", "terminal", "write_file"];
+const OWN = ["cronjob", "patch", "read_file", "search_files", "terminal", "write_file"];
 
 const open = (play: Play, options: TestAppOptions = {}) => openChat(play, { files: FILES, ...options });
 
