@@ -110,7 +110,7 @@ function workParts({ config, store, runs, clock, models, tools, sandbox }: Sched
   const scripts = new ScriptRuns({ scripts: files, clock, directoryOf });
   const execution = new Execution({
     runs,
-    sources: { skills, store: store.jobs },
+    sources: { skills, store: store.jobs, directoryOf },
     scripts,
     isPrincipal: (id) => id === OWNER.id,
   });

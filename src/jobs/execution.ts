@@ -52,20 +52,38 @@ export class Execution {
 
   /** What comes before the run, and its beginning. */
   async #prepare(begun: Begun): Promise<Beginning> {
-    const { runs, sources, scripts } = this.#deps;
-    const { job, fire, keep, signal } = begun;
-    const { script, skills, contextFrom } = job.work;
-    const hasParts = script !== undefined || skills !== undefined || contextFrom !== undefined;
+    const { scripts } = this.#deps;
+    const { job, fire, signal } = begun;
+    const { script, skills, contextFrom, workdir } = job.work;
     if (signal.aborted) return { goesOn: false, result: STOPPED };
-    if (!hasParts) return begin(runs, inputOf(job, fire, promptOf(job, fire)));
+    const isBare = [script, skills, contextFrom, workdir].every((part) => part === undefined);
+    if (isBare) return this.#start(begun, async () => promptOf(job, fire));
     const printed = script === undefined ? { text: "" } : await scripts.print(begun, script);
     if ("result" in printed) return { goesOn: false, result: printed.result };
-    const parts = await partsOf(sources, job, fire);
-    if (printed.text !== "")
-      parts.data.push({ label: `What the script ${script} printed`, text: printed.text });
+    return this.#start(begun, () => this.#assembled(begun, printed.text));
+  }
+
+  /** What the model reads, with what a script printed. @throws ApiError 400 for a directory that is not there. */
+  async #assembled({ job, fire, keep }: Begun, printed: string): Promise<string> {
+    const parts = await partsOf(this.#deps.sources, job, fire);
+    const { script } = job.work;
+    if (printed !== "") parts.data.push({ label: `What the script ${script} printed`, text: printed });
     if (parts.notes.length > 0) await keep({ notes: parts.notes });
-    if (signal.aborted) return { goesOn: false, result: STOPPED };
-    return begin(runs, inputOf(job, fire, assemblePrompt(parts)));
+    return assemblePrompt(parts);
+  }
+
+  /** Begins the run; what a job itself is refused for is its failure. @throws ApiError 429 or 5xx when it cannot begin now. */
+  async #start({ job, fire, signal }: Begun, prompt: () => Promise<string>): Promise<Beginning> {
+    try {
+      const input = inputOf(job, fire, await prompt());
+      if (signal.aborted) return { goesOn: false, result: STOPPED };
+      void (await this.#deps.runs.admit(input)).begin();
+      return { goesOn: true };
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.failure.status === 429 || error.failure.status >= 500)
+        throw error;
+      return { goesOn: false, result: { status: "failed", reason: error.message, mayRepeat: true } };
+    }
   }
 }
 
@@ -88,18 +106,6 @@ async function endOf(runs: Runs, runId: RunId, owner: string): Promise<Result | 
 
 function promptOf({ work }: Job, { prompt }: Fire): string {
   return prompt ?? work.prompt;
-}
-
-/** Begins a run; what a job itself is refused for is its failure. @throws ApiError 429 or 5xx when it cannot begin now. */
-async function begin(runs: Runs, input: RunInput): Promise<Beginning> {
-  try {
-    void (await runs.admit(input)).begin();
-    return { goesOn: true };
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.failure.status === 429 || error.failure.status >= 500)
-      throw error;
-    return { goesOn: false, result: { status: "failed", reason: error.message, mayRepeat: true } };
-  }
 }
 
 function resultOf(events: readonly AgentEvent[]): Omit<Result, "status"> {

@@ -3,6 +3,8 @@ import { headAndTail } from "../lib/text.ts";
 
 /** What a fire is done with. */
 export interface PromptParts {
+  /** What the AGENTS.md of the directory says that the job works in. */
+  rules?: string;
   /** How things are done, in the order in which they are read. */
   skills: { name: string; text: string; directory: string }[];
   /** What comes from elsewhere: it is read, and nothing in it is an instruction. */
@@ -13,19 +15,24 @@ export interface PromptParts {
   prompt: string;
 }
 
+const MAX_RULES_CHARS = 20_000;
 const MAX_SKILL_CHARS = 50_000;
 const MAX_DATA_CHARS = 50_000;
 /** Of all parts but the prompt itself, which has a limit of its own. */
 const MAX_PARTS_CHARS = 200_000;
 
 /**
- * What the model reads for a fire: skills, data, then what to do. A prompt alone stays as it is; a part that is too long
+ * What the model reads for a fire: rules, skills, data, then what to do. A prompt alone stays as it is; a part that is too long
  * says how much of it is missing.
  */
-export function assemblePrompt({ skills, data, notes, prompt }: PromptParts): string {
-  if (skills.length === 0 && data.length === 0 && notes.length === 0) return prompt;
+export function assemblePrompt({ rules, skills, data, notes, prompt }: PromptParts): string {
+  const hasParts = rules !== undefined || skills.length + data.length + notes.length > 0;
+  if (!hasParts) return prompt;
   const room = new Room(MAX_PARTS_CHARS);
   const parts = [
+    ...(rules === undefined
+      ? []
+      : [`# Instructions of the directory (AGENTS.md)\n\n${room.take(rules, MAX_RULES_CHARS)}`]),
     ...skills.map(({ name, text, directory }) => {
       const head = `# Skill: ${name}\n\nIts files are in ${directory}.`;
       return `${head}\n\n${room.take(text, MAX_SKILL_CHARS)}`;

@@ -1,4 +1,5 @@
 import { type Fire, isSilent, type Job } from "../domain/job.ts";
+import { readRegular, realPathInside } from "../lib/inside.ts";
 import type { Skills } from "../skills/skills.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import type { PromptParts } from "./prompt.ts";
@@ -7,30 +8,38 @@ import type { PromptParts } from "./prompt.ts";
 export interface Sources {
   skills: Skills;
   store: JobStore;
+  /** The real path of the directory that a job works in. @throws ApiError 400 when it is not there. */
+  directoryOf(work: Pick<Job["work"], "workdir">): string;
 }
+
+const MAX_RULES_BYTES = 100_000;
 
 /** Fires of another job that are looked through for its latest result. */
 const LOOKED_AT = 20;
 
 /** What a fire is done with, as it is now. What is not there any more is said in the notes; the fire goes on without it. */
-export async function partsOf(
-  { skills, store }: Sources,
-  { work, owner }: Job,
-  fire: Fire,
-): Promise<PromptParts> {
+export async function partsOf(sources: Sources, { work, owner }: Job, fire: Fire): Promise<PromptParts> {
+  const { workdir, skills = [], contextFrom = [] } = work;
   const parts: PromptParts = { skills: [], data: [], notes: [], prompt: fire.prompt ?? work.prompt };
-  const names = work.skills ?? [];
-  for (const [at, skill] of (await skills.readAll(names)).entries()) {
-    const name = names[at];
-    if (skill === undefined) parts.notes.push(`The skill ${JSON.stringify(name)} is not there.`);
+  const rules = workdir === undefined ? "" : await rulesOf(sources.directoryOf(work));
+  if (rules !== "") parts.rules = rules;
+  for (const [at, skill] of (await sources.skills.readAll(skills)).entries()) {
+    if (skill === undefined) parts.notes.push(`The skill ${JSON.stringify(skills[at])} is not there.`);
     else parts.skills.push(skill);
   }
-  for (const id of work.contextFrom ?? []) {
-    const job = await store.findJob(id, owner);
+  for (const id of contextFrom) {
+    const job = await sources.store.findJob(id, owner);
     if (job === undefined) parts.notes.push(`The job ${id}, whose result was to be read, is not there.`);
-    else parts.data.push(...(await resultOf(store, job)));
+    else parts.data.push(...(await resultOf(sources.store, job)));
   }
   return parts;
+}
+
+/** What a directory's AGENTS.md says, if it lies in it; that of the workspace stands in the core prompt. */
+async function rulesOf(directory: string): Promise<string> {
+  const real = await realPathInside(directory, "AGENTS.md");
+  const file = real === undefined ? undefined : await readRegular(real, MAX_RULES_BYTES);
+  return file?.text.trim() ?? "";
 }
 
 /** The latest result of a job; none where it says that nobody needs to hear of it. */

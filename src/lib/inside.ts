@@ -27,3 +27,24 @@ export async function openRegular(real: string) {
   }
   return undefined;
 }
+
+/**
+ * The first bytes of a regular file as text, and its size, bytes; undefined when it cannot be read. `real` is a real path,
+ * as `realPathInside` gives it.
+ */
+export async function readRegular(
+  real: string,
+  maxBytes: number,
+): Promise<{ text: string; size: number } | undefined> {
+  const file = await openRegular(real);
+  try {
+    if (file === undefined) return undefined;
+    const { size } = await file.stat();
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size, maxBytes)), 0, null, 0);
+    return { text: buffer.toString("utf8", 0, bytesRead), size };
+  } catch {
+    return undefined;
+  } finally {
+    await file?.close();
+  }
+}

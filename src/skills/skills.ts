@@ -2,7 +2,7 @@ import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { parse as parseYaml } from "yaml";
-import { openRegular, realPathInside } from "../lib/inside.ts";
+import { readRegular, realPathInside } from "../lib/inside.ts";
 import { isJsonObject, type JsonObject } from "../lib/json.ts";
 import { firstLine } from "../lib/text.ts";
 
@@ -129,16 +129,8 @@ async function entriesOf(directory: string): Promise<Dirent[]> {
 
 /** The beginning of a file that is not too long to be a skill's. */
 async function textOf(real: string, maxBytes: number): Promise<string | undefined> {
-  const file = await openRegular(real);
-  try {
-    if (file === undefined || (await file.stat()).size > MAX_FILE_BYTES) return undefined;
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes), 0, maxBytes, 0);
-    return buffer.toString("utf8", 0, bytesRead);
-  } catch {
-    return undefined;
-  } finally {
-    await file?.close();
-  }
+  const file = await readRegular(real, maxBytes);
+  return file === undefined || file.size > MAX_FILE_BYTES ? undefined : file.text;
 }
 
 function frontMatter(yaml: string): JsonObject {

@@ -66,7 +66,7 @@ export async function jobsProcess({ wall, left, play, script }: JobsProcessTerms
   const execution = new Execution({
     runs: service.runs,
     scripts,
-    sources: { skills: new Skills("/nowhere"), store },
+    sources: { skills: new Skills("/nowhere"), store, directoryOf: () => "/" },
     isPrincipal: (id) => id === OWNER,
   });
   const scheduler = new Scheduler({

@@ -2,6 +2,7 @@ import { readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { temporaryDirectory } from "../helpers/directory.ts";
+import { writeFiles } from "../helpers/home-files.ts";
 import { openJobsApp } from "../helpers/jobs-app.ts";
 import { call, say } from "../helpers/scripted-provider.ts";
 import type { AnyBody } from "../helpers/test-app.ts";
@@ -31,6 +32,22 @@ describe("a job's working directory", () => {
     expect(results?.[1]).toContain("leads out of the workspace");
     expect(results?.[2]).toContain(join(workspace, "site"));
     expect(provider.requests[0]?.instructions).toContain('"site"');
+  });
+
+  test("has instructions of its own, which come before the prompt", async () => {
+    const { create, runNow, provider, home, workspace } = await openJobsApp(() => say("Done."), {
+      files: { "site/AGENTS.md": "Write plain HTML.", "bare/x": "", "AGENTS.md": "Of the workspace." },
+    });
+    await writeFiles(home, { "secret.md": "Not yours." });
+    await symlink(join(home, "secret.md"), join(workspace, "bare/AGENTS.md"));
+    for (const workdir of ["site", "bare"]) {
+      const { id } = await create({ prompt: "Build.", schedule: "@yearly", workdir });
+      await runNow(id);
+    }
+    const [first, second] = provider.requests.map(({ items }) => JSON.stringify(items));
+    expect(first).toMatch(/Instructions of the directory.*Write plain HTML\..*Build\./);
+    expect(second).not.toMatch(/Instructions|Not yours/);
+    expect(second).toContain("Build.");
   });
 
   test("is changed, and cleared by null or nothing", async () => {

@@ -27,7 +27,7 @@ async function open(script?: ScriptEnd) {
       clock: { now: Date.now },
       directoryOf: () => "/",
     }),
-    sources: { skills: new Skills("/nowhere"), store: inner.jobs },
+    sources: { skills: new Skills("/nowhere"), store: inner.jobs, directoryOf: () => "/" },
     isPrincipal: (id) => id === OWNER,
   });
   const job = aJob({ work: { prompt: "Go.", limits: {}, ...(script && { script: "a.sh" }) } });
