@@ -27,6 +27,9 @@ export interface ImportOptions {
   isForced: boolean;
 }
 
+/** Records that are read before other requests have their turn. */
+const READ_AT_ONCE = 10;
+
 const MAX_REASON_CHARS = 500;
 
 /** Reads jobs of hermes' jobs.json: exactly, or it says what is otherwise; the same file again changes nothing. */
@@ -42,6 +45,7 @@ export class JobImport {
     const others = new Set(records.map((record) => (isJsonObject(record) ? record["id"] : undefined)));
     const results: ImportResult[] = [];
     for (const [index, record] of records.entries()) {
+      if (index % READ_AT_ONCE === 0) await new Promise(setImmediate);
       const named = isJsonObject(record) ? record : {};
       const { id = null, name = null } = named as { id?: string; name?: string };
       const result = await this.#readOne({ owner, record, others }, options).catch(refusalOf);
