@@ -2,17 +2,20 @@ import type { FastifyInstance } from "fastify";
 import { mount } from "../src/http/mount.ts";
 import type { Toolset } from "../src/tools/registry.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { Capabilities, ToolsetList } from "../src/wire/health/schema.ts";
+import { Capabilities, SkillList, ToolsetList } from "../src/wire/health/schema.ts";
 
 /** What the routes need. */
 export interface CapabilitiesDeps {
   model: string;
   cors: boolean;
   toolsets: readonly Toolset[];
+  /** The skills of the home, by category and name. */
+  skills(): Promise<SkillList["data"]>;
 }
 
-/** GET /v1/capabilities and /v1/toolsets: what is here, and honestly what is not. */
-export function capabilityRoutes(app: FastifyInstance, { model, cors, toolsets }: CapabilitiesDeps): void {
+/** GET /v1/capabilities, /v1/toolsets and /v1/skills: what is here, and honestly what is not. */
+export function capabilityRoutes(app: FastifyInstance, deps: CapabilitiesDeps): void {
+  const { model, cors, toolsets } = deps;
   mount(app, {
     method: "GET",
     url: "/v1/capabilities",
@@ -43,6 +46,17 @@ export function capabilityRoutes(app: FastifyInstance, { model, cors, toolsets }
         tools,
       })),
     }),
+  });
+  mount(app, {
+    method: "GET",
+    url: "/v1/skills",
+    schema: {
+      operationId: "listSkills",
+      summary: "List the skills of the home",
+      tags: ["server"],
+      response: { 200: SkillList, default: ErrorBody },
+    },
+    handler: async () => ({ object: "list", data: await deps.skills() }),
   });
 }
 
@@ -77,6 +91,7 @@ const ENDPOINTS: Capabilities["endpoints"] = {
   job_import: { method: "POST", path: "/v1/jobs/import" },
   job_create: { method: "POST", path: "/v1/jobs" },
   toolsets: { method: "GET", path: "/v1/toolsets" },
+  skills: { method: "GET", path: "/v1/skills" },
   backup: { method: "GET", path: "/v1/backup" },
   sessions: { method: "GET", path: "/api/sessions" },
   session_search: { method: "GET", path: "/api/sessions/search" },
@@ -145,7 +160,7 @@ function capabilities(model: string, cors: boolean): Capabilities {
       model_options: false,
       admin_config_rw: false,
       jobs_admin: true,
-      skills_api: false,
+      skills_api: true,
       memory_write_api: false,
       audio_api: false,
       realtime_voice: false,

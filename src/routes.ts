@@ -35,6 +35,7 @@ import type { SessionForks } from "./runs/session-forks.ts";
 import type { SessionModels } from "./runs/session-models.ts";
 import type { SessionCatalog } from "./sessions/catalog.ts";
 import type { Sessions } from "./sessions/service.ts";
+import type { Skills } from "./skills/skills.ts";
 import type { ToolRegistry } from "./tools/registry.ts";
 import { VERSION } from "./version.ts";
 import type { FileReader } from "./wire/files/reader.ts";
@@ -51,6 +52,7 @@ export interface Parts {
   sessionModels: SessionModels;
   jobs: JobsRoutesDeps;
   scheduler: Scheduler;
+  skills: Skills;
   tally: JobsTally;
   streams: Streams;
   sockets: Sockets;
@@ -82,6 +84,7 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
     model: models.name,
     cors: server.cors_origins.length > 0,
     toolsets: tools.toolsets,
+    skills: () => parts.skills.list(),
   });
   const list = modelList(models, llm.context_length);
   modelRoutes(http, { models: () => list });

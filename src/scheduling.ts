@@ -63,7 +63,7 @@ export function openScheduling(deps: SchedulingDeps) {
   const carriers = [fileCarrier(home.path), sessionCarrier(deps), webhooks(settings, clock)];
   const tally = new JobsTally();
   const deliveries = new Deliveries({ carriers, store: store.jobs, clock, observer: tally, onFault });
-  const { scripts, execution, check } = workParts(deps);
+  const { skills, scripts, execution, check } = workParts(deps);
   const scheduler = new Scheduler({
     store: store.jobs,
     clock,
@@ -93,7 +93,7 @@ export function openScheduling(deps: SchedulingDeps) {
   });
   const routes = { jobs, desk, importer, outputs: new Outputs(home.path), print, now: clock.now };
   const jobsOf = (run: Run, callId: string) => agentJobs({ jobs, desk }, run, callId);
-  return { scheduler, scripts, deliveries, tally, jobs: routes, jobsOf };
+  return { scheduler, skills, scripts, deliveries, tally, jobs: routes, jobsOf };
 }
 
 /** What does a job's work, and what checks that it can be done. */
@@ -122,5 +122,5 @@ function workParts({ config, store, runs, clock, models, tools, sandbox }: Sched
     checkWorkdir: (workdir) => void directoryOf({ workdir }),
     resolve: (ask) => models.resolve(ask),
   });
-  return { scripts, execution, check };
+  return { skills, scripts, execution, check };
 }

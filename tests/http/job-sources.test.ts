@@ -72,6 +72,17 @@ describe("a job's skills", () => {
   });
 });
 
+test("skills are listed by category and name", async () => {
+  const { ask } = await open();
+  expect((await ask("/v1/skills")).json()).toEqual({
+    object: "list",
+    data: [
+      { name: "mail", description: "About mail", category: null },
+      { name: "scraper", description: "About scraper", category: "web" },
+    ],
+  });
+});
+
 describe("the results of other jobs", () => {
   test("are read before a job's prompt, the latest of each, as data", async () => {
     const { create, runNow, asked } = await open();

@@ -74,6 +74,7 @@ const REQUESTS: Readonly<Record<string, [url: string, request?: TestRequest, sta
   detailedHealth: ["/health/detailed"],
   capabilities: ["/v1/capabilities"],
   listToolsets: ["/v1/toolsets"],
+  listSkills: ["/v1/skills"],
   backup: ["/v1/backup"],
   listModels: ["/v1/models"],
   retrieveModel: ["/v1/models/hermes-agent"],

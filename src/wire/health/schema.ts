@@ -70,5 +70,14 @@ export const ToolsetList = z
   })
   .meta({ id: "ToolsetList", description: "The agent's tools by group" });
 
+/** The skills of the home, by category and name. */
+export const SkillList = z
+  .object({
+    object: z.literal("list"),
+    data: z.array(z.object({ name: z.string(), description: z.string(), category: z.string().nullable() })),
+  })
+  .meta({ id: "SkillList", description: "How things are done, as the home's SKILL.md files say" });
+export type SkillList = z.infer<typeof SkillList>;
+
 /** An SQLite file; what is in it no schema says. */
 export const BackupFile = z.string();
