@@ -32,6 +32,27 @@ describe("a command", () => {
     });
   });
 
+  it("keeps stderr apart where that is asked for, and as much of it", async () => {
+    const apart = { errorsApart: true, maxOutputBytes: 1_000 };
+    expect(await run("echo out; echo err >&2", apart)).toEqual({
+      output: "out\n",
+      errors: "err\n",
+      exitCode: 0,
+      signal: null,
+      killed: null,
+    });
+    const { errors = "" } = await run("head -c 5000000 /dev/zero | tr '\\0' x >&2; echo end >&2", apart);
+    expect(errors).toMatch(/bytes left out ...\]\nx+end\n$/);
+    expect(errors.length).toBeLessThan(1_100);
+  });
+
+  it.runIf(isLinux)("does not wait for a daemon that holds its stderr alone, and ends it", async () => {
+    const sleep = longSleep();
+    const command = `setsid sleep ${sleep} > /dev/null & echo out`;
+    expect(await run(command, { errorsApart: true })).toMatchObject({ output: "out\n", exitCode: 0 });
+    await expectGone(sleep);
+  });
+
   it("runs in its directory with nothing on its standard input", async () => {
     const cwd = await temporaryDirectory();
     expect((await run("pwd; cat", { cwd })).output).toBe(`${cwd}\n`);
