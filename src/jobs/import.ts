@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { ApiError } from "../domain/error.ts";
+import { ApiError, invalidRequest } from "../domain/error.ts";
 import type { Job } from "../domain/job.ts";
 import { canonicalJson, isJsonObject } from "../lib/json.ts";
 import { readAs } from "../lib/read-as.ts";
@@ -31,6 +31,8 @@ export interface ImportOptions {
 const READ_AT_ONCE = 10;
 
 const MAX_REASON_CHARS = 500;
+/** A name that cannot be need not come back whole. */
+const MAX_NAME_CHARS = 200;
 
 /** Reads jobs of hermes' jobs.json: exactly, or it says what is otherwise; the same file again changes nothing. */
 export class JobImport {
@@ -42,26 +44,25 @@ export class JobImport {
 
   /** What became of each record; one that cannot be read does not keep the others from it. */
   async read(owner: string, records: readonly unknown[], options: ImportOptions): Promise<ImportResult[]> {
-    const others = new Set(records.map((record) => (isJsonObject(record) ? record["id"] : undefined)));
+    const named = records.map(nameOf);
+    // Where each id comes first.
+    const places = new Map(named.map(({ id }, index) => [id, index] as const).reverse());
     const results: ImportResult[] = [];
     for (const [index, record] of records.entries()) {
       if (index % READ_AT_ONCE === 0) await new Promise(setImmediate);
-      const named = isJsonObject(record) ? record : {};
-      const { id = null, name = null } = named as { id?: string; name?: string };
-      const result = await this.#readOne({ owner, record, others }, options).catch(refusalOf);
-      results.push({
-        index,
-        id: typeof id === "string" ? id.slice(0, 64) : null,
-        name: typeof name === "string" ? name.slice(0, 200) : null,
-        ...result,
-      });
+      const { id, name } = named[index] ?? nameOf(undefined);
+      const isTwice = id !== null && places.get(id) !== index;
+      const result = isTwice
+        ? refusalOf(invalidRequest("id", "Another job of this id came before it."))
+        : await this.#readOne({ owner, record, others: places }, options).catch(refusalOf);
+      results.push({ index, id, name, ...result });
     }
     if (!options.isDry) void this.#deps.scheduler.tick();
     return results;
   }
 
   async #readOne(
-    { owner, record, others }: { owner: string; record: unknown; others: ReadonlySet<unknown> },
+    { owner, record, others }: { owner: string; record: unknown; others: ReadonlyMap<unknown, number> },
     { isDry, isForced }: ImportOptions,
   ): Promise<Outcome> {
     const { store, terms } = this.#deps;
@@ -84,7 +85,7 @@ export class JobImport {
   }
 
   /** What is not there: a skill, a script, a directory, another job, a model. */
-  async #checkWork(owner: string, read: ReadRecord, others: ReadonlySet<unknown>): Promise<void> {
+  async #checkWork(owner: string, read: ReadRecord, others: ReadonlyMap<unknown, number>): Promise<void> {
     const { id, work } = read.job;
     const contextFrom = work.contextFrom?.filter((other) => !others.has(other)) ?? [];
     try {
@@ -100,6 +101,13 @@ export class JobImport {
 
 function differenceOf({ failure, message }: ApiError): Difference {
   return { param: failure.param ?? "job", reason: message };
+}
+
+/** What a record is called, as far as that can be told. */
+function nameOf(record: unknown): Pick<ImportResult, "id" | "name"> {
+  const { id, name } = isJsonObject(record) ? record : ({} as Record<string, unknown>);
+  const text = (value: unknown) => (typeof value === "string" ? value.slice(0, MAX_NAME_CHARS) : null);
+  return { id: text(id), name: text(name) };
 }
 
 type Outcome = Omit<ImportResult, "index" | "id" | "name">;

@@ -168,6 +168,13 @@ test("hermes jobs import takes a jobs.json over, tells of each job, and changes 
   await says("update", "Old", "--name", "New");
   expect(await says("import", one)).toMatch(/\nkept +0123456789ab .*changed or done here/);
   expect(await says("import", one, "--force")).toMatch(/\nupdated +0123456789ab /);
+  // What it lists can be read again, there or elsewhere.
+  const here = await json("list");
+  await says("remove", "Old");
+  const listed = await file("listed.json", JSON.stringify(here));
+  expect(await json("import", listed)).toMatchObject({ data: [{ result: "created", differences: [] }] });
+  const [{ updated_at: _then, ...same }] = here;
+  expect(await json("list")).toMatchObject([same]);
   expect(await fails("import", "nowhere.json")).toEqual([1, expect.stringMatching(/nowhere\.json .*ENOENT/)]);
   const [failed, why] = await fails("import", await file("no.json", "{"));
   expect([failed, why]).toEqual([1, expect.stringMatching(/no\.json is no JSON\.$/)]);
