@@ -1,9 +1,10 @@
 import { schedule as everySecond, type ScheduledTask } from "node-cron";
 import { ApiError } from "../domain/error.ts";
-import type { Fire, Job } from "../domain/job.ts";
+import type { Fire, Job, Overlap } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Rounds } from "../lib/rounds.ts";
 import type { JobStore } from "../storage/job-store.ts";
+import { StorageError } from "../storage/store.ts";
 import { editJob } from "./edit.ts";
 import { type Firing, fireDue } from "./firing.ts";
 import { LiveFires } from "./live-fires.ts";
@@ -215,26 +216,33 @@ export class Scheduler {
 
   async #do(waiting: Fire, signal: AbortSignal): Promise<void> {
     const { store, clock, execute, observer } = this.#deps;
-    const job = await store.findJob(waiting.jobId, waiting.owner);
-    if (job === undefined) return;
-    const fire: Fire = { ...waiting, status: "running", startedAt: waiting.startedAt ?? clock.now() };
-    await store.updateFire(fire);
-    if (waiting.startedAt === undefined) observer.started(clock.now() - waiting.dueAt);
     let known: Progress = {};
-    const keep = async (progress: Progress) => {
-      await store.updateFire({ ...fire, ...known, ...progress });
-      known = { ...known, ...progress };
-    };
-    const begun = { job, fire, keep, signal };
-    const result = await execute(begun).catch((error: unknown) => this.#notNow(error));
-    if (result === "later") this.#putBack({ ...waiting, ...known }, job);
-    else if (result !== undefined) await this.#settle({ ...fire, ...known }, result);
+    let job: Job | undefined;
+    try {
+      job = await store.findJob(waiting.jobId, waiting.owner);
+      if (job === undefined) return;
+      const fire: Fire = { ...waiting, status: "running", startedAt: waiting.startedAt ?? clock.now() };
+      await store.updateFire(fire);
+      if (waiting.startedAt === undefined) observer.started(clock.now() - waiting.dueAt);
+      const keep = async (progress: Progress) => {
+        await store.updateFire({ ...fire, ...known, ...progress });
+        known = { ...known, ...progress };
+      };
+      const result = await execute({ job, fire, keep, signal }).catch((error: unknown) =>
+        this.#failed(error),
+      );
+      if (result !== undefined) await this.#settle({ ...fire, ...known }, result);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      // What is full or shuts down now may not be so later; what was done stays done.
+      if (error instanceof StorageError) this.#deps.onFault(error);
+      this.#putBack({ ...waiting, ...known }, job?.overlap ?? "allow");
+    }
   }
 
-  /** What is full or shuts down now may not be so later; any other exception is a fault of ours, and the fire's end. */
-  #notNow(error: unknown): "later" | Result {
-    const status = error instanceof ApiError ? error.failure.status : 500;
-    if (status === 429 || status === 503 || status === 507) return "later";
+  /** An exception that will not pass is a fault of ours, and the fire's end. */
+  #failed(error: unknown): Result {
+    if (isPassing(error)) throw error;
     this.#deps.onFault(error);
     return {
       status: "failed",
@@ -243,7 +251,7 @@ export class Scheduler {
     };
   }
 
-  #putBack(fire: Fire, { overlap }: Job): void {
+  #putBack(fire: Fire, overlap: Overlap): void {
     this.#startAgainAt = this.#deps.clock.elapsed() + RETRY_START_MS;
     this.#queue.add({ fire, overlap }, this.#deps.clock.now());
   }
@@ -273,4 +281,9 @@ export class Scheduler {
     const waitMs = Math.min(MAX_WAIT_MS, Math.max(0, Math.min(...times) - clock.now()));
     this.#timer = setTimeout(() => void this.tick(), waitMs);
   }
+}
+
+function isPassing(error: unknown): boolean {
+  const status = error instanceof ApiError ? error.failure.status : 500;
+  return status === 429 || status === 503 || status === 507;
 }

@@ -5,7 +5,7 @@ import type { Result } from "../../../src/jobs/result.ts";
 import { Scheduler, type SchedulerDeps } from "../../../src/jobs/scheduler.ts";
 import { JobsTally } from "../../../src/jobs/tally.ts";
 import { createIdSource } from "../../../src/lib/id.ts";
-import type { Store } from "../../../src/storage/store.ts";
+import { StorageError, type Store } from "../../../src/storage/store.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
 import { aJob } from "../../helpers/jobs.ts";
 import { OWNER } from "../../helpers/stored.ts";
@@ -114,6 +114,42 @@ describe("the scheduler", () => {
     await process.settled(job, "completed");
     expect(seen).toEqual([undefined, script]);
     expect(await process.history(job)).toMatchObject([{ script, output: "Done." }]);
+  });
+
+  test.each([
+    "findJob",
+    "updateFire",
+    "changeJob",
+  ] as const)("does what is due in spite of a store that fails once (%s)", async (method) => {
+    const { inner } = await hookedStore();
+    let isFull = false;
+    const jobs = new Proxy(inner.jobs, {
+      get(target, key) {
+        const value = Reflect.get(target, key) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          if (key !== method || !isFull) return value.apply(target, args);
+          isFull = false;
+          return Promise.reject(new StorageError("full", "no space"));
+        };
+      },
+    });
+    const store = new Proxy(inner, {
+      get: (target, key) => (key === "jobs" ? jobs : Reflect.get(target, key)),
+    });
+    const process = await start(async () => {
+      // Of its writes only the last fails.
+      isFull = method === "changeJob" && process.done.length === 1;
+      return DONE;
+    }, store);
+    const at = Date.now();
+    const schedule = { kind: "once", runAt: at, timezone: "UTC", display: "now" } as const;
+    const job = aJob({ schedule, nextAt: at, nextOccurrence: at });
+    await inner.jobs.createJob(job);
+    isFull = method !== "changeJob";
+    await process.scheduler.tick();
+    await process.settled(job, "completed");
+    expect([process.faults.map(String), process.delivered.length]).toEqual([["StorageError: no space"], 1]);
+    expect(new Set(process.done).size).toBe(1);
   });
 
   test("ends what a fault of its own keeps from being done, and says so", async () => {
