@@ -121,6 +121,21 @@ describe("the agent's tool for jobs", () => {
     expect(await jobs()).toMatchObject([{ deliver }]);
   });
 
+  test("makes a job that is done by itself, and tells its result in that session", async () => {
+    const once = { ...DAILY, schedule: "in 1s", deliver: "origin" };
+    const play: Play = ({ items }) => {
+      const said = JSON.stringify(items);
+      if (said.includes("function_call_output")) return say("It is scheduled.");
+      return said.includes(once.prompt) ? say("Nothing happened.") : call("cronjob", once);
+    };
+    const { ask, create, ends } = await openRuns(play, ALLOWING);
+    await ends((await create({ session_id: "daily" })).run_id);
+    await vi.waitFor(async () => {
+      const { text } = await ask("/api/sessions/daily/messages");
+      expect(text).toContain("[News]\\n\\nNothing happened.");
+    }, 5_000);
+  });
+
   test("does a job now, and another prompt in place of its own", async () => {
     const provider: Play = (request) => {
       const said = JSON.stringify(request.items);
