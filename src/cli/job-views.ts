@@ -1,19 +1,8 @@
+import type { JobView } from "../domain/job.ts";
 import { facts, plainLines, table, time } from "./print.ts";
 
 /** A job as the API prints it. */
-export interface JobBody {
-  id: string;
-  name: string;
-  prompt: string;
-  schedule_display: string;
-  timezone: string;
-  state: string;
-  paused_reason: string | null;
-  next_run_at: string | null;
-  last_run_at: string | null;
-  last_status: string | null;
-  last_error: string | null;
-  deliver: string;
+export interface JobBody extends JobView {
   model: string | null;
   skills: string[];
   script: string | null;

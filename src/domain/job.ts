@@ -152,7 +152,7 @@ export interface JobPort {
   remove(id: string): Promise<void>;
 }
 
-/** What an agent needs to know of a job. */
+/** A job as /v1/jobs prints it, as far as the agent and people need it. */
 export interface JobView {
   id: string;
   name: string;
