@@ -24,6 +24,7 @@ export interface ExecutionDeps {
 /** Does what jobs ask for. */
 export class Execution {
   readonly #deps: ExecutionDeps;
+
   constructor(deps: ExecutionDeps) {
     this.#deps = deps;
   }
