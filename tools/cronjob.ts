@@ -55,15 +55,16 @@ export const tool = defineTool({
     return [`${action} ${what}${when}`.trim(), ...lines].join("\n");
   },
   problem: ({ action, job_id, reason: _why, ...fields }, jobs) => {
-    if (action === "create") return jobs?.problem(fields, true);
+    if (action === "create") return jobs()?.problem(fields, true);
     if (action !== "list" && !job_id) return `${action} needs job_id; list shows the ids.`;
-    return action === "update" ? jobs?.problem(fields, false) : undefined;
+    return action === "update" ? jobs()?.problem(fields, false) : undefined;
   },
   asks: ({ action }) => {
     if (action === "create") return "it schedules work that will run when nobody is there";
     return action === "update" ? "it changes work that runs when nobody is there" : undefined;
   },
-  run: async (args, { jobs }) => {
+  run: async (args, context) => {
+    const jobs = context.jobs?.();
     if (jobs === undefined) throw new ToolError("There are no jobs here.");
     return JSON.stringify(await act(args, jobs));
   },

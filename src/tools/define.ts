@@ -21,7 +21,7 @@ export interface ToolContext {
   /** Tells watchers how far the call is, in a few words or as raw output. */
   progress(text: string): void;
   /** The jobs of whom the run is for; undefined where there are none. */
-  jobs?: JobPort | undefined;
+  jobs?(): JobPort | undefined;
   /** Asks the user, and waits: undefined when nobody answered in time. There only for tools that need a person. */
   ask?: ((question: string, choices?: readonly string[]) => Promise<string | undefined>) | undefined;
 }
@@ -47,7 +47,7 @@ export interface Tool<Schema extends z.ZodType = z.ZodType> {
   /** The command as a shell would run it, when the tool runs one: it is what the policy judges. */
   command?(args: z.infer<Schema>): string;
   /** What is wrong with arguments of the right form, in words: nobody is asked about such a call, and it is not run. */
-  problem?(args: z.infer<Schema>, jobs: JobPort | undefined): string | undefined;
+  problem?(args: z.infer<Schema>, jobs: () => JobPort | undefined): string | undefined;
   /** Why a person is to be asked about the call, whatever it runs and writes; undefined: no reason. */
   asks?(args: z.infer<Schema>): string | undefined;
   /** The files that the call changes, as the arguments name them; the policy judges these too. */

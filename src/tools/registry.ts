@@ -201,7 +201,7 @@ async function checkAndRun(tool: Tool, call: ToolCall, options: RegistryOptions)
   const args = tool.parameters.safeParse(raw);
   if (!args.success) return failed(`Wrong arguments for ${tool.name}:\n${z.prettifyError(args.error)}`);
   const { callId, signal, progress, ask } = call;
-  const jobs = options.jobsOf?.(call.run, callId);
+  const jobs = () => options.jobsOf?.(call.run, callId);
   const problem = tool.problem?.(args.data, jobs);
   if (problem !== undefined) return failed(problem);
   const verdict = judged(tool, args.data, options);
@@ -232,7 +232,8 @@ function questionOf(
 ): CallQuestion | undefined {
   const args = tool?.parameters.safeParse(parse(call.arguments));
   if (tool === undefined || args?.success !== true) return undefined;
-  if (tool.problem?.(args.data, options.jobsOf?.(call.run, call.callId)) !== undefined) return undefined;
+  const jobs = () => options.jobsOf?.(call.run, call.callId);
+  if (tool.problem?.(args.data, jobs) !== undefined) return undefined;
   const verdict = judged(tool, args.data, options);
   if (verdict.verdict !== "ask") return undefined;
   return {
