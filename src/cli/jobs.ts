@@ -35,7 +35,8 @@ function action<Answer>(
 }
 
 const list = action(
-  { usage: "", options: { state: { type: "string" } } },
+  // hermes-agent lists all only when told to; here it always does.
+  { usage: "", options: { state: { type: "string" }, all: { type: "boolean" } } },
   {
     ask: (server, given) => listed(server, textOf(given, "state")),
     show: (jobs) => (jobs.length === 0 ? "There are no jobs.\n" : jobTable(jobs)),

@@ -96,6 +96,7 @@ test("hermes jobs looks after a job from its making to its end", { timeout: 60_0
   );
 
   // As hermes-agent's users type it.
+  expect((await run("cron", "list", "--all")).stdout).toContain("Files");
   const cron = await run("cron", "add", "every 1h", "Look.", "--name", "Files", "--json");
   const twin = (JSON.parse(cron.stdout) as { id: string }).id;
   const [code, ambiguous] = await fails("pause", "Files");
