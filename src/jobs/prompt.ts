@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { stripVTControlCharacters } from "node:util";
 import { headAndTail } from "../lib/text.ts";
 
 /** What a fire is done with. */
@@ -37,7 +38,7 @@ export function assemblePrompt({ rules, skills, data, notes, prompt }: PromptPar
       const head = `# Skill: ${name}\n\nIts files are in ${directory}.`;
       return `${head}\n\n${room.take(text, MAX_SKILL_CHARS)}`;
     }),
-    ...data.map(({ label, text }) => `# ${label}\n\n${fenced(room.take(text, MAX_DATA_CHARS))}`),
+    ...data.map(({ label, text }) => `# ${label}\n\n${fenced(room.take(plain(text), MAX_DATA_CHARS))}`),
     ...notes,
     `# What to do\n\n${prompt.trim() === "" ? "Do what the skills above say." : prompt}`,
   ];
@@ -58,6 +59,11 @@ class Room {
     this.#left = Math.max(0, this.#left - taken.length);
     return taken;
   }
+}
+
+/** Without colours and control characters: they say nothing to a model, and upstreams refuse some of them. */
+function plain(text: string): string {
+  return stripVTControlCharacters(text).replace(/(?![\n\t])\p{Cc}/gu, "");
 }
 
 /** Data between two marks that it cannot hold itself, for they are made of its own hash. */

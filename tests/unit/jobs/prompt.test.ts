@@ -48,6 +48,14 @@ describe("a fire's prompt", () => {
     expect(after.trim()).toBe("# What to do\n\nDo it.");
   });
 
+  test("holds data without colours and control characters", () => {
+    const text = assemblePrompt({
+      ...NOTHING,
+      data: [{ label: "L", text: "a\0b\r\n\u001b[31mred\u001b[0m\tc" }],
+    });
+    expect(text).toContain("ab\nred\tc\n");
+  });
+
   test("says where a part was cut, and is never longer than its limit", () => {
     const long = "x".repeat(100_000);
     const text = assemblePrompt({
