@@ -104,7 +104,8 @@ function brief(job: JobView) {
     last_run_at,
     last_status,
     ...(last_error !== null && { last_error }),
-    deliver,
+    // The path of a webhook is often its secret, which is not for models.
+    deliver: deliver.replace(/(webhook:https?:\/\/[^/?#,]+)[^,]+/gi, "$1/…"),
     prompt: isLong ? `${prompt.slice(0, MAX_PROMPT_SHOWN)}…` : prompt,
   };
 }

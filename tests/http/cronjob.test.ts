@@ -41,6 +41,19 @@ async function open(calls: readonly object[], options: TestAppOptions = {}) {
 const ALLOWING = { config: { approvals: { mode: "off" } } };
 
 describe("the agent's tool for jobs", () => {
+  test("shows the model the places where results go, without the secrets in their URLs", async () => {
+    const { does, ask } = await open([{ action: "list" }]);
+    const deliver = [
+      "local",
+      "webhook:https://hooks.example.com/T0/secret?token=secret",
+      "webhook:https://example.org",
+    ];
+    await ask("/v1/jobs", { body: { prompt: "Look.", schedule: "every 1h", deliver } });
+    const listed = JSON.parse(await does()) as { jobs: { deliver: string }[] };
+    const shown = "local,webhook:https://hooks.example.com/…,webhook:https://example.org";
+    expect(listed.jobs.map((job) => job.deliver)).toEqual([shown]);
+  });
+
   test("makes a job once a person has seen what would be scheduled and allowed it", async () => {
     const { create, ask, jobs, does } = await open([DAILY, DAILY]);
     const { run_id: id } = await create();
