@@ -42,7 +42,8 @@ const ALLOWING = { config: { approvals: { mode: "off" } } };
 
 describe("the agent's tool for jobs", () => {
   test("shows the model the places where results go, without the secrets in their URLs", async () => {
-    const { does, ask } = await open([{ action: "list" }]);
+    const secret = `whsec_${Buffer.alloc(24).toString("base64")}`;
+    const { does, ask } = await open([{ action: "list" }], { config: { jobs: { webhook_secret: secret } } });
     const deliver = [
       "local",
       "webhook:https://hooks.example.com/T0/secret?token=secret",
