@@ -105,7 +105,7 @@ function brief(job: JobView) {
     last_status,
     ...(last_error !== null && { last_error }),
     // The path of a webhook is often its secret, which is not for models.
-    deliver: deliver.replace(/(webhook:https?:\/\/[^/?#,]+)[^,]+/gi, "$1/…"),
+    deliver: deliver.replace(/(webhook:https?:\/\/[^/?#,]+)[/?#][^,]*/gi, "$1/…"),
     prompt: isLong ? `${prompt.slice(0, MAX_PROMPT_SHOWN)}…` : prompt,
   };
 }
