@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
@@ -6,7 +6,7 @@ import { coreSections, createPromptBuilder } from "./agent/prompt.ts";
 import { createKeyRing } from "./auth/keys.ts";
 import { isLoopback } from "./config/key.ts";
 import type { Config } from "./config/load.ts";
-import { APPLICATION_ID, protectedPaths } from "./config/profile.ts";
+import { APPLICATION_ID, protectedPaths, realPathOf } from "./config/profile.ts";
 import type { Settings } from "./config/schema.ts";
 import type { RunId } from "./domain/id.ts";
 import { jsonReader } from "./http/body.ts";
@@ -109,7 +109,7 @@ export async function createApp(config: Config, key: string, overrides: Override
   const housekeeping = new Housekeeping({ ...shared, disk, firesKeptMs, warn });
   const close = closer({ ...parts, http, server, housekeeping });
   // Before its call is repeated or answered: what a killed server left running may still change something.
-  const killed = wasKilled ? await killLeftCommands(homeOf(config)) : 0;
+  const killed = wasKilled ? await killLeftCommands(realPathOf(config.home)) : 0;
   const recovered = { ...(await runs.recover()), killed };
   await scheduling.scheduler.start();
   await scheduling.deliveries.start();
@@ -223,16 +223,7 @@ async function openTools(
 }
 
 function sandboxOf(config: Config): Sandbox {
-  return createLocalSandbox({ env: config.environment, home: homeOf(config) });
-}
-
-/** A home has one name only, by whatever link it was found. */
-function homeOf({ home }: Config): string {
-  try {
-    return realpathSync(home.path);
-  } catch {
-    return home.path;
-  }
+  return createLocalSandbox({ env: config.environment, home: realPathOf(config.home) });
 }
 
 /** The policy's rules; with approvals off, what would ask is allowed, what is denied stays denied. */

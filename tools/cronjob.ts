@@ -110,6 +110,8 @@ function brief(job: JobView) {
   };
 }
 
+/** A text of several lines must not look like fields that it is not. */
 function shown(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
+  const isLine = typeof value === "string" && !/[\p{Cc}\u2028\u2029]/u.test(value);
+  return isLine ? value : JSON.stringify(value);
 }

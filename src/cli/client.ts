@@ -1,8 +1,14 @@
 import { type Config, type LoadOptions, loadConfig } from "../config/load.ts";
+import { realPathOf } from "../config/profile.ts";
+import { isCommandOf } from "../sandbox/marker.ts";
 import { EXIT, StartError } from "./failure.ts";
 
 /** Where a server answers that listens on all addresses. */
 const OF_ALL: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
+/** What a person allows is asked by the tool; a command asks nobody. */
+const OF_AGENT =
+  "Commands of the agent do not manage the server that runs them; for jobs there is the tool cronjob.";
 
 /** A request to the running server. */
 export interface Request {
@@ -28,9 +34,13 @@ export class Client {
   readonly #key: string;
   readonly #cure: string;
 
-  /** `cure`: what to do when no server answers. @throws ConfigError when the configuration cannot be read. */
+  /**
+   * `cure`: what to do when no server answers.
+   * @throws ConfigError when the configuration cannot be read, StartError for a command of that server's own agent.
+   */
   constructor(options: LoadOptions, cure = "Start it: hermes serve.") {
-    const { settings }: Config = loadConfig(options);
+    const { settings, home, environment }: Config = loadConfig(options);
+    if (isCommandOf(realPathOf(home), environment)) throw new StartError(OF_AGENT, EXIT.failure);
     const { host, port, key = "" } = settings.server;
     const name = OF_ALL[host] ?? host.replace(/^\[|\]$/g, "");
     this.#origin = `http://${name.includes(":") ? `[${name}]` : name}:${port}`;

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { databaseOwner } from "../lib/database-header.ts";
@@ -56,6 +56,15 @@ function isForeign(file: string): boolean {
     throw new ConfigError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
   } finally {
     if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** A home has one name only, by whatever link it was found. */
+export function realPathOf({ path }: Pick<Home, "path">): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }
 

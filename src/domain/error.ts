@@ -114,7 +114,7 @@ export function draining(): ApiError {
 
 /** What a run ends with when it outlived its wall-clock limit. */
 export function runTimeout(limitMs: number): Failure {
-  const message = `The run took longer than its limit of ${Math.round(limitMs / 1000)} s (agent.max_run_seconds).`;
+  const message = `The run took longer than its limit of ${Math.round(limitMs / 1000)} s (agent.max_run_seconds, or a closer one of its own).`;
   return { status: 504, type: SERVER, code: "run_timeout", message };
 }
 

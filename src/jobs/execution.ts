@@ -102,7 +102,10 @@ async function endOf(runs: Runs, runId: RunId, owner: string): Promise<Result | 
     return { status: "cancelled", reason: "deleted", mayRepeat: false };
   if (status !== "completed" && status !== "failed" && status !== "cancelled" && status !== "interrupted")
     return undefined;
-  return { status, ...resultOf(run.events) };
+  const result = { status, ...resultOf(run.events) };
+  // An agent without a last word has nothing for anybody.
+  const isMute = status === "completed" && result.output === undefined;
+  return isMute ? { ...result, reason: "no_output", isQuiet: true } : result;
 }
 
 function promptOf({ work }: Job, { prompt }: Fire): string {

@@ -201,6 +201,8 @@ function changed(job: Job, changes: JobChanges, now: number): Job {
     ...(limit !== undefined && { times: limit }),
   };
   if (enabled === false) return paused(next, { now, reason });
+  if (enabled === undefined && reason !== undefined && job.state === "paused")
+    return { ...next, pausedReason: reason };
   if (enabled === true && job.state === "paused") return resumed(next, now);
   const isMoved = plain.schedule !== undefined && job.state !== "paused";
   return isMoved ? due(next, now) : next;

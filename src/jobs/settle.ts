@@ -35,10 +35,13 @@ export function settled({ fire, result, now, ids }: Ended): (job: Job) => Outcom
       ...(output !== undefined && { output }),
       ...(usage !== undefined && { usage }),
       ...(reason !== undefined && { reason }),
-      deliveries: targetsOf(job, result).map((target) => deliveryOf(target, { now, text: textOf(result) })),
+      deliveries: [],
     };
     const hasFailed = status === "failed" || status === "interrupted";
     const retry = hasFailed ? nextTry(job, { fire, result, now, ids }) : undefined;
+    // What is tried again has not failed yet.
+    const targets = retry === undefined ? targetsOf(job, result) : [];
+    over.deliveries = targets.map((target) => deliveryOf(target, { now, text: textOf(result) }));
     return { job: afterwards(job, over, retry !== undefined), fire: over, retry };
   };
 }

@@ -3,7 +3,8 @@ const SAID = {
   url: "it is no http:// or https:// URL",
   credentials: "a URL must not hold a user name or a password",
   port: "port 0 cannot be reached",
-  blocked: "its address is not a public one, and the operator of this server has not allowed it",
+  blocked:
+    "its address is not a public one, and the operator of this server has not allowed it (network.allow_private)",
   unknown_host: "its host was not found",
   network: "the connection failed",
   timeout: "it took too long",

@@ -27,6 +27,11 @@ export function isLeftOf(home: string, environment: Buffer): boolean {
   return id === homeId(home) && startOf(Number(server)) !== start;
 }
 
+/** Whether a process with these variables is a command of this home's agent, or was started by one. */
+export function isCommandOf(home: string, environment: Readonly<NodeJS.ProcessEnv>): boolean {
+  return environment[NAME]?.startsWith(`${homeId(home)}.`) === true;
+}
+
 /** The path itself is nothing for a command to read. */
 function homeId(home: string): string {
   return createHash("sha256").update(home).digest("hex").slice(0, 16);

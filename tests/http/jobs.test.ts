@@ -97,6 +97,26 @@ describe("a job", () => {
     expect(again.json()).toMatchObject({ state: "paused", paused_reason: "enough" });
   });
 
+  test("that ends without a word is completed, and brings nothing to anybody", async () => {
+    const { create, runNow } = await open(() => [{ do: "finish", finish: "stop" }]);
+    const { id } = await create({ prompt: "Look.", schedule: "every 1h", deliver: "local" });
+    expect(await runNow(id)).toMatchObject({ output: null, reason: "no_output", deliveries: [] });
+  });
+
+  test("that is paused has the reason that was given last", async () => {
+    const { create, change } = await open();
+    const { id } = await create({
+      prompt: "Look.",
+      schedule: "every 1h",
+      paused: true,
+      paused_reason: "one",
+    });
+    expect(await change(id, { paused_reason: "two" })).toMatchObject({
+      state: "paused",
+      paused_reason: "two",
+    });
+  });
+
   test("runs unattended: what would ask is denied", async () => {
     const { create, fires, provider } = await open([
       call("terminal", { command: "rm -r keep" }),
@@ -149,6 +169,16 @@ describe("a request for a job", () => {
   ])("like %j is refused, naming %s", async (body, param) => {
     const { ask } = await open();
     const refused = await ask(JOBS, { body });
+    expect([refused.status, refused.json<{ error: { param: string } }>().error.param]).toEqual([400, param]);
+  });
+
+  test.each([
+    ["run", { promt: "x" }, "promt"],
+    ["pause", { why: "x" }, "why"],
+  ])("to %s it with %j is refused, naming %s", async (action, body, param) => {
+    const { create, ask } = await open();
+    const { id } = await create({ prompt: "x", schedule: "@daily" });
+    const refused = await ask(`${JOBS}/${id}/${action}`, { body });
     expect([refused.status, refused.json<{ error: { param: string } }>().error.param]).toEqual([400, param]);
   });
 

@@ -47,6 +47,7 @@ export const DENIED = {
   "write-device": "it overwrites a disk or the memory, or controls the kernel",
   "kill-everything": "it kills every process",
   "kill-server": "it ends this server, perhaps by name; kill another process by its id",
+  "manage-server": "it manages this server, as only people do; for jobs there is the tool cronjob",
   power: "it shuts the machine down",
   "fork-bomb": "it starts itself without end",
 } as const;
@@ -103,6 +104,10 @@ const POWER = /^(poweroff|reboot|halt|kexec|rescue|emergency|suspend|hibernate)$
 const SERVICES = /^(systemctl|service|launchctl|rc-service)$/;
 const STOPS = /^(stop|disable|mask|kill|unload|bootout|remove)$/;
 const OURS = /^hermes/i;
+/** The server's program as others start it, and what it manages the server with. */
+const OUR_FILE = /^(\S*\/)?hermes(-api-server)?(@\S*|\.[jt]s)?$/i;
+const STARTS_OTHERS = /^(npx|npm|pnpm|pnpx|yarn|bunx?|deno|node|nodejs)$/;
+const MANAGES = /^(jobs|cron|backup)$/;
 const WORLD_WRITABLE = /^([0-7]{2,4}[2367]|[ugo]*[ao][ugoa]*[+=][rxXst]*w.*)$/;
 const ROOT_OWNER = /^((root|0)(:.*)?|:(root|0))$/;
 const SQL_CLIENT = /^(psql|mysql|mariadb|sqlite3?|sqlcmd|clickhouse(-client)?|duckdb|cockroach|isql|usql)$/;
@@ -134,6 +139,8 @@ export const RULES: readonly Rule[] = [
   { id: "write-device", match: { write: /^\/proc\/sysrq-trigger$/ } },
   { id: "kill-everything", match: { program: /^kill$/, when: killsEverything } },
   { id: "kill-server", match: { program: /^kill$/, when: namesServer } },
+  { id: "manage-server", match: { program: OURS, args: [MANAGES] } },
+  { id: "manage-server", match: { program: STARTS_OTHERS, args: [OUR_FILE, MANAGES] } },
   { id: "kill-server", match: { program: /^(pkill|killall|skill)$/, args: [/^(node|nodejs|.*hermes.*)$/i] } },
   { id: "power", match: { program: /^(shutdown|reboot|halt|poweroff)$/ } },
   { id: "power", match: { program: /^(systemctl|loginctl)$/, args: [POWER] } },

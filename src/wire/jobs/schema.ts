@@ -114,7 +114,7 @@ export const LooseJobPatch = z.object(fields);
 export type LooseJobPatch = z.infer<typeof LooseJobPatch>;
 
 export const RunJobRequest = z
-  .object({ prompt: optional(Prompt) })
+  .strictObject({ prompt: optional(Prompt) })
   .nullish()
   .meta({ id: "RunJobRequest", description: "Instead of the job's prompt, this time" });
 export const LooseRunRequest = z.object({ prompt: optional(Prompt) }).nullish();
@@ -122,7 +122,7 @@ export type LooseRunRequest = z.infer<typeof LooseRunRequest>;
 export type RunJobRequest = z.infer<typeof RunJobRequest>;
 
 export const PauseJobRequest = z
-  .object({ reason: optional(z.string().max(500)) })
+  .strictObject({ reason: optional(z.string().max(500)) })
   .nullish()
   .meta({ id: "PauseJobRequest", description: "Why it is paused" });
 export type PauseJobRequest = z.infer<typeof PauseJobRequest>;

@@ -1,6 +1,7 @@
-import { writeFile } from "node:fs/promises";
+import { realpath, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { newMarker } from "../../../src/sandbox/marker.ts";
 import { temporaryDirectory } from "../../helpers/directory.ts";
 import { runToEnd, serve } from "../../helpers/process.ts";
 import { TEST_KEY } from "../../helpers/test-app.ts";
@@ -188,4 +189,24 @@ test("hermes jobs run --wait tells of a run that did not complete", { timeout: 6
   const hanging = "Run `sleep 30`";
   const [code, says] = await fails("run", id, "--wait", "--prompt", hanging);
   expect([code, says]).toEqual([1, expect.stringMatching(/^It ended as failed: The run took longer/)]);
+});
+
+test("commands of the agent do not manage the server that runs them", async () => {
+  const { cwd, server } = await setUp();
+  const { name, value } = newMarker(await realpath(join(cwd, ".hermes"))).variable;
+  const port = new URL(server.origin).port;
+  for (const args of [
+    ["jobs", "create", "every 1h", "Look."],
+    ["backup", "copy.db"],
+  ]) {
+    const { code, stderr } = await runToEnd([...args, "--port", port], {
+      cwd,
+      env: { ...ENV, [name]: value },
+    });
+    expect([code, stderr]).toEqual([1, expect.stringContaining("the tool cronjob")]);
+  }
+  // Another home's agent is somebody as any other.
+  const other = { ...ENV, [name]: newMarker("/elsewhere").variable.value };
+  const listed = await runToEnd(["jobs", "list", "--port", port], { cwd, env: other });
+  expect(listed.stdout).toBe("There are no jobs.\n");
 });

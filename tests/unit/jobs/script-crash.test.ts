@@ -121,13 +121,24 @@ describe("a script that was cut off", () => {
 describe("another try", () => {
   async function tried(terms: Parameters<typeof process>[0], retry: Job["retry"]) {
     const made = await process(terms);
-    const job = scriptJob({}, { retry });
+    const job = scriptJob({}, { retry, failureDeliver: ["local"] });
     await made.store.jobs.createJob(job);
     await made.start();
     await diesOrEnds(made, job, () => (made.wall.now += 10));
     await made.scheduler.stop();
     return { made, fires: await made.history(job) };
   }
+
+  test("is waited for before anybody is told of a failure", async () => {
+    const play: Play = () => {
+      throw new ProviderError("auth", "no", { retryable: false });
+    };
+    const { fires } = await tried({ play }, ONE_RETRY);
+    expect(fires.map(({ status, deliveries }) => [status, deliveries.length])).toEqual([
+      ["failed", 0],
+      ["failed", 1],
+    ]);
+  });
 
   test("after a model that could not be reached uses what the script printed", async () => {
     let isThere = false;

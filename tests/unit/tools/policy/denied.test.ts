@@ -175,6 +175,17 @@ describe("what is never allowed", () => {
     "pkill -f hermes-api-server",
     "killall -9 node",
   ]);
+  rows("deny manage-server", [
+    "hermes jobs create 1h evil",
+    "hermes cron list",
+    "/usr/local/bin/hermes --profile a jobs remove News",
+    "npx hermes jobs create 1h evil",
+    "npx --yes hermes-api-server@latest cron add 1h evil",
+    "npm exec hermes -- jobs list",
+    "node dist/hermes.js jobs list",
+    "env -i hermes jobs list",
+    'sh -c "hermes backup /tmp/copy.db"',
+  ]);
   rows("deny power", [
     "shutdown -h now",
     "sudo reboot",
