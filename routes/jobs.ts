@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { invalidRequest } from "../src/domain/error.ts";
 import type { Job } from "../src/domain/job.ts";
+import { isInstant, LAST_INSTANT } from "../src/domain/schedule.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { ErrorBody } from "../src/wire/error.ts";
@@ -185,7 +186,7 @@ function historyRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       const now = deps.now();
       const range = {
         from: instant(from, "from") ?? now,
-        to: instant(to, "to") ?? Number.POSITIVE_INFINITY,
+        to: instant(to, "to") ?? LAST_INSTANT,
         limit,
       };
       const { timezone } = job.schedule;
@@ -201,6 +202,7 @@ function historyRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
 function instant(text: string | undefined, param: string): number | undefined {
   if (text === undefined) return undefined;
   const at = /^\d{1,12}$/.test(text) ? Number(text) * 1000 : Date.parse(text);
-  if (Number.isNaN(at)) throw invalidRequest(param, `'${param}' must be an ISO 8601 time or unix seconds.`);
+  if (!isInstant(at))
+    throw invalidRequest(param, `'${param}' must be an ISO 8601 time or unix seconds, from 1970 to 9998.`);
   return at;
 }

@@ -80,8 +80,9 @@ export function openScheduling(deps: SchedulingDeps) {
   const terms = {
     scan: scanPrompt,
     checkTarget: (target: string, param: string) => deliveries.check(target, param),
-    readSchedule: (text: string, zone: string | undefined) =>
-      parseSchedule(text, { timezone: zone ?? timezone, now: clock.now(), param: "schedule" }),
+    timezone,
+    readSchedule: (text: string, zone: string) =>
+      parseSchedule(text, { timezone: zone, now: clock.now(), param: "schedule" }),
   };
   const print = createPrinter();
   const desk = new JobDesk({ jobs, terms, work: check, print });
@@ -89,7 +90,7 @@ export function openScheduling(deps: SchedulingDeps) {
     store: store.jobs,
     scheduler,
     work: check,
-    terms: () => ({ ...terms, timezone, now: clock.now() }),
+    terms: () => ({ ...terms, now: clock.now() }),
   });
   const routes = { jobs, desk, importer, outputs: new Outputs(home.path), print, now: clock.now };
   const jobsOf = (run: Run, callId: string) => agentJobs({ jobs, desk }, run, callId);

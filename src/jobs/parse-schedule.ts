@@ -1,6 +1,6 @@
 import { Cron } from "croner";
 import { invalidRequest } from "../domain/error.ts";
-import type { Schedule } from "../domain/schedule.ts";
+import { isInstant, MAX_INTERVAL_MS, type Schedule } from "../domain/schedule.ts";
 import { isTimeZone } from "../lib/time-zone.ts";
 import { calendarOf } from "./schedule.ts";
 import { Zone } from "./zone.ts";
@@ -17,7 +17,7 @@ export interface ScheduleTerms {
 
 const ACCEPTED =
   'Use five-field cron ("0 9 * * mon-fri"), six fields with seconds first, "@daily", "every 2h", "in 30m" or "30m" (once), ' +
-  '"every monday 9am", "weekdays at 9am", or an ISO time ("2027-05-01T09:00").';
+  '"every monday 9am", "weekdays at 9am", or an ISO time ("2027-05-01T09:00") before the year 9999.';
 
 const MINUTE_MS = 60_000;
 const UNITS: Readonly<Record<string, number>> = {
@@ -60,6 +60,12 @@ export function parseSchedule(text: string, terms: ScheduleTerms): Schedule {
   if (said === "" || said.length > MAX_CHARS) throw unreadable(text, param);
   const schedule = read(said, terms);
   if (schedule === undefined) throw unreadable(text, param);
+  if (schedule.kind === "interval" && schedule.everyMs > MAX_INTERVAL_MS)
+    throw invalidRequest(
+      param,
+      `'${param}' is an interval of more than 365 days: ${JSON.stringify(said)}.`,
+      "invalid_schedule",
+    );
   if (calendarOf(schedule).next(now) === undefined) {
     const why = schedule.kind === "once" ? "lies in the past" : "is never due";
     throw invalidRequest(param, `'${param}' ${why}: ${JSON.stringify(said)}.`, "invalid_schedule");
@@ -85,6 +91,7 @@ function readDuration(text: string, { timezone, now }: ScheduleTerms): Schedule 
   const ms = durationMs(text.replace(/^(?:every|in) /, ""));
   if (ms === undefined || ms < MIN_INTERVAL_MS) return undefined;
   if (repeats) return { kind: "interval", everyMs: ms, anchorAt: now, timezone, display: text };
+  if (!isInstant(now + ms)) return undefined;
   return { kind: "once", runAt: now + ms, timezone, display: text.startsWith("in ") ? text : `in ${text}` };
 }
 
@@ -102,7 +109,7 @@ function readInstant(text: string, { timezone }: ScheduleTerms): Schedule | unde
     : { kind: "once", runAt, timezone, display: `once at ${text.toUpperCase()}` };
 }
 
-/** An ISO time as epoch ms; without an offset by the clock of a zone. Undefined: the text is none. */
+/** An ISO time of the years 1970 to 9998 as epoch ms; without an offset by the clock of a zone. Undefined: it is none. */
 export function instantOf(text: string, timezone: string): number | undefined {
   const parts = ISO.exec(text.trim().toLowerCase());
   if (parts === null) return undefined;
@@ -111,14 +118,21 @@ export function instantOf(text: string, timezone: string): number | undefined {
   // 30 February is no date, though Date would make one of it.
   if (Number.isNaN(local) || !new Date(local).toISOString().startsWith(`${year}-${month}-${day}`))
     return undefined;
-  const at = offset === undefined ? new Zone(timezone).meaningsOf(local)[0].at : local - offsetMs(offset);
-  return at + Number(fraction.padEnd(3, "0").slice(0, 3));
+  const at =
+    offset === undefined
+      ? new Zone(timezone).meaningsOf(local)[0].at
+      : local - (offsetMs(offset) ?? Number.NaN);
+  return isInstant(at) ? at + Number(fraction.padEnd(3, "0").slice(0, 3)) : undefined;
 }
 
-function offsetMs(offset: string): number {
+/** No clock is further from UTC: the limit of ISO 8601's other readers. */
+const MAX_OFFSET_MINUTES = 18 * 60;
+
+function offsetMs(offset: string): number | undefined {
   if (offset === "z") return 0;
-  const [, sign, hours, minutes] = /^([+-])(\d{2}):?(\d{2})$/.exec(offset) ?? [];
-  return (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * MINUTE_MS;
+  const [, sign, hours, minutes] = /^([+-])(\d{2}):?([0-5]\d)$/.exec(offset) ?? [];
+  const size = Number(hours) * 60 + Number(minutes);
+  return size <= MAX_OFFSET_MINUTES ? (sign === "-" ? -1 : 1) * size * MINUTE_MS : undefined;
 }
 
 function readDays(text: string, { timezone }: ScheduleTerms): Schedule | undefined {

@@ -26,8 +26,6 @@ export interface ReadRecord {
 
 /** What a record is read against. */
 export interface RecordTerms extends JobTerms {
-  /** The zone of times without an offset, and of cron. */
-  timezone: string;
   /** Epoch ms. */
   now: number;
 }
@@ -148,7 +146,7 @@ function unreachable(targets: readonly string[], param: string, terms: RecordTer
 
 function scheduleOf(record: JobRecord, times: Times, terms: RecordTerms): Schedule {
   const { schedule } = record;
-  const { timezone } = terms.readSchedule("every 1h", record.timezone ?? terms.timezone);
+  const { timezone } = terms.readSchedule("every 1h", record.timezone ?? schedule.timezone ?? terms.timezone);
   const read = readSchedule(schedule, times, { ...terms, timezone });
   return { ...read, display: schedule.display || record.schedule_display || read.display };
 }

@@ -1,5 +1,5 @@
 import { Cron } from "croner";
-import type { Occurrence, Schedule } from "../domain/schedule.ts";
+import { LAST_INSTANT, type Occurrence, type Schedule } from "../domain/schedule.ts";
 import { Zone } from "./zone.ts";
 
 /** A schedule that can be asked when it is due. */
@@ -22,7 +22,8 @@ export function calendarOf(schedule: Schedule, zoneOf = (name: string) => new Zo
       return {
         next: (after) => {
           const passed = Math.max(0, Math.floor((after - anchorAt) / everyMs));
-          return { at: anchorAt + (passed + 1) * everyMs, clock: "plain" };
+          const at = anchorAt + (passed + 1) * everyMs;
+          return at > LAST_INSTANT ? undefined : { at, clock: "plain" };
         },
       };
     }
@@ -80,10 +81,11 @@ class CronCalendar implements Calendar {
   }
 
   *#localsFrom(start: number): Generator<number> {
+    const horizon = Math.min(start + HORIZON_MS, LAST_INSTANT);
     let last = new Date(Math.floor(start / 1000) * 1000);
     for (;;) {
       const next = this.#cron.nextRun(last);
-      if (next === null || next.getTime() - start > HORIZON_MS) return;
+      if (next === null || next.getTime() > horizon) return;
       yield next.getTime();
       last = next;
     }

@@ -1,4 +1,4 @@
-import type { Occurrence } from "../domain/schedule.ts";
+import { LAST_INSTANT, type Occurrence } from "../domain/schedule.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 /** No zone ever jumped further. */
@@ -93,8 +93,9 @@ export function createZones(): (name: string) => Zone {
   };
 }
 
-/** Prints instants as ISO 8601 with the offset of a zone, whole seconds. */
+/** Prints instants as ISO 8601 with the offset of a zone, whole seconds; those beyond the last one as that. */
 export function createPrinter(): (at: number, timezone: string) => string {
   const zoneOf = createZones();
-  return (at, timezone) => zoneOf(timezone).print(at);
+  // One that was stored when there was no such limit must not keep a whole list from being read.
+  return (at, timezone) => zoneOf(timezone).print(Math.min(at, LAST_INSTANT));
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { say, scriptedProvider } from "../helpers/scripted-provider.ts";
-import { type AnyBody, openTestApp } from "../helpers/test-app.ts";
+import { type AnyBody, openTestApp, type TestAppOptions } from "../helpers/test-app.ts";
 
 type JobBody = Record<string, unknown> & { id: string };
 
@@ -26,8 +26,8 @@ const FULL = {
   max_failures: 2,
 };
 
-async function open(body: object = FULL) {
-  const app = await openTestApp({ provider: scriptedProvider(() => say("Done.")) });
+async function open(body: object = FULL, options: TestAppOptions = {}) {
+  const app = await openTestApp({ provider: scriptedProvider(() => say("Done.")), ...options });
   const made = await app.ask("/v1/jobs", { body });
   expect([made.status, made.text]).toEqual([201, expect.any(String)]);
   const { id } = made.json<JobBody>();
@@ -76,6 +76,48 @@ describe("a change of a job", () => {
       limits: { max_steps: null, max_seconds: 60, max_tokens: 500 },
       retry: { attempts: 9, delays: [10], policy: "any" },
       misfire: { policy: "all", grace: null },
+    });
+  });
+
+  test("that clears the time zone brings back the configured one, and leaves an instant what it is", async () => {
+    const config = { timezone: "Asia/Tokyo" };
+    const daily = await open({ ...FULL, schedule: "every day at 9am" }, { config });
+    expect(await daily.changed({ timezone: null })).toMatchObject({
+      timezone: "Asia/Tokyo",
+      schedule: { expr: "0 9 * * *", timezone: "Asia/Tokyo" },
+      schedule_display: "every day at 9am",
+      next_run_at: expect.stringMatching(/T09:00:00\+09:00$/),
+    });
+    const once = await open({ ...FULL, schedule: "2099-05-01T09:00" }, { config });
+    expect(await once.changed({ timezone: null })).toMatchObject({
+      timezone: "Asia/Tokyo",
+      next_run_at: "2099-05-01T16:00:00+09:00",
+    });
+  });
+
+  test("reads the zone of a schedule in the form that is answered", async () => {
+    const { made, changed, patch } = await open({
+      prompt: "x",
+      schedule: { kind: "cron", expr: "0 9 * * *", timezone: "Europe/Berlin" },
+    });
+    expect(made).toMatchObject({
+      timezone: "Europe/Berlin",
+      next_run_at: expect.stringMatching(/T09:00:00\+0[12]:00$/),
+    });
+    const schedule = { ...(made["schedule"] as object), timezone: "Asia/Tokyo" };
+    expect(await changed({ schedule })).toMatchObject({ timezone: "Asia/Tokyo" });
+    // What is only said again does not contradict.
+    expect(await changed({ schedule, timezone: "Europe/Berlin" })).toMatchObject({
+      timezone: "Europe/Berlin",
+    });
+    const refused = await patch({ schedule, timezone: "Asia/Seoul" });
+    expect([refused.status, refused.json<AnyBody>().error.param]).toEqual([400, "timezone"]);
+  });
+
+  test("of an instant without an offset reads it in the job's zone", async () => {
+    const { changed } = await open({ ...FULL, schedule: "2099-05-01T11:00" });
+    expect(await changed({ schedule: { kind: "once", run_at: "2099-05-01T09:00" } })).toMatchObject({
+      next_run_at: "2099-05-01T09:00:00+02:00",
     });
   });
 

@@ -149,6 +149,15 @@ describe("a request for a job", () => {
     [{ prompt: "x", schedule: "0 0 30 2 *" }, "schedule"],
     [{ prompt: "x", schedule: "2020-01-01T00:00Z" }, "schedule"],
     [{ prompt: "x", schedule: "@daily", timezone: "Mars/Base" }, "timezone"],
+    [
+      {
+        prompt: "x",
+        schedule: { kind: "cron", expr: "0 9 * * *", timezone: "Europe/Berlin" },
+        timezone: "UTC",
+      },
+      "timezone",
+    ],
+    [{ prompt: "x", schedule: { kind: "lunar" } }, "schedule.kind"],
     [{ prompt: "x".repeat(5_001), schedule: "@daily" }, "prompt"],
     [{ prompt: "x", name: "n".repeat(201), schedule: "@daily" }, "name"],
     [{ prompt: "x", schedule: "@daily", repeat: 0 }, "repeat"],

@@ -13,11 +13,13 @@ import { msOf, workOf } from "./decode-work.ts";
 import { type JobPatch, type JobRequest, MAX_TARGETS, type ScheduleField } from "./schema.ts";
 
 /** What reads a schedule: `schedule` as it is written, in a zone. */
-export type ReadSchedule = (text: string, timezone: string | undefined) => Schedule;
+export type ReadSchedule = (text: string, timezone: string) => Schedule;
 
 /** What decoding a job needs to know. */
 export interface JobTerms {
   readSchedule: ReadSchedule;
+  /** The zone of jobs that name none; IANA name. */
+  timezone: string;
   /** Refuses a prompt that nobody would have written so. */
   scan(prompt: string, param: string): void;
   /** Refuses a place where nothing can be delivered. */
@@ -27,7 +29,7 @@ export interface JobTerms {
 /** What a request says of a new job. @throws ApiError 400 for a field that cannot be, naming it. */
 export function decodeNewJob(request: JobRequest, terms: JobTerms): NewJob {
   const { enabled, reason, times, work, name, ...rest } = decodeJob(request, USUAL, terms);
-  const schedule = scheduleOf(request.schedule, request.timezone ?? undefined, terms);
+  const schedule = scheduleOf(request.schedule, zoneOf(request) ?? terms.timezone, terms);
   const whole: JobWork = { prompt: "", ...withoutNulls(work), limits: withoutNulls(work.limits ?? {}) };
   // What is due once is done once, unless the request says otherwise.
   const limit = schedule.kind === "once" ? (times ?? (request.repeat === "forever" ? null : 1)) : times;
@@ -115,21 +117,29 @@ function enabledOf({ enabled, paused }: JobPatch): boolean | undefined {
 }
 
 /** The schedule that a request names, or the job's own in another zone; undefined: neither. */
-function changedSchedule(
-  { schedule, timezone }: JobPatch,
-  current: Schedule,
-  terms: JobTerms,
-): Schedule | undefined {
+function changedSchedule(request: JobPatch, current: Schedule, terms: JobTerms): Schedule | undefined {
+  const { schedule } = request;
   if (schedule === null)
     throw invalidRequest("schedule", "A job needs a 'schedule': it can be changed, not cleared.");
-  const zone = timezone ?? current.timezone;
-  const isMoved = zone !== current.timezone;
-  if (schedule !== undefined && (isMoved || !isSame(schedule, current)))
-    return scheduleOf(schedule, zone, terms);
-  if (!isMoved) return undefined;
-  // Read as any other, so that the zone is checked; an instant stays the same one.
-  if (current.kind === "cron") return terms.readSchedule(current.expr, zone);
+  const timezone = request.timezone === null ? terms.timezone : request.timezone;
+  const zone = zoneOf({ schedule, timezone }, current.timezone) ?? current.timezone;
+  if (schedule !== undefined && !isSame(schedule, current)) return scheduleOf(schedule, zone, terms);
+  if (zone === current.timezone) return undefined;
+  // Any schedule is read, so that the zone is checked; an instant stays the same one, an interval keeps its rhythm.
   return { ...current, timezone: terms.readSchedule("every 1h", zone).timezone };
+}
+
+/**
+ * The zone that a request names, beside its schedule or in it as the server answers it; undefined: none but the current
+ * one. @throws ApiError 400 when the two say different things.
+ */
+function zoneOf({ schedule, timezone }: JobPatch, current?: string): string | undefined {
+  const inner = typeof schedule === "object" ? schedule?.timezone : undefined;
+  const named = [timezone, inner].filter((zone) => typeof zone === "string");
+  const [said, ...others] = new Set(named.filter((zone) => zone !== current));
+  if (others.length > 0)
+    throw invalidRequest("timezone", "'timezone' and 'schedule.timezone' contradict each other.");
+  return said;
 }
 
 /** Whether a client only says again what the server answered; it does not begin anew then. */
@@ -140,14 +150,13 @@ function isSame(field: ScheduleField, current: Schedule): boolean {
     return current.kind === "interval" && Math.round(field.minutes * 60_000) === current.everyMs;
   // Instants are answered in whole seconds.
   const seconds = (ms: number) => Math.floor(ms / 1000);
-  return current.kind === "once" && seconds(Date.parse(field.run_at)) === seconds(current.runAt);
+  const isAnswered = /[+-]\d{2}:\d{2}$/.test(field.run_at);
+  return (
+    current.kind === "once" && isAnswered && seconds(Date.parse(field.run_at)) === seconds(current.runAt)
+  );
 }
 
-function scheduleOf(
-  field: ScheduleField,
-  timezone: string | undefined,
-  { readSchedule }: JobTerms,
-): Schedule {
+function scheduleOf(field: ScheduleField, timezone: string, { readSchedule }: JobTerms): Schedule {
   if (typeof field === "string") return readSchedule(field, timezone);
   if (field.kind === "cron") return readSchedule(field.expr, timezone);
   if (field.kind === "once") return readSchedule(field.run_at, timezone);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { depthWithin, optional } from "../fields.ts";
-import type { JobPatch } from "./schema.ts";
+import { type JobPatch, Minutes, scheduleError } from "./schema.ts";
 
 /** Longer than what clients may send: what lies in hermes' files is kept whole. */
 const MAX_PROMPT_CHARS = 100_000;
@@ -17,11 +17,15 @@ export const JobRecord = z.looseObject({
   id: z.string().regex(/^[a-f0-9]{12}$/, "must be 12 hex digits"),
   name: optional(z.string().max(200, "must be ≤ 200 characters")),
   prompt: optional(z.string().max(MAX_PROMPT_CHARS, `must be ≤ ${MAX_PROMPT_CHARS} characters`)),
-  schedule: z.discriminatedUnion("kind", [
-    z.looseObject({ kind: z.literal("cron"), expr: z.string().max(200), display: Text }),
-    z.looseObject({ kind: z.literal("interval"), minutes: z.number().positive(), display: Text }),
-    z.looseObject({ kind: z.literal("once"), run_at: z.string().max(64), display: Text }),
-  ]),
+  schedule: z.discriminatedUnion(
+    "kind",
+    [
+      z.looseObject({ kind: z.literal("cron"), expr: z.string().max(200), timezone: Text, display: Text }),
+      z.looseObject({ kind: z.literal("interval"), minutes: Minutes, timezone: Text, display: Text }),
+      z.looseObject({ kind: z.literal("once"), run_at: z.string().max(64), timezone: Text, display: Text }),
+    ],
+    { error: scheduleError },
+  ),
   schedule_display: Text,
   timezone: Text,
   repeat: optional(

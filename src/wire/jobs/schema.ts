@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Delivery } from "../../domain/delivery.ts";
 import { FireStatus, Overlap } from "../../domain/job.ts";
+import { MAX_INTERVAL_MS } from "../../domain/schedule.ts";
 import { optional, QueryNumber, ReasoningEffort } from "../fields.ts";
 import { PageQuery, pageSchema } from "../page.ts";
 
@@ -33,13 +34,30 @@ const Times = z.int(REPEAT).min(1, REPEAT).max(MAX_TIMES, REPEAT);
 /** As people say it, or as the server answers it. */
 const Repeat = z.union([Times, z.enum(["forever", "once"], REPEAT), z.object({ times: Times.nullable() })]);
 
+const Timezone = optional(z.string().min(1).max(64));
+/** An interval. */
+export const Minutes = z
+  .number()
+  .positive()
+  .max(MAX_INTERVAL_MS / 60_000);
+
+/** Refuses a schedule whose kind is none. */
+export const scheduleError: z.core.$ZodErrorMap = ({ code }) =>
+  code === "invalid_union" ? 'must be "cron", "interval" or "once"' : undefined;
+
 /** When: a text as people write it, or the structure that the server answers with. */
 const ScheduleField = z.union(
   [
     z.string().min(1, "must not be empty").max(200, "must be ≤ 200 characters"),
-    z.object({ kind: z.literal("cron"), expr: z.string().max(200) }),
-    z.object({ kind: z.literal("interval"), minutes: z.number().positive().max(525_600) }),
-    z.object({ kind: z.literal("once"), run_at: z.string().max(64) }),
+    z.discriminatedUnion(
+      "kind",
+      [
+        z.object({ kind: z.literal("cron"), expr: z.string().max(200), timezone: Timezone }),
+        z.object({ kind: z.literal("interval"), minutes: Minutes, timezone: Timezone }),
+        z.object({ kind: z.literal("once"), run_at: z.string().max(64), timezone: Timezone }),
+      ],
+      { error: scheduleError },
+    ),
   ],
   'must be a text such as "0 9 * * mon-fri", "every 2h" or "2027-05-01T09:00", or a schedule as the server answers it',
 );
@@ -49,7 +67,7 @@ const fields = {
   name: optional(Name),
   prompt: optional(Prompt),
   schedule: optional(ScheduleField),
-  timezone: optional(z.string().min(1).max(64)),
+  timezone: Timezone,
   skills: optional(SomeNames.max(16, "must be at most 16 skills")),
   /** The reference's former name for one skill. */
   skill: optional(z.string().max(128)),

@@ -41,6 +41,7 @@ async function startProcess(left: Store, making: (create: CreateJob) => CreateJo
   const terms = {
     scan: () => undefined,
     checkTarget: () => undefined,
+    timezone: "UTC",
     readSchedule: (text: string) =>
       parseSchedule(text, { timezone: "UTC", now: clock.now(), param: "schedule" }),
   };
