@@ -129,7 +129,7 @@ function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
   action("pause", { summary: "Pause a job", body: PauseJobRequest }, ({ id, owner }, { body }) =>
     jobs.pause(id, owner, (body as PauseJobRequest)?.reason ?? undefined),
   );
-  action("resume", { summary: "Go on with a paused job" }, ({ id, owner }) => jobs.resume(id, owner));
+  action("resume", { summary: "Go on with a paused job" }, (job) => desk.resume(job));
   mount(app, {
     method: "POST",
     url: "/v1/jobs/:id/run",

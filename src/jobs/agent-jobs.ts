@@ -50,7 +50,7 @@ export function agentJobs(
       return shown(await desk.update(job, asChange(fields)));
     },
     pause: async (id, reason) => shown(await jobs.pause(checkJobId(id), owner, reason)),
-    resume: async (id) => shown(await jobs.resume(checkJobId(id), owner)),
+    resume: async (id) => shown(await desk.resume(await find(id))),
     async run(id, prompt) {
       const { fire } = await desk.run(await find(id), { prompt });
       return { run_id: fire.runId ?? null };

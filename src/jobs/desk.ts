@@ -15,6 +15,8 @@ export interface DeskDeps {
   print: PrintTime;
 }
 
+type Checked = Pick<Job, "id" | "owner" | "work" | "deliver" | "failureDeliver">;
+
 /** Jobs as whoever asks speaks of them, a client or the agent: every field is read, checked and shown here. */
 export class JobDesk {
   readonly #deps: DeskDeps;
@@ -46,8 +48,16 @@ export class JobDesk {
     const { jobs, terms, work: check } = this.#deps;
     const changes = decodeJobChanges(request, job, terms);
     const { work = {} } = changes;
-    await check.check(work, { ...job, work: changedWork(job.work, work) });
+    const changed = { ...job, ...changes, work: changedWork(job.work, work) };
+    if (changes.enabled === true && job.state === "paused") await this.#checkAll(changed);
+    else await check.check(work, changed);
     return jobs.update(job.id, job.owner, changes);
+  }
+
+  /** Goes on with a job that can be done as it stands. @throws ApiError 400 as `create`, 404 or 409 as `Jobs.resume`. */
+  async resume(job: Job): Promise<Job> {
+    if (job.state !== "scheduled") await this.#checkAll(job);
+    return this.#deps.jobs.resume(job.id, job.owner);
   }
 
   /** Does a job now. @throws ApiError 400 for a prompt that is refused, 404 when the job is gone. */
@@ -58,6 +68,16 @@ export class JobDesk {
       throw invalidRequest("prompt", "The job asks no model: a 'prompt' would change nothing.");
     if (prompt !== undefined) terms.scan(prompt, "prompt");
     return jobs.runNow(id, owner, prompt);
+  }
+
+  /** What is checked of a new job: files came with more, and what was there may be gone. */
+  async #checkAll(job: Checked): Promise<void> {
+    const { terms, work: check } = this.#deps;
+    checkedWork(job.work);
+    terms.scan(job.work.prompt, "prompt");
+    for (const target of job.deliver) terms.checkTarget(target, "deliver");
+    for (const target of job.failureDeliver) terms.checkTarget(target, "failure_deliver");
+    await check.check(job.work, job);
   }
 
   /** A job with its latest fire. */

@@ -108,14 +108,19 @@ function partsOf(record: JobRecord, terms: RecordTerms): { parts: JobPatch; miss
     if (value === null || value === undefined) continue;
     const problem = problemOf(() => decodeParts(readAs(JobPatch, { [param]: value }), terms));
     if (problem === undefined) parts[param] = value;
-    else missing.push({ param, reason: problem.message });
+    else missing.push(dropped(param, problem.message));
   }
   for (const param of FOREIGN) {
     const value = record[param];
     if (value !== null && value !== undefined && value !== "" && value !== false)
-      missing.push({ param, reason: `'${param}' is not known here.` });
+      missing.push(dropped(param, `'${param}' is not known here.`));
   }
   return { parts: parts as JobPatch, missing };
+}
+
+/** Whoever resumes the job decides that it is done without. */
+function dropped(param: string, why: string): Difference {
+  return { param, reason: `${why} Resumed, it is done without.` };
 }
 
 /** Fields of hermes' that change what a job does, and that nothing here corresponds to. */

@@ -18,6 +18,9 @@ export interface JobsDeps {
   nextId(): string;
 }
 
+/** Jobs that are read together: some three milliseconds. */
+const LISTED_AT_ONCE = 100;
+
 /** What four hex digits can tell apart. */
 const TAILS = 2 ** 16;
 
@@ -76,6 +79,17 @@ export class Jobs {
     return this.#deps.store.listJobs(query);
   }
 
+  /** All of an owner's jobs in parts, the oldest first; requests come in between. */
+  async *all(owner: string): AsyncGenerator<Job[]> {
+    for (let after: string | undefined; ; ) {
+      const part = await this.list({ owner, order: "asc", limit: LISTED_AT_ONCE, after });
+      yield part;
+      if (part.length < LISTED_AT_ONCE) return;
+      after = part.at(-1)?.id;
+      await new Promise(setImmediate);
+    }
+  }
+
   /** @throws ApiError 404 as `find`. */
   update(id: string, owner: string, changes: JobChanges): Promise<Job> {
     const now = this.#deps.clock.now();
@@ -87,6 +101,7 @@ export class Jobs {
     return this.#edit(id, owner, (job) => paused(job, { now, reason }));
   }
 
+  /** Goes on with a job as it is. @throws ApiError 404 as `find`, 409 for one that is completed. */
   resume(id: string, owner: string): Promise<Job> {
     const now = this.#deps.clock.now();
     return this.#edit(id, owner, (job) => resumed(job, now));

@@ -67,6 +67,30 @@ describe("the reference's jobs", () => {
     expect(refused.json()).toEqual({ error: expect.stringContaining(says) });
   });
 
+  test("are all listed, however many there are, and leave other requests their turns", async () => {
+    const { ask } = await open();
+    const many = Array.from({ length: 2_500 }, (_, n) => ({
+      id: `${n}`.padStart(12, "0"),
+      prompt: "x",
+      schedule: { kind: "interval", minutes: 60 },
+      enabled: n % 5 !== 0,
+    }));
+    await ask("/v1/jobs/import", { body: many });
+    let isOver = false;
+    let turns = 0;
+    const take = () => {
+      turns++;
+      if (!isOver) setImmediate(take);
+    };
+    take();
+    const ids = async (query: string) =>
+      (await ask(`${JOBS}${query}`)).json<{ jobs: { id: string }[] }>().jobs.map(({ id }) => id);
+    expect(await ids("?include_disabled=1")).toEqual(many.map(({ id }) => id));
+    isOver = true;
+    expect(turns).toBeGreaterThan(20);
+    expect(await ids("")).toEqual(many.filter(({ enabled }) => enabled).map(({ id }) => id));
+  });
+
   test("have the reference's refusals of ids and empty changes", async () => {
     const { ask, create } = await open();
     const { id } = await create({ name: "n", prompt: "x", schedule: "@daily" });
