@@ -5,7 +5,7 @@ import { isInstant, LAST_INSTANT } from "../src/domain/schedule.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { isJobId } from "../src/wire/jobs/decode.ts";
+import { isFireId, isJobId } from "../src/wire/jobs/decode.ts";
 import { occurrenceObject } from "../src/wire/jobs/object.ts";
 import {
   Forecast,
@@ -162,6 +162,7 @@ function historyRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     handler: async (request) => {
       const job = await jobNamed(deps, request);
       const { order, limit, after, status } = request.query as JobRunsQuery;
+      if (after !== undefined && !isFireId(after)) throw unknownCursor(after);
       const { id: jobId, owner } = job;
       const found = await jobs.fires({ jobId, owner, order, limit: limit + 1, after, status });
       return listOf(

@@ -1,5 +1,6 @@
 import { type Config, type LoadOptions, loadConfig } from "../config/load.ts";
 import { realPathOf } from "../config/profile.ts";
+import { BODY_LIMIT_BYTES } from "../http/body.ts";
 import { isCommandOf } from "../sandbox/marker.ts";
 import { EXIT, StartError } from "./failure.ts";
 
@@ -9,6 +10,9 @@ const OF_ALL: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::":
 /** What a person allows is asked by the tool; a command asks nobody. */
 const OF_AGENT =
   "Commands of the agent do not manage the server that runs them; for jobs there is the tool cronjob.";
+
+/** How a connection ends that there was. */
+const BROKEN: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 
 /** A request to the running server. */
 export interface Request {
@@ -71,8 +75,13 @@ export class Client {
   async #fetch(path: string, init: RequestInit): Promise<Response> {
     try {
       return await fetch(this.#origin + path, init);
-    } catch {
-      throw new StartError(`No server answers at ${this.#origin}. ${this.#cure}`, EXIT.unavailable);
+    } catch (error) {
+      const { code = "" } = ((error as Error).cause ?? {}) as { code?: string };
+      if (!BROKEN.has(code))
+        throw new StartError(`No server answers at ${this.#origin}. ${this.#cure}`, EXIT.unavailable);
+      const { length } = Buffer.from(String(init.body ?? ""));
+      const why = length > BODY_LIMIT_BYTES ? "The request body is larger than 10 MB." : `(${code})`;
+      throw new StartError(`${this.#origin} closed the connection without an answer. ${why}`, EXIT.failure);
     }
   }
 }

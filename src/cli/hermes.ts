@@ -85,10 +85,10 @@ async function main(args: string[]): Promise<void> {
 
 async function dispatch(args: string[]): Promise<void> {
   const { positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true, strict: false });
-  const [name = "serve", action = ""] = positionals;
+  const [name = "serve"] = positionals;
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   const found = await load?.();
-  if (found !== undefined && "actions" in found) return dispatchAction(found, { args, name, action });
+  if (found !== undefined && "actions" in found) return dispatchAction(found, { args, name });
   const { values, rest } = parsed(args, found?.options, "hermes");
   if (values["help"] === true) process.stdout.write(HELP);
   else if (values["version"] === true) process.stdout.write(`${(await import("../version.ts")).VERSION}\n`);
@@ -99,8 +99,12 @@ async function dispatch(args: string[]): Promise<void> {
 
 async function dispatchAction(
   { actions, help }: CommandGroup,
-  { args, name, action }: { args: string[]; name: string; action: string },
+  { args, name }: { args: string[]; name: string },
 ): Promise<void> {
+  // With the options of all actions: one that stands before its action takes its value, too.
+  const known = Object.assign({}, OPTIONS, ...Object.values(actions).map(({ options }) => options));
+  const { positionals } = parseArgs({ args, options: known, allowPositionals: true, strict: false });
+  const [, action = ""] = positionals;
   const found = Object.hasOwn(actions, action) ? actions[action] : undefined;
   const { values, rest } = parsed(args, found?.options, `hermes ${name}`);
   if (values["help"] === true) process.stdout.write(help);

@@ -74,7 +74,7 @@ function read(option: string, kind: Field["kind"], value: unknown): unknown {
   if (kind === "count" && !/^[\d.-]+$/.test(String(value))) return value;
   if (kind !== "number" && kind !== "count") return value;
   const number = Number(value);
-  if (value === "" || Number.isNaN(number))
+  if (String(value).trim() === "" || !Number.isFinite(number))
     throw new StartError(`--${option} must be a number, not ${JSON.stringify(value)}.`, EXIT.usage);
   return number;
 }

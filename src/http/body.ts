@@ -2,6 +2,9 @@ import { isUtf8 } from "node:buffer";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type ApiError, httpRefusal, invalidRequest } from "../domain/error.ts";
 
+/** Bodies may be as long as this. */
+export const BODY_LIMIT_BYTES = 10_000_000;
+
 /** The one kind of body that comes in: JSON in UTF-8, not compressed. None at all needs no content type. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();

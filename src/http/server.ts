@@ -11,7 +11,7 @@ import fastify, {
 import type { KeyRing } from "../auth/keys.ts";
 import { type Failure, httpRefusal, notFound } from "../domain/error.ts";
 import { installAuth } from "./auth.ts";
-import { acceptJson } from "./body.ts";
+import { acceptJson, BODY_LIMIT_BYTES } from "./body.ts";
 import { envelope, handleError } from "./errors.ts";
 import { createGuard } from "./guard.ts";
 import { RouteTable } from "./route-table.ts";
@@ -37,7 +37,6 @@ export interface ServerOptions {
   nextId(): string;
 }
 
-const BODY_LIMIT_BYTES = 10_000_000;
 const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 120_000;
 

@@ -21,6 +21,9 @@ export function errorOf(error: z.ZodError, data: unknown): ApiError {
   const param = paramOf(issue.path);
   // Fastify says null where there is no body.
   if (param === "") {
+    // It is one, and more than there may be, or too deep.
+    if (issue.code === "too_big" || issue.code === "custom")
+      return invalidRequest(undefined, `The body ${sayIssue(issue)}.`);
     return invalidRequest(
       undefined,
       "The body must be a JSON object.",

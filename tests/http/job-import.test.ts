@@ -204,6 +204,20 @@ describe("an import of hermes' jobs", () => {
     expect(await jobs()).toHaveLength(1);
   });
 
+  test("tells of an id that stands twice the same each time, dry or not, and keeps the first", async () => {
+    const { load, job } = await open();
+    const twice = [HOURLY, { ...HOURLY, name: "Again" }];
+    for (const [query, first] of [
+      ["?dry_run=true", "created"],
+      ["", "created"],
+      ["?force=true", "unchanged"],
+    ] as const) {
+      const refused = { result: "refused", param: "id", reason: "Another job of this id came before it." };
+      expect(await load(twice, query)).toMatchObject([{ result: first }, refused]);
+    }
+    expect(await job(HOURLY.id)).toMatchObject({ name: "Hourly" });
+  });
+
   test("leaves other requests their turns", async () => {
     const { load } = await open();
     const many = Array.from({ length: 1_000 }, (_, n) => ({ ...HOURLY, id: `${n}`.padStart(12, "0") }));
@@ -221,12 +235,22 @@ describe("an import of hermes' jobs", () => {
   });
 
   test.each([
-    ["no jobs at all", {}],
-    ["more jobs than fit", Array(5_001).fill(HOURLY)],
-    ["a depth that nothing has", [JSON.parse(`${'{"a":'.repeat(50)}1${"}".repeat(50)}`)]],
-  ])("is refused as a whole with %s", async (_name, body) => {
+    ["no jobs at all", {}, "Missing required parameter: 'jobs'."],
+    ["no object", 5, "The body must be a JSON object."],
+    ["more jobs than fit", Array(5_001).fill(HOURLY), "The body has more than 5000 jobs."],
+    [
+      "more jobs than fit in a file",
+      { jobs: Array(5_001).fill(HOURLY) },
+      "Invalid 'jobs': has more than 5000 jobs.",
+    ],
+    [
+      "a depth that nothing has",
+      [JSON.parse(`${'{"a":'.repeat(50)}1${"}".repeat(50)}`)],
+      "The body is nested deeper than 32 levels.",
+    ],
+  ])("is refused as a whole with %s", async (_name, body, message) => {
     const { ask } = await open();
     const refused = await ask(IMPORT, { body });
-    expect([refused.status, refused.json().error.type]).toEqual([400, "invalid_request_error"]);
+    expect([refused.status, refused.json().error.message]).toEqual([400, message]);
   });
 });

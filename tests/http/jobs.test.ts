@@ -191,6 +191,25 @@ describe("a request for a job", () => {
     expect([refused.status, refused.json<{ error: { param: string } }>().error.param]).toEqual([400, param]);
   });
 
+  test.each([
+    "",
+    "/0123456789ab/runs",
+  ])("with a cursor that is none of the list is refused: %s", async (path) => {
+    const { create, ask } = await open();
+    const { id } = await create({ prompt: "x", schedule: "@daily" });
+    const refused = await ask(`${JOBS}${path.replace("0123456789ab", id)}?after=zzz`);
+    expect([refused.status, refused.json().error.param]).toEqual([400, "after"]);
+  });
+
+  test("says which kinds of schedules there are", async () => {
+    const { ask } = await open();
+    const refused = await ask(JOBS, { body: { prompt: "x", schedule: { kind: "x" } } });
+    const says = `Invalid 'schedule.kind': must be "cron", "interval" or "once".`;
+    expect(refused.json().error.message).toBe(says);
+    const imported = await ask(`${JOBS}/import`, { body: [{ id: "0123456789ab", schedule: { kind: "x" } }] });
+    expect(imported.json<{ data: object[] }>().data).toMatchObject([{ reason: says }]);
+  });
+
   test("names a job that is not there, or cannot be", async () => {
     const { ask } = await open();
     expect((await ask(`${JOBS}/0123456789ab`)).status).toBe(404);

@@ -96,6 +96,9 @@ test("hermes jobs looks after a job from its making to its end", { timeout: 60_0
     /^FOR +KIND +STATUS +TOOK +RESULT\n\S+ .* completed /,
   );
 
+  expect(await says("--state", "scheduled", "list")).toContain("Files");
+  expect(await says("--state", "paused", "list")).toBe("There are no jobs.\n");
+
   // As hermes-agent's users type it.
   expect((await run("cron", "list", "--all")).stdout).toContain("Files");
   const cron = await run("cron", "add", "every 1h", "Look.", "--name", "Files", "--json");
@@ -121,6 +124,14 @@ test("hermes jobs says what is wrong, in one line and with an exit code", { time
     [["list", "--nope"], 64, "Unknown option '--nope'. Run hermes jobs --help."],
     [["pause", "x", "--wait"], 64, "Unknown option '--wait'. Run hermes jobs --help."],
     [["create", "every 1h", "Look.", "--jitter", "soon"], 64, '--jitter must be a number, not "soon".'],
+    [
+      ["create", "every 1h", "Look.", "--max-failures", "1e400"],
+      64,
+      '--max-failures must be a number, not "1e400".',
+    ],
+    [["create", "every 1h", "Look.", "--grace", " "], 64, '--grace must be a number, not " ".'],
+    [["--state", "x", "list"], 1, /'state'/],
+    [["--wait", "list"], 64, "Unknown option '--wait'. Run hermes jobs --help."],
     [["update", "x"], 64, "Nothing to change was given. Run hermes jobs --help."],
     [["update", "x", "--clear", "everything"], 64, "--clear everything: there is no such option."],
     [["create", "whenever", "Look."], 1, /^'schedule' cannot be read: "whenever"\. Use /],
@@ -178,6 +189,11 @@ test("hermes jobs import takes a jobs.json over, tells of each job, and changes 
   const [{ updated_at: _then, ...same }] = here;
   expect(await json("list")).toMatchObject([same]);
   expect(await fails("import", "nowhere.json")).toEqual([1, expect.stringMatching(/nowhere\.json .*ENOENT/)]);
+  const large = await file("large.json", JSON.stringify([{ ...good, prompt: "x".repeat(30_000_000) }]));
+  expect(await fails("import", large)).toEqual([
+    1,
+    expect.stringMatching(/The request body is larger than 10 MB\.$/),
+  ]);
   const [failed, why] = await fails("import", await file("no.json", "{"));
   expect([failed, why]).toEqual([1, expect.stringMatching(/no\.json is no JSON\.$/)]);
 });
