@@ -60,13 +60,15 @@ export class JobDesk {
     return this.#deps.jobs.resume(job.id, job.owner);
   }
 
-  /** Does a job now. @throws ApiError 400 for a prompt that is refused, 404 when the job is gone. */
-  run({ id, owner, work }: Job, request: RunJobRequest): Promise<{ job: Job; fire: Fire }> {
+  /** Does a job now. @throws ApiError 400 for a prompt that is refused or missing, 404 when the job is gone. */
+  async run({ id, owner, work }: Job, request: RunJobRequest): Promise<{ job: Job; fire: Fire }> {
     const { jobs, terms } = this.#deps;
     const prompt = request?.prompt ?? undefined;
     if (prompt !== undefined && work.noAgent === true)
       throw invalidRequest("prompt", "The job asks no model: a 'prompt' would change nothing.");
     if (prompt !== undefined) terms.scan(prompt, "prompt");
+    // One that came from a file may have none of its own.
+    checkedWork({ ...work, prompt: prompt ?? work.prompt });
     return jobs.runNow(id, owner, prompt);
   }
 

@@ -56,6 +56,18 @@ describe("a job that was not seen to is not resumed, naming what is wrong:", () 
   });
 });
 
+test.each([
+  [{ prompt: "" }, "prompt", { prompt: "Look." }],
+  [{ no_agent: true }, "no_agent", undefined],
+])("a job with nothing to do is not done by hand either: %j", async (fields, param, mended) => {
+  const { ask, fires } = await imported(fields);
+  const refused = await ask(`${JOB}/run`, { method: "POST" });
+  expect([refused.status, refused.json().error.param]).toEqual([400, param]);
+  if (mended === undefined) return;
+  expect((await ask(`${JOB}/run`, { body: mended })).status).toBe(202);
+  await fires(DAILY.id);
+});
+
 describe("resuming", () => {
   test("is a person's word that a job may be done without what has no place here", async () => {
     const { resume, job } = await imported({ base_url: "http://127.0.0.1:1/v1" });

@@ -74,6 +74,10 @@ test("hermes jobs looks after a job from its making to its end", { timeout: 60_0
     overlap: "allow",
     repeat: { times: 3, completed: 0 },
   });
+  await says("update", "Files", "--timezone", "Asia/Tokyo");
+  expect(await json("show", id)).toMatchObject({ timezone: "Asia/Tokyo" });
+  await says("update", "Files", "--clear", "timezone");
+  expect(await json("show", id)).toMatchObject({ timezone: "UTC", schedule_display: "every 2h" });
   await says("update", "Files", "--clear", "repeat", "--session", "daily");
   expect(await says("show", "Files")).toMatch(/^session +daily$/m);
   await says("update", "Files", "--clear", "session");
@@ -188,6 +192,9 @@ test("hermes jobs import takes a jobs.json over, tells of each job, and changes 
   expect(await json("import", listed)).toMatchObject({ data: [{ result: "created", differences: [] }] });
   const [{ updated_at: _then, ...same }] = here;
   expect(await json("list")).toMatchObject([same]);
+  const unseen = await file("unseen.json", JSON.stringify([{ ...good, deliver: "telegram:1" }]));
+  expect(await says("import", unseen, "--force")).toMatch(/\nupdated +0123456789ab +paused .*telegram/);
+  expect(await fails("resume", good.id)).toEqual([1, expect.stringMatching(/^'deliver' names no place/)]);
   expect(await fails("import", "nowhere.json")).toEqual([1, expect.stringMatching(/nowhere\.json .*ENOENT/)]);
   const large = await file("large.json", JSON.stringify([{ ...good, prompt: "x".repeat(30_000_000) }]));
   expect(await fails("import", large)).toEqual([
