@@ -6,6 +6,7 @@ import { createLogStream } from "./cli/log.ts";
 import { ensureServerKey, keyWarning, type ServerKey } from "./config/key.ts";
 import { type Config, type LoadOptions, loadConfig, secretsOf } from "./config/load.ts";
 import { withWebhookSecret } from "./config/webhook-secret.ts";
+import { giveMemoryBack } from "./lib/memory.ts";
 import { DEMO_HINT } from "./providers/demo.ts";
 
 /**
@@ -25,7 +26,17 @@ export async function serve(options: LoadOptions): Promise<void> {
   const url = await listen(app, config);
   handleSignals(app);
   await announce(app, { config, key, url });
+  setTimeout(() => whenAlone(app, giveMemoryBack), QUIET_MS).unref();
 }
+
+/** Does what others would have to wait for, unless somebody is there. */
+function whenAlone(app: App, work: () => void): void {
+  app.http.server.getConnections((_error, count) => {
+    if (count === 0) work();
+  });
+}
+
+const QUIET_MS = 1_000;
 
 async function listen(app: App, { settings }: Config): Promise<string> {
   const { host, port } = settings.server;

@@ -76,11 +76,13 @@ export function openScheduling(deps: SchedulingDeps) {
     onFault,
   });
   const jobs = new Jobs({ store: store.jobs, scheduler, clock, nextId });
-  const timezone = settings.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   const terms = {
     scan: scanPrompt,
     checkTarget: (target: string, param: string) => deliveries.check(target, param),
-    timezone,
+    // Asked for when it is needed: the first question loads 8 MB of what is known of languages.
+    get timezone() {
+      return settings.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+    },
     readSchedule: (text: string, zone: string) =>
       parseSchedule(text, { timezone: zone, now: clock.now(), param: "schedule" }),
   };

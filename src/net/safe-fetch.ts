@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from "node:dns/promises";
 import { isIP, type LookupFunction } from "node:net";
-import { Agent, buildConnector, fetch, type Response } from "undici";
+import type { Agent, buildConnector, Response } from "undici";
 import { FetchError } from "./fetch-error.ts";
 import { type Places, portOf } from "./places.ts";
 
@@ -53,14 +53,22 @@ const CONFIDENTIAL: ReadonlySet<string> = new Set(["authorization", "cookie", "p
 
 /** Makes requests whose connections lead nowhere but where `places` allows. */
 export function createSafeFetch({ places, resolve = resolveAll }: SafeFetchDeps): SafeFetch {
-  const connect = guardedConnector({ places, resolve });
   return async (request) => {
     places.check(request.url);
     const timeout = AbortSignal.timeout(request.timeoutMs);
+    // Loaded when it is needed: most servers never ask anybody.
+    const undici = await import("undici");
+    const connect = guardedConnector(undici, { places, resolve });
     // None is kept: an answer that is not read to its end must not hold a connection.
-    const agent = new Agent({ connect, allowH2: false, maxHeaderSize: MAX_HEADER_BYTES, bodyTimeout: 0 });
+    const agent = new undici.Agent({
+      connect,
+      allowH2: false,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      bodyTimeout: 0,
+    });
     try {
-      return await follow(request, { places, agent, signal: AbortSignal.any([request.signal, timeout]) });
+      const signal = AbortSignal.any([request.signal, timeout]);
+      return await follow(request, { fetch: undici.fetch, places, agent, signal });
     } catch (error) {
       if (request.signal.aborted) throw request.signal.reason;
       throw timeout.aborted ? new FetchError("timeout") : failureOf(error);
@@ -70,7 +78,10 @@ export function createSafeFetch({ places, resolve = resolveAll }: SafeFetchDeps)
   };
 }
 
+type Undici = typeof import("undici");
+
 interface Way {
+  fetch: Undici["fetch"];
   places: Places;
   agent: Agent;
   signal: AbortSignal;
@@ -79,7 +90,7 @@ interface Way {
 /** One of the requests that a redirected one becomes. */
 type Hop = Pick<SafeRequest, "url" | "method" | "headers" | "body">;
 
-async function follow(request: SafeRequest, { places, agent, signal }: Way): Promise<SafeAnswer> {
+async function follow(request: SafeRequest, { fetch, places, agent, signal }: Way): Promise<SafeAnswer> {
   let hop: Hop = request;
   for (let redirects = 0; ; redirects++) {
     const { url, method, headers = {}, body = null } = hop;
@@ -143,7 +154,10 @@ function without(headers: Readonly<Record<string, string>>, isGone: (name: strin
  * Connects only to addresses that were looked at: a name is resolved once, and what it gave is what is connected to. An
  * address in a URL is never looked up, so it is looked at here, too, whoever made the URL.
  */
-function guardedConnector({ places, resolve }: Required<SafeFetchDeps>): buildConnector.connector {
+function guardedConnector(
+  undici: Undici,
+  { places, resolve }: Required<SafeFetchDeps>,
+): buildConnector.connector {
   return (options, callback) => {
     const { hostname } = options;
     const port = portOf(options);
@@ -158,7 +172,7 @@ function guardedConnector({ places, resolve }: Required<SafeFetchDeps>): buildCo
       if (found.length > 0 && allowed.length === 0) throw new FetchError("blocked");
       return allowed;
     });
-    const connect = buildConnector({
+    const connect = undici.buildConnector({
       host: hostname,
       port,
       lookup,

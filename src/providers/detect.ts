@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { request } from "undici";
+import request from "undici/lib/api/api-request.js";
+import Client from "undici/lib/dispatcher/client.js";
 import { isJsonObject, parseJsonObject } from "../lib/json.ts";
 
 /** A model server found on this machine. */
@@ -57,9 +58,13 @@ const MAX_LIST_BYTES = 4 * 1024 * 1024;
 
 /** The first model that an upstream lists and that can chat, or undefined when it lists none or does not answer. */
 export async function firstModel(baseUrl: string, options: ListOptions): Promise<string | undefined> {
+  const { signal, headers = {} } = options;
+  let client: Client | undefined;
   try {
-    const { signal, headers = {} } = options;
-    const response = await request(`${baseUrl}/models`, { signal, headers });
+    const { origin, pathname } = new URL(baseUrl);
+    client = new Client(origin);
+    const path = `${pathname.replace(/\/+$/, "")}/models`;
+    const response = await request.call(client, { method: "GET", path, signal, headers });
     const text = await limitedText(response.body);
     const body = response.statusCode === 200 ? parseJsonObject(text) : undefined;
     const models: unknown[] = Array.isArray(body?.["data"]) ? body["data"] : [];
@@ -68,6 +73,8 @@ export async function firstModel(baseUrl: string, options: ListOptions): Promise
   } catch {
     // Nobody there, too slow, or no model server: each means that nothing was found.
     return undefined;
+  } finally {
+    await client?.destroy();
   }
 }
 

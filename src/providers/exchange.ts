@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { StringDecoder } from "node:string_decoder";
-import { Client, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
+import Client from "undici/lib/dispatcher/client.js";
 import type { EndpointOptions, UpstreamAnswer, UpstreamPost } from "./http.ts";
 import { ProviderError } from "./provider.ts";
 
