@@ -57,7 +57,7 @@ export function createSafeFetch({ places, resolve = resolveAll }: SafeFetchDeps)
     places.check(request.url);
     const timeout = AbortSignal.timeout(request.timeoutMs);
     // Loaded when it is needed: most servers never ask anybody.
-    const undici = await import("undici");
+    const { default: undici } = await import("undici");
     const connect = guardedConnector(undici, { places, resolve });
     // None is kept: an answer that is not read to its end must not hold a connection.
     const agent = new undici.Agent({
@@ -78,7 +78,7 @@ export function createSafeFetch({ places, resolve = resolveAll }: SafeFetchDeps)
   };
 }
 
-type Undici = typeof import("undici");
+type Undici = typeof import("undici").default;
 
 interface Way {
   fetch: Undici["fetch"];

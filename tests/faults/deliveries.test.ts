@@ -63,7 +63,7 @@ async function unsettled(server: Server, ids: readonly string[]): Promise<string
           ) ||
           fires.length === 0
         )
-          throw new Error("it goes on");
+          throw new Error(`it goes on: ${JSON.stringify(fires)}`);
         return fires.map(({ status, deliveries }) =>
           [status, ...deliveries.map((each) => each.status)].join(" "),
         );
