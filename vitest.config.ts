@@ -1,6 +1,13 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
+/** They hold the clock still, and count timers: nothing else may run in their thread. */
+const ALONE = [
+  "tests/http/idempotency.test.ts",
+  "tests/unit/agent/ending.test.ts",
+  "tests/unit/http/streams.test.ts",
+];
+
 export default defineConfig({
   test: {
     projects: [
@@ -9,11 +16,12 @@ export default defineConfig({
         test: {
           name: "server",
           include: ["tests/**/*.test.ts"],
-          exclude: ["tests/faults/**", "tests/e2e/process/**"],
+          exclude: ["tests/faults/**", "tests/e2e/process/**", ...ALONE],
           // Nothing in the program has a state of its own, so that files may share what they load: half of the time.
           isolate: false,
         },
       },
+      { extends: true, test: { name: "clock", include: ALONE } },
       // The real process runs from dist/, which is built before the first of these.
       {
         extends: true,
