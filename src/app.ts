@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { coreSections, createPromptBuilder } from "./agent/prompt.ts";
 import { createKeyRing } from "./auth/keys.ts";
@@ -9,6 +8,7 @@ import type { Config } from "./config/load.ts";
 import { APPLICATION_ID, protectedPaths, realPathOf } from "./config/profile.ts";
 import type { Settings } from "./config/schema.ts";
 import type { RunId } from "./domain/id.ts";
+import { Reader } from "./files/reader.ts";
 import { jsonReader } from "./http/body.ts";
 import { createServer, type LogOptions } from "./http/server.ts";
 import { Sockets } from "./http/sockets.ts";
@@ -39,6 +39,7 @@ import { type CatalogDeps, SessionCatalog } from "./sessions/catalog.ts";
 import { createSessions } from "./sessions/service.ts";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
 import type { Store } from "./storage/store.ts";
+import { Protection } from "./tools/files/protection.ts";
 import { createWorkspace } from "./tools/files/workspace.ts";
 import { loadTools, TOOLS_DIRECTORY } from "./tools/load.ts";
 import { createJudge } from "./tools/policy.ts";
@@ -90,7 +91,12 @@ export async function createApp(config: Config, key: string, overrides: Override
   const store = overrides.store ?? openStore(config);
   const tools = overrides.tools ?? (await openTools(config, (...call) => scheduling.jobsOf(...call)));
   const models = openModels(config, overrides.provider);
-  const prompt = createPromptBuilder(coreSections(promptSources(config)), clock.now);
+  const readers = openReaders(config);
+  const prompt = createPromptBuilder({
+    sections: coreSections(promptSources(config, readers)),
+    now: clock.now,
+    onLeftOut: (sentences) => http.log.warn(sentences.join(" ") || "The core prompt is whole again."),
+  });
   const log = new EventLog({ store, clock, onFault });
   const sessions = createSessions({ store, prompt, clock, nextId });
   const prompts = createPrompts(prompt, store);
@@ -101,7 +107,14 @@ export async function createApp(config: Config, key: string, overrides: Override
   const disk = () => diskSpace(config.home.path);
   const backups = new Backups({ store, databaseFile: config.home.databaseFile, disk });
   const ofSessions = sessionParts({ ...shared, prompt });
-  const scheduling = openScheduling({ ...shared, ...ofSessions, config, runs, sandbox: sandboxOf(config) });
+  const scheduling = openScheduling({
+    ...shared,
+    ...ofSessions,
+    config,
+    readers,
+    runs,
+    sandbox: sandboxOf(config),
+  });
   const parts = { ...shared, ...ofSessions, ...transports, ...scheduling, config, runs, backups };
   addRoutes(http, { ...parts, files: createFileReader(FILE_LIMITS), seal: createSeal(key) });
   const firesKeptMs = settings.jobs.retention_days * DAY_MS;
@@ -191,9 +204,19 @@ function openTransports(
   return { streams, sockets };
 }
 
-/** What the core prompt is made of. */
-function promptSources({ home, workspace }: Config) {
-  return { soul: home.soulFile, workspaceInstructions: join(workspace, "AGENTS.md"), workspace };
+/** One for each place whose disk may fail by itself. */
+function openReaders({ home }: Config) {
+  const secrets = new Protection([home.configFile, ...protectedPaths(home)]);
+  return { home: new Reader({ secrets }), workspace: new Reader({ secrets }) };
+}
+
+/** What the core prompt is made of. SOUL.md may be a link out of the home: the home is its owner's word. */
+function promptSources({ home, workspace }: Config, readers: ReturnType<typeof openReaders>) {
+  return {
+    soul: { reader: readers.home, place: { within: "/", name: home.soulFile } },
+    workspaceInstructions: { reader: readers.workspace, place: { within: workspace, name: "AGENTS.md" } },
+    workspace,
+  };
 }
 
 function openStore({ home, settings }: Config): Store {

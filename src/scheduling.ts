@@ -4,6 +4,7 @@ import type { Config } from "./config/load.ts";
 import type { Settings } from "./config/schema.ts";
 import type { JobWork } from "./domain/job.ts";
 import type { Run } from "./domain/run.ts";
+import type { Reader } from "./files/reader.ts";
 import { agentJobs } from "./jobs/agent-jobs.ts";
 import type { Carrier } from "./jobs/carrier.ts";
 import { WorkCheck } from "./jobs/check-work.ts";
@@ -39,6 +40,7 @@ import type { ToolRegistry } from "./tools/registry.ts";
 /** What scheduled work is put together from. */
 export interface SchedulingDeps {
   config: Config;
+  readers: { home: Reader; workspace: Reader };
   store: Store;
   runs: Runs;
   sessions: Sessions;
@@ -58,9 +60,9 @@ function webhooks({ network, jobs }: Settings, clock: Clock): Carrier {
 
 /** Puts the jobs together; nothing is due before the scheduler is started. */
 export function openScheduling(deps: SchedulingDeps) {
-  const { config, store, clock, nextId, onFault } = deps;
+  const { config, readers, store, clock, nextId, onFault } = deps;
   const { settings, home } = config;
-  const carriers = [fileCarrier(home.path), sessionCarrier(deps), webhooks(settings, clock)];
+  const carriers = [fileCarrier(home.path, readers.home), sessionCarrier(deps), webhooks(settings, clock)];
   const tally = new JobsTally();
   const deliveries = new Deliveries({ carriers, store: store.jobs, clock, observer: tally, onFault });
   const { skills, scripts, execution, check } = workParts(deps);
@@ -94,17 +96,25 @@ export function openScheduling(deps: SchedulingDeps) {
     work: check,
     terms: () => ({ ...terms, now: clock.now() }),
   });
-  const routes = { jobs, desk, importer, outputs: new Outputs(home.path), print, now: clock.now };
+  const routes = {
+    jobs,
+    desk,
+    importer,
+    outputs: new Outputs(home.path, readers.home),
+    print,
+    now: clock.now,
+  };
   const jobsOf = (run: Run, callId: string) => agentJobs({ jobs, desk }, run, callId);
   return { scheduler, skills, scripts, deliveries, tally, jobs: routes, jobsOf };
 }
 
 /** What does a job's work, and what checks that it can be done. */
-function workParts({ config, store, runs, clock, models, tools, sandbox }: SchedulingDeps) {
+function workParts({ config, readers, store, runs, clock, models, tools, sandbox }: SchedulingDeps) {
   const { settings, home } = config;
-  const skills = new Skills(join(home.path, "skills"));
+  const skills = new Skills(join(home.path, "skills"), readers.home);
   const files = new Scripts({
     directory: join(home.path, "scripts"),
+    reader: readers.home,
     sandbox,
     timeoutMs: settings.jobs.script_timeout_seconds * 1000,
   });
@@ -113,7 +123,7 @@ function workParts({ config, store, runs, clock, models, tools, sandbox }: Sched
   const scripts = new ScriptRuns({ scripts: files, clock, directoryOf });
   const execution = new Execution({
     runs,
-    sources: { skills, store: store.jobs, directoryOf },
+    sources: { skills, reader: readers.workspace, store: store.jobs, directoryOf },
     scripts,
     isPrincipal: (id) => id === OWNER.id,
   });

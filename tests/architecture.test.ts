@@ -64,7 +64,7 @@ function isNamed(may: readonly string[], { target, isType }: Edge): boolean {
   });
 }
 
-const FOR_ALL = ["src/domain", "src/lib"];
+const FOR_ALL = ["src/domain", "src/lib", "src/files"];
 
 function isAllowed(edge: Edge): boolean {
   const { file, target } = edge;
@@ -235,5 +235,30 @@ describe("packages", () => {
       return FOR_ALL.includes(ownerOf(file)) && target !== "zod" && !target.startsWith("node:");
     });
     expect(wrong.map(tell)).toEqual([]);
+  });
+});
+
+/** The table "what is opened" of AGENTS.md: folders and files. */
+const FILE_OPENERS = [
+  ...(textOf("AGENTS.md").split("| what is opened | by |")[1]?.split("\n\n")[0] ?? "").matchAll(/`([^`]+)`/g),
+].map(([, name = ""]) => name);
+
+describe("files", () => {
+  const isOpener = (file: string) =>
+    FILE_OPENERS.some((name) => file === name || file.startsWith(`${name}/`));
+  const openers = EDGES.filter(
+    ({ specifier, isType }) => !isType && /^(node:)?fs(\/|$)/.test(specifier ?? ""),
+  );
+
+  it("only what AGENTS.md names opens any, so that each has its place and its reason", () => {
+    expect(openers.filter(({ file }) => !isOpener(file)).map(tell)).toEqual([]);
+  });
+
+  it("everything that AGENTS.md names still does", () => {
+    expect(FILE_OPENERS.length).toBeGreaterThan(5);
+    const idle = FILE_OPENERS.filter(
+      (name) => !openers.some(({ file }) => `${file}/`.startsWith(`${name}/`)),
+    );
+    expect(idle).toEqual([]);
   });
 });

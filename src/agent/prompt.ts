@@ -1,40 +1,81 @@
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
 import type { PromptSnapshot } from "../domain/session.ts";
+import { withDeadline } from "../files/deadline.ts";
+import type { Place, Reader } from "../files/reader.ts";
+import { Unreadable } from "../files/unreadable.ts";
 
 /** One part of the core prompt; memory and skills add theirs to the list. */
 export interface PromptSection {
+  /** What warnings call it. */
   name: string;
-  /** Files whose change makes the text stale. */
-  files: readonly string[];
-  /** The section's text, or "" when there is nothing to say. */
+  /** Changes when the text may have changed; left out for a text that never does. Called often: it should be cheap. */
+  stamp?(): Promise<string>;
+  /** The section's text, "" when there is nothing to say. @throws Unreadable when it cannot be had. */
   text(): Promise<string>;
+  /** Stands in for a text that is empty or cannot be had. */
+  fallback?: string;
 }
 
 /** Builds the core prompt that a session freezes. */
 export interface PromptBuilder {
   /** The prompt as it is now; the same object until something it was made from changes. */
   current(): Promise<PromptSnapshot>;
+  /** What had to be left out of the prompt with this hash, in sentences; empty for any but the current one. */
+  leftOut(hash: string): readonly string[];
+}
+
+/** What a builder is made of. */
+export interface PromptBuilderOptions {
+  /** In the order of their texts. */
+  sections: readonly PromptSection[];
+  /** Milliseconds of any clock. */
+  now(): number;
+  /** Told when other sections are left out than before; none: the prompt is whole again. */
+  onLeftOut?(sentences: readonly string[]): void;
+  /** The longest time that a section may take, ms. */
+  deadlineMs?: number;
 }
 
 /** How long a built prompt is used without looking at its files again, ms. */
 const FRESH_MS = 1_000;
 
-/** Joins the sections in their order; the files are looked at again at most once a second. */
-export function createPromptBuilder(sections: readonly PromptSection[], now: () => number): PromptBuilder {
-  const files = sections.flatMap((section) => section.files);
+/** Longer than a reader waits for its disk. */
+const SECTION_DEADLINE_MS = 10_000;
+
+/**
+ * Joins the sections in their order; what they are made from is looked at again at most once a second. A section that
+ * cannot be had, or not in time, is left out and tried again at the next look.
+ */
+export function createPromptBuilder(options: PromptBuilderOptions): PromptBuilder {
+  const { sections, now, onLeftOut = () => {}, deadlineMs = SECTION_DEADLINE_MS } = options;
   let snapshot: PromptSnapshot | undefined;
-  let stamp = "";
+  let stamp: string | undefined;
   let checkedAt = Number.NEGATIVE_INFINITY;
   let building: Promise<PromptSnapshot> | undefined;
+  let leftOut: readonly string[] = [];
 
+  const look = async (): Promise<string | undefined> => {
+    const stamps = sections.map((section) => section.stamp?.() ?? "");
+    return withDeadline(Promise.all(stamps), deadlineMs).then(
+      (all) => all.join("|"),
+      () => undefined,
+    );
+  };
+  const build = async (): Promise<PromptSnapshot> => {
+    const parts = await Promise.all(sections.map((section) => partOf(section, deadlineMs)));
+    const text = parts.flatMap((part) => (part.text === "" ? [] : [part.text])).join("\n\n");
+    const problems = parts.flatMap(({ problem }) => problem ?? []);
+    if (problems.join() !== leftOut.join()) onLeftOut(problems);
+    leftOut = problems;
+    if (text === snapshot?.text) return snapshot;
+    return { text, hash: createHash("sha256").update(text).digest("hex") };
+  };
   const refresh = async (): Promise<PromptSnapshot> => {
-    const latest = (await Promise.all(files.map(stampOf))).join("|");
-    if (snapshot === undefined || latest !== stamp) {
-      const texts = await Promise.all(sections.map((section) => section.text()));
-      const text = texts.filter((part) => part !== "").join("\n\n");
-      if (text !== snapshot?.text) snapshot = { text, hash: createHash("sha256").update(text).digest("hex") };
-      stamp = latest;
+    const latest = await look();
+    if (snapshot === undefined || latest === undefined || latest !== stamp) {
+      snapshot = await build();
+      // What was left out may be had again without a change of its stamp.
+      stamp = leftOut.length === 0 ? latest : undefined;
     }
     checkedAt = now();
     return snapshot;
@@ -47,34 +88,51 @@ export function createPromptBuilder(sections: readonly PromptSection[], now: () 
       });
       return building;
     },
+    leftOut: (hash) => (hash === snapshot?.hash ? leftOut : []),
   };
 }
 
-async function stampOf(file: string): Promise<string> {
+interface Part {
+  text: string;
+  /** Why the section's own text is not there. */
+  problem?: string;
+}
+
+async function partOf(section: PromptSection, deadlineMs: number): Promise<Part> {
+  const { name, fallback = "" } = section;
   try {
-    const { mtimeMs, size } = await stat(file);
-    return `${mtimeMs}:${size}`;
-  } catch {
-    return "none";
+    return { text: (await withDeadline(section.text(), deadlineMs)) || fallback };
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    return { text: fallback, problem: `${name} was left out of the core prompt: ${error.message}.` };
   }
 }
 
-/** Longer files keep their head and their tail. */
+/** More bytes than any text that is worth its place in a prompt. */
+const MAX_FILE_BYTES = 2 ** 20;
+
+/** Longer texts keep their head and their tail. */
 const MAX_FILE_CHARS = 20_000;
 
-/** A section that is a file's text, or a fallback when there is none. */
+/** A file that a section is made from. */
+export interface PromptFile {
+  reader: Reader;
+  place: Place;
+}
+
+/** A section that is a file's text. */
 function fileSection(
-  name: string,
-  file: string,
-  options: { heading?: string; fallback?: string },
+  { reader, place }: PromptFile,
+  options: Pick<PromptSection, "name" | "fallback"> & { heading?: string },
 ): PromptSection {
+  const { heading, ...section } = options;
   return {
-    name,
-    files: [file],
+    ...section,
+    stamp: () => reader.stamp(place),
     async text() {
-      const text = (await readFile(file, "utf8").catch(() => "")).trim();
-      if (text === "") return options.fallback ?? "";
-      return options.heading === undefined ? capped(text) : `${options.heading}\n\n${capped(text)}`;
+      const text = (await reader.text(place, MAX_FILE_BYTES))?.trim() ?? "";
+      if (text === "") return "";
+      return heading === undefined ? capped(text) : `${heading}\n\n${capped(text)}`;
     },
   };
 }
@@ -90,7 +148,7 @@ function capped(text: string): string {
 
 /** A section that never changes. */
 function fixedSection(name: string, text: string): PromptSection {
-  return { name, files: [], text: async () => text };
+  return { name, text: async () => text };
 }
 
 /** Who the agent is when no SOUL.md says otherwise. */
@@ -112,17 +170,17 @@ const WORKSPACE_HEADING = "# Instructions of the workspace (AGENTS.md)";
 
 /** The core prompt's sections in their order; memory and skills come between the last two. */
 export function coreSections(files: {
-  soul: string;
-  workspaceInstructions: string;
+  soul: PromptFile;
+  workspaceInstructions: PromptFile;
   workspace: string;
 }): PromptSection[] {
   return [
-    fileSection("identity", files.soul, { fallback: DEFAULT_IDENTITY }),
+    fileSection(files.soul, { name: "SOUL.md", fallback: DEFAULT_IDENTITY }),
     fixedSection(
       "tools",
       `${TOOL_GUIDANCE}\n- Your workspace is ${files.workspace}; paths are relative to it.`,
     ),
     fixedSection("platform", PLATFORM_HINT),
-    fileSection("workspace", files.workspaceInstructions, { heading: WORKSPACE_HEADING }),
+    fileSection(files.workspaceInstructions, { name: "AGENTS.md", heading: WORKSPACE_HEADING }),
   ];
 }

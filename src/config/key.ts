@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { keepInEnvFile } from "./env-file.ts";
 import { ConfigError } from "./error.ts";
+import { whyNot } from "./home-file.ts";
 import type { Config } from "./load.ts";
 
 /** The bearer key that clients must send, and whether it was made just now. */
@@ -54,9 +55,8 @@ function createKey(config: Config): ServerKey {
     const kept = keepInEnvFile(file, "API_SERVER_KEY", value);
     return { value: kept, created: kept === value };
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? "unknown error";
     throw new ConfigError(
-      `No API key is set and a new one cannot be stored in ${file} (${reason}). Set API_SERVER_KEY.`,
+      `No API key is set and a new one cannot be stored in ${file} (${whyNot(error)}). Set API_SERVER_KEY.`,
     );
   }
 }

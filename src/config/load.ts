@@ -3,9 +3,10 @@ import { resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { bestIssue, type Issue, sayIssue } from "../lib/issue.ts";
 import { ConfigError } from "./error.ts";
+import { readHomeFile } from "./home-file.ts";
 import { findHome, type Home } from "./profile.ts";
 import { Settings } from "./schema.ts";
-import { type RawSettings, readHomeFile, readYaml, type Section } from "./yaml.ts";
+import { type RawSettings, readYaml, type Section } from "./yaml.ts";
 
 /** What the server runs on; frozen. */
 export interface Config {

@@ -1,8 +1,10 @@
-import { closeSync, existsSync, openSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { useAtStart } from "../files/at-start.ts";
 import { databaseOwner } from "../lib/database-header.ts";
 import { ConfigError } from "./error.ts";
+import { whyNot } from "./home-file.ts";
 
 /** `PRAGMA application_id` of a database that is ours ("HRMS"). */
 export const APPLICATION_ID = 0x48524d53;
@@ -47,15 +49,11 @@ export function findHome(env: NodeJS.ProcessEnv, profile?: string): Home {
 
 /** An empty file may become ours; one that is no database any more is damaged, and opening it will say so. */
 function isForeign(file: string): boolean {
-  let fd: number | undefined;
   try {
-    fd = openSync(file, "r");
-    const owner = databaseOwner(fd);
+    const owner = useAtStart(file, databaseOwner);
     return typeof owner === "number" && owner !== APPLICATION_ID;
   } catch (error) {
-    throw new ConfigError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
+    throw new ConfigError(`${file} cannot be read (${whyNot(error)}).`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { keepInEnvFile } from "./env-file.ts";
+import { whyNot } from "./home-file.ts";
 import type { Config } from "./load.ts";
 
 /** The variable of `jobs.webhook_secret`. */
@@ -18,9 +19,8 @@ export function withWebhookSecret(config: Config): Config {
     const jobs = { ...settings.jobs, webhook_secret: keepInEnvFile(home.envFile, WEBHOOK_SECRET, made) };
     return { ...config, settings: { ...settings, jobs } };
   } catch (error) {
-    const { code = "unknown error" } = error as NodeJS.ErrnoException;
     const cure = `Set ${WEBHOOK_SECRET}; until then jobs deliver to no webhook.`;
-    const warning = `A secret for webhooks cannot be stored in ${home.envFile} (${code}). ${cure}`;
+    const warning = `A secret for webhooks cannot be stored in ${home.envFile} (${whyNot(error)}). ${cure}`;
     return { ...config, warnings: [...warnings, warning] };
   }
 }

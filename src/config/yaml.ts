@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import { isJsonObject, type JsonObject, withoutNulls } from "../lib/json.ts";
 import { ConfigError } from "./error.ts";
+import { readHomeFile } from "./home-file.ts";
 import { Settings } from "./schema.ts";
 
 /** Settings as they are written, by our sections. */
@@ -48,20 +48,6 @@ export function readYaml(file: string): YamlSettings {
   renameSetting(raw.approvals, "unattended_mode", "unattended");
   const foreign = Object.keys(rest).filter((name) => !OUR_SECTIONS.some((section) => section === name));
   return { raw, serverPath, foreign };
-}
-
-/**
- * The text of a file of the home, or undefined when there is none.
- * @throws ConfigError when it is there and cannot be read.
- */
-export function readHomeFile(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8").replace(/^\ufeff/, "");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return undefined;
-    throw new ConfigError(`${file} cannot be read (${code === "EISDIR" ? "it is a directory" : code}).`);
-  }
 }
 
 function parseFile(file: string): JsonObject {

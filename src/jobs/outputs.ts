@@ -1,7 +1,6 @@
-import { constants } from "node:fs";
-import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { notFound } from "../domain/error.ts";
+import type { Place, Reader } from "../files/reader.ts";
 
 /** A file that holds a result. */
 export interface OutputFile {
@@ -14,60 +13,49 @@ export interface OutputFile {
 
 /** What the names of results are made of: a time, and a fire where two began at once. */
 const NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z(-fire_[0-9a-f]+)?\.md$/;
-/** Longer ones were not written by us. */
-const MAX_BYTES = 64 * 2 ** 20;
+/** Longer ones were not written by us, and are not read. */
+export const MAX_OUTPUT_BYTES = 64 * 2 ** 20;
 
-/** The directory of a job's results, below the home. */
-export function outputDirectory(jobId: string): string {
-  return join("cron", "output", jobId);
-}
+/** The directory of all results, below the home; each job has one of its own in it. */
+export const OUTPUT_DIRECTORY = join("cron", "output");
 
-/** Results that were written into files, as their readers find them. Check first whose job it is. */
+/**
+ * Results that were written into files, as their readers find them. Check first whose job it is. Commands of the agent
+ * may have put anything there, so only regular files in the directory itself are results.
+ */
 export class Outputs {
-  readonly #home: string;
+  readonly #directory: string;
+  readonly #reader: Reader;
 
-  constructor(home: string) {
-    this.#home = home;
+  constructor(home: string, reader: Reader) {
+    this.#directory = join(home, OUTPUT_DIRECTORY);
+    this.#reader = reader;
   }
 
   /** The names of a job's files, oldest first. */
   async names(jobId: string): Promise<{ id: string }[]> {
-    try {
-      const entries = await readdir(join(this.#home, outputDirectory(jobId)), { withFileTypes: true });
-      const names = entries
-        .filter((entry) => entry.isFile() && NAME.test(entry.name))
-        .map(({ name }) => name);
-      return names.sort().map((id) => ({ id }));
-    } catch {
-      return [];
-    }
+    const entries = await this.#reader.entries(this.#at(jobId));
+    const names = entries.filter((entry) => entry.isFile() && NAME.test(entry.name)).map(({ name }) => name);
+    return names.sort().map((id) => ({ id }));
   }
 
   /** A file that is listed; undefined when it is gone meanwhile. */
   async describe(jobId: string, { id }: { id: string }): Promise<OutputFile | undefined> {
-    try {
-      const { size, mtimeMs } = await stat(join(this.#home, outputDirectory(jobId), id));
-      return { id, bytes: size, writtenAt: mtimeMs };
-    } catch {
-      return undefined;
-    }
+    const found = await this.#reader.find(this.#at(jobId, id), { maxBytes: Infinity, firstBytes: 0 });
+    return found && { id, bytes: Number(found.stats.size), writtenAt: Number(found.stats.mtimeMs) };
   }
 
   /** A file's text. @throws ApiError 404 for a name that none has, whatever else it may name. */
   async read(jobId: string, name: string): Promise<string> {
-    const text = NAME.test(name) ? await textOf(join(this.#home, outputDirectory(jobId), name)) : undefined;
-    if (text === undefined) throw notFound("output_not_found", "There is no such output.");
-    return text;
+    const place = this.#at(jobId, name);
+    const found = NAME.test(name)
+      ? await this.#reader.find(place, { maxBytes: MAX_OUTPUT_BYTES })
+      : undefined;
+    if (found === undefined) throw notFound("output_not_found", "There is no such output.");
+    return found.text;
   }
-}
 
-/** No link is followed, and nothing is waited for that is no file: commands of the agent may have put it there. */
-async function textOf(file: string): Promise<string | undefined> {
-  try {
-    await using handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    const found = await handle.stat();
-    return found.isFile() && found.size <= MAX_BYTES ? await handle.readFile("utf8") : undefined;
-  } catch {
-    return undefined;
+  #at(...path: string[]): Place {
+    return { within: this.#directory, name: join(...path), isDirect: true };
   }
 }

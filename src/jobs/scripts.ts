@@ -1,8 +1,6 @@
-import { constants } from "node:fs";
-import { access } from "node:fs/promises";
 import { extname } from "node:path";
 import { invalidRequest } from "../domain/error.ts";
-import { openRegular, realPathInside } from "../lib/inside.ts";
+import type { Reader } from "../files/reader.ts";
 import { parseJsonObject } from "../lib/json.ts";
 import type { CommandResult, Sandbox } from "../sandbox/sandbox.ts";
 
@@ -18,9 +16,14 @@ export interface ScriptEnd {
 export interface ScriptsOptions {
   /** The directory that holds them; it need not exist. */
   directory: string;
+  reader: Reader;
   sandbox: Sandbox;
   timeoutMs: number;
 }
+
+/** It is opened to see that it can be, and nothing of it is read. */
+const OPENED = { maxBytes: Number.POSITIVE_INFINITY, firstBytes: 0 };
+const ANY_MAY_EXECUTE = 0o111;
 
 const MAX_OUTPUT_BYTES = 50_000;
 /** Of what a script complained about, the end. */
@@ -49,13 +52,13 @@ export class Scripts {
    */
   async command(name: string): Promise<string> {
     const isPlain = !/^[/~\\]/.test(name) && !name.split(/[/\\]/).includes("..");
-    const real = isPlain ? await realPathInside(this.#options.directory, name) : undefined;
-    const file = real === undefined ? undefined : await openRegular(real);
-    await file?.close();
-    if (real === undefined || file === undefined)
+    const { reader, directory: within } = this.#options;
+    const file = isPlain ? await reader.find({ within, name }, OPENED) : undefined;
+    if (file === undefined)
       throw refused(`names no file below the home's 'scripts' directory: ${JSON.stringify(name)}.`);
+    const { real, stats } = file;
     const runner = RUNNERS[extname(real).toLowerCase()];
-    if (runner === undefined && !(await isExecutable(real)))
+    if (runner === undefined && (Number(stats.mode) & ANY_MAY_EXECUTE) === 0)
       throw refused("must end in .sh, .bash, .py, .js or .mjs, or name an executable file.");
     return `${runner ?? "exec"} ${quoted(real)}`;
   }
@@ -96,15 +99,6 @@ function failureOf(
   const how = exitCode === null ? `was ended by ${signal ?? "a signal"}` : `ended with exit code ${exitCode}`;
   const complaint = errors.trim().slice(-MAX_COMPLAINT_CHARS).toWellFormed();
   return `Its script ${how}${complaint === "" ? "." : `: ${complaint}`}`;
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function refused(why: string): Error {

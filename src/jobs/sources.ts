@@ -1,5 +1,6 @@
 import { type Fire, isSilent, type Job } from "../domain/job.ts";
-import { readRegular, realPathInside } from "../lib/inside.ts";
+import type { Reader } from "../files/reader.ts";
+import { Unreadable } from "../files/unreadable.ts";
 import type { Skills } from "../skills/skills.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import type { PromptParts } from "./prompt.ts";
@@ -7,12 +8,15 @@ import type { PromptParts } from "./prompt.ts";
 /** Where the parts of a prompt come from. */
 export interface Sources {
   skills: Skills;
+  /** Reads the workspace. */
+  reader: Reader;
   store: JobStore;
   /** The real path of the directory that a job works in. @throws ApiError 400 when it is not there. */
   directoryOf(work: Pick<Job["work"], "workdir">): string;
 }
 
-const MAX_RULES_BYTES = 100_000;
+/** More bytes than any rules that are worth their place in a prompt. */
+const MAX_RULES_BYTES = 2 ** 20;
 
 /** Fires of another job that are looked through for its latest result. */
 const LOOKED_AT = 20;
@@ -21,8 +25,7 @@ const LOOKED_AT = 20;
 export async function partsOf(sources: Sources, { work, owner }: Job, fire: Fire): Promise<PromptParts> {
   const { workdir, skills = [], contextFrom = [] } = work;
   const parts: PromptParts = { skills: [], data: [], notes: [], prompt: fire.prompt ?? work.prompt };
-  const rules = workdir === undefined ? "" : await rulesOf(sources.directoryOf(work));
-  if (rules !== "") parts.rules = rules;
+  if (workdir !== undefined) await addRules(parts, sources.reader, sources.directoryOf(work));
   for (const [at, skill] of (await sources.skills.readAll(skills)).entries()) {
     if (skill === undefined) parts.notes.push(`The skill ${JSON.stringify(skills[at])} is not there.`);
     else parts.skills.push(skill);
@@ -35,11 +38,16 @@ export async function partsOf(sources: Sources, { work, owner }: Job, fire: Fire
   return parts;
 }
 
-/** What a directory's AGENTS.md says, if it lies in it; that of the workspace stands in the core prompt. */
-async function rulesOf(directory: string): Promise<string> {
-  const real = await realPathInside(directory, "AGENTS.md");
-  const file = real === undefined ? undefined : await readRegular(real, MAX_RULES_BYTES);
-  return file?.text.trim() ?? "";
+/** Adds what a directory's AGENTS.md says, if it lies in it; that of the workspace stands in the core prompt. */
+async function addRules(parts: PromptParts, reader: Reader, directory: string): Promise<void> {
+  try {
+    const text = await reader.text({ within: directory, name: "AGENTS.md" }, MAX_RULES_BYTES);
+    const rules = text?.trim() ?? "";
+    if (rules !== "") parts.rules = rules;
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    parts.notes.push(`The AGENTS.md of its directory was left out: ${error.message}.`);
+  }
 }
 
 /** The latest result of a job; none where it says that nobody needs to hear of it. */

@@ -178,8 +178,7 @@ export class ActiveRun {
       const start = await startOf({ deps: this.#deps, input: this.#input, parts: this.#parts }, lease);
       this.#abort.signal.throwIfAborted();
       this.#isRunning = true;
-      if (resumption === undefined)
-        this.#log.emit({ type: "run.created", run: this.run, input: start.input });
+      if (resumption === undefined) this.#create(start);
       await this.#runAgent(start);
     } catch (error) {
       this.#endBeforeStart(error);
@@ -247,6 +246,11 @@ export class ActiveRun {
     const ending = endingOf(error, { usage, steps });
     if (ending.type === "run.failed" && isFault(ending.error)) this.#deps.onFault(error, this.run.id);
     this.#log.emit(ending);
+  }
+
+  #create({ input, leftOut }: Start): void {
+    this.#log.emit({ type: "run.created", run: this.run, input });
+    for (const text of leftOut) this.#log.emit({ type: "run.status", kind: "prompt_incomplete", text });
   }
 
   #createAlone(): void {

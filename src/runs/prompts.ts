@@ -8,6 +8,8 @@ export interface Prompts {
   current(): Promise<PromptSnapshot>;
   /** The prompt of a hash, else the current one; kept, so that later runs can go on with it. */
   keep(hash: string | undefined): Promise<PromptSnapshot>;
+  /** What had to be left out of a prompt, in sentences; only known of the current one. */
+  leftOut(hash: string): readonly string[];
   /** The hashes of those that are taken to be stored without a look. */
   held(): Iterable<string>;
 }
@@ -26,6 +28,7 @@ export function createPrompts(builder: PromptBuilder, store: Store): Prompts {
   };
   return {
     current: () => builder.current(),
+    leftOut: (hash) => builder.leftOut(hash),
     held: () => held.keys(),
     async keep(hash) {
       const known = hash === undefined ? undefined : (held.get(hash) ?? (await store.findPrompt(hash)));

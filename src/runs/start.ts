@@ -1,6 +1,7 @@
 import type { RunId } from "../domain/id.ts";
 import type { Item, ItemBody } from "../domain/item.ts";
 import type { RunInput } from "../domain/run.ts";
+import type { PromptSnapshot } from "../domain/session.ts";
 import type { SessionLease } from "../sessions/service.ts";
 import type { RunParts } from "./active-run.ts";
 import type { RunDeps } from "./deps.ts";
@@ -25,6 +26,8 @@ export interface Start {
   /** Everything that the model reads. */
   items: readonly ItemBody[];
   core: string;
+  /** What its core prompt had to leave out, in sentences. */
+  leftOut: readonly string[];
   /** What the session's own instructions say, before those of the request. */
   layer: string | undefined;
 }
@@ -44,7 +47,7 @@ export async function startOf(beginning: Beginning, lease: SessionLease | undefi
   const { target, history, resumption } = parts;
   if (lease !== undefined && resumption === undefined) return startInSession(beginning, lease);
   const prompt = lease?.session.prompt ?? parts.prompt;
-  const core = target.mode === "plain" ? "" : (prompt ?? (await deps.prompts.current())).text;
+  const core = target.mode === "plain" ? undefined : (prompt ?? (await deps.prompts.current()));
   const { stored, added, keepsInput } = history ?? NO_HISTORY;
   const layer = lease?.session.instructions;
   return joined(beginning, stored ?? (await ancestors(beginning)), { added, keepsInput, core, layer });
@@ -61,7 +64,7 @@ async function startInSession(beginning: Beginning, lease: SessionLease): Promis
   const readable = stored.filter(isReadable);
   if (headRun !== undefined) run.parent = { runId: headRun };
   const added = input.newOnly ? input.items : newItems(input.items, readable);
-  const core = target.mode === "plain" ? "" : prompt.text;
+  const core = target.mode === "plain" ? undefined : prompt;
   const start = joined(beginning, readable, { added, keepsInput: run.hidden !== true, core, layer });
   await checkClientCalls(start.items, {
     surface: run.surface,
@@ -76,15 +79,20 @@ async function ancestors({ deps, parts }: Beginning): Promise<Item[]> {
   return (await deps.store.readTranscript(parent.runId as RunId)).filter(isReadable);
 }
 
+/** What stands beside the stored transcript; no core prompt for a plain run. */
+type Joining = Pick<History, "added" | "keepsInput"> &
+  Pick<Start, "layer"> & { core: PromptSnapshot | undefined };
+
 function joined(
   { deps, parts }: Beginning,
   stored: readonly Item[],
-  { added, keepsInput, core, layer }: Pick<History, "added" | "keepsInput"> & Pick<Start, "core" | "layer">,
+  { added, keepsInput, core, layer }: Joining,
 ): Start {
   return {
     input: keepsInput ? inputItemsOf(parts.run.id, added) : [],
     items: stored.length === 0 ? added : [...shortened(stored, deps.historyOutputChars), ...added],
-    core,
+    core: core?.text ?? "",
+    leftOut: core === undefined ? [] : deps.prompts.leftOut(core.hash),
     layer,
   };
 }

@@ -19,7 +19,7 @@ export interface SessionTerms {
 /** What the catalog is made of. */
 export interface CatalogDeps {
   store: Store;
-  prompt: PromptBuilder;
+  prompt: Pick<PromptBuilder, "current">;
   clock: Clock;
   nextId(): string;
 }

@@ -44,7 +44,7 @@ const MAX_WAITING = 32;
 /** What sessions are made of. */
 export interface SessionDeps {
   store: Store;
-  prompt: PromptBuilder;
+  prompt: Pick<PromptBuilder, "current">;
   clock: Clock;
   nextId(): string;
 }

@@ -1,8 +1,6 @@
-import type { Dirent } from "node:fs";
-import { readdir } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { parse as parseYaml } from "yaml";
-import { readRegular, realPathInside } from "../lib/inside.ts";
+import type { FoundFile, Place, Reader } from "../files/reader.ts";
 import { isJsonObject, type JsonObject } from "../lib/json.ts";
 import { firstLine } from "../lib/text.ts";
 
@@ -40,10 +38,12 @@ const FRONT_MATTER = /^\ufeff?---\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|$)/s;
  */
 export class Skills {
   readonly #root: string;
+  readonly #reader: Reader;
 
   /** @param root The directory that holds them; it need not exist. */
-  constructor(root: string) {
+  constructor(root: string, reader: Reader) {
     this.#root = root;
+    this.#reader = reader;
   }
 
   /** All of them by category and name; of two with one name the first. */
@@ -61,7 +61,7 @@ export class Skills {
   /** Skills as `read` gives them, in the order of their names, with one look at the disk. */
   async readAll(names: readonly string[]): Promise<(Skill | undefined)[]> {
     const all = names.length === 0 ? [] : await this.#all();
-    return Promise.all(names.map((name) => skillOf(all, name)));
+    return Promise.all(names.map((name) => this.#skill(all, name)));
   }
 
   async #all(): Promise<Found[]> {
@@ -77,7 +77,7 @@ export class Skills {
 
   /** The paths of SKILL.md files, relative to the root; below a skill there is no other. */
   async #files(directory: string, depth: number): Promise<string[]> {
-    const entries = await entriesOf(join(this.#root, directory));
+    const entries = (await this.#reader.entries(this.#at(directory))).sort((a, b) => compare(a.name, b.name));
     if (entries.some(({ name }) => name === FILE)) return [join(directory, FILE)];
     if (depth === MAX_DEPTH) return [];
     const files: string[] = [];
@@ -92,46 +92,42 @@ export class Skills {
   }
 
   async #found(file: string): Promise<Found | undefined> {
-    const real = await realPathInside(this.#root, file);
-    const head = real === undefined ? undefined : await textOf(real, MAX_HEAD_BYTES);
-    if (real === undefined || head === undefined) return undefined;
-    const { name, description } = frontMatter(FRONT_MATTER.exec(head)?.[1] ?? "");
+    const head = await this.#read(file, MAX_HEAD_BYTES);
+    if (head === undefined) return undefined;
+    const { name, description } = frontMatter(FRONT_MATTER.exec(head.text)?.[1] ?? "");
     const directory = dirname(file);
     const category = dirname(directory);
     return {
       name: named(name) ?? basename(directory),
       description: typeof description === "string" ? firstLine(description, MAX_DESCRIPTION_CHARS) : "",
       category: category === "." ? null : category.split(sep).join("/"),
-      real,
+      file,
+      directory: dirname(head.real),
     };
   }
-}
 
-/** A skill and the real path of its file. */
-type Found = SkillEntry & { real: string };
+  async #skill(all: readonly Found[], name: string): Promise<Skill | undefined> {
+    const found =
+      all.find((skill) => skill.name === name) ?? all.find(({ directory }) => basename(directory) === name);
+    const whole = found && (await this.#read(found.file, MAX_FILE_BYTES));
+    if (found === undefined || whole === undefined) return undefined;
+    const { file, ...entry } = found;
+    const { text, real } = whole;
+    return { ...entry, text: text.replace(FRONT_MATTER, "").trim(), directory: dirname(real) };
+  }
 
-async function skillOf(all: readonly Found[], name: string): Promise<Skill | undefined> {
-  const found =
-    all.find((skill) => skill.name === name) ?? all.find(({ real }) => basename(dirname(real)) === name);
-  const text = found && (await textOf(found.real, MAX_FILE_BYTES));
-  if (found === undefined || text === undefined) return undefined;
-  const { real, ...entry } = found;
-  return { ...entry, text: text.replace(FRONT_MATTER, "").trim(), directory: dirname(real) };
-}
+  /** The beginning of a file that is not too long to be a skill's. */
+  #read(file: string, firstBytes: number): Promise<FoundFile | undefined> {
+    return this.#reader.find(this.#at(file), { maxBytes: MAX_FILE_BYTES, firstBytes });
+  }
 
-async function entriesOf(directory: string): Promise<Dirent[]> {
-  try {
-    return (await readdir(directory, { withFileTypes: true })).sort((a, b) => compare(a.name, b.name));
-  } catch {
-    return [];
+  #at(name: string): Place {
+    return { within: this.#root, name };
   }
 }
 
-/** The beginning of a file that is not too long to be a skill's. */
-async function textOf(real: string, maxBytes: number): Promise<string | undefined> {
-  const file = await readRegular(real, maxBytes);
-  return file === undefined || file.size > MAX_FILE_BYTES ? undefined : file.text;
-}
+/** A skill, the path of its file below the root, and the real path of its directory. */
+type Found = SkillEntry & { file: string; directory: string };
 
 function frontMatter(yaml: string): JsonObject {
   try {

@@ -11,6 +11,7 @@ import { Skills } from "../../src/skills/skills.ts";
 import type { JobStore } from "../../src/storage/job-store.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { fakeTool, registryOf } from "./agent-run.ts";
+import { readerOf } from "./confined-reader.ts";
 import { NEVER } from "./crash.ts";
 import { runService } from "./run-service.ts";
 import { type Play, scriptedProvider } from "./scripted-provider.ts";
@@ -63,10 +64,11 @@ export async function jobsProcess({ wall, left, play, script }: JobsProcessTerms
     clock,
     directoryOf: () => "/",
   });
+  const reader = readerOf();
   const execution = new Execution({
     runs: service.runs,
     scripts,
-    sources: { skills: new Skills("/nowhere"), store, directoryOf: () => "/" },
+    sources: { skills: new Skills("/nowhere", reader), reader, store, directoryOf: () => "/" },
     isPrincipal: (id) => id === OWNER,
   });
   const scheduler = new Scheduler({

@@ -33,7 +33,7 @@ export async function runService(
   const { store } = hooked;
   const faults: unknown[] = [];
   const clock = { now: Date.now, elapsed: () => performance.now() };
-  const prompt = { current: async () => PROMPT };
+  const prompt = { current: async () => PROMPT, leftOut: () => [] };
   const onFault = (error: unknown) => faults.push(error);
   const models = terms.models ?? modelsOf(provider);
   const runs = new Runs({

@@ -1,7 +1,9 @@
 import { constants } from "node:fs";
-import { join, resolve, sep } from "node:path";
+import { join, resolve } from "node:path";
+import { isInside } from "../../files/inside.ts";
+import type { Pin, Pinned } from "../../files/pin.ts";
+import { codeOf, kindOf, systemReason } from "../../files/unreadable.ts";
 import { ToolError } from "../define.ts";
-import type { Pin, Pinned } from "./pin.ts";
 import type { Protection } from "./protection.ts";
 
 /** Systems refuse longer ones, but some only after a part of it was created. */
@@ -74,7 +76,7 @@ export function admit(limits: Limits, pinned: Pinned, kind: Kind): Pinned {
   try {
     if (!isInside(limits.root, pinned.real)) throw leadsOut(limits);
     refuseProtected(limits, pinned.real, pinned);
-    const found = kindOf(pinned);
+    const found = kindOf(pinned.stats);
     if (found !== kind) throw new ToolError(`it is ${found}, not ${kind}.`);
     return pinned;
   } catch (error) {
@@ -102,9 +104,8 @@ export async function explained<Result>(path: string, use: () => Result | Promis
 /** The error that the model should read for one that a path caused; any other error as it is. */
 export function explain(path: string, error: unknown): unknown {
   if (error instanceof ToolError) return new ToolError(`${path}: ${error.message}`);
-  const code = codeOf(error);
-  if (code === undefined) return error;
-  return new ToolError(`${path}: ${EXPLANATIONS[code] ?? `the system refused it (${code}).`}`);
+  const reason = systemReason(error);
+  return reason === undefined ? error : new ToolError(`${path}: ${reason}.`);
 }
 
 /** The result, or undefined when there is no such file. */
@@ -115,34 +116,6 @@ export function ifPresent<Result>(use: () => Result): Result | undefined {
     if (codeOf(error) === "ENOENT") return undefined;
     throw error;
   }
-}
-
-/** The system's name for an error (`ENOENT`), or undefined when it is no system error. */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
-
-const EXPLANATIONS: Record<string, string> = {
-  ENOENT: "there is no such file or directory.",
-  ENOTDIR: "a part of the path is a file, not a directory.",
-  EACCES: "no permission.",
-  EPERM: "no permission.",
-  ELOOP: "its symbolic links lead round in circles.",
-  ENAMETOOLONG: "the name is too long.",
-  ESTALE: "it changed while it was used; try again.",
-  EROFS: "the disk is read-only.",
-  ENOSPC: "the disk is full.",
-};
-
-function kindOf({ stats }: Pinned): string {
-  if (stats.isFile()) return "a file";
-  if (stats.isDirectory()) return "a directory";
-  if (stats.isSymbolicLink()) return "a symbolic link that leads nowhere";
-  return "a device, socket or FIFO";
-}
-
-function isInside(root: string, absolute: string): boolean {
-  return absolute === root || absolute.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
 function leadsOut(limits: Limits): ToolError {

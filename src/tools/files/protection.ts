@@ -1,7 +1,7 @@
 import { type BigIntStats, type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { identityOf } from "../../files/pin.ts";
 import { compileGlob, type PathMatcher } from "./glob.ts";
-import { identityOf } from "./pin.ts";
 
 /** What is protected at one moment. */
 export interface Protected {

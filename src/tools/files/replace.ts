@@ -2,9 +2,10 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import type { Pinned } from "../../files/pin.ts";
+import { codeOf } from "../../files/unreadable.ts";
 import type { Written } from "../workspace.ts";
-import { admit, codeOf, ifPresent, type Limits, lexicalPath, refuseProtected } from "./confinement.ts";
-import type { Pinned } from "./pin.ts";
+import { admit, ifPresent, type Limits, lexicalPath, refuseProtected } from "./confinement.ts";
 
 const NEW_FILE_MODE = 0o666;
 /** Set-user-id and the like do not pass to new content. */

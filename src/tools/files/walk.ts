@@ -1,11 +1,11 @@
 import { closeSync, type Dir, type Dirent, readSync } from "node:fs";
 import { lstat, opendir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Pinned } from "../../files/pin.ts";
 import type { FoundFile, WalkOptions } from "../workspace.ts";
 import { type Limits, type OpenFile, openInside } from "./confinement.ts";
 import { compileGlob, type PathMatcher } from "./glob.ts";
 import { IgnoreRules, isIgnored } from "./ignore-rules.ts";
-import type { Pinned } from "./pin.ts";
 import type { Protected } from "./protection.ts";
 
 /** In a git worktree `.git` is a file. */

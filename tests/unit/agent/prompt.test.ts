@@ -3,17 +3,21 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { coreSections, createPromptBuilder, type PromptSection } from "../../../src/agent/prompt.ts";
+import { readerOf } from "../../helpers/confined-reader.ts";
 import { temporaryDirectory } from "../../helpers/directory.ts";
 
 async function setUp() {
   const directory = await temporaryDirectory();
-  const files = {
-    soul: join(directory, "SOUL.md"),
-    workspaceInstructions: join(directory, "AGENTS.md"),
-    workspace: "/the/workspace",
-  };
+  const files = { soul: join(directory, "SOUL.md"), workspaceInstructions: join(directory, "AGENTS.md") };
+  const reader = readerOf();
+  const place = (name: string) => ({ reader, place: { within: directory, name } });
   let now = 0;
-  const builder = createPromptBuilder(coreSections(files), () => now);
+  const sections = coreSections({
+    soul: place("SOUL.md"),
+    workspaceInstructions: place("AGENTS.md"),
+    workspace: "/the/workspace",
+  });
+  const builder = createPromptBuilder({ sections, now: () => now });
   const text = async () => {
     // Later than anything built before is fresh.
     now += 10_000;
@@ -83,14 +87,13 @@ describe("a snapshot", () => {
   });
 
   test("looks at its files once for requests that come together, and not again for a second", async () => {
-    let built = 0;
-    let now = 0;
+    let [built, stamped, now] = [0, 0, 0];
     const section: PromptSection = {
       name: "counted",
-      files: [join(await temporaryDirectory(), "none")],
+      stamp: async () => `${++stamped}`,
       text: async () => `built ${++built}`,
     };
-    const builder = createPromptBuilder([section], () => now);
+    const builder = createPromptBuilder({ sections: [section], now: () => now });
     const all = await Promise.all([builder.current(), builder.current(), builder.current()]);
     expect(new Set(all.map(({ text }) => text))).toEqual(new Set(["built 1"]));
     now += 999;
@@ -102,13 +105,12 @@ describe("a snapshot", () => {
     let fails = true;
     const section: PromptSection = {
       name: "shaky",
-      files: [],
       text: async () => {
         if (fails) throw new Error("not now");
         return "here";
       },
     };
-    const builder = createPromptBuilder([section], () => 0);
+    const builder = createPromptBuilder({ sections: [section], now: () => 0 });
     await expect(builder.current()).rejects.toThrow("not now");
     fails = false;
     expect((await builder.current()).text).toBe("here");

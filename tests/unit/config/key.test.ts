@@ -95,7 +95,7 @@ describe("on loopback", () => {
     const config = load(directory);
     await symlink(directory, join(directory, ".env"));
     expect(() => ensureServerKey(config)).toThrow(
-      /cannot be stored in .*\.env \(EISDIR\)\. Set API_SERVER_KEY\./,
+      /cannot be stored in .*\.env \(it is a directory\)\. Set API_SERVER_KEY\./,
     );
   });
 });

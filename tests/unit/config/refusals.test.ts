@@ -141,7 +141,7 @@ describe("a home that cannot be read says which file, and never how we failed", 
   it.each([
     ["config.yaml", "~/config.yaml cannot be read (it is a directory)."],
     [".env", "~/.env cannot be read (it is a directory)."],
-    ["state.db", "~/state.db cannot be read (EISDIR)."],
+    ["state.db", "~/state.db cannot be read (it is a directory)."],
   ])("%s is a directory", async (name, expected) => {
     const directory = await home();
     await mkdir(join(directory, name));

@@ -47,7 +47,7 @@ describe("the secret of webhooks", () => {
     const { settings, warnings } = withWebhookSecret(config);
     expect(settings.jobs.webhook_secret).toBeUndefined();
     expect(warnings).toEqual([
-      expect.stringMatching(/cannot be stored in .*\.env \(EISDIR\)\. Set JOBS_WEBHOOK_SECRET/),
+      expect.stringMatching(/cannot be stored in .*\.env \(it is a directory\)\. Set JOBS_WEBHOOK_SECRET/),
     ]);
   });
 });

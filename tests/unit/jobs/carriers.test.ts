@@ -9,6 +9,7 @@ import { systemClock } from "../../../src/lib/clock.ts";
 import { createIdSource } from "../../../src/lib/id.ts";
 import { SessionContents } from "../../../src/runs/session-contents.ts";
 import { createSessions } from "../../../src/sessions/service.ts";
+import { readerOf } from "../../helpers/confined-reader.ts";
 import { temporaryDirectory } from "../../helpers/directory.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
 import { aFire, aJob } from "../../helpers/jobs.ts";
@@ -27,7 +28,7 @@ describe("a file of a result", () => {
   test("is written whole, for its owner alone, and once however often it comes", async () => {
     const home = await temporaryDirectory();
     const parcel = parcelOf("local");
-    const carrier = fileCarrier(home);
+    const carrier = fileCarrier(home, readerOf());
     expect([await carrier.bring(parcel, calm), await carrier.bring(parcel, calm)]).toEqual([
       { file: page },
       { file: page },
@@ -39,7 +40,7 @@ describe("a file of a result", () => {
 
   test("takes no other result's place that began in the same ms", async () => {
     const home = await temporaryDirectory();
-    const carrier = fileCarrier(home);
+    const carrier = fileCarrier(home, readerOf());
     await carrier.bring(parcelOf("local"), calm);
     const second = await carrier.bring(parcelOf("local", {}, "Rain."), calm);
     expect(second.file).not.toBe(page);
@@ -50,7 +51,9 @@ describe("a file of a result", () => {
   test("stays whole beside others that are written at the same time", async () => {
     const home = await temporaryDirectory();
     const texts = Array.from({ length: 8 }, (_, n) => `${n}`.repeat(300_000));
-    const brought = texts.map((text) => fileCarrier(home).bring(parcelOf("local", {}, text), calm));
+    const brought = texts.map((text) =>
+      fileCarrier(home, readerOf()).bring(parcelOf("local", {}, text), calm),
+    );
     const written = await Promise.all(
       (await Promise.all(brought)).map(({ file }) => readFile(join(home, file ?? ""), "utf8")),
     );
@@ -62,14 +65,14 @@ describe("a file of a result", () => {
     const parcel = parcelOf("local");
     await mkdir(dirname(join(home, page)), { recursive: true });
     await writeFile(join(home, `${page}.${parcel.fire.id}.tmp`), "# Wea");
-    await fileCarrier(home).bring(parcel, calm);
+    await fileCarrier(home, readerOf()).bring(parcel, calm);
     expect(await readdir(dirname(join(home, page)))).toEqual(["1970-01-01T00-00-05.000Z.md"]);
   });
 
   test("that cannot be written says why, without where", async () => {
     const home = await temporaryDirectory();
     await writeFile(join(home, "cron"), "in the way");
-    await expect(fileCarrier(home).bring(parcelOf("local"), calm)).rejects.toThrow(
+    await expect(fileCarrier(home, readerOf()).bring(parcelOf("local"), calm)).rejects.toThrow(
       "The file cannot be written (ENOTDIR).",
     );
   });

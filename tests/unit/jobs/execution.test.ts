@@ -4,6 +4,7 @@ import { Execution } from "../../../src/jobs/execution.ts";
 import { ScriptRuns } from "../../../src/jobs/script-run.ts";
 import type { ScriptEnd } from "../../../src/jobs/scripts.ts";
 import { Skills } from "../../../src/skills/skills.ts";
+import { readerOf } from "../../helpers/confined-reader.ts";
 import { aFire, aJob } from "../../helpers/jobs.ts";
 import { runService } from "../../helpers/run-service.ts";
 import { say, scriptedProvider } from "../../helpers/scripted-provider.ts";
@@ -20,6 +21,7 @@ async function open(script?: ScriptEnd) {
     scripted.push("run");
     return script;
   };
+  const reader = readerOf();
   const execution = new Execution({
     runs,
     scripts: new ScriptRuns({
@@ -27,7 +29,7 @@ async function open(script?: ScriptEnd) {
       clock: { now: Date.now },
       directoryOf: () => "/",
     }),
-    sources: { skills: new Skills("/nowhere"), store: inner.jobs, directoryOf: () => "/" },
+    sources: { skills: new Skills("/nowhere", reader), reader, store: inner.jobs, directoryOf: () => "/" },
     isPrincipal: (id) => id === OWNER,
   });
   const job = aJob({ work: { prompt: "Go.", limits: {}, ...(script && { script: "a.sh" }) } });

@@ -6,7 +6,7 @@ import { hookedStore } from "../../helpers/hooked-store.ts";
 async function open() {
   const { inner } = await hookedStore();
   let now: PromptSnapshot = { text: "one", hash: "1" };
-  const builder = { current: async () => now };
+  const builder = { current: async () => now, leftOut: () => [] };
   const change = (next: PromptSnapshot) => {
     now = next;
   };

@@ -10,7 +10,7 @@ const signal = new AbortController().signal;
 async function setUp() {
   const { store } = await hookedStore();
   let text = "first prompt";
-  const prompt: PromptBuilder = { current: async () => ({ text, hash: text }) };
+  const prompt: Pick<PromptBuilder, "current"> = { current: async () => ({ text, hash: text }) };
   const clock = { now: () => 7_000, elapsed: () => 0 };
   const sessions = createSessions({ store, prompt, clock, nextId: createIdSource() });
   return { store, sessions, setPrompt: (next: string) => (text = next) };

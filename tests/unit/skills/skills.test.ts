@@ -3,6 +3,7 @@ import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Skills } from "../../../src/skills/skills.ts";
+import { readerOf } from "../../helpers/confined-reader.ts";
 import { temporaryDirectory } from "../../helpers/directory.ts";
 import { skillFile, writeFiles } from "../../helpers/home-files.ts";
 
@@ -11,7 +12,7 @@ async function open(files: Readonly<Record<string, string>>) {
   const base = await temporaryDirectory();
   await mkdir(join(base, "home/skills"), { recursive: true });
   await writeFiles(join(base, "home/skills"), files);
-  return { base, root: join(base, "home/skills"), skills: new Skills(join(base, "home/skills")) };
+  return { base, root: join(base, "home/skills"), skills: new Skills(join(base, "home/skills"), readerOf()) };
 }
 
 describe("skills", () => {
@@ -88,6 +89,6 @@ describe("skills", () => {
   });
 
   test("are none where there is no directory", async () => {
-    expect(await new Skills("/nowhere/skills").list()).toEqual([]);
+    expect(await new Skills("/nowhere/skills", readerOf()).list()).toEqual([]);
   });
 });

@@ -2,8 +2,8 @@ import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { pinByDescriptor } from "../../../../src/files/pin.ts";
 import { ToolError } from "../../../../src/tools/define.ts";
-import { pinByDescriptor } from "../../../../src/tools/files/pin.ts";
 import { createWorkspace } from "../../../../src/tools/files/workspace.ts";
 import { temporaryDirectory } from "../../../helpers/directory.ts";
 

@@ -1,7 +1,7 @@
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Pin, platformPin } from "../../../../src/tools/files/pin.ts";
+import { type Pin, platformPin } from "../../../../src/files/pin.ts";
 import { createWorkspace } from "../../../../src/tools/files/workspace.ts";
 import { temporaryDirectory } from "../../../helpers/directory.ts";
 

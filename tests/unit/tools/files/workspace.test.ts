@@ -15,8 +15,8 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { type Pin, pinByDescriptor, pinByPath } from "../../../../src/files/pin.ts";
 import { ToolError } from "../../../../src/tools/define.ts";
-import { type Pin, pinByDescriptor, pinByPath } from "../../../../src/tools/files/pin.ts";
 import { createWorkspace } from "../../../../src/tools/files/workspace.ts";
 import type { Workspace } from "../../../../src/tools/workspace.ts";
 import { temporaryDirectory } from "../../../helpers/directory.ts";

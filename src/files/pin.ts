@@ -12,9 +12,9 @@ import {
 import { basename, dirname, join } from "node:path";
 
 /** Linux's `O_PATH` (not in node's constants): refers to a file without opening it, so no device or FIFO notices. */
-const O_PATH = 0x20_0000;
+export const O_PATH = 0x20_0000;
 /** The Mac's flag that refuses a symbolic link anywhere in a path; elsewhere only its end can be guarded. */
-const NO_LINKS = process.platform === "darwin" ? 0x2000_0000 : constants.O_NOFOLLOW;
+export const NO_LINKS = process.platform === "darwin" ? 0x2000_0000 : constants.O_NOFOLLOW;
 
 /**
  * A file or directory held by what it is, so that what is checked is what is used, whatever happens to its name.
@@ -104,11 +104,17 @@ function openUnchanged(pinned: Pick<Pinned, "real" | "stats" | "verify">, flags:
   }
 }
 
-function stale(path: string): NodeJS.ErrnoException {
+/** The error for a name that leads elsewhere by now. */
+export function stale(path: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${path} changed while it was used`), { code: "ESTALE" });
 }
 
 /** The safest way of pinning that this machine has. */
 export function platformPin(): Pin {
-  return process.platform === "linux" && existsSync("/proc/self/fd") ? pinByDescriptor : pinByPath;
+  return hasDescriptorPaths() ? pinByDescriptor : pinByPath;
+}
+
+/** Whether an open descriptor has a path of its own here. */
+export function hasDescriptorPaths(): boolean {
+  return process.platform === "linux" && existsSync("/proc/self/fd");
 }
