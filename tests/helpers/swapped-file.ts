@@ -1,19 +1,27 @@
 import { execFileSync } from "node:child_process";
 import { link, mkdir, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { Worker } from "node:worker_threads";
 
 /** A file in a directory whose name leads somewhere else all the time. */
 export interface SwappedFile {
-  /** The directory that it lies in. */
-  root: string;
-  name: string;
-  /** A file beside it that must never be given out, whatever leads to it. */
-  secret: string;
   /** How often it has been swapped so far. */
   swaps(): number;
   /** Stops; the name stays what it was last. */
   stop(): Promise<void>;
+}
+
+/** Which file is swapped. */
+export interface SwapTerms {
+  /** An empty directory outside `root`, on the same disk. */
+  base: string;
+  /** The directory that the file lies in; it gets a file of its own beside it. */
+  root: string;
+  name: string;
+  /** A file in `root` that must never be given out, whatever leads to it; it is written. */
+  secret: string;
+  /** Repeats the order of the swaps. */
+  seed: number;
 }
 
 /** What the file holds where it may be read. */
@@ -39,11 +47,13 @@ const SWAPPER = `
   }
 `;
 
-/** Makes one below an empty directory: the file itself, links in, out, round and nowhere, a FIFO, a device, a hard link of the secret. */
-export async function swapFile(base: string, seed: number): Promise<SwappedFile> {
-  const [root, kinds, outside] = [join(base, "root"), join(base, "kinds"), join(base, "outside")];
+/**
+ * Starts swapping: the file itself, links in, out, round and nowhere, a FIFO, a device, a hard link of the secret. `root`
+ * exists.
+ */
+export async function swapFile({ base, root, name, secret, seed }: SwapTerms): Promise<SwappedFile> {
+  const [kinds, outside, inside] = [join(base, "kinds"), join(base, "outside"), join(root, "down", "file")];
   for (const directory of [join(root, "down"), kinds, outside]) await mkdir(directory, { recursive: true });
-  const [inside, secret] = [join(root, "down", "file"), join(root, "secret")];
   await writeFile(join(kinds, "file"), INSIDE);
   await writeFile(inside, INSIDE);
   await writeFile(secret, FORBIDDEN);
@@ -53,26 +63,23 @@ export async function swapFile(base: string, seed: number): Promise<SwappedFile>
   const links = {
     in: "down/file",
     absolute: inside,
-    out: "../outside/file",
+    out: relative(root, join(outside, "file")),
     far: join(outside, "file"),
-    secret: "secret",
-    round: "entry",
+    secret: relative(root, secret),
+    round: name,
     nowhere: "nothing",
     directory: "down",
     device: "/dev/zero",
     environment: "/proc/self/environ",
   };
-  for (const [name, target] of Object.entries(links)) await symlink(target, join(kinds, name));
-  const entry = join(root, "entry");
+  for (const [kind, target] of Object.entries(links)) await symlink(target, join(kinds, kind));
+  const entry = join(root, name);
   await link(join(kinds, "file"), entry);
   const control = new Int32Array(new SharedArrayBuffer(8));
   const workerData = { kinds, entry, parked: join(base, "parked"), seed, control };
   const swapper = new Worker(SWAPPER, { eval: true, workerData });
   const ended = new Promise<void>((resolve) => swapper.once("exit", () => resolve()));
   return {
-    root,
-    name: "entry",
-    secret,
     swaps: () => Atomics.load(control, 1),
     stop: () => {
       Atomics.store(control, 0, 1);

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { link, mkdir, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { say, scriptedProvider } from "../helpers/scripted-provider.ts";
@@ -75,6 +75,22 @@ describe("the files of a job's results", () => {
     execFileSync("mkfifo", [join(directory, pipe)]);
     for (const name of [link, pipe]) expect((await ask(`${url}/${name}`)).status, name).toBe(404);
     expect((await list()).data).toEqual([]);
+  });
+
+  test("are not read through a link in the place of their directory, nor is a hard link of a secret", async () => {
+    const { ask, url, list, directory, home } = await open();
+    const name = "2026-01-01T00-00-00.000Z.md";
+    const elsewhere = join(home, "cron", "output", "job_of_somebody_else");
+    await mkdir(elsewhere, { recursive: true });
+    await writeFile(join(elsewhere, name), "theirs");
+    await symlink(elsewhere, directory);
+    expect((await list()).data).toEqual([]);
+    expect((await ask(`${url}/${name}`)).status).toBe(404);
+    await unlink(directory);
+    await mkdir(directory);
+    await writeFile(join(home, ".env"), "SECRET=1");
+    await link(join(home, ".env"), join(directory, name));
+    expect((await ask(`${url}/${name}`)).status).toBe(404);
   });
 
   test("are those of a job that is there", async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -25,6 +26,19 @@ describe("the built program does not start", () => {
         expect(oneLine(stderr)).toMatch(words);
       }),
     );
+  });
+
+  test.each([
+    "config.yaml",
+    ".env",
+    "state.db",
+  ])("with a FIFO in the place of %s, and does not wait for it", async (name) => {
+    const cwd = await temporaryDirectory();
+    await mkdir(join(cwd, ".hermes"));
+    execFileSync("mkfifo", [join(cwd, ".hermes", name)]);
+    const { code, stderr, stdout } = await runToEnd(["serve"], { cwd });
+    expect({ code, stdout }).toEqual({ code: 78, stdout: "" });
+    expect(oneLine(stderr)).toContain(`${name} cannot be read (it is a device, socket or FIFO)`);
   });
 
   test("on an address that this machine does not have", async () => {

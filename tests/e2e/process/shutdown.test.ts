@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
@@ -28,10 +29,20 @@ async function start(script: Script, drainSeconds = 5) {
   const url = `${server.origin}/v1/chat/completions`;
   const ask = (stream: boolean) =>
     openWire(url, { stream, messages: [{ role: "user", content: "Hello?" }] }, HEADERS);
-  return { server, upstream, ask };
+  return { server: Object.assign(server, { at: (name: string) => join(cwd, name) }), upstream, ask };
 }
 
 describe("SIGTERM", () => {
+  test("ends a server whose prompt's files are FIFOs, which answers until then", async () => {
+    const { server, ask, upstream } = await start([{ text: ["One"] }, { text: ["Two"] }]);
+    for (const name of [server.at("AGENTS.md"), server.at(".hermes/SOUL.md")]) execFileSync("mkfifo", [name]);
+    const answers = await Promise.all([ask(false).answer, ask(false).answer]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(upstream.requests).toHaveLength(2);
+    expect((await openWire(`${server.origin}/ready`).answer).status).toBe(200);
+    expect(await server.stop()).toEqual(OK);
+  });
+
   test("lets running work finish, streamed and whole, takes no new work, and ends with code 0", async () => {
     const gate = createGate();
     const { server, ask, upstream } = await start([{ text: ["One", gate, " two"] }, { text: "Whole", gate }]);

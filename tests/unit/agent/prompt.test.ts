@@ -3,6 +3,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { coreSections, createPromptBuilder, type PromptSection } from "../../../src/agent/prompt.ts";
+import { Unreadable } from "../../../src/files/unreadable.ts";
 import { readerOf } from "../../helpers/confined-reader.ts";
 import { temporaryDirectory } from "../../helpers/directory.ts";
 
@@ -114,5 +115,60 @@ describe("a snapshot", () => {
     await expect(builder.current()).rejects.toThrow("not now");
     fails = false;
     expect((await builder.current()).text).toBe("here");
+  });
+});
+
+describe("a section that cannot be had", () => {
+  const solid: PromptSection = { name: "solid", text: async () => "Solid." };
+
+  /** A prompt of a solid section and another, with a clock that each call moves on. */
+  function built(shaky: Omit<PromptSection, "name">) {
+    const told: string[] = [];
+    let now = 0;
+    const builder = createPromptBuilder({
+      sections: [solid, { name: "Shaky", ...shaky }],
+      now: () => (now += 10_000),
+      onLeftOut: (sentences) => told.push(sentences.join(" ")),
+      deadlineMs: 20,
+    });
+    return { builder, told };
+  }
+
+  test("is left out, which is said once, and known of that prompt alone", async () => {
+    const hindered = { text: () => Promise.reject(new Unreadable("it is a FIFO")) };
+    const { builder, told } = built(hindered);
+    const { text, hash } = await builder.current();
+    expect(text).toBe("Solid.");
+    expect((await builder.current()).hash).toBe(hash);
+    const sentence = "Shaky was left out of the core prompt: it is a FIFO.";
+    expect([told, builder.leftOut(hash), builder.leftOut("another")]).toEqual([[sentence], [sentence], []]);
+  });
+
+  test("gives way to what stands in for it", async () => {
+    const { builder } = built({ text: () => Promise.reject(new Unreadable("x")), fallback: "Instead." });
+    expect((await builder.current()).text).toBe("Solid.\n\nInstead.");
+  });
+
+  test("is tried again at the next look, though its stamp is the same", async () => {
+    let isThere = false;
+    const { builder, told } = built({
+      stamp: async () => "same",
+      text: () => (isThere ? Promise.resolve("Shaky.") : Promise.reject(new Unreadable("it is away"))),
+    });
+    await builder.current();
+    isThere = true;
+    const { text, hash } = await builder.current();
+    expect([text, builder.leftOut(hash)]).toEqual(["Solid.\n\nShaky.", []]);
+    expect(told).toEqual(["Shaky was left out of the core prompt: it is away.", ""]);
+  });
+
+  test("holds nobody up when it never ends, nor does its stamp", async () => {
+    const never = () => new Promise<string>(() => {});
+    for (const shaky of [{ text: never }, { stamp: never, text: async () => "Shaky." }]) {
+      const { builder } = built(shaky);
+      const all = await Promise.all([builder.current(), builder.current()]);
+      expect(all.map(({ text }) => text.startsWith("Solid."))).toEqual([true, true]);
+      expect((await builder.current()).text).toBe(all[0]?.text);
+    }
   });
 });

@@ -196,11 +196,14 @@ describe("while its name leads elsewhere all the time", () => {
   test.each(
     HOLDS.filter(([name]) => name === "by descriptor"),
   )("a reader that holds %s gives out the file or says why not, and nothing else", async (_name, hold) => {
-    const file = await swapFile(await temporaryDirectory(), 7);
+    const { root } = await open();
+    const base = await temporaryDirectory();
+    const secret = join(root, ".env");
+    const file = await swapFile({ base, root, name: "entry", secret, seed: 7 });
     onTestFinished(() => file.stop());
-    const reader = readerOf([file.secret], { hold });
+    const reader = readerOf([secret], { hold });
     const outcomes = new Map<string, number>();
-    const place = { within: file.root, name: file.name };
+    const place = { within: root, name: "entry" };
     const deadline = performance.now() + 10_000;
     while ((file.swaps() < 3_000 || outcomes.size < 6) && performance.now() < deadline) {
       const outcome = await reader.text(place, 1_000).catch((error: unknown) => {

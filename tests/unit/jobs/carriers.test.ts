@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Fire } from "../../../src/domain/job.ts";
@@ -67,6 +68,25 @@ describe("a file of a result", () => {
     await writeFile(join(home, `${page}.${parcel.fire.id}.tmp`), "# Wea");
     await fileCarrier(home, readerOf()).bring(parcel, calm);
     expect(await readdir(dirname(join(home, page)))).toEqual(["1970-01-01T00-00-05.000Z.md"]);
+  });
+
+  test("goes to no other place by a link, and waits for no FIFO", async () => {
+    const home = await temporaryDirectory();
+    const parcel = parcelOf("local");
+    const directory = dirname(join(home, page));
+    await mkdir(join(home, "elsewhere"));
+    await mkdir(dirname(directory), { recursive: true });
+    await symlink(join(home, "elsewhere"), directory);
+    const carrier = fileCarrier(home, readerOf());
+    await expect(carrier.bring(parcel, calm)).rejects.toThrow("is a symbolic link");
+    expect(await readdir(join(home, "elsewhere"))).toEqual([]);
+    await rm(directory);
+    await mkdir(directory);
+    // In the place of the page itself, and of what it is first written to.
+    execFileSync("mkfifo", [join(home, page), join(home, `${page}.${parcel.fire.id}.tmp`)]);
+    const { file } = await carrier.bring(parcel, calm);
+    expect(file).not.toBe(page);
+    expect(await readFile(join(home, file ?? ""), "utf8")).toBe("# Weather\n\nSunny.\n");
   });
 
   test("that cannot be written says why, without where", async () => {

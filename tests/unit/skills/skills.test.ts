@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, symlink } from "node:fs/promises";
+import { link, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Skills } from "../../../src/skills/skills.ts";
@@ -86,6 +86,21 @@ describe("skills", () => {
     await mkdir(join(root, "pipe"));
     execFileSync("mkfifo", [join(root, "pipe/SKILL.md")]);
     expect(await skills.list()).toEqual([]);
+  });
+
+  test("are no secrets under another name, and no circle of links holds their list up", async () => {
+    const { base, root } = await open({ "mail/SKILL.md": skillFile("mail", "Write.") });
+    const secret = join(base, "home/.env");
+    await writeFile(secret, skillFile("secret", "SECRET"));
+    await mkdir(join(root, "hard"));
+    await link(secret, join(root, "hard/SKILL.md"));
+    await symlink("round-2", join(root, "round-1"));
+    await symlink("round-1", join(root, "round-2"));
+    const skills = new Skills(root, readerOf([secret]));
+    expect((await skills.list()).map(({ name }) => name)).toEqual(["mail"]);
+    expect(await skills.read("secret")).toBeUndefined();
+    const round = new Skills(join(root, "round-1"), readerOf());
+    expect(await round.list()).toEqual([]);
   });
 
   test("are none where there is no directory", async () => {
