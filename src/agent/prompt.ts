@@ -55,8 +55,8 @@ export function createPromptBuilder(options: PromptBuilderOptions): PromptBuilde
   let leftOut: readonly string[] = [];
 
   const look = async (): Promise<string | undefined> => {
-    const stamps = sections.map((section) => section.stamp?.() ?? "");
-    return withDeadline(Promise.all(stamps), deadlineMs).then(
+    const stamps = () => Promise.all(sections.map((section) => section.stamp?.() ?? ""));
+    return withDeadline(stamps, deadlineMs).then(
       (all) => all.join("|"),
       () => undefined,
     );
@@ -101,7 +101,7 @@ interface Part {
 async function partOf(section: PromptSection, deadlineMs: number): Promise<Part> {
   const { name, fallback = "" } = section;
   try {
-    return { text: (await withDeadline(section.text(), deadlineMs)) || fallback };
+    return { text: (await withDeadline(() => section.text(), deadlineMs)) || fallback };
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
     return { text: fallback, problem: `${name} was left out of the core prompt: ${error.message}.` };

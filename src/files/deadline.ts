@@ -8,9 +8,13 @@ const PARTS = 5;
 
 /**
  * Settles as the work does. The work itself cannot be cancelled: a thread that waits for a disk keeps waiting.
+ * @param work Calls `restart` to have the whole time again.
  * @throws Unreadable when it takes longer than `ms`.
  */
-export function withDeadline<Result>(work: Promise<Result>, ms: number): Promise<Result> {
+export function withDeadline<Result>(
+  work: (restart: () => void) => Promise<Result>,
+  ms: number,
+): Promise<Result> {
   return new Promise((resolve, reject) => {
     let parts = 0;
     const timer = setInterval(() => {
@@ -21,7 +25,11 @@ export function withDeadline<Result>(work: Promise<Result>, ms: number): Promise
       clearInterval(timer);
       answer();
     };
-    work.then(
+    const restart = () => {
+      parts = 0;
+    };
+    const working = async () => work(restart);
+    working().then(
       (result) => settle(() => resolve(result)),
       (error: unknown) => settle(() => reject(error)),
     );

@@ -1,5 +1,5 @@
-import { type BigIntStats, constants } from "node:fs";
-import { type FileHandle, lstat, open, readlink, realpath } from "node:fs/promises";
+import { type BigIntStats, constants, readlinkSync } from "node:fs";
+import { type FileHandle, lstat, open, realpath } from "node:fs/promises";
 import { hasDescriptorPaths, identityOf, NO_LINKS, O_PATH, stale } from "./pin.ts";
 
 /** A file or directory that is held by what it is while it is checked; the asynchronous kin of `Pinned`. */
@@ -29,9 +29,9 @@ export const holdByDescriptor: Hold = async (name) => {
   const handle = await open(name, O_PATH);
   try {
     const path = `/proc/self/fd/${handle.fd}`;
-    const real = await readlink(path);
     return {
-      real,
+      // What the kernel knows anyway: no disk is asked.
+      real: readlinkSync(path),
       stats: await handle.stat({ bigint: true }),
       path,
       open: () => open(path, READ),

@@ -155,6 +155,7 @@ async function bytesOf(file: FileHandle, { length, turn }: { length: number; tur
       const { bytesRead } = await file.read(buffer, at, Math.min(CHUNK_BYTES, length - at), at);
       if (bytesRead === 0) break;
       at += bytesRead;
+      turn.answered();
     }
     return buffer.subarray(0, at);
   } finally {
