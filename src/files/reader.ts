@@ -122,11 +122,12 @@ export class Reader {
     { within, name, isDirect }: Place,
     use: (held: Held) => Promise<Result>,
   ): Promise<Result> {
-    const directory = await realpath(within);
-    const path = join(directory, name);
-    const held = await this.#hold(path);
+    const held = await this.#hold(join(within, name));
     try {
-      if (isDirect && held.real !== path) throw new Unreadable("it is reached through a symbolic link");
+      // Afterwards: most files that are looked for are not there.
+      const directory = await realpath(within);
+      if (isDirect && held.real !== join(directory, name))
+        throw new Unreadable("it is reached through a symbolic link");
       if (!isInside(directory, held.real)) throw new Unreadable("it leads out of its directory");
       if (this.#secrets.lookUp().covers(held.real, held.stats))
         throw new Unreadable("it is the server's own (settings, keys or database)");

@@ -47,7 +47,7 @@ fault(READS, async (count) => {
 
 const PROMPTS = {
   id: "R-43",
-  what: "a chat, a response and a run for each look at an `AGENTS.md` that is swapped like that: all are answered, nothing else goes upstream, SIGTERM ends the process",
+  what: "confined reads, by the server: a chat, a response and a run for each look at an `AGENTS.md` that is swapped in the same way: all are answered, nothing else goes upstream, SIGTERM ends the process",
   counts: { quick: 4, usual: 60, full: 1_200 },
   limit: { of: "answer, p99", most: 1_000, unit: "ms" },
 };
