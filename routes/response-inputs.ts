@@ -3,6 +3,7 @@ import { invalidRequest } from "../src/domain/error.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { sendRun } from "../src/http/send.ts";
+import { sessionOf } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import {
   CompactedResponse,
@@ -66,9 +67,10 @@ function inputTokensRoute(app: FastifyInstance, { runs, settings }: ResponsesDep
     handler: async (request) => {
       const body = request.body as InputTokensRequest;
       const { id: owner } = principalOf(request);
-      const { toolItems } = readTerms(request.headers, settings);
+      const { toolItems, attended } = readTerms(request.headers, settings);
+      const sessionId = sessionOf(request.headers);
       const asked = { ...body, input: body.input ?? [] };
-      const input = await runInput(asked, { runs, settings, owner, toolItems });
+      const input = await runInput(asked, { runs, settings, owner, toolItems, attended, sessionId });
       return { object: "response.input_tokens", input_tokens: await runs.countInput(input) };
     },
   });

@@ -19,9 +19,9 @@ function linesLike(files: readonly string[], pattern: RegExp): string[] {
 }
 
 describe("code", () => {
-  it("no file has more than 300 lines", () => {
+  it("no file has more than 400 lines", () => {
     const length = (file: string) => textOf(file).trimEnd().split("\n").length;
-    expect(CODE.filter((file) => length(file) > 300).map((file) => `${file}: ${length(file)}`)).toEqual([]);
+    expect(CODE.filter((file) => length(file) > 400).map((file) => `${file}: ${length(file)}`)).toEqual([]);
   });
 
   it("the environment is read in one place", () => {

@@ -1,3 +1,5 @@
+import type { Context } from "../context/assemble.ts";
+import { modelRequest, type StepTools, stepTools } from "../context/model-request.ts";
 import { isFault, toolLoop } from "../domain/error.ts";
 import type { CompletionReason, EventBody } from "../domain/event.ts";
 import type { RunId } from "../domain/id.ts";
@@ -8,11 +10,8 @@ import {
   textMessage,
   textOf,
 } from "../domain/item.ts";
-import type { Run, RunInput } from "../domain/run.ts";
+import type { Run } from "../domain/run.ts";
 import { addUsage, NO_USAGE, type Usage } from "../domain/usage.ts";
-import type { Provider } from "../providers/provider.ts";
-import type { ToolRegistry } from "../tools/registry.ts";
-import { modelRequest, repairTranscript, type StepTools, stepTools } from "./context.ts";
 import { endingOf } from "./failure.ts";
 import { type Limits, LoopDetector, loopNotice, NO_MORE_CALLS, SUMMARY_REQUEST } from "./limits.ts";
 import type { Person } from "./person.ts";
@@ -21,21 +20,13 @@ import { modelStep, type StepResult } from "./step.ts";
 import { RunStop } from "./stop.ts";
 import { runToolCalls } from "./tool-calls.ts";
 import { Transcript } from "./transcript.ts";
-import { fitted } from "./truncate.ts";
 
 /** Everything a run needs; nothing else reaches the agent. */
 export interface AgentRun {
   run: Run;
-  input: RunInput;
-  /** The whole transcript so far, this run's input included. */
-  items: readonly ItemBody[];
+  context: Context;
   /** The number of the run's first own item: how many its stored input has. */
   firstNumber: number;
-  /** The frozen core prompt, or "" for a plain run. */
-  core: string;
-  provider: Provider;
-  /** The server's tools that this run may use: none for a plain run. */
-  tools: ToolRegistry;
   limits: Limits;
   /** Whether to ask upstream for a stream. */
   stream: boolean;
@@ -84,21 +75,20 @@ class Agent {
 
   constructor(run: AgentRun) {
     this.#run = run;
-    this.#items = repairTranscript(run.items);
+    this.#items = [...run.context.items];
     const first = run.resumption?.nextNumber ?? run.firstNumber;
     this.#transcript = new Transcript(run.run.id, first, run.emit);
-    this.#callsLeft = run.input.maxToolCalls ?? Number.POSITIVE_INFINITY;
+    this.#callsLeft = run.context.input.maxToolCalls ?? Number.POSITIVE_INFINITY;
   }
 
   /** The one frame of a run that waits for its model: nothing below it is an async function. */
   async run(): Promise<void> {
-    const { input, tools, emit, resumption } = this.#run;
+    const { emit, resumption } = this.#run;
     if (resumption?.isStarted !== true) emit({ type: "run.started" });
     try {
       let reason = resumption && (await this.#resume(resumption));
       while (reason === undefined) {
-        const own = this.#callsLeft > 0 ? tools.offered(this.#run.person !== undefined) : [];
-        const step = this.#heard(await this.#ask(stepTools(input, own, this.#steps + 1)));
+        const step = this.#heard(await this.#ask(this.#stepTools()));
         const calls = step.items.filter((item) => item.type === "function_call");
         if (calls.length > 0) reason = await this.#act(calls);
         else reason = step.finish === "tool_calls" ? "stop" : step.finish;
@@ -116,7 +106,7 @@ class Agent {
     this.#usage = left.usage;
     this.#items.push(...left.items);
     this.#callsLeft -= left.called.length - left.begun.size;
-    this.#effects = left.called.some((call) => this.#run.tools.effect(call) !== "read");
+    this.#effects = left.called.some((call) => this.#run.context.tools.effect(call) !== "read");
     this.#transcript.adopt(left.open);
     emit({ type: "step.restarted", step: Math.max(1, left.steps + (left.isCut ? 1 : 0)) });
     for (const item of left.discarded)
@@ -161,17 +151,26 @@ class Agent {
     emit(ending);
   }
 
+  #stepTools(): StepTools {
+    const { context, person } = this.#run;
+    const { input, tools } = context;
+    const attended = person !== undefined;
+    return stepTools({ input, tools, attended, callsLeft: this.#callsLeft, step: this.#steps + 1 });
+  }
+
   #ask(tools: StepTools): Promise<StepResult> {
     if (this.#run.isPausing?.() === true) throw RunStop.suspend();
-    const { run, input, core, provider, signal, emit, stream, limits } = this.#run;
+    const { run, context: read, signal, emit, stream, limits } = this.#run;
     emit({ type: "step.started", step: ++this.#steps });
     this.#offered = tools.tools;
-    const basis = { input, core, model: run.model.served, stream };
+    const { input, core, instructions, target } = read;
+    const { contextTokens } = limits;
+    const basis = { input, core, instructions, model: run.model.served, stream, contextTokens };
     const transcript = this.#transcript;
     const step = this.#steps;
+    const { provider } = target;
     const context = { provider, transcript, signal, emit, step, isClientTool: this.#isClientTool };
-    const request = modelRequest(basis, this.#items, tools);
-    return modelStep(input.truncation === "auto" ? fitted(request, limits.contextTokens) : request, context);
+    return modelStep(modelRequest(basis, this.#items, tools), context);
   }
 
   #heard(step: StepResult): StepResult {
@@ -182,14 +181,14 @@ class Agent {
 
   /** A client runs only what it was offered to be asked for; what a model makes up is ours to refuse. */
   readonly #isClientTool = (name: string): boolean =>
-    this.#run.input.tools.some((tool) => tool.name === name && this.#offered.includes(tool));
+    this.#run.context.input.tools.some((tool) => tool.name === name && this.#offered.includes(tool));
 
   async #call(calls: readonly FunctionCallItem[], begun?: Begun): Promise<void> {
     if (calls.length === 0) return;
-    const { run, tools, signal, settled, person } = this.#run;
+    const { run, context, signal, settled, person } = this.#run;
     const results = await runToolCalls(calls, {
       run,
-      tools,
+      tools: context.tools,
       transcript: this.#transcript,
       signal,
       settled,

@@ -101,7 +101,7 @@ export const Run = z.object({
   /** What of its request its surface says again, in that surface's own form. */
   echo: z.record(z.string(), z.unknown()).exactOptional(),
 });
-export type Run = z.infer<typeof Run>;
+export type Run = Readonly<z.infer<typeof Run>>;
 
 /** Whether an owner's requests get a run by its id. */
 export function isOpenTo(run: Run, owner: string): boolean {
@@ -170,3 +170,13 @@ export const RunInput = z.object({
     .exactOptional(),
 });
 export type RunInput = z.infer<typeof RunInput>;
+
+/** Whether nothing but its key leads to a request's run: it is not to be stored, and only its answer is kept. */
+export function isHidden({ store, idempotency }: RunInput): boolean {
+  return store === false && idempotency !== undefined;
+}
+
+/** Whether what a request adds to its history is stored, so that later runs can go on from it. */
+export function keepsInput(input: RunInput): boolean {
+  return !isHidden(input) && (input.surface !== "chat" || input.sessionId !== undefined);
+}

@@ -3,15 +3,13 @@ import { closest, type Limits } from "../agent/limits.ts";
 import { runAgent } from "../agent/loop.ts";
 import type { Resumption } from "../agent/resumption.ts";
 import { RunStop } from "../agent/stop.ts";
+import { assembleContext, type Context, type ContextRequest } from "../context/assemble.ts";
 import type { Asked } from "../domain/asked.ts";
 import { isFault, runTimeout } from "../domain/error.ts";
-import type { Run, RunInput, RunStatus } from "../domain/run.ts";
-import type { PromptSnapshot } from "../domain/session.ts";
+import { keepsInput, type Run, type RunInput, type RunStatus } from "../domain/run.ts";
 import { NO_USAGE } from "../domain/usage.ts";
-import type { Target } from "../providers/resolve.ts";
 import type { SessionLease } from "../sessions/service.ts";
 import type { Plan } from "../storage/store.ts";
-import { NO_TOOLS, type ToolRegistry } from "../tools/registry.ts";
 import type { RunDeps } from "./deps.ts";
 import type { Reader } from "./follow.ts";
 import { inputItemsOf } from "./input-items.ts";
@@ -19,21 +17,15 @@ import { Questions } from "./questions.ts";
 import { STATELESS_RETENTION_MS } from "./retention.ts";
 import type { RunLog } from "./run-log.ts";
 import type { Slot } from "./slots.ts";
-import { type History, type Start, startOf } from "./start.ts";
 
 /** How far a run is, as those who may act on it see it. */
 export type LiveStatus = RunStatus | "stopping" | "waiting_for_approval" | "waiting_for_input";
 
 /** What an active run is made of. */
 export interface RunParts {
-  run: Run;
-  target: Target;
+  /** What its context is assembled from when its turn comes. */
+  request: ContextRequest;
   log: RunLog;
-  /** Undefined for a run of a session, whose history is known at its turn. */
-  history: History | undefined;
-  /** The core prompt that its chain began with; undefined for a run that nothing goes on from. */
-  prompt?: PromptSnapshot | undefined;
-  tools: ToolRegistry;
   /** Where a former process left it. */
   resumption?: Resumption | undefined;
   /** What a former process asked people. */
@@ -45,7 +37,6 @@ export interface RunParts {
 
 /** One run from its admission to its end. */
 export class ActiveRun {
-  readonly run: Run;
   /** What it asks people; undefined when nobody is there. */
   readonly questions: Questions | undefined;
   readonly #deps: RunDeps;
@@ -60,11 +51,10 @@ export class ActiveRun {
   /** As it was stored when the run was taken on here. */
   #plan: Plan | undefined;
 
-  constructor(deps: RunDeps, input: RunInput, parts: RunParts) {
+  constructor(deps: RunDeps, parts: RunParts) {
     this.#deps = deps;
-    this.#input = input;
+    this.#input = parts.request.input;
     this.#parts = parts;
-    this.run = parts.run;
     this.#steers = parts.resumption?.steers;
     this.#log = parts.log;
     this.#log.onBroken((failure) => this.stop(RunStop.fail(failure)));
@@ -84,6 +74,11 @@ export class ActiveRun {
       // Waiting for people is no work.
       onWaiting: (isWaiting) => (isWaiting ? slot.lend() : slot.takeBack()),
     });
+  }
+
+  /** Its identity and terms; in a session, what it goes on from is known when its turn comes. */
+  get run(): Run {
+    return this.#log.run;
   }
 
   /** Gives a reader every event from the first on, if called before `begin`; resolves after the last or when it is gone. */
@@ -115,8 +110,7 @@ export class ActiveRun {
    * @throws ApiError when it cannot be stored; the run is over then, and nothing of it is left.
    */
   async accept(attempts: number): Promise<void> {
-    const added = this.#parts.history?.added ?? this.#input.items;
-    this.#plan = { input: { ...this.#input, items: [...added] }, attempts };
+    this.#plan = { input: { ...this.#input, items: [...this.#parts.request.added] }, attempts };
     try {
       await this.#log.plan(this.#plan);
     } catch (error) {
@@ -164,7 +158,7 @@ export class ActiveRun {
   /** Does the run, after waiting for its session; resolves when its terminal event is published. Never rejects. */
   async begin(): Promise<void> {
     const limits = this.#limits;
-    const { slot, resumption, onEnd } = this.#parts;
+    const { slot, onEnd } = this.#parts;
     const isBackground = this.run.background === true;
     const late = () => this.stop(RunStop.fail(runTimeout(limits.maxRunMs)));
     // Waiting for its turn is a part of a request, and no part of background work.
@@ -175,11 +169,10 @@ export class ActiveRun {
       // Only now: what waits for its session holds up nobody else.
       if (isBackground) await slot.turn(this.#abort.signal);
       timer ??= setTimeout(late, limits.maxRunMs);
-      const start = await startOf({ deps: this.#deps, input: this.#input, parts: this.#parts }, lease);
+      const context = await assembleContext(this.#parts.request, lease?.session, this.#deps);
       this.#abort.signal.throwIfAborted();
       this.#isRunning = true;
-      if (resumption === undefined) this.#create(start);
-      await this.#runAgent(start);
+      await this.#runAgent(context, this.#create(context));
     } catch (error) {
       this.#endBeforeStart(error);
     }
@@ -202,20 +195,27 @@ export class ActiveRun {
     return this.#deps.sessions.take(sessionId, owner, this.#abort.signal);
   }
 
-  #runAgent({ input, items, core, layer }: Start): Promise<void> {
-    const { upstreamStream, ephemeralPrompt, onFault } = this.#deps;
-    const { target, tools, resumption } = this.#parts;
-    const plain = target.mode === "plain" || this.#input.toolChoice.mode === "none";
-    const texts = [layer, this.#input.instructions, ephemeralPrompt];
-    const instructions = texts.filter((text) => text !== undefined);
+  /** Emits the first event, unless a former process did; returns how many items the run's stored input has. */
+  #create({ previous, added, leftOut }: Context): number {
+    const { run } = this;
+    const input = keepsInput(this.#input) ? inputItemsOf(run.id, added) : [];
+    if (this.#parts.resumption === undefined) {
+      // Nothing goes on from a hidden run, and its answer names no run that its client did not.
+      const isNew = previous !== run.parent?.runId && run.hidden !== true;
+      if (previous !== undefined && isNew) this.#log.continueFrom(previous);
+      this.#log.emit({ type: "run.created", run: this.run, input });
+      for (const text of leftOut) this.#log.emit({ type: "run.status", kind: "prompt_incomplete", text });
+    }
+    return input.length;
+  }
+
+  #runAgent(context: Context, firstNumber: number): Promise<void> {
+    const { upstreamStream, onFault } = this.#deps;
+    const { resumption } = this.#parts;
     return runAgent({
       run: this.run,
-      input: { ...this.#input, ...(instructions.length > 0 && { instructions: instructions.join("\n\n") }) },
-      items,
-      firstNumber: input.length,
-      core,
-      provider: target.provider,
-      tools: plain ? NO_TOOLS : tools,
+      context,
+      firstNumber,
       limits: this.#limits,
       stream: upstreamStream === "auto" ? this.#input.deltas : upstreamStream === "always",
       signal: this.#abort.signal,
@@ -248,15 +248,11 @@ export class ActiveRun {
     this.#log.emit(ending);
   }
 
-  #create({ input, leftOut }: Start): void {
-    this.#log.emit({ type: "run.created", run: this.run, input });
-    for (const text of leftOut) this.#log.emit({ type: "run.status", kind: "prompt_incomplete", text });
-  }
-
   #createAlone(): void {
-    const { history } = this.#parts;
-    if (this.run.sessionId !== undefined) this.#log.leaveSession(this.run.createdAt + STATELESS_RETENTION_MS);
-    const input = inputItemsOf(this.run.id, history?.keepsInput ? history.added : []);
+    const { sessionId, createdAt } = this.run;
+    const isKept = sessionId === undefined && keepsInput(this.#input);
+    if (sessionId !== undefined) this.#log.leaveSession(createdAt + STATELESS_RETENTION_MS);
+    const input = isKept ? inputItemsOf(this.run.id, this.#parts.request.added) : [];
     this.#log.emit({ type: "run.created", run: this.run, input });
   }
 }

@@ -1,4 +1,5 @@
 import type { Limits } from "../agent/limits.ts";
+import type { Prompts } from "../context/prompt-cache.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Models } from "../providers/resolve.ts";
@@ -6,7 +7,6 @@ import type { Sessions } from "../sessions/service.ts";
 import type { Store } from "../storage/store.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { EventLog } from "./event-log.ts";
-import type { Prompts } from "./prompts.ts";
 import type { Retention } from "./retention.ts";
 
 /** What runs are made of. */

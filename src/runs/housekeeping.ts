@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Prompts } from "../context/prompt-cache.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { DiskSpace } from "../lib/disk.ts";
 import type { Store } from "../storage/store.ts";
-import type { Prompts } from "./prompts.ts";
 
 /** What the housekeeping works on. */
 export interface HousekeepingDeps {

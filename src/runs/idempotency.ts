@@ -15,11 +15,6 @@ export function claimOf(input: RunInput, createdAt: number): KeyClaim | undefine
   return idempotency && { owner, surface, ...idempotency, expiresAt: createdAt + KEY_RETENTION_MS };
 }
 
-/** Whether nothing but its key leads to a request's run: it is not to be stored, and only its answer is kept. */
-export function isHidden({ store, idempotency }: RunInput): boolean {
-  return store === false && idempotency !== undefined;
-}
-
 type KeyDeps = Pick<RunDeps, "store" | "log" | "clock" | "tools">;
 
 /** A key whose request comes in, or whose run goes on. */
@@ -134,7 +129,6 @@ async function isWithoutEffect(
 
 /** One run that several requests wait for. */
 class SharedRun {
-  readonly run: Run;
   readonly fingerprint: string;
   /** Resolves when it has ended and its key is looked up in the store again. */
   readonly forgotten: Promise<void>;
@@ -146,9 +140,12 @@ class SharedRun {
 
   constructor(active: ActiveRun, fingerprint: string, forgotten: Promise<void>) {
     this.#active = active;
-    this.run = active.run;
     this.fingerprint = fingerprint;
     this.forgotten = forgotten;
+  }
+
+  get run(): Run {
+    return this.#active.run;
   }
 
   /** The run as one more request has it; it is stopped when the last one stops it. */

@@ -1,8 +1,11 @@
 import { failureOf } from "../agent/failure.ts";
+import type { ContextRequest } from "../context/assemble.ts";
+import { checkClientCalls, isCut, restoreClientRuns } from "../context/client-calls.ts";
+import { isReadable } from "../context/new-items.ts";
 import { ApiError, invalidRequest, previousNotFound } from "../domain/error.ts";
 import { type RunId, responseId } from "../domain/id.ts";
 import type { ItemBody } from "../domain/item.ts";
-import { isOpenTo, type Run, type RunInput } from "../domain/run.ts";
+import { isHidden, isOpenTo, type Run, type RunInput } from "../domain/run.ts";
 import type { ModelLock, Session } from "../domain/session.ts";
 import { newRunId } from "../lib/id.ts";
 import { withoutNulls } from "../lib/json.ts";
@@ -11,12 +14,9 @@ import type { ModelQuestion, Models, Target } from "../providers/resolve.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { ActiveRun, type RunParts } from "./active-run.ts";
 import type { RunDeps } from "./deps.ts";
-import { checkClientCalls, isCut, restoreClientRuns } from "./history.ts";
-import { claimOf, isHidden } from "./idempotency.ts";
+import { claimOf } from "./idempotency.ts";
 import { expiryOf } from "./retention.ts";
 import type { LogTerms } from "./run-log.ts";
-import { isReadable } from "./session-items.ts";
-import type { History } from "./start.ts";
 
 /**
  * Checks a request and makes a run of it, which does nothing yet.
@@ -28,27 +28,47 @@ export async function prepareRun(
   asked: RunInput,
   terms: Pick<RunParts, "onEnd" | "slot">,
 ): Promise<ActiveRun> {
-  const input = locked(asked, (await checkSession(deps, asked))?.lock);
-  const target = await resolveTarget(deps, input);
-  const { sessionId, owner, surface, previous } = input;
-  const from = previous === undefined ? undefined : await checkPrevious(deps, previous, owner);
-  const tools = toolsOf(deps.tools, input);
-  const history = sessionId === undefined ? await readHistory(deps, input) : undefined;
-  const prompt = isContinued(input, target) ? await deps.prompts.keep(from?.prompt) : undefined;
+  const { request } = await resolveRequest(deps, asked);
+  const { input, target } = request;
+  if (input.sessionId !== undefined && input.background !== true) deps.sessions.checkQueue(input.sessionId);
+  if (isContinued(input, target)) request.prompt ??= await deps.prompts.keep(undefined);
   const run: Run = {
     id: input.id ?? newRunId(deps.nextId),
-    owner,
-    surface,
+    owner: input.owner,
+    surface: input.surface,
     createdAt: deps.clock.now(),
     model: {
       asked: asked.ask.model ?? deps.models.name,
       provider: target.provider.name,
       served: target.model,
     },
-    ...withoutNulls({ ...termsOf(input), prompt: prompt?.hash }),
+    ...withoutNulls({
+      ...termsOf(input),
+      prompt: isContinued(input, target) ? request.prompt?.hash : undefined,
+    }),
   };
   const log = deps.log.open(run, logTerms(deps, input, run));
-  return new ActiveRun(deps, input, { run, target, log, history, prompt, tools, ...terms });
+  return new ActiveRun(deps, { request, log, ...terms });
+}
+
+/**
+ * Resolves what a request names: its session (undefined for one that its run will create), model, tools, and the run
+ * that it goes on from.
+ * @throws ApiError as `prepareRun`.
+ */
+export async function resolveRequest(
+  deps: RunDeps,
+  asked: RunInput,
+): Promise<{ request: ContextRequest; session: Session | undefined }> {
+  const { sessionId, owner, previous } = asked;
+  const session = sessionId === undefined ? undefined : await deps.sessions.check(sessionId, owner);
+  const input = locked(asked, session?.lock);
+  const target = await resolveTarget(deps, input);
+  const from = previous === undefined ? undefined : await checkPrevious(deps, previous, owner);
+  const tools = toolsOf(deps.tools, input);
+  const history = sessionId === undefined ? await readHistory(deps, input) : { added: input.items };
+  const prompt = from?.prompt === undefined ? undefined : await deps.prompts.keep(from.prompt);
+  return { request: { input, target, tools, previous, prompt, ...history }, session };
 }
 
 /** The tools that a run may use, and where. @throws ApiError 400 for a directory that it cannot work in. */
@@ -96,16 +116,6 @@ function logTerms({ retention }: RunDeps, input: RunInput, { createdAt }: Run): 
   };
 }
 
-async function checkSession(
-  { sessions }: RunDeps,
-  { sessionId, owner, background }: RunInput,
-): Promise<Session | undefined> {
-  if (sessionId === undefined) return undefined;
-  const session = await sessions.check(sessionId, owner);
-  if (background !== true) sessions.checkQueue(sessionId);
-  return session;
-}
-
 /** A session's model comes before what its requests name. @see hermes-api.md 1.13 */
 function locked(input: RunInput, lock: ModelLock | undefined): RunInput {
   if (lock === undefined) return input;
@@ -138,18 +148,18 @@ export async function resolveModel(models: Models, ask: ModelQuestion): Promise<
   }
 }
 
-/** A chat sends its whole conversation each time; any other surface may name the run that it goes on from. */
-export async function readHistory({ store }: RunDeps, input: RunInput): Promise<History> {
+/** Reads the history of a request without a session, and checks that its client's calls and results fit it. */
+async function readHistory(
+  { store }: RunDeps,
+  input: RunInput,
+): Promise<Pick<ContextRequest, "stored" | "added">> {
   const { owner, previous, surface, background } = input;
   const stored = previous === undefined ? [] : (await store.readTranscript(previous)).filter(isReadable);
-  const keepsInput = surface !== "chat" && !isHidden(input);
-  if (!input.items.some(isCallPart) && stored.length === 0) return { stored, added: input.items, keepsInput };
+  if (!input.items.some(isCallPart) && stored.length === 0) return { stored, added: input.items };
   const added = previous === undefined ? await restoreClientRuns(input.items, owner, store) : input.items;
-  await checkClientCalls([...stored, ...added], {
-    surface,
-    isCut: (run) => isCut(store, run, owner),
-  });
-  return { stored: background === true ? undefined : stored, added, keepsInput };
+  await checkClientCalls([...stored, ...added], { surface, isCut: (run) => isCut(store, run, owner) });
+  // A background run can wait for long, and should not hold its transcript meanwhile.
+  return { stored: background === true ? undefined : stored, added };
 }
 
 function isCallPart({ type }: ItemBody): boolean {

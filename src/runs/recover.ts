@@ -1,7 +1,9 @@
 import { resumptionOf } from "../agent/resumption.ts";
+import type { ContextRequest } from "../context/assemble.ts";
 import { askedIn } from "../domain/asked.ts";
 import { runInterrupted, serverRestarted } from "../domain/error.ts";
 import { fold } from "../domain/fold.ts";
+import type { RunId } from "../domain/id.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Plan, RunWrite, Store, UnfinishedRun } from "../storage/store.ts";
 import { ActiveRun, type RunParts } from "./active-run.ts";
@@ -56,9 +58,6 @@ export async function resumeRun(
   const { run: begun, input: items, lastSeq } = fold(events);
   const target = await resolveTarget(deps, input);
   const tools = toolsOf(deps.tools, input);
-  const added = begun === undefined ? input.items : items;
-  const isOfSession = run.sessionId !== undefined && begun === undefined;
-  const history = isOfSession ? undefined : { stored: undefined, added, keepsInput: true };
   const prompt = run.prompt === undefined ? undefined : await deps.prompts.keep(run.prompt);
   const log = deps.log.open(run, {
     durable: true,
@@ -68,15 +67,14 @@ export async function resumeRun(
   });
   const resumption = begun === undefined ? undefined : resumptionOf(events, attempts);
   const asked = run.attended === true ? askedIn(events) : undefined;
-  return new ActiveRun(deps, input, {
-    run,
+  const request: ContextRequest = {
+    input,
     target,
-    log,
-    history,
-    prompt,
     tools,
-    resumption,
-    asked,
-    ...terms,
-  });
+    prompt,
+    previous: run.parent?.runId as RunId | undefined,
+    added: begun === undefined ? input.items : items,
+    isBegun: begun !== undefined,
+  };
+  return new ActiveRun(deps, { request, log, resumption, asked, ...terms });
 }

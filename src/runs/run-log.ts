@@ -1,5 +1,6 @@
 import { ApiError, type Failure, storageFailed } from "../domain/error.ts";
 import { type AgentEvent, type EventBody, isLast, isTerminal, statusAfter } from "../domain/event.ts";
+import type { RunId } from "../domain/id.ts";
 import type { Run, RunStatus } from "../domain/run.ts";
 import { NO_USAGE } from "../domain/usage.ts";
 import type { KeyClaim, Plan, RunWrite } from "../storage/store.ts";
@@ -40,7 +41,7 @@ const SEQ_BLOCK = 1_000;
  * contract asks for it, not before it is stored.
  */
 export class RunLog {
-  readonly run: Run;
+  #run: Run;
   readonly #host: LogHost;
   readonly #terms: LogTerms;
   #listeners: Listener[] = [];
@@ -71,7 +72,7 @@ export class RunLog {
   });
 
   constructor(run: Run, terms: LogTerms, host: LogHost) {
-    this.run = run;
+    this.#run = run;
     this.#terms = terms;
     this.#host = host;
     const { resumed } = terms;
@@ -84,22 +85,32 @@ export class RunLog {
     this.#reservedSeq = resumed.reservedSeq;
   }
 
+  /** The run's identity and terms. */
+  get run(): Run {
+    return this.#run;
+  }
+
   /** Called when the log can no longer be stored, so that the run stops. */
   onBroken(stop: (failure: Failure) => void): void {
     this.#stopRun = stop;
   }
 
+  /** Before the first event: the run's history ends with this one. */
+  continueFrom(previous: RunId): void {
+    this.#run = { ...this.#run, parent: { runId: previous } };
+  }
+
   /** Before the first event: the run belongs to no session after all, and is kept like one that never did. */
   leaveSession(expiresAt: number): void {
-    delete this.run.sessionId;
-    delete this.run.parent;
+    const { sessionId: _session, parent: _parent, ...alone } = this.#run;
+    this.#run = alone;
     this.#terms.expiresAt = expiresAt;
   }
 
   /** Appends an event. Nothing may follow a terminal one. */
   readonly emit = (body: EventBody): void => {
     const event = body as AgentEvent;
-    event.runId = this.run.id;
+    event.runId = this.#run.id;
     event.seq = ++this.#seq;
     event.at = this.#host.now();
     if (event.type === "run.started") this.#status = "running";

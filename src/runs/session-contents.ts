@@ -1,3 +1,4 @@
+import { unansweredCalls } from "../context/client-calls.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Item, ItemBody } from "../domain/item.ts";
 import type { Session } from "../domain/session.ts";
@@ -5,7 +6,6 @@ import type { Clock } from "../lib/clock.ts";
 import type { Sessions } from "../sessions/service.ts";
 import type { SessionRange, SessionRun } from "../storage/session-store.ts";
 import type { Store } from "../storage/store.ts";
-import { unansweredCalls } from "./history.ts";
 import { holderOf } from "./holder.ts";
 
 /** What the contents of sessions are kept with. */

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { z } from "zod";
 import { type AgentRun, runAgent } from "../../src/agent/loop.ts";
+import { repairTranscript } from "../../src/context/repair.ts";
 import { type AgentEvent, type EventBody, isTerminal, type TerminalEvent } from "../../src/domain/event.ts";
 import { type ItemBody, textMessage } from "../../src/domain/item.ts";
 import type { RunInput } from "../../src/domain/run.ts";
@@ -10,8 +11,12 @@ import { createRegistry, type ToolRegistry } from "../../src/tools/registry.ts";
 import { aRun, OWNER } from "./stored.ts";
 
 /** What a test wants of a run; the rest is the least that works. */
-export interface AgentTerms extends Partial<Omit<AgentRun, "input" | "emit" | "limits">> {
+export interface AgentTerms extends Partial<Omit<AgentRun, "context" | "emit" | "limits">> {
   provider: Provider;
+  tools?: ToolRegistry;
+  /** The transcript; the input's items when left out. */
+  items?: readonly ItemBody[];
+  core?: string;
   input?: Partial<RunInput>;
   limits?: Partial<AgentRun["limits"]>;
   /** Hears each event in the call that emits it. */
@@ -44,17 +49,24 @@ export function inputOf(terms: Partial<RunInput> = {}): RunInput {
 
 /** Runs the agent to its end, which must be whole: one terminal event, the last, and no item left open. */
 export async function playAgent(terms: AgentTerms): Promise<AgentOutcome> {
-  const { input, limits, hear, ...rest } = terms;
+  const { input, limits, hear, provider, tools, items, core, ...rest } = terms;
   const run = rest.run ?? aRun();
   const events: AgentEvent[] = [];
   const faults: unknown[] = [];
   await runAgent({
     run,
-    input: inputOf(input),
-    items: input?.items ?? [QUESTION],
+    context: {
+      input: inputOf(input),
+      target: { provider, model: run.model.served, mode: "agent" },
+      tools: tools ?? registryOf([]),
+      core: core ?? "",
+      leftOut: [],
+      instructions: input?.instructions,
+      previous: undefined,
+      added: [],
+      items: repairTranscript(items ?? input?.items ?? [QUESTION]),
+    },
     firstNumber: 1,
-    core: "",
-    tools: registryOf([]),
     limits: { maxSteps: 10, maxRunMs: 60_000, contextTokens: 128_000, maxOutputTokens: 0, ...limits },
     stream: true,
     signal: new AbortController().signal,

@@ -1,3 +1,4 @@
+import { createPrompts } from "../../src/context/prompt-cache.ts";
 import type { AgentEvent } from "../../src/domain/event.ts";
 import type { RunInput } from "../../src/domain/run.ts";
 import { createIdSource } from "../../src/lib/id.ts";
@@ -5,7 +6,6 @@ import type { Provider } from "../../src/providers/provider.ts";
 import type { Models } from "../../src/providers/resolve.ts";
 import { EventLog } from "../../src/runs/event-log.ts";
 import type { LiveRun } from "../../src/runs/live-run.ts";
-import { createPrompts } from "../../src/runs/prompts.ts";
 import { Runs, type RunsDeps } from "../../src/runs/service.ts";
 import { createSessions } from "../../src/sessions/service.ts";
 import type { Store } from "../../src/storage/store.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { createPrompts } from "../../../src/context/prompt-cache.ts";
 import type { PromptSnapshot } from "../../../src/domain/session.ts";
-import { createPrompts } from "../../../src/runs/prompts.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
 
 async function open() {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { repairTranscript } from "../../../src/agent/context.ts";
+import { repairTranscript } from "../../../src/context/repair.ts";
 import { type ItemBody, textMessage, textOf } from "../../../src/domain/item.ts";
 
 const user = (text: string) => textMessage("user", text);

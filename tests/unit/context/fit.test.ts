@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { truncated } from "../../../src/agent/truncate.ts";
+import { truncated } from "../../../src/context/fit.ts";
 import { type ItemBody, textMessage } from "../../../src/domain/item.ts";
 
 const LONG = "x".repeat(3_000);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { checkClientCalls, isCut, restoreClientRuns } from "../../../src/context/client-calls.ts";
 import { callId } from "../../../src/domain/id.ts";
 import { type Item, type ItemBody, textMessage } from "../../../src/domain/item.ts";
-import { checkClientCalls, isCut, restoreClientRuns } from "../../../src/runs/history.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
 import {
   aRun,

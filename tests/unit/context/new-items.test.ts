@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { isReadable, newItems } from "../../../src/context/new-items.ts";
 import { callId, type RunId } from "../../../src/domain/id.ts";
 import { type Item, type ItemBody, textMessage } from "../../../src/domain/item.ts";
-import { isReadable, newItems } from "../../../src/runs/session-items.ts";
 import { aRun, itemOf, saidItem, transcriptOf, userItem } from "../../helpers/stored.ts";
 
 const user = (text: string) => textMessage("user", text);

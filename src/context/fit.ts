@@ -1,7 +1,7 @@
 import type { ItemBody } from "../domain/item.ts";
 import type { ModelRequest } from "../providers/provider.ts";
-import { isSaid } from "./context.ts";
 import { fixedTokens, itemTokens } from "./estimate.ts";
+import { isSaid } from "./repair.ts";
 
 /** Estimates can be a third too low, for code and for other languages; what still does not fit fails the run. */
 const MARGIN = 4 / 3;
@@ -9,8 +9,8 @@ const MARGIN = 4 / 3;
 /** Room for an answer whose length nobody limits. */
 const ANSWER_TOKENS = 8_000;
 
-/** A model call without the oldest items of its transcript, where it is longer than the model takes. */
-export function fitted(request: ModelRequest, contextTokens: number): ModelRequest {
+/** Leaves the oldest items out of a model call whose transcript is longer than the model takes. */
+export function fitToModel(request: ModelRequest, contextTokens: number): ModelRequest {
   const answer = request.settings.maxOutputTokens ?? Math.min(ANSWER_TOKENS, contextTokens / 4);
   const room = contextTokens - answer - fixedTokens(request) * MARGIN;
   return { ...request, items: truncated(request.items, room) };

@@ -2,9 +2,8 @@ import { invalidRequest } from "../domain/error.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
 import type { Item, ItemBody } from "../domain/item.ts";
 import type { Surface } from "../domain/run.ts";
-import { headAndTail } from "../lib/text.ts";
 import type { Store } from "../storage/store.ts";
-import { isReadable } from "./session-items.ts";
+import { isReadable } from "./new-items.ts";
 
 /**
  * Puts back what a stateless client could not keep. It sends the calls that it ran itself, under ids that name our
@@ -76,16 +75,6 @@ function makersOf(items: readonly ItemBody[]): (RunId | undefined)[] {
     }
   }
   return makers.reverse();
-}
-
-/** A transcript with what long tool outputs begin and end with; `maxChars`: 0 for no limit. */
-export function shortened(items: readonly Item[], maxChars: number): readonly Item[] {
-  if (maxChars === 0) return items;
-  return items.map((item) =>
-    item.type === "function_call_output" && typeof item.output === "string"
-      ? { ...item, output: headAndTail(item.output, maxChars) }
-      : item,
-  );
 }
 
 /** What the check of client calls needs to know. */
