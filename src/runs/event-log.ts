@@ -1,10 +1,12 @@
 import { storageFailed } from "../domain/error.ts";
+import type { AgentEvent } from "../domain/event.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Run } from "../domain/run.ts";
 import { TickBatch } from "../lib/batch.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type RunWrite, StorageError, type Store } from "../storage/store.ts";
 import { follow, type Reader } from "./follow.ts";
+import { Observers, type RunObserver } from "./observers.ts";
 import { type LogHost, type LogTerms, RunLog } from "./run-log.ts";
 import { UnstoredEnds } from "./unstored-ends.ts";
 
@@ -31,11 +33,13 @@ export class EventLog implements LogHost {
   readonly #dirty = new Set<RunLog>();
   #committing: Promise<void> | undefined;
   readonly #unstoredEnds: UnstoredEnds;
+  readonly #observers: Observers;
 
   constructor({ store, clock, onFault }: EventLogOptions) {
     this.#store = store;
     this.#clock = clock;
     this.#onFault = onFault;
+    this.#observers = new Observers(onFault);
     this.#unstoredEnds = new UnstoredEnds({ store, clock, isLive: (id) => this.#live.has(id) });
   }
 
@@ -56,7 +60,12 @@ export class EventLog implements LogHost {
     return follow({ store: this.#store, live: (run) => this.live(run) }, id, cursor);
   }
 
-  /** Stores everything emitted so far; for shutdown. */
+  /** Lets an observer hear all runs from now on; returns how to end that. */
+  subscribe(observer: RunObserver): () => void {
+    return this.#observers.add(observer);
+  }
+
+  /** Stores everything emitted so far, and lets observers take what was published; for shutdown. */
   async flush(): Promise<void> {
     do {
       this.#commit([...this.#live.values()]);
@@ -64,6 +73,7 @@ export class EventLog implements LogHost {
       // A commit that was just over took nothing more with it.
     } while (this.#dirty.size > 0);
     await this.#unstoredEnds.close();
+    await this.#observers.flush();
   }
 
   now(): number {
@@ -87,6 +97,10 @@ export class EventLog implements LogHost {
     this.#soon.clear();
     this.#commit(logs);
   };
+
+  published(run: Run, event: AgentEvent): void {
+    this.#observers.published(run, event);
+  }
 
   closed(log: RunLog): void {
     this.#live.delete(log.run.id);

@@ -28,6 +28,8 @@ export interface LogHost {
   now(): number;
   /** Asks for a commit: `now` at the end of this tick, `soon` with whatever else comes within a moment. */
   schedule(log: RunLog, when: "now" | "soon"): void;
+  /** An event was published, to its own listeners too. */
+  published(run: Run, event: AgentEvent): void;
   /** The log has published its last event. */
   closed(log: RunLog): void;
   fault(error: unknown): void;
@@ -303,6 +305,7 @@ export class RunLog {
         this.#host.fault(error);
       }
     }
+    this.#host.published(this.#run, event);
     if (!isLast(event)) return;
     this.#host.closed(this);
     this.#end();
