@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import type { FastifyInstance } from "fastify";
-import { coreSections, createPromptBuilder } from "./agent/prompt.ts";
 import { createKeyRing } from "./auth/keys.ts";
 import { isLoopback } from "./config/key.ts";
 import type { Config } from "./config/load.ts";
 import { APPLICATION_ID, protectedPaths, realPathOf } from "./config/profile.ts";
 import type { Settings } from "./config/schema.ts";
+import { coreSections, createPromptBuilder } from "./context/core-prompt.ts";
 import { createPrompts } from "./context/prompt-cache.ts";
 import type { RunId } from "./domain/id.ts";
 import { Reader } from "./files/reader.ts";

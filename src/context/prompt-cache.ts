@@ -1,6 +1,6 @@
-import type { PromptBuilder } from "../agent/prompt.ts";
 import type { PromptSnapshot } from "../domain/session.ts";
 import type { Store } from "../storage/store.ts";
+import type { PromptBuilder } from "./core-prompt.ts";
 
 /** Core prompts that runs are done with. A chain goes on with the one it began with, so the upstream's cache keeps it. */
 export interface Prompts {

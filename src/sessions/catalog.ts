@@ -1,4 +1,4 @@
-import type { PromptBuilder } from "../agent/prompt.ts";
+import type { PromptBuilder } from "../context/core-prompt.ts";
 import { idTaken, invalidRequest, titleTaken, unknownSession } from "../domain/error.ts";
 import { isGivenId, type ModelLock, type SessionChanges, type SessionEntry } from "../domain/session.ts";
 import type { Clock } from "../lib/clock.ts";

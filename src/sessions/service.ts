@@ -1,4 +1,4 @@
-import type { PromptBuilder } from "../agent/prompt.ts";
+import type { PromptBuilder } from "../context/core-prompt.ts";
 import { tooManyRequests, unknownConversation, unknownSession } from "../domain/error.ts";
 import { isGivenId, newSessionId, type Session } from "../domain/session.ts";
 import type { Clock } from "../lib/clock.ts";

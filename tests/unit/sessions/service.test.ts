@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { PromptBuilder } from "../../../src/agent/prompt.ts";
+import type { PromptBuilder } from "../../../src/context/core-prompt.ts";
 import { createIdSource } from "../../../src/lib/id.ts";
 import { createSessions, type Sessions } from "../../../src/sessions/service.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";

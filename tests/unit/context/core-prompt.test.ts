@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { coreSections, createPromptBuilder, type PromptSection } from "../../../src/agent/prompt.ts";
+import { coreSections, createPromptBuilder, type PromptSection } from "../../../src/context/core-prompt.ts";
 import { Unreadable } from "../../../src/files/unreadable.ts";
 import { readerOf } from "../../helpers/confined-reader.ts";
 import { temporaryDirectory } from "../../helpers/directory.ts";
