@@ -7,7 +7,7 @@ import { ensureServerKey, keyWarning, type ServerKey } from "./config/key.ts";
 import { type Config, type LoadOptions, loadConfig, secretsOf } from "./config/load.ts";
 import { withWebhookSecret } from "./config/webhook-secret.ts";
 import { giveMemoryBack } from "./lib/memory.ts";
-import { DEMO_HINT } from "./providers/demo.ts";
+import { DEMO_HINT } from "./providers/protocols/demo/provider.ts";
 
 /**
  * Reads the configuration, starts the server and says how to use it. Ends the process on SIGTERM and SIGINT, after

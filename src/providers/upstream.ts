@@ -1,4 +1,3 @@
-import { createAnthropicMessagesProvider } from "./anthropic-messages/provider.ts";
 import {
   endpointUrl,
   guessProtocol,
@@ -8,9 +7,10 @@ import {
   presetOf,
   presetOfHost,
   protocolOf,
-} from "./catalog.ts";
-import { createChatCompletionsProvider } from "./chat-completions/provider.ts";
-import { createDemoProvider } from "./demo.ts";
+} from "./catalogue.ts";
+import { createAnthropicMessagesProvider } from "./protocols/anthropic-messages/provider.ts";
+import { createChatCompletionsProvider } from "./protocols/chat-completions/provider.ts";
+import { createDemoProvider } from "./protocols/demo/provider.ts";
 import type { Provider } from "./provider.ts";
 import { withRetry } from "./retry.ts";
 

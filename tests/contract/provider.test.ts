@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NO_USAGE } from "../../src/domain/usage.ts";
-import { createDemoProvider } from "../../src/providers/demo.ts";
+import { createDemoProvider } from "../../src/providers/protocols/demo/provider.ts";
 import { EMPTY_CHOICES } from "../helpers/fake-upstream/edits.ts";
 import {
   ask,

@@ -7,7 +7,7 @@ import {
   presetOf,
   presetOfHost,
   protocolOf,
-} from "../../../src/providers/catalog.ts";
+} from "../../../src/providers/catalogue.ts";
 import {
   authHeaders,
   completeUpstream,

@@ -1,0 +1,229 @@
+import type {
+  ContentBlockParam,
+  MessageCreateParams,
+  MessageParam,
+  OutputConfig,
+  Tool,
+  ToolChoice as WireToolChoice,
+} from "@anthropic-ai/sdk/resources/messages/messages";
+import type { ItemBody } from "../../../domain/item.ts";
+import type { ModelSettings, OutputFormat, ToolChoice, ToolSpec } from "../../../domain/run.ts";
+import type { ModelRequest } from "../../provider.ts";
+import { toMessages } from "./messages.ts";
+import { closedSchema } from "./schema.ts";
+import { type ModelTraits, reasoningFor, traitsOf } from "./traits.ts";
+
+/** Fields of the request by their names; the values come from validated settings. */
+type Params = Partial<MessageCreateParams>;
+
+/** What a provider knows beyond one request: the wire form of what was sent before. */
+export interface WireMemory {
+  tools: WeakMap<ToolSpec, string>;
+  strictTools: WeakMap<ToolSpec, string>;
+  /** Makes JSON of long texts, and remembers it. */
+  jsonText(text: string): string;
+}
+
+/** One call as it is sent. */
+export interface WireRequest {
+  body: string;
+  /** Whether the answer comes as a stream, asked for or not. */
+  stream: boolean;
+}
+
+/**
+ * The service refuses to answer in one piece what might take it longer than ten minutes, by its own estimate of an
+ * hour for 128,000 tokens.
+ * @see https://platform.claude.com/docs/en/api/errors#long-requests
+ */
+const MAX_TOKENS_IN_ONE_PIECE = Math.floor(128_000 / 6);
+
+/** Room for the thinking of the highest efforts. */
+const MAX_TOKENS_HIGH_EFFORT = 64_000;
+
+const EPHEMERAL = { type: "ephemeral" } as const;
+
+/** The JSON body of one call. */
+export function wireRequest(request: ModelRequest, memory: WireMemory): WireRequest {
+  const traits = traitsOf(request.model);
+  const maxTokens = outputLimit(request.settings, traits);
+  const stream = request.stream || maxTokens > MAX_TOKENS_IN_ONE_PIECE;
+  const schema = outputSchema(request.settings.format, traits);
+  const system = systemBlocks(request, schema, memory);
+  const messages = toMessages(request.items, request.model);
+  markLastTwo(messages);
+  const tools = toolTexts(request, traits, memory);
+  const fields = [
+    `"model":${JSON.stringify(request.model)},"max_tokens":${maxTokens}`,
+    system.length === 0 ? "" : `"system":[${system.join(",")}]`,
+    tools.length === 0 ? "" : `"tools":[${tools.join(",")}]`,
+    JSON.stringify({
+      ...settings(request, { traits, maxTokens, schema, messages }),
+      ...(stream && { stream }),
+    }).slice(1, -1),
+    `"messages":${JSON.stringify(messages)}`,
+  ];
+  return { body: `{${fields.filter((field) => field !== "").join(",")}}`, stream };
+}
+
+function outputLimit({ maxOutputTokens, reasoningEffort }: ModelSettings, traits: ModelTraits): number {
+  if (maxOutputTokens !== undefined) return maxOutputTokens;
+  const high = reasoningEffort === "xhigh" || reasoningEffort === "max";
+  return high && traits.thinking === "adaptive" ? MAX_TOKENS_HIGH_EFFORT : traits.maxTokens;
+}
+
+/** A cache breakpoint stands after the core prompt, so that it is found again whatever the frontend adds to it. */
+function systemBlocks(
+  { core, instructions, settings: { format } }: ModelRequest,
+  schema: OutputConfig["format"],
+  { jsonText }: WireMemory,
+): string[] {
+  const blocks: string[] = [];
+  if (core.trim() !== "")
+    blocks.push(`{"type":"text","text":${jsonText(core)},"cache_control":${JSON.stringify(EPHEMERAL)}}`);
+  const asked = format === undefined || schema !== undefined ? undefined : formatInstruction(format);
+  for (const text of [instructions, asked]) {
+    if (text !== undefined && text.trim() !== "") blocks.push(JSON.stringify({ type: "text", text }));
+  }
+  return blocks;
+}
+
+/** Undefined where the service cannot hold the model to it: the model is then asked in words. */
+function outputSchema(format: OutputFormat | undefined, traits: ModelTraits): OutputConfig["format"] {
+  if (format?.type !== "json_schema" || !traits.schemas) return undefined;
+  const schema = closedSchema(format.schema);
+  return schema === undefined ? undefined : { type: "json_schema", schema };
+}
+
+function formatInstruction(format: OutputFormat): string {
+  const rule = "Your final answer must be one JSON object and nothing else: no other words, no code fence.";
+  if (format.type === "json_object") return rule;
+  const description = format.description === undefined ? "" : ` It is: ${format.description}.`;
+  return `${rule}${description} It must fit this JSON Schema:\n${JSON.stringify(format.schema)}`;
+}
+
+/** The conversation so far is read from the cache in the next step, and the step before that as well. */
+function markLastTwo(messages: readonly MessageParam[]): void {
+  for (const { content } of messages.slice(-2)) {
+    const last = (content as ContentBlockParam[]).at(-1);
+    // What the service takes no breakpoint on, no message ends with.
+    if (last !== undefined) Object.assign(last, { cache_control: EPHEMERAL });
+  }
+}
+
+function toolTexts({ tools, items }: ModelRequest, traits: ModelTraits, memory: WireMemory): string[] {
+  if (tools.length > 0) return tools.map((tool) => toolText(tool, traits.schemas, memory));
+  // A transcript with calls is refused when no tool is declared; that they are not to be called, `tool_choice` says.
+  return [...calledTools(items)].map((name) => JSON.stringify({ name, input_schema: { type: "object" } }));
+}
+
+function calledTools(items: readonly ItemBody[]): Set<string> {
+  return new Set(items.flatMap((item) => (item.type === "function_call" ? [item.name] : [])));
+}
+
+function toolText(tool: ToolSpec, schemas: boolean, memory: WireMemory): string {
+  const strict = schemas && tool.strict === true;
+  const texts = strict ? memory.strictTools : memory.tools;
+  let text = texts.get(tool);
+  if (text === undefined) {
+    text = JSON.stringify(wireTool(tool, strict));
+    texts.set(tool, text);
+  }
+  return text;
+}
+
+function wireTool({ name, description, parameters }: ToolSpec, strict: boolean): Tool {
+  const closed = strict ? closedSchema(parameters) : undefined;
+  // At the top the service takes no alternatives, which our callers' schemas may have.
+  const { oneOf: _oneOf, anyOf: _anyOf, allOf: _allOf, ...schema } = closed ?? parameters;
+  return {
+    name,
+    ...(description !== undefined && { description }),
+    input_schema: { ...schema, type: "object" },
+    ...(closed !== undefined && { strict: true }),
+  };
+}
+
+interface SettingsBasis {
+  traits: ModelTraits;
+  maxTokens: number;
+  schema: OutputConfig["format"];
+  messages: readonly MessageParam[];
+}
+
+function settings(request: ModelRequest, basis: SettingsBasis): Params {
+  const { settings: given } = request;
+  const { traits, maxTokens, schema } = basis;
+  const choice = toolChoice(request);
+  const forced = choice?.type === "any" || choice?.type === "tool";
+  const midway = isMidway(basis.messages);
+  const { thinking, effort } = reasoningFor(traits, {
+    effort: given.reasoningEffort,
+    forced,
+    midway,
+    maxTokens,
+  });
+  const output: OutputConfig = {
+    ...(effort !== undefined && { effort }),
+    ...(schema !== undefined && { format: schema }),
+  };
+  const thinks = thinking?.type === "adaptive" || thinking?.type === "enabled";
+  return {
+    ...(traits.sampling && !thinks && sampling(given)),
+    ...stopSequences(given),
+    ...(choice !== undefined && { tool_choice: choice }),
+    ...(thinking !== undefined && { thinking }),
+    ...(Object.keys(output).length > 0 && { output_config: output }),
+    ...userId(given),
+    ...serviceTier(given),
+  };
+}
+
+/** Whether the model is to go on after results of calls before which it did not think. */
+function isMidway(messages: readonly MessageParam[]): boolean {
+  const [calls, results] = messages.slice(-2).map(({ content }) => content as ContentBlockParam[]);
+  if (results?.[0]?.type !== "tool_result") return false;
+  const first = calls?.[0]?.type;
+  return first !== "thinking" && first !== "redacted_thinking";
+}
+
+/** One of the two: newer models refuse both together. Their scale ends at 1. */
+function sampling({ temperature, topP }: ModelSettings): Record<string, number> {
+  if (temperature !== undefined) return { temperature: Math.min(temperature, 1) };
+  return topP === undefined ? {} : { top_p: topP };
+}
+
+function userId({ user, safetyIdentifier }: ModelSettings): Params {
+  const id = user ?? safetyIdentifier;
+  return id === undefined ? {} : { metadata: { user_id: id } };
+}
+
+/** The service refuses blank ones. */
+function stopSequences({ stop = [] }: ModelSettings): Params {
+  const sequences = stop.filter((sequence) => sequence.trim() !== "");
+  return sequences.length === 0 ? {} : { stop_sequences: sequences };
+}
+
+function serviceTier({ serviceTier: tier }: ModelSettings): Params {
+  return tier === "auto" || tier === "standard_only" ? { service_tier: tier } : {};
+}
+
+function toolChoice({
+  tools,
+  items,
+  toolChoice: choice,
+  settings: given,
+}: ModelRequest): WireToolChoice | undefined {
+  if (tools.length === 0) return calledTools(items).size === 0 ? undefined : { type: "none" };
+  if (choice.mode === "none") return { type: "none" };
+  const parallel = given.parallelToolCalls === false ? { disable_parallel_tool_use: true } : {};
+  const name = onlyName(choice);
+  if (choice.mode === "required") {
+    return name === undefined ? { type: "any", ...parallel } : { type: "tool", name, ...parallel };
+  }
+  return given.parallelToolCalls === false ? { type: "auto", ...parallel } : undefined;
+}
+
+function onlyName({ names }: ToolChoice): string | undefined {
+  return names?.length === 1 ? names[0] : undefined;
+}

@@ -1,0 +1,251 @@
+import type {
+  ChatCompletionContentPartImage,
+  ChatCompletionCreateParams,
+  ChatCompletionMessageParam,
+} from "openai/resources/chat/completions";
+import {
+  type FunctionCallBody,
+  type FunctionCallOutputBody,
+  type InputImage,
+  type ItemBody,
+  type Part,
+  type ReasoningBody,
+  textOf,
+} from "../../../domain/item.ts";
+import type { ModelSettings, OutputFormat, ToolChoice, ToolSpec } from "../../../domain/run.ts";
+import { parseJsonObject } from "../../../lib/json.ts";
+import type { ModelRequest } from "../../provider.ts";
+import { compactionText } from "../shared/compaction-text.ts";
+
+/** The wire format's name; reasoning is sent back only to the protocol and model that made it. */
+export const PROTOCOL = "chat-completions";
+
+/** Fields of the request by their names; the values come from validated settings. */
+type Params = { [Name in keyof ChatCompletionCreateParams]?: unknown };
+
+/** What a provider knows beyond one request. */
+export interface RequestOptions {
+  /** The upstream is OpenAI itself, which renamed a field. */
+  openai: boolean;
+  /** The wire form of tools, and of whole lists of them, that were sent before. */
+  toolTexts: WeakMap<ToolSpec | readonly ToolSpec[], string>;
+  /** Makes JSON of long texts, and remembers it. */
+  jsonText(text: string): string;
+}
+
+/** The JSON body of one call. */
+export function requestBody(request: ModelRequest, options: RequestOptions): string {
+  const head = `{"model":${JSON.stringify(request.model)},"messages":[${messages(request, options)}]`;
+  const tools = request.tools.length === 0 ? "" : `,"tools":[${toolsJson(request.tools, options.toolTexts)}]`;
+  const rest = JSON.stringify(settings(request, options.openai)).slice(1);
+  return rest === "}" ? `${head}${tools}}` : `${head}${tools},${rest}`;
+}
+
+/** Our settings that go upstream as they are, and their names on the wire. */
+const PLAIN_SETTINGS = [
+  ["temperature", "temperature"],
+  ["topP", "top_p"],
+  ["stop", "stop"],
+  ["presencePenalty", "presence_penalty"],
+  ["frequencyPenalty", "frequency_penalty"],
+  ["seed", "seed"],
+  ["user", "user"],
+  ["reasoningEffort", "reasoning_effort"],
+] as const satisfies [keyof ModelSettings, keyof Params][];
+
+function settings(request: ModelRequest, openai: boolean): Params {
+  const { settings: given, toolChoice, tools } = request;
+  const params: Params = {};
+  for (const [ours, theirs] of PLAIN_SETTINGS) {
+    if (given[ours] !== undefined) params[theirs] = given[ours];
+  }
+  if (given.maxOutputTokens !== undefined) {
+    params[openai ? "max_completion_tokens" : "max_tokens"] = given.maxOutputTokens;
+  }
+  if (given.format !== undefined) params.response_format = responseFormat(given.format);
+  if (openai) Object.assign(params, openaiSettings(given));
+  if (tools.length > 0) Object.assign(params, toolSettings(toolChoice, given.parallelToolCalls));
+  if (request.stream) Object.assign(params, { stream: true, stream_options: { include_usage: true } });
+  return params;
+}
+
+/** What others than OpenAI do not know, and some of them refuse. */
+function openaiSettings({ serviceTier, verbosity, safetyIdentifier, promptCacheKey }: ModelSettings): Params {
+  return {
+    ...(serviceTier !== undefined && { service_tier: serviceTier }),
+    ...(verbosity !== undefined && { verbosity }),
+    ...(safetyIdentifier !== undefined && { safety_identifier: safetyIdentifier }),
+    ...(promptCacheKey !== undefined && { prompt_cache_key: promptCacheKey }),
+  };
+}
+
+function toolSettings(choice: ToolChoice, parallel: boolean | undefined): Params {
+  const params: Params = {};
+  const only = choice.names?.length === 1 ? choice.names[0] : undefined;
+  if (choice.mode === "required" && only !== undefined) {
+    params.tool_choice = { type: "function", function: { name: only } };
+  } else if (choice.mode !== "auto") params.tool_choice = choice.mode;
+  if (parallel !== undefined) params.parallel_tool_calls = parallel;
+  return params;
+}
+
+function responseFormat(format: OutputFormat): ChatCompletionCreateParams["response_format"] {
+  if (format.type === "json_object") return { type: "json_object" };
+  const { type, ...schema } = format;
+  return { type, json_schema: schema };
+}
+
+/** Most runs offer the same list in every step: it is joined once, as it is several KB long. */
+function toolsJson(tools: readonly ToolSpec[], texts: RequestOptions["toolTexts"]): string {
+  return remembered(texts, tools, () => tools.map((tool) => toolJson(tool, texts)).join(","));
+}
+
+function toolJson(tool: ToolSpec, texts: RequestOptions["toolTexts"]): string {
+  return remembered(texts, tool, () => JSON.stringify({ type: "function", function: tool }));
+}
+
+function remembered<Key extends object>(texts: WeakMap<Key, string>, key: Key, make: () => string): string {
+  let text = texts.get(key);
+  if (text === undefined) {
+    text = make();
+    texts.set(key, text);
+  }
+  return text;
+}
+
+function messages(request: ModelRequest, options: RequestOptions): string {
+  const texts = systemMessage(request, options);
+  const items = request.items;
+  const turn = lastUserMessage(items);
+  for (let i = 0; i < items.length; ) {
+    const end = endOfRun(items, i, isAssistant);
+    const results = endOfRun(items, i, isResult);
+    if (end > i) texts.push(...assistantMessages(items.slice(i, end), request.model, i > turn).map(toJson));
+    else if (results > i) texts.push(...resultMessages(items.slice(i, results).filter(isResult)).map(toJson));
+    else texts.push(toJson(otherMessage(items[i] as ItemBody)));
+    i = Math.max(end, results, i + 1);
+  }
+  return joined(texts);
+}
+
+/** By adding, not by `join`, which would copy every text once more: the body is made flat when it is sent. */
+function joined(texts: readonly string[]): string {
+  let all = texts[0] ?? "";
+  for (let i = 1; i < texts.length; i++) all += `,${texts[i]}`;
+  return all;
+}
+
+const toJson = (message: ChatCompletionMessageParam): string => JSON.stringify(message);
+
+/**
+ * One system message, the core prompt first: many chat templates refuse a second one, and the joined text still
+ * begins with the same bytes for the upstream's prompt cache.
+ */
+function systemMessage({ core, instructions = "" }: ModelRequest, { jsonText }: RequestOptions): string[] {
+  const bare = [core === "" ? "" : jsonText(core), instructions === "" ? "" : JSON.stringify(instructions)]
+    .filter((json) => json !== "")
+    .map((json) => json.slice(1, -1));
+  const [text, more] = bare;
+  if (text === undefined) return [];
+  return [`{"role":"system","content":"${text}${more === undefined ? "" : `\\n\\n${more}`}"}`];
+}
+
+function lastUserMessage(items: readonly ItemBody[]): number {
+  return items.findLastIndex((item) => item.type === "message" && item.role === "user");
+}
+
+/** Reasoning, text and calls of one model step are one message on the wire, and its results stand together. */
+function endOfRun(items: readonly ItemBody[], from: number, belongs: (item: ItemBody) => boolean): number {
+  let end = from;
+  for (let item = items[end]; item !== undefined && belongs(item); item = items[end]) end++;
+  return end;
+}
+
+function isAssistant(item: ItemBody): boolean {
+  const { type } = item;
+  return (
+    type === "reasoning" || type === "function_call" || (type === "message" && item.role === "assistant")
+  );
+}
+
+function isResult(item: ItemBody): item is FunctionCallOutputBody {
+  return item.type === "function_call_output";
+}
+
+/** None when there is nothing but reasoning, which is no message. */
+function assistantMessages(
+  items: readonly ItemBody[],
+  model: string,
+  current: boolean,
+): ChatCompletionMessageParam[] {
+  const text = items
+    .map((item) => (item.type === "message" ? assistantText(item.content) : ""))
+    .filter(Boolean);
+  const calls = items.filter((item): item is FunctionCallBody => item.type === "function_call");
+  const message: ChatCompletionMessageParam & { reasoning_content?: string } = {
+    role: "assistant",
+    content: text.length === 0 && calls.length > 0 ? null : text.join("\n\n"),
+  };
+  if (calls.length === 0) return items.some(({ type }) => type === "message") ? [message] : [];
+  message.tool_calls = calls.map((call) => ({
+    id: call.call_id,
+    type: "function",
+    // Servers that fill templates with it refuse all of a history in which one call is no JSON object.
+    function: { name: call.name, arguments: parseJsonObject(call.arguments) ? call.arguments : "{}" },
+  }));
+  // Thinking models want it back while their own tool calls are being answered, and refuse it later.
+  const reasoning = current ? ownReasoning(items, model) : "";
+  if (reasoning !== "") message.reasoning_content = reasoning;
+  return [message];
+}
+
+function ownReasoning(items: readonly ItemBody[], model: string): string {
+  return items
+    .filter((item): item is ReasoningBody => item.type === "reasoning")
+    .filter(({ maker }) => maker?.protocol === PROTOCOL && maker.model === model)
+    .flatMap((item) => item.summary.map((part) => part.text))
+    .join("\n\n");
+}
+
+function assistantText(content: readonly Part[]): string {
+  return content.map((part) => (part.type === "refusal" ? part.refusal : textOf([part]))).join("");
+}
+
+/** A result is text here; the images of all results of a step follow in a message of their own. */
+function resultMessages(results: readonly FunctionCallOutputBody[]): ChatCompletionMessageParam[] {
+  const messages: ChatCompletionMessageParam[] = results.map((result) => ({
+    role: "tool",
+    tool_call_id: result.call_id,
+    content: textOf(result.output),
+  }));
+  const images = results.flatMap(({ output }) =>
+    typeof output === "string" ? [] : output.filter((part) => part.type === "input_image"),
+  );
+  if (images.length === 0) return messages;
+  const note = { type: "text" as const, text: "Images from the tool results above:" };
+  return [...messages, { role: "user", content: [note, ...images.map(imagePart)] }];
+}
+
+function otherMessage(item: ItemBody): ChatCompletionMessageParam {
+  if (item.type === "message") {
+    if (item.role !== "user") return { role: "system", content: textOf(item.content) };
+    return { role: "user", content: userContent(item.content) };
+  }
+  return { role: "user", content: item.type === "compaction" ? compactionText(item) : "" };
+}
+
+type UserContent = Extract<ChatCompletionMessageParam, { role: "user" }>["content"];
+
+/** Text alone goes as a string, which every server takes; parts only where there are images. */
+function userContent(content: readonly Part[]): UserContent {
+  if (!content.some((part) => part.type === "input_image")) return textOf(content);
+  return content.map((part) =>
+    part.type === "input_image" ? imagePart(part) : { type: "text", text: textOf([part]) },
+  );
+}
+
+function imagePart(image: InputImage): ChatCompletionContentPartImage {
+  const { image_url: url, detail } = image;
+  const known = detail === undefined || detail === "original" ? {} : { detail };
+  return { type: "image_url", image_url: { url, ...known } };
+}

@@ -1,0 +1,86 @@
+import { describe, expect, test } from "vitest";
+import type { JsonObject } from "../../../../../src/lib/json.ts";
+import { closedSchema } from "../../../../../src/providers/protocols/anthropic-messages/schema.ts";
+
+describe("a schema as the service enforces it", () => {
+  test("closes every object, at any depth", () => {
+    const point = { type: "object", properties: { x: { type: "number" } } };
+    const closed = { ...point, additionalProperties: false };
+    expect(
+      closedSchema({
+        $schema: "https://json-schema.org/draft/2020-12/schema",
+        type: "object",
+        required: ["list"],
+        properties: { list: { type: "array", items: point }, either: { anyOf: [point, { type: "null" }] } },
+        $defs: { point },
+      }),
+    ).toEqual({
+      type: "object",
+      required: ["list"],
+      properties: { list: { type: "array", items: closed }, either: { anyOf: [closed, { type: "null" }] } },
+      $defs: { point: closed },
+      additionalProperties: false,
+    });
+  });
+
+  test.each<[string, JsonObject, JsonObject]>([
+    [
+      "a length",
+      { type: "string", minLength: 2, maxLength: 3 },
+      { type: "string", description: '{"minLength":2,"maxLength":3}' },
+    ],
+    [
+      "a pattern, after the description",
+      { type: "string", description: "A code.", pattern: "^A" },
+      { type: "string", description: 'A code.\n\n{"pattern":"^A"}' },
+    ],
+    [
+      "an unknown format",
+      { type: "string", format: "color" },
+      { type: "string", description: '{"format":"color"}' },
+    ],
+    [
+      "a high least number of items",
+      { type: "array", minItems: 2 },
+      { type: "array", description: '{"minItems":2}' },
+    ],
+  ])("says %s in words", (_, schema, expected) => {
+    expect(closedSchema(schema)).toEqual(expected);
+  });
+
+  test.each<[string, JsonObject]>([
+    ["an enum", { enum: ["a", 1, null] }],
+    ["a constant", { const: "a" }],
+    ["a known format", { type: "string", format: "date-time" }],
+    ["a low least number of items", { type: "array", items: { type: "string" }, minItems: 1 }],
+    ["a reference", { $ref: "#/$defs/x" }],
+    ["several types", { type: ["string", "null"] }],
+  ])("keeps %s", (_, schema) => {
+    expect(closedSchema(schema)).toEqual(schema);
+  });
+
+  test("takes oneOf for anyOf", () => {
+    expect(closedSchema({ oneOf: [{ type: "string" }] })).toEqual({ anyOf: [{ type: "string" }] });
+  });
+
+  test("takes an object for one by its properties", () => {
+    expect(closedSchema({ properties: { a: { type: "string" } } })).toEqual({
+      type: "object",
+      properties: { a: { type: "string" } },
+      additionalProperties: false,
+    });
+  });
+
+  test.each<[string, JsonObject]>([
+    ["nothing said", {}],
+    ["any object", { type: "object" }],
+    ["a map", { type: "object", properties: {}, additionalProperties: { type: "string" } }],
+    ["an open object", { type: "object", properties: {}, additionalProperties: true }],
+    ["any object within", { type: "object", properties: { a: { type: "object" } } }],
+    ["any value within", { type: "object", properties: { a: {} } }],
+    ["a boolean schema", { type: "array", items: true }],
+    ["a nullable open object", { type: ["object", "null"] }],
+  ])("gives up on %s", (_, schema) => {
+    expect(closedSchema(schema)).toBeUndefined();
+  });
+});

@@ -1,0 +1,151 @@
+import type { Model } from "@anthropic-ai/sdk/resources/messages/messages";
+import { describe, expect, test } from "vitest";
+import {
+  type Reasoning,
+  reasoningFor,
+  traitsOf,
+} from "../../../../../src/providers/protocols/anthropic-messages/traits.ts";
+
+/** The names that the SDK knows; any other string is allowed besides. */
+type KnownModel = Model extends infer Name
+  ? Name extends string
+    ? string & {} extends Name
+      ? never
+      : Name
+    : never
+  : never;
+
+/** What the service says of each model. Does not compile when the SDK knows one that is not here. */
+const MODELS = {
+  "claude-fable-5-2": { thinking: "adaptive", off: "effort", sampling: false },
+  "claude-mythos-5-2": { thinking: "adaptive", off: "effort", sampling: false },
+  "claude-haiku-5-5": { thinking: "adaptive", off: "disabled", sampling: false },
+  "claude-sonnet-5-5": { thinking: "adaptive", off: "between_tools", sampling: false },
+  "claude-fable-5-1": { thinking: "adaptive", off: "effort", sampling: false },
+  "claude-opus-5-5": { thinking: "adaptive", off: "effort", sampling: false },
+  "claude-mythos-5-1": { thinking: "adaptive", off: "effort", sampling: false },
+  "claude-sonnet-5": { thinking: "adaptive", off: "disabled", sampling: false },
+  "claude-fable-5": { thinking: "adaptive", off: "effort", sampling: false },
+  "claude-mythos-5": { thinking: "adaptive", off: "effort", sampling: false },
+  "claude-opus-5": { thinking: "adaptive", off: "disabled", sampling: false },
+  "claude-opus-4-8": { thinking: "adaptive", off: "nothing", sampling: false },
+  "claude-opus-4-7": { thinking: "adaptive", off: "nothing", sampling: false },
+  "claude-mythos-preview": { thinking: "adaptive", off: "effort", sampling: false },
+  "claude-opus-4-6": { thinking: "adaptive", off: "nothing", sampling: true },
+  "claude-sonnet-4-6": { thinking: "adaptive", off: "nothing", sampling: true },
+  "claude-haiku-4-5": { thinking: "budget", off: "nothing", sampling: true },
+  "claude-haiku-4-5-20251001": { thinking: "budget", off: "nothing", sampling: true },
+  "claude-opus-4-5": { thinking: "budget", off: "nothing", sampling: true },
+  "claude-opus-4-5-20251101": { thinking: "budget", off: "nothing", sampling: true },
+  "claude-sonnet-4-5": { thinking: "budget", off: "nothing", sampling: true },
+  "claude-sonnet-4-5-20250929": { thinking: "budget", off: "nothing", sampling: true },
+} as const satisfies Record<KnownModel, object>;
+
+describe("what a model takes, by its name", () => {
+  test.each(Object.entries(MODELS))("%s", (name, { thinking, off, sampling }) => {
+    const traits = traitsOf(name);
+    const { noThinking } = traits;
+    const said = noThinking === undefined ? "nothing" : noThinking === "effort" ? "effort" : noThinking.type;
+    expect({ thinking: traits.thinking, off: said, sampling: traits.sampling }).toEqual({
+      thinking,
+      off,
+      sampling,
+    });
+    expect(traits.maxTokens).toBe(32_000);
+    expect(traits.schemas).toBe(true);
+  });
+
+  test.each([
+    ["anthropic/claude-opus-4.6", "claude-opus-4-6"],
+    ["us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"],
+    ["claude-opus-5-5@20261001", "claude-opus-5-5"],
+    ["claude-sonnet-6", "claude-opus-5-5"],
+  ])("%s is like %s", (name, like) => {
+    const { noThinking: _, ...traits } = traitsOf(name);
+    const { noThinking: __, ...expected } = traitsOf(like);
+    expect(traits).toEqual(expected);
+  });
+
+  test.each([
+    ["claude-sonnet-4-20250514", 32_000, "budget", false],
+    ["claude-3-7-sonnet-20250219", 32_000, "budget", false],
+    ["claude-3-5-haiku-20241022", 8_192, "none", false],
+    ["claude-3-opus-20240229", 4_096, "none", false],
+    ["deepseek-chat", 8_192, "budget", false],
+    ["kimi-k2", 8_192, "budget", false],
+  ])("%s: %i tokens, thinks by %s, schemas %s", (name, maxTokens, thinking, schemas) => {
+    expect(traitsOf(name)).toMatchObject({ maxTokens, thinking, schemas });
+  });
+});
+
+describe("how a model is told to think", () => {
+  function told(
+    model: string,
+    effort: string | undefined,
+    more: { forced?: boolean; midway?: boolean; maxTokens?: number } = {},
+  ): Reasoning {
+    return reasoningFor(traitsOf(model), {
+      effort,
+      forced: false,
+      midway: false,
+      maxTokens: 32_000,
+      ...more,
+    });
+  }
+  const SHOWN = { type: "adaptive", display: "summarized" };
+
+  test("without an effort it does as it does by default", () => {
+    expect(told("claude-sonnet-5", undefined)).toEqual({});
+    expect(told("claude-sonnet-5", "banana")).toEqual({});
+    expect(told("claude-sonnet-5", "constructor")).toEqual({});
+  });
+
+  test.each([
+    ["claude-sonnet-5", "low", "low"],
+    ["claude-sonnet-5", "xhigh", "xhigh"],
+    ["claude-sonnet-5", "max", "max"],
+    ["claude-opus-4-6", "max", "max"],
+    ["claude-opus-4-6", "xhigh", "high"],
+  ])("%s with effort %s thinks with effort %s", (model, effort, expected) => {
+    expect(told(model, effort)).toEqual({ thinking: SHOWN, effort: expected });
+  });
+
+  test.each([
+    ["low", 32_000, 2_048],
+    ["high", 32_000, 16_384],
+    ["max", 32_000, 24_576],
+    ["high", 4_096, 3_072],
+  ])("an older model with effort %s and %i tokens has a budget of %i", (effort, maxTokens, budget) => {
+    expect(told("claude-sonnet-4-5", effort, { maxTokens })).toEqual({
+      thinking: { type: "enabled", budget_tokens: budget },
+    });
+  });
+
+  test("where there is no room for the least budget, it does not think", () => {
+    expect(told("claude-sonnet-4-5", "high", { maxTokens: 2_000 })).toEqual({});
+  });
+
+  test("a model that cannot think is not asked to", () => {
+    expect(told("claude-3-5-haiku-20241022", "high")).toEqual({});
+  });
+
+  test.each(["none", "minimal"])("effort %s: no thinking, or as little as there is", (effort) => {
+    expect(told("claude-sonnet-5", effort)).toEqual({ thinking: { type: "disabled" } });
+    expect(told("claude-sonnet-5-5", effort)).toEqual({ thinking: { type: "between_tools" } });
+    expect(told("claude-opus-5-5", effort)).toEqual({ effort: "low" });
+    expect(told("claude-opus-4-8", effort)).toEqual({});
+    expect(told("claude-sonnet-4-5", effort)).toEqual({});
+    expect(told("deepseek-chat", effort)).toEqual({ thinking: { type: "disabled" } });
+  });
+
+  test("an older model does not begin to think in the middle of a turn", () => {
+    expect(told("claude-sonnet-4-5", "high", { midway: true })).toEqual({});
+    expect(told("claude-sonnet-5", "high", { midway: true })).toEqual({ thinking: SHOWN, effort: "high" });
+  });
+
+  test("a call that must be made goes before thinking, where a model cannot do both", () => {
+    expect(told("claude-sonnet-4-5", "high", { forced: true })).toEqual({});
+    expect(told("claude-opus-4-7", "high", { forced: true })).toEqual({});
+    expect(told("claude-sonnet-5", "high", { forced: true })).toEqual({ thinking: SHOWN, effort: "high" });
+  });
+});

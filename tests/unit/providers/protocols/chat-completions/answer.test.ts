@@ -1,0 +1,148 @@
+import { describe, expect, test } from "vitest";
+import type { JsonObject } from "../../../../../src/lib/json.ts";
+import { answerStream, readAnswer } from "../../../../../src/providers/protocols/chat-completions/answer.ts";
+import type { ModelEvent, ModelResult } from "../../../../../src/providers/provider.ts";
+import { callsIn, foldEvents, reasoningIn, textIn } from "../../../../helpers/provider-suite.ts";
+
+const MODEL = "m";
+
+/** Reads deltas as a stream and checks that its events add up. */
+function streamed(...deltas: object[]): ModelResult {
+  const told: ModelEvent[] = [];
+  const stream = answerStream(MODEL, (some) => told.push(...some));
+  for (const delta of deltas) stream.feed(`data: ${JSON.stringify({ choices: [{ delta }] })}\n\n`);
+  stream.feed('data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n');
+  const result = stream.finish();
+  expect(foldEvents(told)).toEqual(result.items);
+  return result;
+}
+
+function whole(message: JsonObject): ModelResult {
+  return readAnswer({ choices: [{ message, finish_reason: "stop" }] }, MODEL);
+}
+
+function piece(fields: JsonObject, fn?: JsonObject): JsonObject {
+  return { tool_calls: [{ ...fields, ...(fn !== undefined && { function: fn }) }] };
+}
+
+describe("calls as servers really send them", () => {
+  test("arguments that are null at first do not become an object", () => {
+    const { items } = streamed(
+      piece({ index: 0, id: "a" }, { name: "add", arguments: null }),
+      piece({ index: 0 }, { arguments: '{"a":1}' }),
+    );
+    expect(callsIn(items)).toEqual([{ name: "add", arguments: '{"a":1}' }]);
+  });
+
+  test("arguments may be an object", () => {
+    const call = { id: "a", function: { name: "add", arguments: { a: 1 } } };
+    expect(callsIn(whole({ tool_calls: [call] }).items)).toEqual([{ name: "add", arguments: '{"a":1}' }]);
+    expect(callsIn(streamed({ tool_calls: [{ ...call, index: 0 }] }).items)).toEqual([
+      { name: "add", arguments: '{"a":1}' },
+    ]);
+  });
+
+  test("a name may come late; the call is told when it has come, since the name says who runs it", () => {
+    const { items } = streamed(
+      piece({ index: 0, id: "a" }, { arguments: '{"a"' }),
+      piece({ index: 0 }, { name: "add" }),
+      piece({ index: 0 }, { arguments: ":1}" }),
+    );
+    expect(callsIn(items)).toEqual([{ name: "add", arguments: '{"a":1}' }]);
+  });
+
+  test("a call that never gets a name is told at the end", () => {
+    const { items } = streamed(piece({ index: 0, id: "a" }, { arguments: "{}" }));
+    expect(callsIn(items)).toEqual([{ name: "", arguments: "{}" }]);
+  });
+
+  test("parallel calls that all have index 0 are told apart by their ids", () => {
+    const { items } = streamed(
+      piece({ index: 0, id: "a" }, { name: "add", arguments: '{"a":1}' }),
+      piece({ index: 0, id: "b" }, { name: "add", arguments: '{"a":2}' }),
+    );
+    expect(callsIn(items).map((call) => call.arguments)).toEqual(['{"a":1}', '{"a":2}']);
+  });
+
+  test("without ids, a name after complete arguments begins another call", () => {
+    const { items } = streamed(
+      piece({ index: 0 }, { name: "add", arguments: '{"a":1}' }),
+      piece({ index: 0 }, { name: "now", arguments: "{}" }),
+    );
+    expect(callsIn(items)).toEqual([
+      { name: "add", arguments: '{"a":1}' },
+      { name: "now", arguments: "{}" },
+    ]);
+  });
+
+  test("an id and a name in every delta are no new call", () => {
+    const { items } = streamed(
+      piece({ index: 0, id: "a" }, { name: "add", arguments: '{"a"' }),
+      piece({ index: 0, id: "a" }, { name: "add", arguments: ":1}" }),
+    );
+    expect(callsIn(items)).toEqual([{ name: "add", arguments: '{"a":1}' }]);
+  });
+
+  test("without an index a delta goes to the call of its id, or to the latest", () => {
+    const { items } = streamed(
+      piece({ id: "a" }, { name: "add", arguments: '{"a"' }),
+      piece({ id: "b" }, { name: "now" }),
+      piece({ id: "a" }, { arguments: ":1" }),
+      piece({}, { arguments: "}" }),
+    );
+    expect(callsIn(items)).toEqual([
+      { name: "add", arguments: '{"a":1}' },
+      { name: "now", arguments: "{}" },
+    ]);
+  });
+
+  test("whole calls without ids are calls of their own", () => {
+    const call = { type: "function", function: { name: "now", arguments: "{}" } };
+    expect(callsIn(whole({ tool_calls: [call, call] }).items)).toHaveLength(2);
+  });
+
+  test("calls finish as calls, whatever the reason says", () => {
+    expect(streamed(piece({ index: 0, id: "a" }, { name: "now", arguments: "{}" })).finish).toBe(
+      "tool_calls",
+    );
+  });
+});
+
+describe("text and reasoning as servers really send them", () => {
+  test.each([
+    [{ reasoning_content: "a" }, "a"],
+    [{ reasoning: "b" }, "b"],
+    [{ reasoning_content: "", reasoning: "c" }, "c"],
+    [{ reasoning_content: null, reasoning: null }, ""],
+    [{ content: [{ type: "thinking", thinking: [{ type: "text", text: "d" }] }] }, "d"],
+  ])("reasoning of %j is %j", (message, expected) => {
+    expect(reasoningIn(whole(message).items)).toBe(expected);
+    expect(reasoningIn(streamed(message).items)).toBe(expected);
+  });
+
+  test("content may be a list of parts", () => {
+    const content = [{ type: "text", text: "a" }, { type: "text", text: "b" }, { type: "image" }, 7];
+    expect(textIn(whole({ content }).items)).toBe("ab");
+    expect(textIn(streamed({ content }).items)).toBe("ab");
+  });
+
+  test("text and refusal are one message, streamed or not", () => {
+    const message = { content: "a", refusal: "b" };
+    expect(whole(message).items).toEqual(streamed(message).items);
+    expect(whole(message).items).toHaveLength(1);
+  });
+
+  test("reasoning that goes on after text is still one reasoning", () => {
+    const { items } = streamed({ reasoning: "a" }, { content: "x" }, { reasoning: "b" });
+    expect(items.map((item) => item.type)).toEqual(["reasoning", "message"]);
+    expect(reasoningIn(items)).toBe("ab");
+  });
+});
+
+test("the last usage counts, since some servers send it with every chunk", () => {
+  const stream = answerStream(MODEL, () => {});
+  for (const prompt_tokens of [1, 2, 3])
+    stream.feed(`data: ${JSON.stringify({ usage: { prompt_tokens } })}\n\n`);
+  stream.feed('data: {"usage":null,"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n');
+  expect(stream.finish().usage.inputTokens).toBe(3);
+});

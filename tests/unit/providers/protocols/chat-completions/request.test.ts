@@ -1,0 +1,148 @@
+import type OpenAI from "openai";
+import { describe, expect, test } from "vitest";
+import { type ItemBody, textMessage } from "../../../../../src/domain/item.ts";
+import type { ModelSettings, ToolSpec } from "../../../../../src/domain/run.ts";
+import { requestBody } from "../../../../../src/providers/protocols/chat-completions/request.ts";
+import { createJsonTexts } from "../../../../../src/providers/protocols/shared/json-texts.ts";
+import type { ModelRequest } from "../../../../../src/providers/provider.ts";
+import { ask } from "../../../../helpers/provider-suite.ts";
+
+function body(request: Partial<ModelRequest>, openai = false): OpenAI.ChatCompletionCreateParams {
+  const options = { openai, toolTexts: new WeakMap<ToolSpec, string>(), jsonText: createJsonTexts() };
+  return JSON.parse(requestBody(ask({ settings: {}, stream: false, model: "m", ...request }), options));
+}
+
+function reasoning(text: string, maker = { protocol: "chat-completions", model: "m" }): ItemBody {
+  return { type: "reasoning", summary: [{ type: "summary_text", text }], maker };
+}
+
+const CALL: ItemBody = {
+  type: "function_call",
+  call_id: "1",
+  name: "now",
+  arguments: "{}",
+  executor: "server",
+};
+const RESULT: ItemBody = {
+  type: "function_call_output",
+  call_id: "1",
+  name: "now",
+  output: "noon",
+  executor: "server",
+};
+
+/** The reasoning that each assistant message carries. */
+function thoughts(items: readonly ItemBody[]): unknown[] {
+  return body({ items }).messages.flatMap((message) =>
+    message.role === "assistant" ? [(message as { reasoning_content?: string }).reasoning_content] : [],
+  );
+}
+
+const FOR_OPENAI = {
+  serviceTier: "flex",
+  verbosity: "low",
+  safetyIdentifier: "u",
+  promptCacheKey: "k",
+} as const;
+
+describe("reasoning", () => {
+  const question = textMessage("user", "When?");
+
+  test("goes back with the calls of the present turn, and with no others", () => {
+    expect(
+      thoughts([question, reasoning("old"), CALL, RESULT, question, reasoning("new"), CALL, RESULT]),
+    ).toEqual([undefined, "new"]);
+  });
+
+  test("without calls does not go back", () => {
+    expect(thoughts([question, reasoning("x"), textMessage("assistant", "Noon.")])).toEqual([undefined]);
+  });
+
+  test("of another model or protocol does not go back", () => {
+    const others = [
+      reasoning("a", { protocol: "chat-completions", model: "other" }),
+      reasoning("b", { protocol: "anthropic-messages", model: "m" }),
+    ];
+    expect(thoughts([question, ...others, CALL, RESULT])).toEqual([undefined]);
+  });
+
+  test("alone is no message", () => {
+    expect(body({ items: [question, reasoning("x"), question] }).messages).toHaveLength(2);
+  });
+});
+
+describe("messages", () => {
+  test("an assistant that said nothing is still there: some templates want turns to alternate", () => {
+    const items = [textMessage("user", "a"), textMessage("assistant", ""), textMessage("user", "b")];
+    expect(body({ items }).messages.map(({ role }) => role)).toEqual(["user", "assistant", "user"]);
+  });
+
+  test("a compaction is user text, a developer's message a system message", () => {
+    const items: ItemBody[] = [
+      { type: "compaction", encrypted_content: "They met." },
+      textMessage("developer", "Be brief."),
+    ];
+    expect(body({ items }).messages).toEqual([
+      { role: "user", content: "Summary of the conversation so far:\nThey met." },
+      { role: "system", content: "Be brief." },
+    ]);
+  });
+
+  test.each([
+    ["", undefined, []],
+    ["Core.", undefined, [{ role: "system", content: "Core." }]],
+    ["", "More.", [{ role: "system", content: "More." }]],
+    ['C"\n', '\\"', [{ role: "system", content: 'C"\n\n\n\\"' }]],
+  ])("core %j and instructions %j", (core, instructions, expected) => {
+    expect(body({ core, instructions, items: [] }).messages).toEqual(expected);
+  });
+});
+
+describe("settings", () => {
+  test.each<[ModelSettings, object]>([
+    [{}, {}],
+    [
+      { topP: 0.5, presencePenalty: 1, frequencyPenalty: -1, seed: 7 },
+      { top_p: 0.5, presence_penalty: 1, frequency_penalty: -1, seed: 7 },
+    ],
+    [{ reasoningEffort: "low" }, { reasoning_effort: "low" }],
+    [{ maxOutputTokens: 5, ...FOR_OPENAI }, { max_tokens: 5 }],
+    [{ parallelToolCalls: false }, {}],
+  ])("%j", (settings, expected) => {
+    const { model: _, messages: __, ...rest } = body({ settings });
+    expect(rest).toEqual(expected);
+  });
+
+  test("OpenAI itself has a newer name for the limit, and settings of its own", () => {
+    const {
+      model: _,
+      messages: __,
+      ...rest
+    } = body({ settings: { maxOutputTokens: 5, ...FOR_OPENAI } }, true);
+    expect(rest).toEqual({
+      max_completion_tokens: 5,
+      service_tier: "flex",
+      verbosity: "low",
+      safety_identifier: "u",
+      prompt_cache_key: "k",
+    });
+  });
+});
+
+test("long texts are escaped once and remembered, up to a number of them", () => {
+  const jsonText = createJsonTexts();
+  const texts = Array.from({ length: 100 }, (_, n) => `prompt "${n}"`);
+  for (const text of [...texts, ...texts.slice(-5), ...texts])
+    expect(jsonText(text)).toBe(JSON.stringify(text));
+});
+
+test.each([
+  ['{"a":1}', '{"a":1}'],
+  ["", "{}"],
+  ['{"path": "no', "{}"],
+  ["[1]", "{}"],
+])("a call with the arguments %j is sent back with %j: strict servers refuse what is no object", (given, sent) => {
+  const items: ItemBody[] = [textMessage("user", "a"), { ...CALL, arguments: given } as ItemBody, RESULT];
+  const [, assistant] = body({ items }).messages;
+  expect(assistant).toMatchObject({ tool_calls: [{ function: { name: "now", arguments: sent } }] });
+});
