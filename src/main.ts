@@ -89,7 +89,7 @@ async function announce(app: App, { config, key, url }: Started): Promise<void> 
   if (process.stdout.isTTY) process.stdout.write(banner({ config, key, url, model, reason: found.reason }));
   else log.info({ url: `${url}/v1`, model, reason: found.reason, workspace: config.workspace }, "listening");
   if (key.created) log.info(`a new API key was made; it lies in ${config.home.envFile}`);
-  if (found.upstream.protocol === "demo")
+  if (found.upstream.protocol.name === "demo")
     log.warn(`demo model: a rule-based stand-in, not a language model. ${DEMO_HINT}`);
   const weak = keyWarning(key.value);
   for (const warning of [...config.warnings, ...(weak === undefined ? [] : [weak])]) log.warn(warning);

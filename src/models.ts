@@ -1,4 +1,5 @@
 import type { Config } from "./config/load.ts";
+import { PROTOCOLS } from "./providers/catalogue.ts";
 import { detectLocalModel } from "./providers/detect.ts";
 import type { Provider } from "./providers/provider.ts";
 import { createModels, type Models } from "./providers/resolve.ts";
@@ -25,6 +26,7 @@ export function openModels({ settings, upstreams, home }: Config, provider?: Pro
     name: server.model_name ?? home.profile ?? "hermes-agent",
     primary: isConfigured ? configured : undefined,
     keys: upstreams,
+    protocols: PROTOCOLS,
     routes: Object.fromEntries(routes),
     direct: server.direct_model_requests,
     policy: {

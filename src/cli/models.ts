@@ -1,6 +1,5 @@
 import { type LoadOptions, loadConfig } from "../config/load.ts";
 import { openModels } from "../models.ts";
-import { listModels } from "../providers/list.ts";
 
 /**
  * Prints the models that the configured upstream offers, one a line, for choosing LLM_MODEL.
@@ -12,7 +11,8 @@ export async function printModels(options: LoadOptions): Promise<void> {
   process.stderr.write(
     `${upstream.name} at ${upstream.baseUrl === "" ? "home" : upstream.baseUrl} (${reason})\n`,
   );
-  for (const id of await listModels(upstream)) {
+  const ids = await upstream.protocol.listModels(upstream);
+  for (const id of ids.sort()) {
     process.stdout.write(`${id}${id === upstream.model ? "   (in use)" : ""}\n`);
   }
 }

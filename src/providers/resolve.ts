@@ -1,23 +1,15 @@
 import { type ApiError, invalidRequest } from "../domain/error.ts";
 import { firstModel, type LocalModel } from "./detect.ts";
+import type { CallPolicy, Upstream } from "./protocol.ts";
 import { type Provider, ProviderError } from "./provider.ts";
-import {
-  authHeaders,
-  type CallPolicy,
-  completeUpstream,
-  createProvider,
-  type Upstream,
-  type UpstreamSettings,
-  type WellKnownKeys,
-} from "./upstream.ts";
+import { completeUpstream, createProvider, type UpstreamSettings, type UpstreamSources } from "./upstream.ts";
 
 /** Which models there are and how to reach them. */
-export interface ModelsOptions {
+export interface ModelsOptions extends UpstreamSources {
   /** The advertised name, for example `hermes-agent`. */
   name: string;
   /** The configured upstream, or undefined to take the first that is found. */
   primary: UpstreamSettings | undefined;
-  keys: WellKnownKeys;
   routes: Readonly<Record<string, UpstreamSettings & { model: string }>>;
   /** Whether a bare `model` that is no name of ours is passed on to the default upstream. */
   direct: boolean;
@@ -85,9 +77,9 @@ const LIST_TIMEOUT_MS = 5_000;
  * @throws UpstreamError for settings that lead to no upstream: the start is the time to say so, not the first request.
  */
 export function createModels(options: ModelsOptions): Models {
-  const { primary, keys, routes } = options;
-  if (primary !== undefined) completePrimary(primary, keys);
-  for (const route of Object.values(routes)) if (hasOwnUpstream(route)) completeUpstream(route, keys);
+  const { primary, routes } = options;
+  if (primary !== undefined) completePrimary(primary, options);
+  for (const route of Object.values(routes)) if (hasOwnUpstream(route)) completeUpstream(route, options);
   return new ConfiguredModels(options);
 }
 
@@ -134,7 +126,7 @@ class ConfiguredModels implements Models {
 
   /** A route's own upstream, or the default one, where the route names only a model or a key. */
   async #routed(key: string, route: UpstreamSettings): Promise<Upstream> {
-    if (hasOwnUpstream(route)) return this.#upstream(key, () => completeUpstream(route, this.#options.keys));
+    if (hasOwnUpstream(route)) return this.#upstream(key, () => completeUpstream(route, this.#options));
     const { upstream } = await this.default();
     const { apiKey } = route;
     return apiKey === undefined ? upstream : this.#upstream(key, () => ({ ...upstream, apiKey }));
@@ -211,17 +203,17 @@ function namedUpstream(provider: string, options: ModelsOptions): Upstream {
       "provider_not_found",
     );
   }
-  return completeUpstream({ provider }, options.keys);
+  return completeUpstream({ provider }, options);
 }
 
 async function chooseDefault(options: ModelsOptions): Promise<DefaultModel> {
   const { primary, keys } = options;
-  const completed = primary === undefined ? undefined : completePrimary(primary, keys);
+  const completed = primary === undefined ? undefined : completePrimary(primary, options);
   if (completed !== undefined) return { upstream: completed, reason: "configured" };
   const preset = PREFERENCE.find((name) => keys[name] !== undefined);
   if (preset !== undefined) {
     return {
-      upstream: completeUpstream({ provider: preset }, keys),
+      upstream: completeUpstream({ provider: preset }, options),
       reason: `${preset.toUpperCase()}_API_KEY is set`,
     };
   }
@@ -229,19 +221,20 @@ async function chooseDefault(options: ModelsOptions): Promise<DefaultModel> {
   if (local !== undefined) {
     const settings = { provider: local.preset, baseUrl: local.baseUrl, model: primary?.model ?? local.model };
     return {
-      upstream: completeUpstream(settings, keys),
+      upstream: completeUpstream(settings, options),
       reason: `found on this machine at ${local.baseUrl}`,
     };
   }
-  return { upstream: completeUpstream({ provider: "demo" }, keys), reason: "no model is configured" };
+  return { upstream: completeUpstream({ provider: "demo" }, options), reason: "no model is configured" };
 }
 
 /** Undefined when the settings name only a model, which is then looked for at whatever upstream is found. */
-function completePrimary(primary: UpstreamSettings, keys: WellKnownKeys): Upstream | undefined {
-  if (primary.provider !== undefined || primary.baseUrl !== undefined) return completeUpstream(primary, keys);
+function completePrimary(primary: UpstreamSettings, sources: UpstreamSources): Upstream | undefined {
+  const { keys } = sources;
+  if (hasOwnUpstream(primary)) return completeUpstream(primary, sources);
   const found = PREFERENCE.find((name) => keys[name] !== undefined);
   const provider = presetOfKey(primary.apiKey) ?? presetOfModel(primary.model, keys) ?? found;
-  return provider === undefined ? undefined : completeUpstream({ ...primary, provider }, keys);
+  return provider === undefined ? undefined : completeUpstream({ ...primary, provider }, sources);
 }
 
 function presetOfKey(apiKey: string | undefined): string | undefined {
@@ -250,14 +243,14 @@ function presetOfKey(apiKey: string | undefined): string | undefined {
   return apiKey.startsWith("sk-or-") ? "openrouter" : "openai";
 }
 
-function presetOfModel(model: string | undefined, keys: WellKnownKeys): string | undefined {
+function presetOfModel(model: string | undefined, keys: UpstreamSources["keys"]): string | undefined {
   if (model?.startsWith("claude-") && keys["anthropic"] !== undefined) return "anthropic";
   return model?.includes("/") && keys["openrouter"] !== undefined ? "openrouter" : undefined;
 }
 
 async function listedModel(upstream: Upstream): Promise<string> {
   const signal = AbortSignal.timeout(LIST_TIMEOUT_MS);
-  const model = await firstModel(upstream.baseUrl, { signal, headers: authHeaders(upstream) });
+  const model = await firstModel(upstream.baseUrl, { signal, headers: upstream.protocol.headers(upstream) });
   if (model === undefined) {
     throw new ProviderError(
       "not_found",

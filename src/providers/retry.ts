@@ -1,10 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
+import type { CallPolicy } from "./protocol.ts";
 import { type ModelResult, type ModelSink, type Provider, ProviderError } from "./provider.ts";
 
-/** How often and how patiently a failed call is repeated. */
-export interface RetryOptions {
-  /** Repeats after the first try. */
-  maxRetries: number;
+/** How often a failed call is repeated, and what tests replace. */
+export interface RetryOptions extends Pick<CallPolicy, "maxRetries"> {
   /** A number in [0, 1) per call; injected so that tests know the jitter. */
   random?: () => number;
   /** Waits that many ms, or rejects with the signal's reason; injected so that tests need not wait. */

@@ -1,5 +1,7 @@
 import { grow } from "../../src/domain/delta.ts";
 import { textMessage } from "../../src/domain/item.ts";
+import { PROTOCOLS } from "../../src/providers/catalogue.ts";
+import type { CallPolicy } from "../../src/providers/protocol.ts";
 import {
   type ModelEvent,
   type ModelItem,
@@ -8,7 +10,7 @@ import {
   type Provider,
   ProviderError,
 } from "../../src/providers/provider.ts";
-import { type CallPolicy, completeUpstream, createProvider } from "../../src/providers/upstream.ts";
+import { completeUpstream, createProvider } from "../../src/providers/upstream.ts";
 import { FakeUpstream } from "./fake-upstream/fake-upstream.ts";
 import type { Protocol, Script } from "./fake-upstream/script.ts";
 
@@ -60,7 +62,10 @@ export function connect(
   apiKey = KEY,
 ): Provider {
   const settings = { provider: kind.protocol, baseUrl, apiKey, model: MODEL };
-  return createProvider(completeUpstream(settings, {}), { ...POLICY, ...policy });
+  return createProvider(completeUpstream(settings, { keys: {}, protocols: PROTOCOLS }), {
+    ...POLICY,
+    ...policy,
+  });
 }
 
 /** A request, by default the shortest; the output limit keeps Anthropic's provider from streaming by itself. */

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { StringDecoder } from "node:string_decoder";
 import type { Dispatcher } from "undici";
 import Client from "undici/lib/dispatcher/client.js";
 import { ProviderError } from "../provider.ts";
@@ -8,28 +7,28 @@ import type { EndpointOptions, UpstreamAnswer, UpstreamPost } from "./http.ts";
 /** An answer that is not streamed may be this long at most; a model never comes near it. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 /**
- * How long a stream that has said its last is given to end as an answer too: nearly all do so at once, and a caller
- * who goes on before that would need a new connection.
+ * How long the caller waits for the end of the answer once its stream is finished. Nearly all upstreams end both
+ * together, and a caller that did not wait would need a new connection for its next call.
  */
 const GRACE_MS = 20;
-/** How much longer the upstream may take before we close the connection. */
+/** After the grace, the upstream has this long to end the answer before the connection is closed. */
 const LINGER_MS = 1_000;
 
-/** What an exchange reports to and needs from its endpoint. */
-export interface Outcome {
+/** Where an exchange reports its end. */
+interface Outcome {
   resolve(answer: UpstreamAnswer): void;
   reject(reason: unknown): void;
 }
 
-/** What an exchange needs to know of its request; not the body, which may be long and is sent when the answer comes. */
-export interface ExchangeRequest {
+/** What an exchange knows of its request. It does not hold the body, which is long and needed only until it is sent. */
+interface ExchangeRequest {
   signal: AbortSignal;
-  onText: UpstreamPost["onText"] | undefined;
-  /** Sends the same request once more. */
-  again: () => void;
+  onBytes: UpstreamPost["onBytes"] | undefined;
+  /** Sends the request once more. */
+  send: () => void;
 }
 
-/** A connection that knows whether a request is its first: only a used one can turn out to be dead already. */
+/** A connection that knows whether it has served a request: only such a one can turn out to be dead already. */
 export class Connection extends Client {
   #used = false;
 
@@ -45,7 +44,7 @@ export class Connection extends Client {
     return super.dispatch(options, handler);
   }
 
-  /** Counts a request that begins now, and tells whether there was one before it. */
+  /** Marks the connection as used; returns whether it was used before. */
   use(): boolean {
     const used = this.#used;
     this.#used = true;
@@ -55,49 +54,60 @@ export class Connection extends Client {
 
 /** One request and its answer, as undici's dispatcher drives it. */
 export class Exchange implements Dispatcher.DispatchHandler {
-  /** Where it was sent. */
+  /** The connection that serves the request, once undici has chosen it. */
   connection: Connection | undefined;
-  readonly #signal: AbortSignal;
-  readonly #onText: ExchangeRequest["onText"];
+  readonly signal: AbortSignal;
+  readonly #onBytes: ExchangeRequest["onBytes"];
   readonly #options: EndpointOptions;
   readonly #outcome: Outcome;
   /** Undefined once the answer has begun; it holds the request's body. */
-  #again: (() => void) | undefined;
+  #send: (() => void) | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #timer: NodeJS.Timeout;
   /** The timer measures silence, not the whole answer. */
-  #idle = false;
-  /** Went over a connection that had served a request before. */
-  #reused = false;
+  #isIdleTimed = false;
+  /** The connection had served a request before. */
+  #isReused = false;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
-  /** There as soon as the body turns out to be an event stream. */
-  #decoder: StringDecoder | undefined;
-  /** The body is to be collected, not streamed. */
-  #whole = false;
+  /** The body has turned out to be a stream. */
+  #isStream = false;
+  /** The body is collected, not streamed. */
+  #isWhole = false;
   #chunks: Buffer[] = [];
   #bytes = 0;
-  /** The stream has said its last. */
-  #said = false;
+  /** The stream is finished; the answer may still go on. */
+  #isFinished = false;
   /** The answer has ended, or the connection. */
-  #ended = false;
-  #settled = false;
+  #isEnded = false;
+  #isSettled = false;
 
   constructor(request: ExchangeRequest, options: EndpointOptions, outcome: Outcome) {
-    this.#signal = request.signal;
-    this.#onText = request.onText;
-    this.#again = request.again;
+    this.signal = request.signal;
+    this.#onBytes = request.onBytes;
+    this.#send = request.send;
     this.#options = options;
     this.#outcome = outcome;
     this.#timer = setTimeout(this.#onTimeout, options.timeoutMs);
     request.signal.addEventListener("abort", this.#onAbort);
   }
 
+  /** Whether the caller has its answer or its error. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** Closes the connection and, unless settled, rejects with the reason. */
+  fail(reason: unknown): void {
+    this.#settle(() => this.#outcome.reject(reason));
+    this.#controller?.abort(reason instanceof Error ? reason : new Error("aborted"));
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     // Aborted or timed out while it waited for a connection.
-    if (this.#settled) controller.abort(new Error("aborted"));
-    else this.#reused = this.connection?.use() ?? false;
+    if (this.#isSettled) controller.abort(new Error("aborted"));
+    else this.#isReused = this.connection?.use() ?? false;
   }
 
   onResponseStart(
@@ -107,36 +117,32 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     // An interim answer (103) comes before the real one.
     if (status < 200) return;
-    this.#again = undefined;
+    this.#send = undefined;
     this.#status = status;
     this.#headers = headers;
-    this.#whole = this.#onText === undefined || status >= 300;
+    this.#isWhole = this.#onBytes === undefined || status >= 300;
     // A header that came twice is a list.
     const type = String(headers["content-type"] ?? "");
-    if (!this.#whole && type.startsWith("text/event-stream")) this.#watchSilence();
+    if (!this.#isWhole && type.startsWith(this.#options.framing.contentType)) this.#watchSilence();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#settled || this.#said) return;
-    if (this.#idle) this.#timer.refresh();
-    if (this.#decoder !== undefined) this.#deliver(this.#decoder.write(chunk));
+    if (this.#isSettled || this.#isFinished) return;
+    if (this.#isIdleTimed) this.#timer.refresh();
+    if (this.#isStream) this.#deliver(chunk);
     else this.#collect(chunk);
   }
 
   onResponseEnd(): void {
-    this.#ended = true;
-    if (this.#settled) clearTimeout(this.#timer);
-    else if (this.#said) this.#answer(true);
-    else {
-      this.#deliver(this.#decoder?.end() ?? "");
-      this.#answer(this.#idle && !this.#whole);
-    }
+    this.#isEnded = true;
+    if (this.#isSettled) clearTimeout(this.#timer);
+    else this.#answer(this.#isIdleTimed && !this.#isWhole);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#ended = true;
-    if (this.#settled) clearTimeout(this.#timer);
-    else if (this.#said) this.#answer(true);
+    this.#isEnded = true;
+    if (this.#isSettled) clearTimeout(this.#timer);
+    else if (this.#isFinished) this.#answer(true);
     else if (this.#isStale(error)) this.#repeat();
     else this.#settle(() => this.#outcome.reject(connectionError(error, this.#status !== 0)));
   }
@@ -144,53 +150,51 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #collect(chunk: Buffer): void {
     this.#bytes += chunk.length;
     if (this.#bytes > MAX_BODY_BYTES) {
-      this.#fail(new ProviderError("malformed", "The upstream's answer is too long.", { retryable: false }));
+      this.fail(new ProviderError("malformed", "The upstream's answer is too long.", { retryable: false }));
       return;
     }
     this.#chunks.push(chunk);
-    if (!this.#whole) this.#recognize();
+    if (!this.#isWhole) this.#recognise();
   }
 
-  /** Servers mislabel streams and errors alike: the first byte that says something decides, not the type alone. */
-  #recognize(): void {
+  #recognise(): void {
     const start = Buffer.concat(this.#chunks);
-    const first = start.find((byte) => !SILENT_BYTES.has(byte));
-    if (first === undefined) return;
-    this.#whole = this.#idle ? DOCUMENT_BYTES.has(first) : !FIELD_BYTES.has(first);
-    if (this.#whole) return;
+    const isStream = this.#options.framing.isStream(start, this.#isIdleTimed);
+    if (isStream === undefined) return;
+    this.#isStream = isStream;
+    this.#isWhole = !isStream;
+    if (!isStream) return;
     this.#watchSilence();
     this.#chunks = [];
-    this.#decoder = new StringDecoder("utf8");
-    this.#deliver(this.#decoder.write(start));
+    this.#deliver(start);
   }
 
   #watchSilence(): void {
-    if (this.#idle) return;
-    this.#idle = true;
-    // A stream can last, and nobody asks for these any more.
+    if (this.#isIdleTimed) return;
+    this.#isIdleTimed = true;
+    // A stream can last for minutes, and nothing reads these any more.
     this.#headers = {};
     if (this.#controller !== undefined) this.#controller.rawHeaders = null;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#onTimeout, this.#options.idleTimeoutMs);
   }
 
-  #deliver(text: string): void {
-    if (text === "") return;
+  #deliver(bytes: Buffer): void {
     try {
-      if (this.#onText?.(text) === true) this.#complete();
+      if (this.#onBytes?.(bytes) === true) this.#finish();
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
-  #complete(): void {
-    this.#said = true;
-    if (this.#ended) return;
+  #finish(): void {
+    this.#isFinished = true;
+    if (this.#isEnded) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#onGraceOver, GRACE_MS);
   }
 
-  /** The caller waits no longer; the connection serves again if the upstream ends the answer soon. */
+  /** The caller gets its answer now; the connection is kept if the upstream ends its own soon. */
   readonly #onGraceOver = (): void => {
     this.#answer(true);
     this.#timer = setTimeout(() => this.#controller?.abort(new Error("lingering")), LINGER_MS).unref();
@@ -203,55 +207,46 @@ export class Exchange implements Dispatcher.DispatchHandler {
     });
   }
 
-  /** A kept-alive connection that the upstream had closed by then: the request never arrived. */
+  /** Whether a kept-alive connection was already closed by the upstream: the request never arrived. */
   #isStale(error: Error): boolean {
-    return this.#reused && this.#status === 0 && RESET_CODES.has(codeOf(error));
+    return this.#isReused && this.#status === 0 && RESET_CODES.has(readCode(error));
   }
 
   #repeat(): void {
-    this.#ended = false;
-    // Not from within the dying connection's own callback.
-    queueMicrotask(() => this.#settled || this.#again?.());
+    this.#isEnded = false;
+    // Not from within the dead connection's own callback.
+    queueMicrotask(() => this.#isSettled || this.#send?.());
   }
 
-  readonly #onAbort = (): void => this.#fail(this.#signal.reason);
+  readonly #onAbort = (): void => this.fail(this.signal.reason);
 
   readonly #onTimeout = (): void => {
-    const seconds = (this.#idle ? this.#options.idleTimeoutMs : this.#options.timeoutMs) / 1000;
-    const message = this.#idle ? `sent nothing for ${seconds} s` : `did not answer within ${seconds} s`;
-    // Who set a limit wants to hear at that limit, not at three times it.
-    this.#fail(new ProviderError("timeout", `The upstream ${message}.`, { retryable: false }));
+    const seconds = (this.#isIdleTimed ? this.#options.idleTimeoutMs : this.#options.timeoutMs) / 1000;
+    const message = this.#isIdleTimed
+      ? `sent nothing for ${seconds} s`
+      : `did not answer within ${seconds} s`;
+    // Not repeated: whoever set a limit expects the error at that limit, not after three times as long.
+    this.fail(new ProviderError("timeout", `The upstream ${message}.`, { retryable: false }));
   };
 
-  #fail(reason: unknown): void {
-    this.#settle(() => this.#outcome.reject(reason));
-    this.#controller?.abort(reason instanceof Error ? reason : new Error("aborted"));
-  }
-
   #settle(report: () => void): void {
-    if (this.#settled) return;
-    this.#settled = true;
+    if (this.#isSettled) return;
+    this.#isSettled = true;
     clearTimeout(this.#timer);
-    this.#signal.removeEventListener("abort", this.#onAbort);
+    this.signal.removeEventListener("abort", this.#onAbort);
     report();
   }
 }
 
-/** White space and the bytes of a byte order mark. */
-const SILENT_BYTES: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
-/** What JSON and HTML begin with: `{`, `[`, `<`. */
-const DOCUMENT_BYTES: ReadonlySet<number> = new Set([0x7b, 0x5b, 0x3c]);
-/** What a line of an event stream begins with: `data`, `event`, `id`, `retry` or a comment's colon. */
-const FIELD_BYTES: ReadonlySet<number> = new Set([0x64, 0x65, 0x69, 0x72, 0x3a]);
-/** How a connection that the other side has closed shows. */
+/** The error codes of a connection that the other side has closed. */
 const RESET_CODES: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 
-/** The codes are Node's and undici's own; their messages may name addresses, so only the code is told. */
+/** Tells only the code, which is Node's or undici's own: their messages may name addresses. */
 function connectionError(error: Error, begun: boolean): ProviderError {
-  const code = codeOf(error);
+  const code = readCode(error);
   if (code === "UND_ERR_CONNECT_TIMEOUT")
     return new ProviderError("timeout", "The upstream could not be reached in time.");
-  // An end that comes too soon is a parser's error where the answer was to close the connection.
+  // An answer that lasts until the connection closes and ends too soon is a parser error, too (EOF).
   if (error.name === "HTTPParserError" && !error.message.includes("EOF"))
     return new ProviderError("malformed", "The upstream's answer is not valid HTTP.");
   if (begun)
@@ -260,10 +255,10 @@ function connectionError(error: Error, begun: boolean): ProviderError {
       `The connection to the upstream broke during its answer (${code}).`,
     );
   const message = `The connection to the upstream failed (${code}).`;
-  // Said of the request itself, for example of a key that no header can carry.
+  // UND_ERR_INVALID_ARG is about the request itself, for example a key that no header can carry.
   return new ProviderError("network", message, { retryable: code !== "UND_ERR_INVALID_ARG" });
 }
 
-function codeOf(error: Error): string {
+function readCode(error: Error): string {
   return "code" in error && typeof error.code === "string" ? error.code : error.name;
 }

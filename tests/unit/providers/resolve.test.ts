@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ApiError } from "../../../src/domain/error.ts";
+import { PROTOCOLS } from "../../../src/providers/catalogue.ts";
 import {
   createModels,
   type ModelQuestion,
@@ -16,6 +17,7 @@ const OPTIONS: ModelsOptions = {
     anthropic: { apiKey: "sk-ant-1", baseUrl: undefined },
     openrouter: { apiKey: "sk-or-1", baseUrl: undefined },
   },
+  protocols: PROTOCOLS,
   routes: {
     fast: { provider: "openrouter", model: "tiny/model" },
     local: { baseUrl: "http://127.0.0.1:9/v1", model: "qwen" },

@@ -9,6 +9,8 @@ import type {
 import type { ItemBody } from "../../../domain/item.ts";
 import type { ModelSettings, OutputFormat, ToolChoice, ToolSpec } from "../../../domain/run.ts";
 import type { ModelRequest } from "../../provider.ts";
+import type { EncodedRequest } from "../../transport/http-provider.ts";
+import { createJsonTexts } from "../shared/json-texts.ts";
 import { toMessages } from "./messages.ts";
 import { closedSchema } from "./schema.ts";
 import { type ModelTraits, reasoningFor, traitsOf } from "./traits.ts";
@@ -16,19 +18,14 @@ import { type ModelTraits, reasoningFor, traitsOf } from "./traits.ts";
 /** Fields of the request by their names; the values come from validated settings. */
 type Params = Partial<MessageCreateParams>;
 
-/** What a provider knows beyond one request: the wire form of what was sent before. */
-export interface WireMemory {
+const PATH = "/messages";
+
+/** The JSON of what was sent before. */
+interface JsonMemory {
   tools: WeakMap<ToolSpec, string>;
   strictTools: WeakMap<ToolSpec, string>;
-  /** Makes JSON of long texts, and remembers it. */
+  /** Returns the JSON of a long text, and remembers it. */
   jsonText(text: string): string;
-}
-
-/** One call as it is sent. */
-export interface WireRequest {
-  body: string;
-  /** Whether the answer comes as a stream, asked for or not. */
-  stream: boolean;
 }
 
 /**
@@ -43,8 +40,17 @@ const MAX_TOKENS_HIGH_EFFORT = 64_000;
 
 const EPHEMERAL = { type: "ephemeral" } as const;
 
-/** The JSON body of one call. */
-export function wireRequest(request: ModelRequest, memory: WireMemory): WireRequest {
+/** Creates the encoder of one upstream; it remembers the JSON of tools and long texts. */
+export function createEncoder(): (request: ModelRequest) => EncodedRequest {
+  const memory: JsonMemory = {
+    tools: new WeakMap(),
+    strictTools: new WeakMap(),
+    jsonText: createJsonTexts(),
+  };
+  return (request) => encode(request, memory);
+}
+
+function encode(request: ModelRequest, memory: JsonMemory): EncodedRequest {
   const traits = traitsOf(request.model);
   const maxTokens = outputLimit(request.settings, traits);
   const stream = request.stream || maxTokens > MAX_TOKENS_IN_ONE_PIECE;
@@ -63,7 +69,7 @@ export function wireRequest(request: ModelRequest, memory: WireMemory): WireRequ
     }).slice(1, -1),
     `"messages":${JSON.stringify(messages)}`,
   ];
-  return { body: `{${fields.filter((field) => field !== "").join(",")}}`, stream };
+  return { path: PATH, body: `{${fields.filter((field) => field !== "").join(",")}}`, stream };
 }
 
 function outputLimit({ maxOutputTokens, reasoningEffort }: ModelSettings, traits: ModelTraits): number {
@@ -76,7 +82,7 @@ function outputLimit({ maxOutputTokens, reasoningEffort }: ModelSettings, traits
 function systemBlocks(
   { core, instructions, settings: { format } }: ModelRequest,
   schema: OutputConfig["format"],
-  { jsonText }: WireMemory,
+  { jsonText }: JsonMemory,
 ): string[] {
   const blocks: string[] = [];
   if (core.trim() !== "")
@@ -111,7 +117,7 @@ function markLastTwo(messages: readonly MessageParam[]): void {
   }
 }
 
-function toolTexts({ tools, items }: ModelRequest, traits: ModelTraits, memory: WireMemory): string[] {
+function toolTexts({ tools, items }: ModelRequest, traits: ModelTraits, memory: JsonMemory): string[] {
   if (tools.length > 0) return tools.map((tool) => toolText(tool, traits.schemas, memory));
   // A transcript with calls is refused when no tool is declared; that they are not to be called, `tool_choice` says.
   return [...calledTools(items)].map((name) => JSON.stringify({ name, input_schema: { type: "object" } }));
@@ -121,7 +127,7 @@ function calledTools(items: readonly ItemBody[]): Set<string> {
   return new Set(items.flatMap((item) => (item.type === "function_call" ? [item.name] : [])));
 }
 
-function toolText(tool: ToolSpec, schemas: boolean, memory: WireMemory): string {
+function toolText(tool: ToolSpec, schemas: boolean, memory: JsonMemory): string {
   const strict = schemas && tool.strict === true;
   const texts = strict ? memory.strictTools : memory.tools;
   let text = texts.get(tool);

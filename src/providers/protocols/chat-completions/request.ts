@@ -15,7 +15,9 @@ import {
 import type { ModelSettings, OutputFormat, ToolChoice, ToolSpec } from "../../../domain/run.ts";
 import { parseJsonObject } from "../../../lib/json.ts";
 import type { ModelRequest } from "../../provider.ts";
+import type { EncodedRequest } from "../../transport/http-provider.ts";
 import { compactionText } from "../shared/compaction-text.ts";
+import { createJsonTexts } from "../shared/json-texts.ts";
 
 /** The wire format's name; reasoning is sent back only to the protocol and model that made it. */
 export const PROTOCOL = "chat-completions";
@@ -23,18 +25,31 @@ export const PROTOCOL = "chat-completions";
 /** Fields of the request by their names; the values come from validated settings. */
 type Params = { [Name in keyof ChatCompletionCreateParams]?: unknown };
 
-/** What a provider knows beyond one request. */
-export interface RequestOptions {
+const PATH = "/chat/completions";
+/** OpenAI itself, at its own host and at Azure's. */
+const OPENAI_HOST = /^api\.openai\.com$|\.openai\.azure\.com$/;
+
+/** What an encoder knows besides the request. */
+interface RequestOptions {
   /** The upstream is OpenAI itself, which renamed a field. */
   openai: boolean;
-  /** The wire form of tools, and of whole lists of them, that were sent before. */
+  /** The JSON of tools, and of whole lists of them, that were sent before. */
   toolTexts: WeakMap<ToolSpec | readonly ToolSpec[], string>;
-  /** Makes JSON of long texts, and remembers it. */
+  /** Returns the JSON of a long text, and remembers it. */
   jsonText(text: string): string;
 }
 
-/** The JSON body of one call. */
-export function requestBody(request: ModelRequest, options: RequestOptions): string {
+/** Creates the encoder of one upstream; it remembers the JSON of tools and long texts. */
+export function createEncoder(baseUrl: string): (request: ModelRequest) => EncodedRequest {
+  const options: RequestOptions = {
+    openai: OPENAI_HOST.test(new URL(baseUrl).hostname),
+    toolTexts: new WeakMap(),
+    jsonText: createJsonTexts(),
+  };
+  return (request) => ({ path: PATH, body: encodeBody(request, options), stream: request.stream });
+}
+
+function encodeBody(request: ModelRequest, options: RequestOptions): string {
   const head = `{"model":${JSON.stringify(request.model)},"messages":[${messages(request, options)}]`;
   const tools = request.tools.length === 0 ? "" : `,"tools":[${toolsJson(request.tools, options.toolTexts)}]`;
   const rest = JSON.stringify(settings(request, options.openai)).slice(1);

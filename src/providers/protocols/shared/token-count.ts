@@ -1,7 +1,7 @@
-/** More than any call can cost; a run's sum of such counts is still exact. */
+/** More than any call can use; a run's sum of such counts is still exact. */
 const MAX_TOKENS = 1e12;
 
-/** A token count from an upstream; what is missing or no sensible number counts as 0. */
-export function tokenCount(value: unknown): number {
+/** Returns a token count from an upstream; a missing one, and one that is no sensible number, counts as 0. */
+export function readTokenCount(value: unknown): number {
   return typeof value === "number" && value >= 0 && value <= MAX_TOKENS ? Math.floor(value) : 0;
 }

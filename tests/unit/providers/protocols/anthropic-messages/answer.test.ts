@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import {
-  answerStream,
-  readAnswer,
-} from "../../../../../src/providers/protocols/anthropic-messages/answer.ts";
+import type { JsonObject } from "../../../../../src/lib/json.ts";
+import { MessagesAnswer } from "../../../../../src/providers/protocols/anthropic-messages/answer.ts";
 import type { ModelEvent, ModelResult } from "../../../../../src/providers/provider.ts";
+import { AnswerStream } from "../../../../../src/providers/transport/answer-stream.ts";
+import { eventStream } from "../../../../../src/providers/transport/event-stream.ts";
 import {
   ask,
   callsIn,
@@ -20,9 +20,24 @@ const MODEL = "claude-opus-5";
 /** Reads events as a stream. */
 function streamed(...events: object[]): ModelResult & { events: ModelEvent[] } {
   const told: ModelEvent[] = [];
-  const stream = answerStream(MODEL, (some) => told.push(...some));
-  for (const event of events) stream.feed(`data: ${JSON.stringify(event)}\n\n`);
+  const stream = openStream(told);
+  for (const event of events) feed(stream, event);
   return { ...stream.finish(), events: told };
+}
+
+function openStream(told: ModelEvent[]): AnswerStream {
+  return new AnswerStream(new MessagesAnswer(MODEL), eventStream, (some) => told.push(...some));
+}
+
+function feed(stream: AnswerStream, event: object): boolean {
+  return stream.feed(Buffer.from(`data: ${JSON.stringify(event)}\n\n`));
+}
+
+/** Reads an answer in one piece. */
+function whole(body: JsonObject): ModelResult {
+  const answer = new MessagesAnswer(MODEL);
+  answer.readWhole(body);
+  return answer.finish();
 }
 
 function stop(reason: string, more: object = {}): object {
@@ -48,7 +63,7 @@ describe("blocks", () => {
       { type: "text", text: "is blue", citations: [{}] },
       { type: "text", text: "." },
     ];
-    expect(textIn(readAnswer({ content, stop_reason: "end_turn" }, MODEL).items)).toBe("The sky is blue.");
+    expect(textIn(whole({ content, stop_reason: "end_turn" }).items)).toBe("The sky is blue.");
     const { items } = streamed(...content.map((block, n) => begin(n, block)), stop("end_turn"));
     expect(items).toHaveLength(1);
     expect(textIn(items)).toBe("The sky is blue.");
@@ -60,7 +75,7 @@ describe("blocks", () => {
       { type: "tool_use", id: "1", name: "now", input: {} },
       { type: "text", text: "b" },
     ];
-    const { items } = readAnswer({ content, stop_reason: "tool_use" }, MODEL);
+    const { items } = whole({ content, stop_reason: "tool_use" });
     expect(items.map((item) => item.type)).toEqual(["message", "function_call", "message"]);
   });
 
@@ -71,7 +86,7 @@ describe("blocks", () => {
       maker: { protocol: "anthropic-messages", model: MODEL, signature: "abcd" },
     };
     const thinking = { type: "thinking", thinking: "Hm.", signature: "abcd" };
-    expect(readAnswer({ content: [thinking], stop_reason: "end_turn" }, MODEL).items).toEqual([expected]);
+    expect(whole({ content: [thinking], stop_reason: "end_turn" }).items).toEqual([expected]);
     const { items, events } = streamed(
       begin(0, { type: "thinking", thinking: "", signature: "" }),
       delta(0, { type: "thinking_delta", thinking: "Hm." }),
@@ -88,7 +103,7 @@ describe("blocks", () => {
       { type: "thinking", thinking: "", signature: "sig" },
       { type: "redacted_thinking", data: "xyz" },
     ];
-    const { items } = readAnswer({ content, stop_reason: "end_turn" }, MODEL);
+    const { items } = whole({ content, stop_reason: "end_turn" });
     expect(items).toMatchObject([
       { type: "reasoning", summary: [], maker: { signature: "sig" } },
       { type: "reasoning", summary: [], maker: { encrypted_content: "xyz" } },
@@ -133,7 +148,7 @@ describe("the end", () => {
     ["refusal", "content_filter"],
   ])("%s is %s", (reason, finish) => {
     expect(streamed(text(0, "x"), stop(reason)).finish).toBe(finish);
-    expect(readAnswer({ content: [], stop_reason: reason }, MODEL).finish).toBe(finish);
+    expect(whole({ content: [], stop_reason: reason }).finish).toBe(finish);
   });
 
   test("a refusal says why, if the service does", () => {
@@ -142,13 +157,13 @@ describe("the end", () => {
     expect(textIn(items)).toBe("Well");
     expect(textIn(items, "refusal")).toBe("Not this.");
     expect(foldEvents(events)).toEqual(items);
-    const alone = readAnswer({ content: [], stop_reason: "refusal", stop_details }, MODEL);
+    const alone = whole({ content: [], stop_reason: "refusal", stop_details });
     expect(textIn(alone.items, "refusal")).toBe("Not this.");
   });
 
   test("the end mark without a stop reason is no end", () => {
-    const stream = answerStream(MODEL, () => {});
-    expect(stream.feed('data: {"type":"message_stop"}\n\n')).toBe(true);
+    const stream = openStream([]);
+    expect(feed(stream, { type: "message_stop" })).toBe(true);
     expect(() => stream.finish()).toThrow("ended early");
   });
 

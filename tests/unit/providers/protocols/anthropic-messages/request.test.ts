@@ -2,8 +2,7 @@ import type Anthropic from "@anthropic-ai/sdk";
 import { describe, expect, test } from "vitest";
 import { type ItemBody, textMessage } from "../../../../../src/domain/item.ts";
 import type { ModelSettings, ToolSpec } from "../../../../../src/domain/run.ts";
-import { wireRequest } from "../../../../../src/providers/protocols/anthropic-messages/request.ts";
-import { createJsonTexts } from "../../../../../src/providers/protocols/shared/json-texts.ts";
+import { createEncoder } from "../../../../../src/providers/protocols/anthropic-messages/request.ts";
 import type { ModelRequest } from "../../../../../src/providers/provider.ts";
 import { ask } from "../../../../helpers/provider-suite.ts";
 
@@ -11,15 +10,8 @@ const EPHEMERAL = { type: "ephemeral" };
 const ADD: ToolSpec = { name: "add", parameters: { type: "object", properties: { a: { type: "number" } } } };
 
 function wire(request: Partial<ModelRequest>): { body: Anthropic.MessageCreateParams; stream: boolean } {
-  const memory = {
-    tools: new WeakMap<ToolSpec, string>(),
-    strictTools: new WeakMap<ToolSpec, string>(),
-    jsonText: createJsonTexts(),
-  };
-  const { body, stream } = wireRequest(
-    ask({ settings: {}, model: "claude-sonnet-5", stream: false, ...request }),
-    memory,
-  );
+  const encode = createEncoder();
+  const { body, stream } = encode(ask({ settings: {}, model: "claude-sonnet-5", stream: false, ...request }));
   return { body: JSON.parse(body), stream };
 }
 

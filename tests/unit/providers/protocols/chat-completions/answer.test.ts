@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../../../../src/lib/json.ts";
-import { answerStream, readAnswer } from "../../../../../src/providers/protocols/chat-completions/answer.ts";
+import { ChatAnswer } from "../../../../../src/providers/protocols/chat-completions/answer.ts";
 import type { ModelEvent, ModelResult } from "../../../../../src/providers/provider.ts";
+import { AnswerStream } from "../../../../../src/providers/transport/answer-stream.ts";
+import { eventStream } from "../../../../../src/providers/transport/event-stream.ts";
 import { callsIn, foldEvents, reasoningIn, textIn } from "../../../../helpers/provider-suite.ts";
 
 const MODEL = "m";
@@ -9,16 +11,22 @@ const MODEL = "m";
 /** Reads deltas as a stream and checks that its events add up. */
 function streamed(...deltas: object[]): ModelResult {
   const told: ModelEvent[] = [];
-  const stream = answerStream(MODEL, (some) => told.push(...some));
-  for (const delta of deltas) stream.feed(`data: ${JSON.stringify({ choices: [{ delta }] })}\n\n`);
-  stream.feed('data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n');
+  const stream = new AnswerStream(new ChatAnswer(MODEL), eventStream, (some) => told.push(...some));
+  for (const delta of deltas) feed(stream, { choices: [{ delta }] });
+  feed(stream, { choices: [{ delta: {}, finish_reason: "stop" }] });
   const result = stream.finish();
   expect(foldEvents(told)).toEqual(result.items);
   return result;
 }
 
+function feed(stream: AnswerStream, chunk: object): void {
+  stream.feed(Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`));
+}
+
 function whole(message: JsonObject): ModelResult {
-  return readAnswer({ choices: [{ message, finish_reason: "stop" }] }, MODEL);
+  const answer = new ChatAnswer(MODEL);
+  answer.readWhole({ choices: [{ message, finish_reason: "stop" }] });
+  return answer.finish();
 }
 
 function piece(fields: JsonObject, fn?: JsonObject): JsonObject {
@@ -140,9 +148,8 @@ describe("text and reasoning as servers really send them", () => {
 });
 
 test("the last usage counts, since some servers send it with every chunk", () => {
-  const stream = answerStream(MODEL, () => {});
-  for (const prompt_tokens of [1, 2, 3])
-    stream.feed(`data: ${JSON.stringify({ usage: { prompt_tokens } })}\n\n`);
-  stream.feed('data: {"usage":null,"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n');
-  expect(stream.finish().usage.inputTokens).toBe(3);
+  const answer = new ChatAnswer(MODEL);
+  for (const prompt_tokens of [1, 2, 3]) answer.readMessage({ usage: { prompt_tokens } });
+  answer.readMessage({ usage: null, choices: [{ delta: {}, finish_reason: "stop" }] });
+  expect(answer.finish().usage.inputTokens).toBe(3);
 });

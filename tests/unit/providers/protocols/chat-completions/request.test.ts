@@ -1,15 +1,14 @@
 import type OpenAI from "openai";
 import { describe, expect, test } from "vitest";
 import { type ItemBody, textMessage } from "../../../../../src/domain/item.ts";
-import type { ModelSettings, ToolSpec } from "../../../../../src/domain/run.ts";
-import { requestBody } from "../../../../../src/providers/protocols/chat-completions/request.ts";
-import { createJsonTexts } from "../../../../../src/providers/protocols/shared/json-texts.ts";
+import type { ModelSettings } from "../../../../../src/domain/run.ts";
+import { createEncoder } from "../../../../../src/providers/protocols/chat-completions/request.ts";
 import type { ModelRequest } from "../../../../../src/providers/provider.ts";
 import { ask } from "../../../../helpers/provider-suite.ts";
 
 function body(request: Partial<ModelRequest>, openai = false): OpenAI.ChatCompletionCreateParams {
-  const options = { openai, toolTexts: new WeakMap<ToolSpec, string>(), jsonText: createJsonTexts() };
-  return JSON.parse(requestBody(ask({ settings: {}, stream: false, model: "m", ...request }), options));
+  const encode = createEncoder(openai ? "https://api.openai.com/v1" : "http://127.0.0.1:9/v1");
+  return JSON.parse(encode(ask({ settings: {}, stream: false, model: "m", ...request })).body);
 }
 
 function reasoning(text: string, maker = { protocol: "chat-completions", model: "m" }): ItemBody {
@@ -127,13 +126,6 @@ describe("settings", () => {
       prompt_cache_key: "k",
     });
   });
-});
-
-test("long texts are escaped once and remembered, up to a number of them", () => {
-  const jsonText = createJsonTexts();
-  const texts = Array.from({ length: 100 }, (_, n) => `prompt "${n}"`);
-  for (const text of [...texts, ...texts.slice(-5), ...texts])
-    expect(jsonText(text)).toBe(JSON.stringify(text));
 });
 
 test.each([
