@@ -39,12 +39,21 @@ export type ModelEvent =
 /** Takes what one network read brought, in order. Called synchronously; must not throw. */
 export type ModelSink = (events: ModelEvent[]) => void;
 
+/** Who answered a model call. */
+export interface Served {
+  /** The provider's name. */
+  provider: string;
+  /** The model as the upstream names it, which may be a version of the one that was asked, or what a router chose. */
+  model: string;
+}
+
 /** The finished answer; it holds everything, whether or not it was streamed. */
 export interface ModelResult {
   items: readonly ModelItem[];
   /** `length`: the output limit cut it. */
   finish: "stop" | "length" | "tool_calls" | "content_filter";
   usage: Usage;
+  served: Served;
 }
 
 /** Why a model call failed. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { NO_USAGE } from "../../src/domain/usage.ts";
+import { isJsonObject, type JsonObject } from "../../src/lib/json.ts";
 import { createDemoProvider } from "../../src/providers/protocols/demo/provider.ts";
-import { EMPTY_CHOICES } from "../helpers/fake-upstream/edits.ts";
+import { EMPTY_CHOICES, editEach } from "../helpers/fake-upstream/edits.ts";
 import {
   ask,
   callsIn,
@@ -46,6 +47,26 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
       expect(reasoningIn(result.items)).toBe("Let me think. Yes.");
       expect(textIn(result.items)).toBe("42");
       expect(result.items[0]).toMatchObject({ maker: { protocol: kind.protocol, model: MODEL } });
+    });
+
+    test("the result says who served it: the model that the answer names", async () => {
+      await using all = await setUp(kind, [{ text: "x" }, { text: "x", model: "another-model" }]);
+      const served = async () => (await generate(all.provider, request)).result.served;
+      expect(await served()).toEqual({ provider: kind.protocol, model: MODEL });
+      expect(await served()).toEqual({ provider: kind.protocol, model: "another-model" });
+    });
+
+    test.each([
+      [undefined],
+      [""],
+      [7],
+      ["x".repeat(1_000)],
+    ])("an answer that names its model %j was served by the model that was asked", async (name) => {
+      const rename = ({ message, ...rest }: JsonObject) =>
+        isJsonObject(message) ? { ...rest, message: { ...message, model: name } } : { ...rest, model: name };
+      await using all = await setUp(kind, [{ text: "x", editBody: rename, edits: [editEach(rename)] }]);
+      const { result } = await generate(all.provider, request);
+      expect(result.served).toEqual({ provider: kind.protocol, model: MODEL });
     });
 
     test("parallel calls keep their order and their arguments, streamed by the character and by turns", async () => {

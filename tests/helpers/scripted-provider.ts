@@ -122,6 +122,8 @@ export function scriptedProvider(play: Play): ScriptedProvider {
   };
 }
 
+const SERVED = { provider: "scripted", model: "scripted" };
+
 class Performance {
   readonly #sink: ModelSink;
   readonly #signal: AbortSignal;
@@ -141,7 +143,7 @@ class Performance {
     }
     const called = this.#items.some(({ type }) => type === "function_call");
     const finish = this.#finish ?? (called ? "tool_calls" : "stop");
-    return { items: this.#items, finish, usage: this.#usage };
+    return { items: this.#items, finish, usage: this.#usage, served: SERVED };
   }
 
   /** Each move is in a turn of its own, as network reads are. */

@@ -31,7 +31,8 @@ function talkative(watch: () => void): Provider {
         watch();
       }
       const content = [{ type: "output_text" as const, text: DELTA.repeat(count) }];
-      return { items: [{ ...item, content }], finish: "stop", usage: NO_USAGE };
+      const served = { provider: "talkative", model: "talkative" };
+      return { items: [{ ...item, content }], finish: "stop", usage: NO_USAGE, served };
     },
     close: async () => {},
   };

@@ -7,6 +7,7 @@ import {
   type ModelSink,
   type Provider,
   ProviderError,
+  type Served,
 } from "../provider.ts";
 import { type AnswerReader, AnswerStream } from "./answer-stream.ts";
 import type { Framing } from "./framing.ts";
@@ -28,8 +29,8 @@ export interface HttpWire {
   readonly sign?: Sign;
   /** Encodes a request. It may remember texts that are sent again and again, but not the request. */
   encode(request: ModelRequest): EncodedRequest;
-  /** Creates the reader of one answer of the model. */
-  createReader(model: string): AnswerReader;
+  /** Creates the reader of one answer; `asked` is who serves it unless the answer names another model. */
+  createReader(asked: Served): AnswerReader;
 }
 
 /** Creates a provider that sends one POST per call. */
@@ -69,10 +70,10 @@ class HttpProvider implements Provider {
   }
 
   generate(request: ModelRequest, sink: ModelSink, signal: AbortSignal): Promise<ModelResult> {
-    const { model } = request;
+    const asked = { provider: this.name, model: request.model };
     const encoded = this.#wire.encode(request);
-    if (!encoded.stream) return this.#generateWhole(encoded, model, signal);
-    const reader = this.#wire.createReader(model);
+    if (!encoded.stream) return this.#generateWhole(encoded, asked, signal);
+    const reader = this.#wire.createReader(asked);
     const stream = new AnswerStream(reader, this.#wire.framing, request.stream ? sink : ignoreEvents);
     return this.#generateStream(encoded, stream, signal);
   }
@@ -81,9 +82,9 @@ class HttpProvider implements Provider {
     return this.#endpoint.close();
   }
 
-  #generateWhole({ path, body }: EncodedRequest, model: string, signal: AbortSignal): Promise<ModelResult> {
+  #generateWhole({ path, body }: EncodedRequest, asked: Served, signal: AbortSignal): Promise<ModelResult> {
     return this.#endpoint.post({ path, body, signal }).then(
-      (answer) => this.#redact(() => this.#readWhole(answer, this.#wire.createReader(model))),
+      (answer) => this.#redact(() => this.#readWhole(answer, this.#wire.createReader(asked))),
       (error: unknown) => this.#redact(() => rethrow(error)),
     );
   }

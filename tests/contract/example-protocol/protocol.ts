@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { NO_USAGE } from "../../../src/domain/usage.ts";
 import { type JsonObject, parseJsonObject } from "../../../src/lib/json.ts";
 import type { Protocol } from "../../../src/providers/protocol.ts";
-import { type ModelResult, ProviderError } from "../../../src/providers/provider.ts";
+import { type ModelResult, ProviderError, type Served } from "../../../src/providers/provider.ts";
 import type { AnswerReader } from "../../../src/providers/transport/answer-stream.ts";
 import { Assembler } from "../../../src/providers/transport/assembler.ts";
 import type { FrameReader, Framing, OnMessage } from "../../../src/providers/transport/framing.ts";
@@ -32,7 +32,7 @@ export const example: Protocol = {
         body: JSON.stringify({ model, items, stream }),
         stream,
       }),
-      createReader: () => new ExampleAnswer(),
+      createReader: (asked) => new ExampleAnswer(asked),
     }),
   listModels: async () => ["example-1"],
 };
@@ -86,7 +86,12 @@ class LengthPrefixedReader implements FrameReader {
 
 class ExampleAnswer implements AnswerReader {
   readonly assembler = new Assembler();
+  readonly #served: Served;
   isComplete = false;
+
+  constructor(served: Served) {
+    this.#served = served;
+  }
 
   readMessage({ text, end }: JsonObject): boolean {
     if (typeof text === "string") this.#addText(text);
@@ -100,7 +105,7 @@ class ExampleAnswer implements AnswerReader {
   }
 
   finish(): ModelResult {
-    return { items: this.assembler.items, finish: "stop", usage: NO_USAGE };
+    return { items: this.assembler.items, finish: "stop", usage: NO_USAGE, served: this.#served };
   }
 
   #addText(text: string): void {

@@ -12,6 +12,7 @@ const RESULT: ModelResult = {
   items: [],
   finish: "stop",
   usage: { inputTokens: 0, outputTokens: 0, cachedTokens: 0, reasoningTokens: 0 },
+  served: { provider: "scripted", model: "m" },
 };
 const FIRST: ModelEvent = {
   type: "item",

@@ -6,10 +6,10 @@ import type {
 import type { Usage } from "../../../domain/usage.ts";
 import { isJsonObject, type JsonObject } from "../../../lib/json.ts";
 import { errorFromObject } from "../../errors.ts";
-import { type ModelResult, ProviderError } from "../../provider.ts";
+import { type ModelResult, ProviderError, type Served } from "../../provider.ts";
 import type { AnswerReader } from "../../transport/answer-stream.ts";
 import { Assembler } from "../../transport/assembler.ts";
-import { readTokenCount } from "../shared/token-count.ts";
+import { readModelName, readTokenCount } from "../shared/answer-fields.ts";
 import { PROTOCOL } from "./messages.ts";
 
 /** A content block and its item. */
@@ -30,14 +30,15 @@ type EventType = RawMessageStreamEvent["type"] | "error" | "ping";
  */
 export class MessagesAnswer implements AnswerReader {
   readonly assembler = new Assembler();
-  readonly #model: string;
+  readonly #asked: Served;
+  #model: string | undefined;
   readonly #blocks = new Map<unknown, OpenBlock>();
   #last: OpenBlock | undefined;
   #reason: string | undefined;
   #usage: JsonObject = {};
 
-  constructor(model: string) {
-    this.#model = model;
+  constructor(asked: Served) {
+    this.#asked = asked;
   }
 
   get isComplete(): boolean {
@@ -54,7 +55,7 @@ export class MessagesAnswer implements AnswerReader {
         if (isJsonObject(event["content_block"])) this.#readBlock(event["index"], event["content_block"]);
         return false;
       case "message_start":
-        if (isJsonObject(event["message"])) this.#readUsage(event["message"]["usage"]);
+        if (isJsonObject(event["message"])) this.#readHead(event["message"]);
         return false;
       case "message_delta":
         this.#readUsage(event["usage"]);
@@ -75,7 +76,7 @@ export class MessagesAnswer implements AnswerReader {
       throw new ProviderError("malformed", "The upstream's answer has no content.");
     for (const [place, block] of content.entries()) if (isJsonObject(block)) this.#readBlock(place, block);
     this.#readStop(body);
-    this.#readUsage(body["usage"]);
+    this.#readHead(body);
   }
 
   /** An answer without a stop reason counts as stopped. */
@@ -86,7 +87,9 @@ export class MessagesAnswer implements AnswerReader {
     );
     for (const { index, input } of this.#blocks.values()) this.#completeArguments(index, input);
     if (finish !== "length") this.assembler.completeCalls();
-    return { items: this.assembler.items, finish, usage: toUsage(this.#usage) };
+    const { provider, model } = this.#asked;
+    const served = { provider, model: this.#model ?? model };
+    return { items: this.assembler.items, finish, usage: toUsage(this.#usage), served };
   }
 
   /** Begins a block; `place` is the upstream's number for it. Types that we never ask for are ignored. */
@@ -117,6 +120,12 @@ export class MessagesAnswer implements AnswerReader {
     this.assembler.add(index, "refusal", explanation);
   }
 
+  /** Reads what a message says about itself, at its start or as a whole. */
+  #readHead({ model, usage }: JsonObject): void {
+    this.#model = readModelName(model);
+    this.#readUsage(usage);
+  }
+
   /** Merges usage objects: a later one has more fields, but not all of an earlier one's. */
   #readUsage(usage: unknown): void {
     if (!isJsonObject(usage)) return;
@@ -143,7 +152,7 @@ export class MessagesAnswer implements AnswerReader {
 
   #startReasoning(payload: { encrypted_content?: string }): number {
     this.#last = undefined;
-    const maker = { protocol: PROTOCOL, model: this.#model, ...payload };
+    const maker = { protocol: PROTOCOL, model: this.#asked.model, ...payload };
     return this.assembler.start({ type: "reasoning", summary: [], maker });
   }
 

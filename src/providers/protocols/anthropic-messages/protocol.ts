@@ -26,7 +26,7 @@ export const anthropicMessages: Protocol = {
     createHttpProvider(upstream, policy, {
       framing: eventStream,
       encode: createEncoder(),
-      createReader: (model) => new MessagesAnswer(model),
+      createReader: (asked) => new MessagesAnswer(asked),
     }),
   async listModels({ baseUrl, apiKey }) {
     // Loaded here only: the SDK costs half a second, and pages through long lists.

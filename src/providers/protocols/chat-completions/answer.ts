@@ -2,10 +2,10 @@ import type { ChatCompletionChunk } from "openai/resources/chat/completions";
 import { NO_USAGE, type Usage } from "../../../domain/usage.ts";
 import { isJsonObject, type JsonObject, parseJsonObject } from "../../../lib/json.ts";
 import { errorFromObject } from "../../errors.ts";
-import { type ModelResult, ProviderError } from "../../provider.ts";
+import { type ModelResult, ProviderError, type Served } from "../../provider.ts";
 import type { AnswerReader } from "../../transport/answer-stream.ts";
 import { Assembler } from "../../transport/assembler.ts";
-import { readTokenCount } from "../shared/token-count.ts";
+import { readModelName, readTokenCount } from "../shared/answer-fields.ts";
 import { PROTOCOL } from "./request.ts";
 
 /** A delta or a whole message. Servers leave fields out, or give them another type. */
@@ -37,7 +37,8 @@ interface OpenCall {
 /** Reads an answer from deltas. A whole message is read as one delta, so that both ways give the same result. */
 export class ChatAnswer implements AnswerReader {
   readonly assembler = new Assembler();
-  readonly #model: string;
+  readonly #asked: Served;
+  #model: string | undefined;
   #reasoning: number | undefined;
   #message: number | undefined;
   #calls: OpenCall[] = [];
@@ -45,8 +46,8 @@ export class ChatAnswer implements AnswerReader {
   #finish: string | undefined;
   #usage: Usage = NO_USAGE;
 
-  constructor(model: string) {
-    this.#model = model;
+  constructor(asked: Served) {
+    this.#asked = asked;
   }
 
   get isComplete(): boolean {
@@ -55,6 +56,7 @@ export class ChatAnswer implements AnswerReader {
 
   readMessage(chunk: JsonObject): boolean {
     if (chunk["error"] !== undefined && chunk["error"] !== null) throw errorFromObject(chunk["error"]);
+    this.#model ??= readModelName(chunk["model"]);
     this.#readUsage(chunk["usage"]);
     const choice = firstChoice(chunk);
     if (choice !== undefined) this.#readChoice(choice, choice["delta"]);
@@ -72,6 +74,7 @@ export class ChatAnswer implements AnswerReader {
       ? calls.map((call, index) => (isJsonObject(call) ? { ...call, index } : call))
       : [];
     this.#readChoice(choice, { ...message, tool_calls: numbered });
+    this.#model = readModelName(body["model"]);
     this.#readUsage(body["usage"]);
   }
 
@@ -80,7 +83,9 @@ export class ChatAnswer implements AnswerReader {
     const finish = readFinishReason(this.#finish, this.#calls.length > 0);
     for (const call of this.#calls) this.#begin(call, "");
     if (finish !== "length") this.assembler.completeCalls();
-    return { items: this.assembler.items, finish, usage: this.#usage };
+    const { provider, model } = this.#asked;
+    const served = { provider, model: this.#model ?? model };
+    return { items: this.assembler.items, finish, usage: this.#usage, served };
   }
 
   /** Some servers send the usage with every chunk; the last one counts. */
@@ -122,7 +127,7 @@ export class ChatAnswer implements AnswerReader {
     this.#reasoning ??= this.assembler.start({
       type: "reasoning",
       summary: [],
-      maker: { protocol: PROTOCOL, model: this.#model },
+      maker: { protocol: PROTOCOL, model: this.#asked.model },
     });
     this.assembler.add(this.#reasoning, "reasoning", text);
   }

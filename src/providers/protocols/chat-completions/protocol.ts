@@ -23,7 +23,7 @@ export const chatCompletions: Protocol = {
     createHttpProvider(upstream, policy, {
       framing: eventStream,
       encode: createEncoder(upstream.baseUrl),
-      createReader: (model) => new ChatAnswer(model),
+      createReader: (asked) => new ChatAnswer(asked),
     }),
   async listModels({ baseUrl, apiKey }) {
     // Loaded here only: the SDK costs half a second, and pages through long lists.

@@ -45,6 +45,8 @@ const RULES: readonly Rule[] = [
   },
 ];
 
+const SERVED = { provider: "demo", model: "demo" };
+
 const WORD_DELAY_MS = 15;
 const MAX_SHOWN_CHARS = 4_000;
 
@@ -61,7 +63,7 @@ export function createDemoProvider(delayMs: number = WORD_DELAY_MS): Provider {
       const answer = answerTo(request);
       const items = request.stream ? await speak(answer, { sink, signal, delayMs }) : [answer];
       const finish = answer.type === "function_call" ? "tool_calls" : "stop";
-      return { items, finish, usage: estimate(request, items) };
+      return { items, finish, usage: estimate(request, items), served: SERVED };
     },
     close: async () => {},
   };

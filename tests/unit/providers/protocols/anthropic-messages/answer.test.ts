@@ -16,6 +16,7 @@ import {
 } from "../../../../helpers/provider-suite.ts";
 
 const MODEL = "claude-opus-5";
+const ASKED = { provider: "p", model: MODEL };
 
 /** Reads events as a stream. */
 function streamed(...events: object[]): ModelResult & { events: ModelEvent[] } {
@@ -26,7 +27,7 @@ function streamed(...events: object[]): ModelResult & { events: ModelEvent[] } {
 }
 
 function openStream(told: ModelEvent[]): AnswerStream {
-  return new AnswerStream(new MessagesAnswer(MODEL), eventStream, (some) => told.push(...some));
+  return new AnswerStream(new MessagesAnswer(ASKED), eventStream, (some) => told.push(...some));
 }
 
 function feed(stream: AnswerStream, event: object): boolean {
@@ -35,7 +36,7 @@ function feed(stream: AnswerStream, event: object): boolean {
 
 /** Reads an answer in one piece. */
 function whole(body: JsonObject): ModelResult {
-  const answer = new MessagesAnswer(MODEL);
+  const answer = new MessagesAnswer(ASKED);
   answer.readWhole(body);
   return answer.finish();
 }

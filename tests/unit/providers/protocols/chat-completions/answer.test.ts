@@ -6,12 +6,12 @@ import { AnswerStream } from "../../../../../src/providers/transport/answer-stre
 import { eventStream } from "../../../../../src/providers/transport/event-stream.ts";
 import { callsIn, foldEvents, reasoningIn, textIn } from "../../../../helpers/provider-suite.ts";
 
-const MODEL = "m";
+const ASKED = { provider: "p", model: "m" };
 
 /** Reads deltas as a stream and checks that its events add up. */
 function streamed(...deltas: object[]): ModelResult {
   const told: ModelEvent[] = [];
-  const stream = new AnswerStream(new ChatAnswer(MODEL), eventStream, (some) => told.push(...some));
+  const stream = new AnswerStream(new ChatAnswer(ASKED), eventStream, (some) => told.push(...some));
   for (const delta of deltas) feed(stream, { choices: [{ delta }] });
   feed(stream, { choices: [{ delta: {}, finish_reason: "stop" }] });
   const result = stream.finish();
@@ -24,7 +24,7 @@ function feed(stream: AnswerStream, chunk: object): void {
 }
 
 function whole(message: JsonObject): ModelResult {
-  const answer = new ChatAnswer(MODEL);
+  const answer = new ChatAnswer(ASKED);
   answer.readWhole({ choices: [{ message, finish_reason: "stop" }] });
   return answer.finish();
 }
@@ -148,7 +148,7 @@ describe("text and reasoning as servers really send them", () => {
 });
 
 test("the last usage counts, since some servers send it with every chunk", () => {
-  const answer = new ChatAnswer(MODEL);
+  const answer = new ChatAnswer(ASKED);
   for (const prompt_tokens of [1, 2, 3]) answer.readMessage({ usage: { prompt_tokens } });
   answer.readMessage({ usage: null, choices: [{ delta: {}, finish_reason: "stop" }] });
   expect(answer.finish().usage.inputTokens).toBe(3);
