@@ -28,6 +28,9 @@ export interface Target {
   mode: "agent" | "plain";
 }
 
+/** Where a request goes, in order of preference; all have one mode. */
+export type Targets = readonly [Target, ...Target[]];
+
 /** A model as `/v1/models` lists it. */
 export interface ModelEntry {
   id: string;
@@ -62,7 +65,7 @@ export interface Models {
    * upstream must be asked for its models and does not answer.
    * @see hermes-agent's API, per-request model choice
    */
-  resolve(question: ModelQuestion): Promise<Target>;
+  resolve(question: ModelQuestion): Promise<Targets>;
   list(): ModelEntry[];
   close(): Promise<void>;
 }
@@ -107,7 +110,7 @@ class ConfiguredModels implements Models {
     return this.#default;
   }
 
-  async resolve(question: ModelQuestion): Promise<Target> {
+  async resolve(question: ModelQuestion): Promise<Targets> {
     const { routes, name, direct } = this.#options;
     const { provider, model } = parseQuestion(question);
     const alias = model !== undefined && Object.hasOwn(routes, model) ? routes[model] : undefined;
@@ -158,11 +161,11 @@ class ConfiguredModels implements Models {
     return known;
   }
 
-  async #target(upstream: Upstream, choice: Choice): Promise<Target> {
+  async #target(upstream: Upstream, choice: Choice): Promise<Targets> {
     if (choice.model === undefined && upstream.model === undefined)
       upstream.model = await listedModel(upstream);
     const model = choice.model ?? (upstream.model as string);
-    return { provider: this.#provider(upstream), model, mode: choice.mode };
+    return [{ provider: this.#provider(upstream), model, mode: choice.mode }];
   }
 
   #provider(upstream: Upstream): Provider {

@@ -141,7 +141,8 @@ export async function resolveTarget({ models }: Pick<RunDeps, "models">, input: 
 /** What serves a choice of model. @throws ApiError as `resolveTarget`. */
 export async function resolveModel(models: Models, ask: ModelQuestion): Promise<Target> {
   try {
-    return await models.resolve(ask);
+    const [target] = await models.resolve(ask);
+    return target;
   } catch (error) {
     // An upstream that must be asked for its models can fail like any model call.
     throw error instanceof ProviderError ? new ApiError(failureOf(error)) : error;

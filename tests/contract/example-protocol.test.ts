@@ -27,7 +27,7 @@ function openModels(settings: { baseUrl: string; provider?: string; apiKey?: str
 
 test.each([false, true])("an added protocol serves a client's turn (stream: %s)", async (stream) => {
   await using upstream = await startExampleUpstream(KEY, WORDS);
-  const { provider } = await openModels({ baseUrl: upstream.url }).resolve({});
+  const [{ provider }] = await openModels({ baseUrl: upstream.url }).resolve({});
   expect(provider.protocol).toBe("example");
   const { ask: request } = await openTestApp({ provider });
   const body = { messages: [{ role: "user", content: "Hello?" }], stream };
@@ -54,12 +54,12 @@ test("an added protocol changes no other list: servers in one process share noth
 
 test.each([false, true])("every request has a signature of its own (stream: %s)", async (stream) => {
   await using upstream = await startExampleUpstream(KEY, WORDS);
-  const { provider } = await openModels({ baseUrl: upstream.url }).resolve({});
+  const [{ provider }] = await openModels({ baseUrl: upstream.url }).resolve({});
   for (const model of ["example-1", "example-2"]) {
     const { result } = await generate(provider, ask({ model, stream }));
     expect(textIn(result.items)).toBe(WORDS.join(""));
   }
-  const other = await openModels({ baseUrl: upstream.url, apiKey: "another-key" }).resolve({});
+  const [other] = await openModels({ baseUrl: upstream.url, apiKey: "another-key" }).resolve({});
   const error = await failure(other.provider, ask({ stream }));
   expect(error).toMatchObject({ kind: "auth", message: "The signature is wrong." });
 });

@@ -70,7 +70,7 @@ export async function runService(
 function modelsOf(provider: Provider): Models {
   return {
     name: "hermes-agent",
-    resolve: async ({ model }) => ({ provider, model: "m", mode: model === "lite" ? "plain" : "agent" }),
+    resolve: async ({ model }) => [{ provider, model: "m", mode: model === "lite" ? "plain" : "agent" }],
     default: () => Promise.reject(new Error("not in this test")),
     list: () => [],
     close: () => provider.close(),

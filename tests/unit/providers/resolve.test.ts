@@ -33,20 +33,13 @@ function models(overrides: Partial<ModelsOptions> = {}): Models {
 }
 
 /** Where a question leads: provider, model, mode. */
-async function leads(
-  question: Partial<ModelQuestion>,
-  overrides: Partial<ModelsOptions> = {},
-): Promise<string> {
-  const { provider, model, mode } = await models(overrides).resolve({
-    model: undefined,
-    provider: undefined,
-    ...question,
-  });
+async function leads(question: ModelQuestion, overrides: Partial<ModelsOptions> = {}): Promise<string> {
+  const [{ provider, model, mode }] = await models(overrides).resolve(question);
   return `${provider.name} ${model} ${mode}`;
 }
 
 describe("what serves a request", () => {
-  test.each<[Partial<ModelQuestion>, string]>([
+  test.each<[ModelQuestion, string]>([
     [{}, "openai gpt-default agent"],
     [{ model: "hermes-agent" }, "openai gpt-default agent"],
     [{ model: "default" }, "openai gpt-default agent"],
@@ -75,7 +68,7 @@ describe("what serves a request", () => {
     expect(await leads(question)).toBe(expected);
   });
 
-  test.each<[Partial<ModelQuestion>, string]>([
+  test.each<[ModelQuestion, string]>([
     [{ model: "gpt-other" }, "openai gpt-default agent"],
     [{ model: "hermes-agent-lite" }, "openai gpt-default plain"],
     [{ model: "fast" }, "openrouter tiny/model agent"],
@@ -85,7 +78,7 @@ describe("what serves a request", () => {
     expect(await leads(question, { direct: false })).toBe(expected);
   });
 
-  test.each<[Partial<ModelQuestion>, string]>([
+  test.each<[ModelQuestion, string]>([
     [{ provider: "openai", model: "@anthropic:claude-opus-5" }, "provider_conflict"],
     [{ provider: "anthropic", model: "fast" }, "provider_conflict"],
     [{ model: "@anthropic:fast" }, "provider_conflict"],
@@ -102,8 +95,7 @@ describe("what serves a request", () => {
 
   test("an upstream's provider is opened once", async () => {
     const all = models();
-    const ask = (question: Partial<ModelQuestion>) =>
-      all.resolve({ model: undefined, provider: undefined, ...question });
+    const ask = async (question: ModelQuestion) => (await all.resolve(question))[0];
     const [a, b] = [await ask({}), await ask({ model: "gpt-other" })];
     expect(a.provider).toBe(b.provider);
     expect((await ask({ provider: "anthropic" })).provider).toBe(
@@ -160,7 +152,7 @@ describe("what serves by default", () => {
         return undefined;
       },
     });
-    await Promise.all([all.default(), all.default(), all.resolve({ model: undefined, provider: undefined })]);
+    await Promise.all([all.default(), all.default(), all.resolve({})]);
     expect(looked).toBe(1);
   });
 });
@@ -169,7 +161,7 @@ describe("an upstream without a configured model", () => {
   test("is asked for its list once, and the first that can chat is taken", async () => {
     await using upstream = await FakeUpstream.start([], { models: ["text-embedding-3", "qwen", "phi"] });
     const all = models({ primary: { baseUrl: upstream.origin, apiKey: "sk-mine" } });
-    const ask = () => all.resolve({ model: undefined, provider: undefined });
+    const ask = async () => (await all.resolve({}))[0];
     expect((await ask()).model).toBe("qwen");
     expect((await ask()).model).toBe("qwen");
     expect(upstream.counts.requests).toBe(1);
@@ -180,7 +172,7 @@ describe("an upstream without a configured model", () => {
   test("that lists none is an error that says the cure", async () => {
     await using upstream = await FakeUpstream.start([], { models: [] });
     const all = models({ primary: { baseUrl: upstream.origin } });
-    await expect(all.resolve({ model: undefined, provider: undefined })).rejects.toMatchObject({
+    await expect(all.resolve({})).rejects.toMatchObject({
       kind: "not_found",
       message: expect.stringContaining("LLM_MODEL"),
     });
@@ -210,7 +202,7 @@ test("a route with a key of its own goes to the default's address with that key"
     routes: { mine: { model: "gpt-mine", apiKey: "sk-mine" } },
   });
   for (const model of ["mine", "default"]) {
-    const target = await all.resolve({ model, provider: undefined });
+    const [target] = await all.resolve({ model });
     await generate(target.provider, ask({ model: target.model }));
   }
   expect(upstream.requests.map(({ headers }) => headers["authorization"])).toEqual([

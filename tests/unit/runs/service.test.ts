@@ -108,7 +108,7 @@ describe("a drain", () => {
       ...(await runService(provider)).models,
       resolve: async ({ model }) => {
         if (model === "slow") await looking.promise;
-        return { provider, model: "m", mode: "agent" };
+        return [{ provider, model: "m", mode: "agent" }];
       },
     };
     const service = await runService(provider, { models });
