@@ -4,46 +4,46 @@ import { firstLine } from "../lib/text.ts";
 import { ProviderError, type ProviderErrorKind } from "./provider.ts";
 
 /**
- * How different servers say that the conversation no longer fits: OpenAI, Anthropic, Bedrock, Gemini, xAI, vLLM,
+ * The words in which servers say that the conversation is too long: OpenAI, Anthropic, Bedrock, Gemini, xAI, vLLM,
  * llama.cpp, Ollama, LM Studio.
  */
 const CONTEXT_OVERFLOW =
   /context[ _-]?(length|window|size|limit)|maximum (context|prompt length)|prompt (is )?too long|prompt exceeds|too many tokens|exceeds? the (available )?context|input (is )?too long|token count \S* ?exceeds|exceed_context_size/i;
 
-/** An account without credit: waiting does not cure it. */
+/** An account without credit: waiting does not help. */
 const OUT_OF_CREDIT = /insufficient_quota|billing|credit/i;
 
 const MAX_MESSAGE_CHARS = 500;
 
-/** The error that an upstream's HTTP answer stands for. */
+/** Converts an upstream's HTTP answer to an error. */
 export function errorFromAnswer(status: number, headers: IncomingHttpHeaders, body: string): ProviderError {
-  const detail = errorDetail(parseJsonObject(body));
-  const kind = kindOfStatus(status, detail);
-  const text = detail.message === "" ? `HTTP ${status}` : detail.message;
-  const retryAfterMs = retryAfter(headers);
-  const hopeless = headers["x-should-retry"] === "false" || isOutOfCredit(kind, detail);
-  return new ProviderError(kind, text, {
-    ...(hopeless && { retryable: false }),
+  const detail = readDetail(parseJsonObject(body));
+  const kind = classifyStatus(status, detail);
+  const message = detail.message === "" ? `HTTP ${status}` : detail.message;
+  const retryAfterMs = readRetryAfter(headers);
+  const isHopeless = headers["x-should-retry"] === "false" || isOutOfCredit(kind, detail);
+  return new ProviderError(kind, message, {
+    ...(isHopeless && { retryable: false }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
 }
 
-/** The error that an error object inside a stream stands for; such objects carry no HTTP status of their own. */
+/** Converts the error object of a stream or of an answer with status 200 to an error. */
 export function errorFromObject(error: unknown): ProviderError {
-  const detail = errorDetail({ error });
+  const detail = readDetail({ error });
   const status = Number(detail.code);
-  const kind = status >= 400 && status < 600 ? kindOfStatus(status, detail) : kindOfWords(detail);
-  const text = detail.message === "" ? "The upstream reported an error." : detail.message;
-  return new ProviderError(kind, text, isOutOfCredit(kind, detail) ? { retryable: false } : {});
+  const kind = status >= 400 && status < 600 ? classifyStatus(status, detail) : classifyWords(detail);
+  const message = detail.message === "" ? "The upstream reported an error." : detail.message;
+  return new ProviderError(kind, message, isOutOfCredit(kind, detail) ? { retryable: false } : {});
 }
 
 function isOutOfCredit(kind: ProviderErrorKind, { code, type }: ErrorDetail): boolean {
   return kind === "rate_limit" && OUT_OF_CREDIT.test(`${code} ${type}`);
 }
 
-const KIND_OF_STATUS: ReadonlyMap<number, ProviderErrorKind> = new Map([
+const KIND_BY_STATUS: ReadonlyMap<number, ProviderErrorKind> = new Map([
   [401, "auth"],
-  // The account cannot pay: as with a wrong key, only the operator can mend it.
+  // The account cannot pay. As with a wrong key, only the operator can help.
   [402, "auth"],
   [403, "auth"],
   [404, "not_found"],
@@ -54,19 +54,19 @@ const KIND_OF_STATUS: ReadonlyMap<number, ProviderErrorKind> = new Map([
   [529, "overloaded"],
 ]);
 
-/** Statuses with which servers report a context overflow. */
+/** The statuses with which servers report that the conversation is too long. */
 const OVERFLOW_STATUSES: ReadonlySet<number> = new Set([400, 413, 422, 500]);
 
-function kindOfStatus(status: number, detail: ErrorDetail): ProviderErrorKind {
+function classifyStatus(status: number, detail: ErrorDetail): ProviderErrorKind {
   if (OVERFLOW_STATUSES.has(status) && saysOverflow(detail)) return "context_length";
-  const kind = KIND_OF_STATUS.get(status);
+  const kind = KIND_BY_STATUS.get(status);
   if (kind !== undefined) return kind;
   if (status >= 500) return "server";
   return status >= 400 ? "bad_request" : "malformed";
 }
 
-/** Names of errors, in Anthropic's and OpenAI's words; an overflow is often called an invalid request, so that comes last. */
-const KIND_OF_WORDS: readonly [RegExp, ProviderErrorKind][] = [
+/** Error names of Anthropic and OpenAI. An overflow is often called an invalid request, so that name is tried last. */
+const KIND_BY_WORDS: readonly [RegExp, ProviderErrorKind][] = [
   [/overloaded/i, "overloaded"],
   [/rate_?limit|insufficient_quota/i, "rate_limit"],
   [/timeout/i, "timeout"],
@@ -74,9 +74,9 @@ const KIND_OF_WORDS: readonly [RegExp, ProviderErrorKind][] = [
   [/not_found/i, "not_found"],
 ];
 
-function kindOfWords(detail: ErrorDetail): ProviderErrorKind {
+function classifyWords(detail: ErrorDetail): ProviderErrorKind {
   const words = `${detail.code} ${detail.type}`;
-  const named = KIND_OF_WORDS.find(([pattern]) => pattern.test(words))?.[1];
+  const named = KIND_BY_WORDS.find(([pattern]) => pattern.test(words))?.[1];
   if (named !== undefined) return named;
   if (saysOverflow(detail)) return "context_length";
   return /invalid_request|bad_?request|too_large/i.test(words) ? "bad_request" : "server";
@@ -93,7 +93,7 @@ interface ErrorDetail {
 }
 
 /** Reads `{error: {message, code, type}}`, `{error: "text"}`, `{message}` and `{detail}`. */
-function errorDetail(body: JsonObject | undefined): ErrorDetail {
+function readDetail(body: JsonObject | undefined): ErrorDetail {
   const error = isJsonObject(body?.["error"]) ? body["error"] : body;
   const message = [error?.["message"], body?.["error"], body?.["detail"]].find(
     (text) => typeof text === "string",
@@ -106,22 +106,23 @@ function errorDetail(body: JsonObject | undefined): ErrorDetail {
 }
 
 /**
- * How long the upstream asks to wait, in ms: `retry-after-ms`, else `retry-after` in seconds or as an HTTP date.
+ * Returns how long the upstream asks clients to wait, in ms: `retry-after-ms`, else `retry-after` in seconds or as an
+ * HTTP date.
  * @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
  */
-export function retryAfter(headers: IncomingHttpHeaders, now: number = Date.now()): number | undefined {
+export function readRetryAfter(headers: IncomingHttpHeaders, now: number = Date.now()): number | undefined {
   const exact = headers["retry-after-ms"];
-  const exactMs = exact === undefined ? undefined : duration(String(exact));
+  const exactMs = exact === undefined ? undefined : readNumber(String(exact));
   if (exactMs !== undefined) return exactMs;
   const value = headers["retry-after"];
   if (value === undefined) return undefined;
-  const seconds = duration(value);
+  const seconds = readNumber(value);
   if (seconds !== undefined) return seconds * 1000;
-  // Date.parse takes almost anything ("5 minutes" is a date to it): a weekday must come first.
+  // Date.parse accepts almost anything, even "5 minutes", so the value must begin with a weekday.
   const date = /^[A-Z][a-z]{2,8},? /.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-function duration(value: string): number | undefined {
+function readNumber(value: string): number | undefined {
   return /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : undefined;
 }

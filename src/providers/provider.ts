@@ -6,37 +6,37 @@ import type { Usage } from "../domain/usage.ts";
 export interface ModelRequest {
   /** The model id as the upstream knows it. */
   model: string;
-  /** The frozen core prompt, byte-stable per session, or "" for a plain call. The prompt-cache breakpoint stands after it. */
+  /** The frozen core prompt, byte-stable per session, or "" for a plain call. The prompt-cache breakpoint is after it. */
   core: string;
   /** The frontend's own system text, after the core prompt. */
   instructions: string | undefined;
   items: readonly ItemBody[];
-  /** Reuse the same objects between calls: their wire form is cached by identity. */
+  /** Pass the same objects in every call: their JSON is cached by identity. */
   tools: readonly ToolSpec[];
   toolChoice: ToolChoice;
   settings: ModelSettings;
-  /** Whether the upstream should stream; a provider may stream anyway where its protocol wants it. */
+  /** Whether the sink gets events. A provider whose protocol needs it streams from the upstream all the same. */
   stream: boolean;
 }
 
-/** A call that the model asks for; ids are given by the agent, never taken from upstream. */
-export interface ModelCall {
+/** A tool call of the model. It has no id: the agent gives ids, and never uses those of an upstream. */
+interface ModelCall {
   type: "function_call";
   name: string;
   /** JSON text as the model wrote it; may be invalid. */
   arguments: string;
 }
 
-/** What a model makes, in the order in which it began each. */
+/** One piece of an answer. */
 export type ModelItem = MessageBody | ReasoningBody | ModelCall;
 
-/** The beginning of the item at `index` of the coming result, more text of it, or news for a person (a retry). */
+/** The start of the item at `index` of the coming result, more of its text, or a message for people (a retry). */
 export type ModelEvent =
   | { type: "item"; index: number; item: ModelItem }
   | { type: "delta"; index: number; channel: "text" | "reasoning" | "refusal" | "arguments"; delta: string }
   | { type: "status"; kind: "retry"; text: string };
 
-/** Takes what one network read brought, in order. Called synchronously; must not throw. */
+/** Takes the events of one network read, in order. Called synchronously; must not throw. */
 export type ModelSink = (events: ModelEvent[]) => void;
 
 /** Who answered a model call. */
@@ -47,10 +47,11 @@ export interface Served {
   model: string;
 }
 
-/** The finished answer; it holds everything, whether or not it was streamed. */
+/** The finished answer. It is complete, whether or not it was streamed. */
 export interface ModelResult {
+  /** In the order in which the model began them. */
   items: readonly ModelItem[];
-  /** `length`: the output limit cut it. */
+  /** `length`: the output limit cut the answer. */
   finish: "stop" | "length" | "tool_calls" | "content_filter";
   usage: Usage;
   served: Served;
@@ -73,9 +74,9 @@ export type ProviderErrorKind =
 /** The only error that a provider throws, except an abort's reason. */
 export class ProviderError extends Error {
   readonly kind: ProviderErrorKind;
-  /** Whether the same call may succeed if repeated, as far as the upstream tells. */
+  /** Whether the same call may succeed when it is repeated, as far as the upstream tells. */
   readonly retryable: boolean;
-  /** How long the upstream asks to wait, in ms. */
+  /** How long the upstream asks clients to wait, in ms. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -101,19 +102,18 @@ const RETRYABLE: ReadonlySet<ProviderErrorKind> = new Set([
   "truncated",
 ]);
 
-/**
- * A remote endpoint that speaks one protocol.
- *
- * `generate` asks the model once. It tells `sink` what streams in, then resolves with the whole answer; a
- * stream that ends without a finish reason is an error of kind `truncated`, never a result.
- * @throws ProviderError for every upstream failure; the signal's reason when aborted (the upstream request is then
- * already closed).
- */
+/** One upstream, asked over one protocol. */
 export interface Provider {
-  /** The configured name, for example `openai`. */
+  /** The upstream's name, for example `openai`. */
   readonly name: string;
-  /** The wire format, for example `chat-completions`; opaque reasoning goes back only to its own protocol and model. */
+  /** The protocol's name, for example `chat-completions`; opaque reasoning goes back only to its own protocol and model. */
   readonly protocol: string;
+  /**
+   * Asks the model once: passes to `sink` what streams in, then resolves with the whole answer. A stream that ends
+   * without a finish reason is an error of kind `truncated`, never a result.
+   * @throws ProviderError for every upstream failure; the signal's reason when aborted (the upstream request is
+   * closed by then).
+   */
   generate(request: ModelRequest, sink: ModelSink, signal: AbortSignal): Promise<ModelResult>;
   /** Closes its connections. */
   close(): Promise<void>;

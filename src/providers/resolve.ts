@@ -1,26 +1,26 @@
 import { type ApiError, invalidRequest } from "../domain/error.ts";
-import { firstModel, type LocalModel } from "./detect.ts";
+import { findFirstModel, type LocalModel } from "./detect.ts";
 import type { CallPolicy, Upstream } from "./protocol.ts";
 import { type Provider, ProviderError } from "./provider.ts";
 import { completeUpstream, createProvider, type UpstreamSettings, type UpstreamSources } from "./upstream.ts";
 
-/** Which models there are and how to reach them. */
+/** What the models of a server are made from. */
 export interface ModelsOptions extends UpstreamSources {
   /** The advertised name, for example `hermes-agent`. */
   name: string;
-  /** The configured upstream, or undefined to take the first that is found. */
+  /** The configured upstream; undefined: the first that is found. */
   primary: UpstreamSettings | undefined;
   routes: Readonly<Record<string, UpstreamSettings & { model: string }>>;
-  /** Whether a bare `model` that is no name of ours is passed on to the default upstream. */
+  /** Whether a `model` without a provider that this server does not know is passed to the default upstream. */
   direct: boolean;
   policy: CallPolicy;
-  /** Looks for a model server on this machine; undefined when that is switched off. */
+  /** Looks for a model server on this machine; undefined: switched off. */
   detect: (() => Promise<LocalModel | undefined>) | undefined;
-  /** Replaces the upstreams by one provider; for tests. */
+  /** Answers in place of every upstream; for tests. */
   provider?: Provider;
 }
 
-/** Where a request goes. */
+/** A provider and a model that can serve a request. */
 export interface Target {
   provider: Provider;
   model: string;
@@ -28,19 +28,19 @@ export interface Target {
   mode: "agent" | "plain";
 }
 
-/** Where a request goes, in order of preference; all have one mode. */
+/** What can serve a request, in order of preference; all have the same mode. */
 export type Targets = readonly [Target, ...Target[]];
 
 /** A model as `/v1/models` lists it. */
-export interface ModelEntry {
+interface ModelEntry {
   id: string;
   /** The model behind an alias, or the entry's own id. */
   root: string;
   parent: string | null;
 }
 
-/** What serves by default, and why that; for the log. */
-export interface DefaultModel {
+/** The default upstream, and why it is the default; for the log. */
+interface DefaultModel {
   upstream: Upstream;
   reason: string;
 }
@@ -49,7 +49,7 @@ export interface DefaultModel {
 export interface ModelQuestion {
   model?: string | undefined;
   provider?: string | undefined;
-  /** True: a bare `model` that is no name of ours is passed on, whatever is configured. */
+  /** True: an unknown `model` without a provider is passed on, whatever is configured. */
   isChosen?: boolean | undefined;
 }
 
@@ -57,12 +57,12 @@ export interface ModelQuestion {
 export interface Models {
   /** The advertised name of the default. */
   readonly name: string;
-  /** Found once; takes as long as looking for a local server does, at most. */
+  /** Finds the default, once; takes at most as long as looking for a local server. */
   default(): Promise<DefaultModel>;
   /**
-   * Finds what serves a request.
+   * Finds what can serve a request.
    * @throws ApiError 400 for a provider that is not configured or contradicts the model; ProviderError when the
-   * upstream must be asked for its models and does not answer.
+   * upstream must be asked for its models and lists none or does not answer.
    * @see hermes-agent's API, per-request model choice
    */
   resolve(question: ModelQuestion): Promise<Targets>;
@@ -70,14 +70,14 @@ export interface Models {
   close(): Promise<void>;
 }
 
-/** Environment variables that configure an upstream alone, in order of preference. */
+/** Presets that a key in the environment alone configures, in order of preference. */
 const PREFERENCE = ["openai", "anthropic", "openrouter"];
 
 const LIST_TIMEOUT_MS = 5_000;
 
 /**
- * Opens the models; nothing is asked or connected before the first use.
- * @throws UpstreamError for settings that lead to no upstream: the start is the time to say so, not the first request.
+ * Creates the models of a server; nothing is asked or connected before the first use.
+ * @throws UpstreamError for settings that lead to no upstream, so that the start fails and not the first request.
  */
 export function createModels(options: ModelsOptions): Models {
   const { primary, routes } = options;
@@ -88,7 +88,7 @@ export function createModels(options: ModelsOptions): Models {
 
 interface Choice {
   mode: Target["mode"];
-  /** Undefined: the upstream's own default. */
+  /** Undefined: the upstream's default. */
   model: string | undefined;
 }
 
@@ -112,34 +112,34 @@ class ConfiguredModels implements Models {
 
   async resolve(question: ModelQuestion): Promise<Targets> {
     const { routes, name, direct } = this.#options;
-    const { provider, model } = parseQuestion(question);
+    const { provider, model } = readPrefix(question);
     const alias = model !== undefined && Object.hasOwn(routes, model) ? routes[model] : undefined;
     if (alias !== undefined) {
-      const upstream = await this.#routed(`route ${model}`, alias);
+      const upstream = await this.#findRouted(`route ${model}`, alias);
       if (provider !== undefined && provider !== upstream.name)
         throw conflict(model, upstream.name, provider);
-      return this.#target(upstream, { mode: "agent", model: alias.model });
+      return this.#toTargets(upstream, { mode: "agent", model: alias.model });
     }
     const plain = model === `${name}-lite`;
     const byDefault = plain || model === undefined || model === name || model === "default";
     const choice: Choice = { mode: plain ? "plain" : "agent", model: byDefault ? undefined : model };
     if (provider === undefined && !direct && question.isChosen !== true) choice.model = undefined;
-    return this.#target(await this.#named(provider), choice);
+    return this.#toTargets(await this.#findNamed(provider), choice);
   }
 
-  /** A route's own upstream, or the default one, where the route names only a model or a key. */
-  async #routed(key: string, route: UpstreamSettings): Promise<Upstream> {
-    if (hasOwnUpstream(route)) return this.#upstream(key, () => completeUpstream(route, this.#options));
+  /** Returns a route's own upstream, or the default one where the route names only a model or a key. */
+  async #findRouted(key: string, route: UpstreamSettings): Promise<Upstream> {
+    if (hasOwnUpstream(route)) return this.#remember(key, () => completeUpstream(route, this.#options));
     const { upstream } = await this.default();
     const { apiKey } = route;
-    return apiKey === undefined ? upstream : this.#upstream(key, () => ({ ...upstream, apiKey }));
+    return apiKey === undefined ? upstream : this.#remember(key, () => ({ ...upstream, apiKey }));
   }
 
-  /** The upstream of that name; the default one when there is none. */
-  async #named(provider: string | undefined): Promise<Upstream> {
+  /** Returns the upstream of that name, or the default one without a name. */
+  async #findNamed(provider: string | undefined): Promise<Upstream> {
     const { upstream } = await this.default();
     if (provider === undefined || provider === upstream.name) return upstream;
-    return this.#upstream(provider, () => namedUpstream(provider, this.#options));
+    return this.#remember(provider, () => completeNamed(provider, this.#options));
   }
 
   list(): ModelEntry[] {
@@ -155,20 +155,20 @@ class ConfiguredModels implements Models {
     await Promise.all([...this.#providers.values()].map((provider) => provider.close()));
   }
 
-  #upstream(key: string, complete: () => Upstream): Upstream {
+  #remember(key: string, complete: () => Upstream): Upstream {
     const known = this.#upstreams.get(key) ?? complete();
     this.#upstreams.set(key, known);
     return known;
   }
 
-  async #target(upstream: Upstream, choice: Choice): Promise<Targets> {
+  async #toTargets(upstream: Upstream, choice: Choice): Promise<Targets> {
     if (choice.model === undefined && upstream.model === undefined)
-      upstream.model = await listedModel(upstream);
+      upstream.model = await findListedModel(upstream);
     const model = choice.model ?? (upstream.model as string);
-    return [{ provider: this.#provider(upstream), model, mode: choice.mode }];
+    return [{ provider: this.#openProvider(upstream), model, mode: choice.mode }];
   }
 
-  #provider(upstream: Upstream): Provider {
+  #openProvider(upstream: Upstream): Provider {
     const known = this.#providers.get(upstream);
     if (known !== undefined) return known;
     const provider = this.#options.provider ?? createProvider(upstream, this.#options.policy);
@@ -181,8 +181,8 @@ function hasOwnUpstream({ provider, baseUrl }: UpstreamSettings): boolean {
   return provider !== undefined || baseUrl !== undefined;
 }
 
-/** Reads `model` with its prefixes `@provider:model` and `provider::model`. */
-function parseQuestion({ model, provider }: ModelQuestion): ModelQuestion {
+/** Splits a `model` that names its provider: `@provider:model` or `provider::model`. */
+function readPrefix({ model, provider }: ModelQuestion): ModelQuestion {
   const asked = provider?.toLowerCase();
   const prefix = model === undefined ? null : /^(?:@([^:]+):|([^:]+)::)(.+)$/.exec(model);
   if (prefix === null) return { model, provider: asked };
@@ -196,7 +196,7 @@ function conflict(model: string | undefined, owner: string, asked: string): ApiE
   return invalidRequest("provider", message, "provider_conflict");
 }
 
-function namedUpstream(provider: string, options: ModelsOptions): Upstream {
+function completeNamed(provider: string, options: ModelsOptions): Upstream {
   const configured = PREFERENCE.filter((name) => options.keys[name] !== undefined);
   if (!configured.includes(provider)) {
     const known = configured.length === 0 ? "" : ` Besides the default there are: ${configured.join(", ")}.`;
@@ -231,29 +231,32 @@ async function chooseDefault(options: ModelsOptions): Promise<DefaultModel> {
   return { upstream: completeUpstream({ provider: "demo" }, options), reason: "no model is configured" };
 }
 
-/** Undefined when the settings name only a model, which is then looked for at whatever upstream is found. */
+/** Returns undefined when the settings name only a model: whichever upstream is found then serves it. */
 function completePrimary(primary: UpstreamSettings, sources: UpstreamSources): Upstream | undefined {
   const { keys } = sources;
   if (hasOwnUpstream(primary)) return completeUpstream(primary, sources);
   const found = PREFERENCE.find((name) => keys[name] !== undefined);
-  const provider = presetOfKey(primary.apiKey) ?? presetOfModel(primary.model, keys) ?? found;
+  const provider = guessPresetByKey(primary.apiKey) ?? guessPresetByModel(primary.model, keys) ?? found;
   return provider === undefined ? undefined : completeUpstream({ ...primary, provider }, sources);
 }
 
-function presetOfKey(apiKey: string | undefined): string | undefined {
+function guessPresetByKey(apiKey: string | undefined): string | undefined {
   if (apiKey === undefined) return undefined;
   if (apiKey.startsWith("sk-ant-")) return "anthropic";
   return apiKey.startsWith("sk-or-") ? "openrouter" : "openai";
 }
 
-function presetOfModel(model: string | undefined, keys: UpstreamSources["keys"]): string | undefined {
+function guessPresetByModel(model: string | undefined, keys: UpstreamSources["keys"]): string | undefined {
   if (model?.startsWith("claude-") && keys["anthropic"] !== undefined) return "anthropic";
   return model?.includes("/") && keys["openrouter"] !== undefined ? "openrouter" : undefined;
 }
 
-async function listedModel(upstream: Upstream): Promise<string> {
+async function findListedModel(upstream: Upstream): Promise<string> {
   const signal = AbortSignal.timeout(LIST_TIMEOUT_MS);
-  const model = await firstModel(upstream.baseUrl, { signal, headers: upstream.protocol.headers(upstream) });
+  const model = await findFirstModel(upstream.baseUrl, {
+    signal,
+    headers: upstream.protocol.headers(upstream),
+  });
   if (model === undefined) {
     throw new ProviderError(
       "not_found",

@@ -4,18 +4,18 @@ import { type ModelResult, type ModelSink, type Provider, ProviderError } from "
 
 /** How often a failed call is repeated, and what tests replace. */
 export interface RetryOptions extends Pick<CallPolicy, "maxRetries"> {
-  /** A number in [0, 1) per call; injected so that tests know the jitter. */
+  /** Returns a number in [0, 1); replaced by tests, which must know the jitter. */
   random?: () => number;
-  /** Waits that many ms, or rejects with the signal's reason; injected so that tests need not wait. */
+  /** Waits that many ms, or rejects with the signal's reason; replaced by tests, which must not wait. */
   sleep?: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
 
 const BASE_DELAY_MS = 500;
 const MAX_DELAY_MS = 8_000;
-/** An upstream that asks for more patience than this is given up: the client can wait better than we can. */
+/** When an upstream asks for a longer wait than this, the call fails: the client can decide better how to wait. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
-/** The same provider, repeating calls that failed before their first delta. */
+/** Returns the same provider, but one that repeats calls that failed before their first delta. */
 export function withRetry(provider: Provider, options: RetryOptions): Provider {
   const { random = Math.random, sleep = wait } = options;
   return {
@@ -23,15 +23,15 @@ export function withRetry(provider: Provider, options: RetryOptions): Provider {
     protocol: provider.protocol,
     generate(request, sink, signal) {
       const attempt = (number: number): Promise<ModelResult> => {
-        let begun = false;
+        let hasBegun = false;
         const watched: ModelSink = (events) => {
-          begun ||= events.some((event) => event.type !== "status");
+          hasBegun ||= events.some((event) => event.type !== "status");
           sink(events);
         };
         return provider.generate(request, watched, signal).catch((error: unknown) => {
-          if (begun || number >= options.maxRetries || !mayRepeat(error)) throw error;
-          const delayMs = delay(error, number, random());
-          sink([{ type: "status", kind: "retry", text: statusText(error, delayMs) }]);
+          if (hasBegun || number >= options.maxRetries || !mayRepeat(error)) throw error;
+          const delayMs = chooseDelay(error, number, random());
+          sink([{ type: "status", kind: "retry", text: describeRetry(error, delayMs) }]);
           return sleep(delayMs, signal).then(() => attempt(number + 1));
         });
       };
@@ -45,13 +45,13 @@ function mayRepeat(error: unknown): error is ProviderError {
   return error instanceof ProviderError && error.retryable && (error.retryAfterMs ?? 0) <= MAX_RETRY_AFTER_MS;
 }
 
-/** The upstream's own wish, else doubling with jitter, so that many clients do not come back at the same moment. */
-function delay(error: ProviderError, attempt: number, random: number): number {
+/** Returns what the upstream asks for, else a doubling delay. Jitter keeps many clients from returning at one moment. */
+function chooseDelay(error: ProviderError, attempt: number, random: number): number {
   if (error.retryAfterMs !== undefined) return error.retryAfterMs * (1 + random * 0.05);
   return Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** attempt) * (0.5 + random * 0.5);
 }
 
-function statusText(error: ProviderError, delayMs: number): string {
+function describeRetry(error: ProviderError, delayMs: number): string {
   return `${error.message} Trying again in ${(delayMs / 1000).toFixed(1)} s.`;
 }
 
@@ -59,7 +59,7 @@ async function wait(delayMs: number, signal: AbortSignal): Promise<void> {
   try {
     await pause(delayMs, undefined, { signal });
   } catch {
-    // The timer's own AbortError says less than the reason that was given.
+    // The timer's AbortError says less than the signal's reason.
     throw signal.reason;
   }
 }

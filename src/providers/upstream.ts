@@ -10,7 +10,7 @@ import type { CallPolicy, Protocols, Upstream } from "./protocol.ts";
 import type { Provider } from "./provider.ts";
 import { withRetry } from "./retry.ts";
 
-/** What a configuration says about one upstream; everything is optional as long as the rest follows from it. */
+/** What a configuration says about one upstream. Each part may be left out when it follows from the others. */
 export interface UpstreamSettings {
   /** A preset's name, a protocol's name, or with a base URL any label. */
   provider?: string | undefined;
@@ -27,7 +27,7 @@ interface WellKnownKey {
 }
 
 /** Keys by preset name. */
-export type WellKnownKeys = Readonly<Record<string, WellKnownKey>>;
+type WellKnownKeys = Readonly<Record<string, WellKnownKey>>;
 
 /** What completes an upstream's settings. */
 export interface UpstreamSources {
@@ -36,13 +36,13 @@ export interface UpstreamSources {
   protocols: Protocols;
 }
 
-/** Settings that lead to no upstream; the message says what to do. */
+/** The settings lead to no upstream; the message says what to do. */
 export class UpstreamError extends Error {}
 
 /**
- * Completes an upstream's settings: the protocol from its name, host, path or model; the address from its preset;
- * the key from the settings, or from the well-known variable of the very host it is for.
- * @throws UpstreamError with the cure when neither a name nor an address says where to go.
+ * Completes an upstream's settings: the protocol from its name, host, path or model; the address from its preset; the
+ * key from the settings, or from the well-known variable of exactly its host.
+ * @throws UpstreamError, with the cure, when neither a name nor an address says where the upstream is.
  */
 export function completeUpstream(settings: UpstreamSettings, { keys, protocols }: UpstreamSources): Upstream {
   const provider = settings.provider?.toLowerCase();
@@ -51,7 +51,7 @@ export function completeUpstream(settings: UpstreamSettings, { keys, protocols }
   // A model inside this process: no other setting concerns it.
   if (preset?.baseUrl === "") return { ...preset, name: preset.protocol.name, apiKey: undefined };
   const baseUrl = settings.baseUrl ?? findKey(provider, keys)?.baseUrl ?? preset?.baseUrl;
-  if (baseUrl === undefined) throw new UpstreamError(unknownProvider(settings.provider));
+  if (baseUrl === undefined) throw new UpstreamError(describeUnknown(settings.provider));
   const url = new URL(baseUrl);
   const protocol = named ?? recogniseProtocol(url, settings.model, protocols);
   const host = findPresetName(url);
@@ -59,17 +59,13 @@ export function completeUpstream(settings: UpstreamSettings, { keys, protocols }
     name: provider ?? host ?? url.hostname,
     protocol,
     baseUrl: protocol.endpoint(baseUrl),
-    apiKey: settings.apiKey ?? keyForAddress(baseUrl, provider, keys),
+    apiKey: settings.apiKey ?? chooseKey(baseUrl, provider, keys),
     model: settings.model ?? findPreset(host)?.model,
   };
 }
 
-/** A well-known key goes only to its own host, or to the address that was set together with it. */
-function keyForAddress(
-  baseUrl: string,
-  provider: string | undefined,
-  keys: WellKnownKeys,
-): string | undefined {
+/** Chooses the well-known key for an address: only its own host gets it, or the address that was set together with it. */
+function chooseKey(baseUrl: string, provider: string | undefined, keys: WellKnownKeys): string | undefined {
   const own = findKey(findPresetName(new URL(baseUrl)), keys);
   if (own !== undefined) return own.apiKey;
   const key = findKey(provider, keys);
@@ -80,12 +76,12 @@ function findKey(name: string | undefined, keys: WellKnownKeys): WellKnownKey | 
   return name !== undefined && Object.hasOwn(keys, name) ? keys[name] : undefined;
 }
 
-function unknownProvider(provider: string | undefined): string {
+function describeUnknown(provider: string | undefined): string {
   const known = Object.keys(PRESETS).join(", ");
   return `The provider "${provider ?? ""}" is not known (known are ${known}). Set LLM_BASE_URL to its address.`;
 }
 
-/** Opens an upstream; connections are made on first use. */
+/** Creates the provider of an upstream, which repeats failed calls; connections are made on first use. */
 export function createProvider(upstream: Upstream, policy: CallPolicy): Provider {
   return withRetry(upstream.protocol.create(upstream, policy), policy);
 }

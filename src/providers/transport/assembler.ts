@@ -4,46 +4,46 @@ import type { ModelEvent, ModelItem, ModelSink } from "../provider.ts";
 
 type ModelChannel = Exclude<Channel, "output">;
 
-/** Puts an answer together: the items so far, and the events that the last network read brought. */
+/** Collects an answer: its items so far, and the events since the last flush. */
 export class Assembler {
   items: readonly ModelItem[] = [];
   #events: ModelEvent[] = [];
 
-  /** Begins the next item and gives its index. */
+  /** Starts the next item; returns its index. */
   start(item: ModelItem): number {
     const index = this.items.length;
-    // Exactly as long as needed: an array that is pushed to holds room for sixteen more, in thousands of streams.
+    // Not pushed: that would reserve room for sixteen more items, in thousands of streams.
     this.items = this.items.concat(item);
-    this.#events.push({ type: "item", index, item: copyOf(item) });
+    this.#events.push({ type: "item", index, item: copyItem(item) });
     return index;
   }
 
-  /** Adds text to an item; an empty delta says nothing and is dropped. */
+  /** Adds text to an item; an empty delta is ignored. */
   add(index: number, channel: ModelChannel, delta: string): void {
     const item = this.items[index];
     if (delta === "" || item === undefined) return;
     grow(item, channel, delta);
     const last = this.#events.at(-1);
-    // What one network read brought is one piece of news, however the upstream had cut it.
+    // Deltas of one network read become one event, however the upstream cut them.
     if (last?.type === "delta" && last.index === index && last.channel === channel) last.delta += delta;
     else this.#events.push({ type: "delta", index, channel, delta });
   }
 
-  /** Adds to the signature of a reasoning item, which only its maker reads and no event carries. */
+  /** Adds to the signature of a reasoning item. Only the item's maker reads it, so no event carries it. */
   sign(index: number, signature: string): void {
     const item = this.items[index];
     if (item?.type !== "reasoning" || item.maker === undefined) return;
     item.maker = { ...item.maker, signature: (item.maker.signature ?? "") + signature };
   }
 
-  /** Gives calls without any arguments the empty object that they mean. Not for an answer that was cut. */
+  /** Sets empty arguments of calls to the empty object that they mean. Not for an answer that was cut. */
   completeCalls(): void {
     for (const [index, item] of this.items.entries()) {
       if (item.type === "function_call" && item.arguments.trim() === "") this.add(index, "arguments", "{}");
     }
   }
 
-  /** Tells what is new since the last time, if anything. */
+  /** Passes the events since the last flush to the sink, if there are any. */
   flush(sink: ModelSink): void {
     if (this.#events.length === 0) return;
     const events = this.#events;
@@ -52,8 +52,8 @@ export class Assembler {
   }
 }
 
-/** The item grows, the event that begins it must not; made by hand, since structuredClone costs a microsecond. */
-function copyOf(item: ModelItem): ModelItem {
+/** The item grows later, but its event must not. Copied by hand: structuredClone costs a microsecond. */
+function copyItem(item: ModelItem): ModelItem {
   switch (item.type) {
     case "message":
       return { ...item, content: item.content.map((part) => ({ ...part })) };

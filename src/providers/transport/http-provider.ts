@@ -23,7 +23,7 @@ export interface EncodedRequest {
 }
 
 /** How a protocol goes over HTTP. */
-export interface HttpWire {
+interface HttpWire {
   readonly framing: Framing;
   /** Signs each request; absent where the protocol's fixed headers suffice. */
   readonly sign?: Sign;

@@ -8,7 +8,7 @@ import type { Framing } from "./framing.ts";
 export type Headers = Readonly<Record<string, string>>;
 
 /** A request as a signature covers it. */
-export interface UnsignedRequest {
+interface UnsignedRequest {
   method: "POST";
   url: URL;
   headers: Headers;

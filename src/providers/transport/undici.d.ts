@@ -1,4 +1,4 @@
-/** Parts of undici by their files: its index loads caches, mocks and WebSockets, too, which are 12 MB that nobody uses. */
+/** Parts of undici by their files: its index also loads caches, mocks and WebSockets, which are 12 MB that nobody uses. */
 declare module "undici/lib/dispatcher/client.js" {
   import { Client } from "undici";
 

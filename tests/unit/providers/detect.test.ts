@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
-import { detectLocalModel, firstModel, isOwnPort, ownListeners } from "../../../src/providers/detect.ts";
+import { detectLocalModel, findFirstModel, isOwnPort, ownsListeners } from "../../../src/providers/detect.ts";
 import { FakeUpstream } from "../../helpers/fake-upstream/fake-upstream.ts";
 import type { Reply } from "../../helpers/fake-upstream/script.ts";
 
@@ -95,7 +95,7 @@ test("the list of an upstream is asked for with its credential", async () => {
   await using upstream = await FakeUpstream.start([], { models: ["claude-opus-5"] });
   const headers = { "x-api-key": "k", "anthropic-version": "2023-06-01" };
   const signal = AbortSignal.timeout(PATIENT_MS);
-  expect(await firstModel(`${upstream.origin}/v1`, { signal, headers })).toBe("claude-opus-5");
+  expect(await findFirstModel(`${upstream.origin}/v1`, { signal, headers })).toBe("claude-opus-5");
   expect(upstream.requests[0]).toMatchObject({ path: "/v1/models", headers: { "x-api-key": "k" } });
 });
 
@@ -133,7 +133,7 @@ describe("whose port it is", () => {
     ["there is no table", "", false],
     ["the table is in another form", "LISTEN 0 128 127.0.0.1:11434", false],
   ])("%s: ours %s", (_, tables, expected) => {
-    expect(ownListeners(tables, 11_434, 1000)).toBe(expected);
+    expect(ownsListeners(tables, 11_434, 1000)).toBe(expected);
   });
 
   test("a table of very many connections is read before the time is up", () => {
@@ -142,7 +142,7 @@ describe("whose port it is", () => {
     );
     const tables = table(line("0100007F:2CAA", "0A", 1000), ...many);
     const since = performance.now();
-    expect(ownListeners(tables, 11_434, 1000)).toBe(true);
+    expect(ownsListeners(tables, 11_434, 1000)).toBe(true);
     expect(performance.now() - since).toBeLessThan(HURRIED_MS);
   });
 

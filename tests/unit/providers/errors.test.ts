@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { errorFromAnswer, errorFromObject, retryAfter } from "../../../src/providers/errors.ts";
+import { errorFromAnswer, errorFromObject, readRetryAfter } from "../../../src/providers/errors.ts";
 import type { ProviderErrorKind } from "../../../src/providers/provider.ts";
 
 describe("what an error says", () => {
@@ -87,6 +87,6 @@ describe("how long the upstream asks to wait", () => {
     [{ "retry-after": "5 minutes" }, undefined],
     [{ "retry-after": "later" }, undefined],
   ])("%j: %s ms", (headers, expected) => {
-    expect(retryAfter(headers, now)).toBe(expected);
+    expect(readRetryAfter(headers, now)).toBe(expected);
   });
 });

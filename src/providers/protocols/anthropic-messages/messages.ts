@@ -18,13 +18,13 @@ import {
   textOf,
 } from "../../../domain/item.ts";
 import { parseJsonObject } from "../../../lib/json.ts";
-import { compactionText } from "../shared/compaction-text.ts";
-import { imageBlock } from "./image.ts";
+import { describeCompaction } from "../shared/compaction-text.ts";
+import { toImageBlock } from "./image.ts";
 
-/** The wire format's name; thinking is sent back only to the protocol and model that made it. */
+/** The protocol's name. Thinking is sent back only to the protocol and model that made it. */
 export const PROTOCOL = "anthropic-messages";
 
-/** A message in the making. Results come first on the wire, whatever came between a call and its result. */
+/** A message that is being built. On the wire its results come first, whatever came between a call and its result. */
 interface Draft {
   role: "user" | "assistant";
   results: ToolResultBlockParam[];
@@ -33,14 +33,14 @@ interface Draft {
 
 type Thinking = ThinkingBlockParam | RedactedThinkingBlockParam;
 
-/** The service wants a user to begin and, where it takes no prefilled answers, to have the last word. */
+/** The service demands that the first message is a user's and, where it takes no prefilled answers, the last one too. */
 const BEGINNING = "(The conversation begins with your own words.)";
 const NOTHING_SAID = "(An empty message.)";
 const GO_ON = "(Go on.)";
 
 /**
- * A transcript in the strict form that the service demands: user and assistant take turns, a user begins and ends,
- * results stand first in the message after their calls, no text is blank, every id is unique.
+ * Converts a transcript to the strict form that the service demands: user and assistant take turns, a user begins and
+ * ends, results come first in the message after their calls, no text is blank, every id is unique.
  */
 export function toMessages(items: readonly ItemBody[], model: string): MessageParam[] {
   const conversation = new Conversation(model);
@@ -51,7 +51,7 @@ export function toMessages(items: readonly ItemBody[], model: string): MessagePa
 class Conversation {
   readonly #model: string;
   readonly #drafts: Draft[] = [];
-  /** Thinking that goes before the next block of its message, or nowhere: a message must not end with it. */
+  /** Thinking that waits for the next block of its message; dropped without one, since no message may end with it. */
   #thinking: Thinking[] = [];
   readonly #ids = new CallIds();
 
@@ -61,8 +61,9 @@ class Conversation {
 
   messages(): MessageParam[] {
     const drafts = this.#drafts;
-    if (drafts[0]?.role !== "user") drafts.unshift(spoken(drafts.length === 0 ? NOTHING_SAID : BEGINNING));
-    if (drafts.at(-1)?.role !== "user") drafts.push(spoken(GO_ON));
+    if (drafts[0]?.role !== "user")
+      drafts.unshift(createUserDraft(drafts.length === 0 ? NOTHING_SAID : BEGINNING));
+    if (drafts.at(-1)?.role !== "user") drafts.push(createUserDraft(GO_ON));
     return drafts.map(({ role, results, blocks }) => ({ role, content: [...results, ...blocks] }));
   }
 
@@ -72,24 +73,24 @@ class Conversation {
         this.#addMessage(item);
         return;
       case "reasoning":
-        this.#thinking.push(...thinkingOf(item, this.#model));
+        this.#thinking.push(...toThinking(item, this.#model));
         return;
       case "function_call":
-        this.#assistant(toolUse(item, this.#ids.begin(item.call_id)));
+        this.#assistant(toToolUse(item, this.#ids.begin(item.call_id)));
         return;
       case "function_call_output":
-        this.#draft("user").results.push(toolResult(item, this.#ids.current(item.call_id)));
+        this.#draft("user").results.push(toToolResult(item, this.#ids.current(item.call_id)));
         return;
       case "compaction":
-        this.#user(...text(compactionText(item)));
+        this.#user(...toTextBlocks(describeCompaction(item)));
     }
   }
 
   #addMessage({ role, content }: MessageBody): void {
-    if (role === "assistant") this.#assistant(...content.flatMap(assistantBlock));
-    else if (role === "user") this.#user(...content.flatMap(userBlock));
-    // Only the first words of all are the system's on this wire.
-    else this.#user(...text(`<system>\n${textOf(content)}\n</system>`));
+    if (role === "assistant") this.#assistant(...content.flatMap(toAssistantBlock));
+    else if (role === "user") this.#user(...content.flatMap(toUserBlock));
+    // This protocol has system text only at the start of the request.
+    else this.#user(...toTextBlocks(`<system>\n${textOf(content)}\n</system>`));
   }
 
   #user(...blocks: ContentBlockParam[]): void {
@@ -113,36 +114,36 @@ class Conversation {
   }
 }
 
-function spoken(words: string): Draft {
-  return { role: "user", results: [], blocks: text(words) };
+function createUserDraft(text: string): Draft {
+  return { role: "user", results: [], blocks: toTextBlocks(text) };
 }
 
-/** The service refuses blank text. */
-function text(words: string): TextBlockParam[] {
-  return words.trim() === "" ? [] : [{ type: "text", text: words }];
+/** Returns no block for blank text, which the service refuses. */
+function toTextBlocks(text: string): TextBlockParam[] {
+  return text.trim() === "" ? [] : [{ type: "text", text }];
 }
 
-function userBlock(part: Part): ContentBlockParam[] {
-  return part.type === "input_image" ? [imageBlock(part.image_url)] : wordsOf(part);
+function toUserBlock(part: Part): ContentBlockParam[] {
+  return part.type === "input_image" ? [toImageBlock(part.image_url)] : toPartBlocks(part);
 }
 
-/** A model speaks no images here. */
-function assistantBlock(part: Part): ContentBlockParam[] {
-  return part.type === "input_image" ? [] : wordsOf(part);
+/** An assistant message has no images in this protocol. */
+function toAssistantBlock(part: Part): ContentBlockParam[] {
+  return part.type === "input_image" ? [] : toPartBlocks(part);
 }
 
-function wordsOf(part: Exclude<Part, { type: "input_image" }>): TextBlockParam[] {
-  return text(part.type === "refusal" ? part.refusal : part.text);
+function toPartBlocks(part: Exclude<Part, { type: "input_image" }>): TextBlockParam[] {
+  return toTextBlocks(part.type === "refusal" ? part.refusal : part.text);
 }
 
-function toolUse({ name, arguments: json }: FunctionCallBody, id: string): ToolUseBlockParam {
-  // An object is demanded even where the model wrote nonsense; the result that follows says so.
+function toToolUse({ name, arguments: json }: FunctionCallBody, id: string): ToolUseBlockParam {
+  // The service demands an object even where the model wrote something else; the result that follows tells that.
   return { type: "tool_use", id, name, input: parseJsonObject(json) ?? {} };
 }
 
-function toolResult(result: FunctionCallOutputBody, id: string): ToolResultBlockParam {
+function toToolResult(result: FunctionCallOutputBody, id: string): ToolResultBlockParam {
   const { output, is_error } = result;
-  const parts = typeof output === "string" ? text(output) : output.flatMap(resultBlock);
+  const parts = typeof output === "string" ? toTextBlocks(output) : output.flatMap(toResultBlock);
   return {
     type: "tool_result",
     tool_use_id: id,
@@ -151,12 +152,12 @@ function toolResult(result: FunctionCallOutputBody, id: string): ToolResultBlock
   };
 }
 
-function resultBlock(part: Part): Exclude<ToolResultBlockParam["content"], string | undefined> {
-  return part.type === "input_image" ? [imageBlock(part.image_url)] : wordsOf(part);
+function toResultBlock(part: Part): Exclude<ToolResultBlockParam["content"], string | undefined> {
+  return part.type === "input_image" ? [toImageBlock(part.image_url)] : toPartBlocks(part);
 }
 
-/** Thinking goes back unchanged, and only with the seal of the model that is asked. */
-function thinkingOf({ maker, summary }: ReasoningBody, model: string): Thinking[] {
+/** Thinking is sent back unchanged, and only with a signature of the model that is asked. */
+function toThinking({ maker, summary }: ReasoningBody, model: string): Thinking[] {
   if (maker?.protocol !== PROTOCOL || maker.model !== model) return [];
   const { signature, encrypted_content: data } = maker;
   if (data !== undefined) return [{ type: "redacted_thinking", data }];
@@ -164,15 +165,15 @@ function thinkingOf({ maker, summary }: ReasoningBody, model: string): Thinking[
   return signature === undefined || signature === "" ? [] : [{ type: "thinking", thinking, signature }];
 }
 
-/** What the service takes as an id. */
+/** The ids that the service accepts. */
 const VALID_ID = /^[a-zA-Z0-9_-]{1,64}$/;
 
-/** Ids of calls on the wire: clients invent their own, in any form, and use them again from one turn to the next. */
+/** The ids of calls on the wire. Clients choose ids in any form and use them again in later turns. */
 class CallIds {
   readonly #current = new Map<string, string>();
   readonly #used = new Set<string>();
 
-  /** The id of a call that stands here. */
+  /** Creates the id of the next call. */
   begin(id: string): string {
     const base = VALID_ID.test(id) ? id : `call_${hash("sha256", id).slice(0, 24)}`;
     let wire = base;
@@ -182,7 +183,7 @@ class CallIds {
     return wire;
   }
 
-  /** The id of the latest call with that id. */
+  /** Returns the wire id of the latest call with that id. */
   current(id: string): string {
     return this.#current.get(id) ?? this.begin(id);
   }

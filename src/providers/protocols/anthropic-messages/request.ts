@@ -12,8 +12,8 @@ import type { ModelRequest } from "../../provider.ts";
 import type { EncodedRequest } from "../../transport/http-provider.ts";
 import { createJsonTexts } from "../shared/json-texts.ts";
 import { toMessages } from "./messages.ts";
-import { closedSchema } from "./schema.ts";
-import { type ModelTraits, reasoningFor, traitsOf } from "./traits.ts";
+import { closeSchema } from "./schema.ts";
+import { chooseReasoning, type ModelTraits, readTraits } from "./traits.ts";
 
 /** Fields of the request by their names; the values come from validated settings. */
 type Params = Partial<MessageCreateParams>;
@@ -29,8 +29,8 @@ interface JsonMemory {
 }
 
 /**
- * The service refuses to answer in one piece what might take it longer than ten minutes, by its own estimate of an
- * hour for 128,000 tokens.
+ * The service refuses to answer in one piece when that might take longer than ten minutes; it expects an hour for
+ * 128,000 tokens.
  * @see https://platform.claude.com/docs/en/api/errors#long-requests
  */
 const MAX_TOKENS_IN_ONE_PIECE = Math.floor(128_000 / 6);
@@ -51,20 +51,20 @@ export function createEncoder(): (request: ModelRequest) => EncodedRequest {
 }
 
 function encode(request: ModelRequest, memory: JsonMemory): EncodedRequest {
-  const traits = traitsOf(request.model);
-  const maxTokens = outputLimit(request.settings, traits);
+  const traits = readTraits(request.model);
+  const maxTokens = limitOutput(request.settings, traits);
   const stream = request.stream || maxTokens > MAX_TOKENS_IN_ONE_PIECE;
-  const schema = outputSchema(request.settings.format, traits);
-  const system = systemBlocks(request, schema, memory);
+  const schema = toOutputSchema(request.settings.format, traits);
+  const system = encodeSystemBlocks(request, schema, memory);
   const messages = toMessages(request.items, request.model);
   markLastTwo(messages);
-  const tools = toolTexts(request, traits, memory);
+  const tools = encodeToolList(request, traits, memory);
   const fields = [
     `"model":${JSON.stringify(request.model)},"max_tokens":${maxTokens}`,
     system.length === 0 ? "" : `"system":[${system.join(",")}]`,
     tools.length === 0 ? "" : `"tools":[${tools.join(",")}]`,
     JSON.stringify({
-      ...settings(request, { traits, maxTokens, schema, messages }),
+      ...collectParams(request, { traits, maxTokens, schema, messages }),
       ...(stream && { stream }),
     }).slice(1, -1),
     `"messages":${JSON.stringify(messages)}`,
@@ -72,14 +72,14 @@ function encode(request: ModelRequest, memory: JsonMemory): EncodedRequest {
   return { path: PATH, body: `{${fields.filter((field) => field !== "").join(",")}}`, stream };
 }
 
-function outputLimit({ maxOutputTokens, reasoningEffort }: ModelSettings, traits: ModelTraits): number {
+function limitOutput({ maxOutputTokens, reasoningEffort }: ModelSettings, traits: ModelTraits): number {
   if (maxOutputTokens !== undefined) return maxOutputTokens;
   const high = reasoningEffort === "xhigh" || reasoningEffort === "max";
   return high && traits.thinking === "adaptive" ? MAX_TOKENS_HIGH_EFFORT : traits.maxTokens;
 }
 
-/** A cache breakpoint stands after the core prompt, so that it is found again whatever the frontend adds to it. */
-function systemBlocks(
+/** Puts a cache breakpoint after the core prompt, so that the cache finds it whatever the frontend's text is. */
+function encodeSystemBlocks(
   { core, instructions, settings: { format } }: ModelRequest,
   schema: OutputConfig["format"],
   { jsonText }: JsonMemory,
@@ -87,60 +87,65 @@ function systemBlocks(
   const blocks: string[] = [];
   if (core.trim() !== "")
     blocks.push(`{"type":"text","text":${jsonText(core)},"cache_control":${JSON.stringify(EPHEMERAL)}}`);
-  const asked = format === undefined || schema !== undefined ? undefined : formatInstruction(format);
+  const asked = format === undefined || schema !== undefined ? undefined : describeFormat(format);
   for (const text of [instructions, asked]) {
     if (text !== undefined && text.trim() !== "") blocks.push(JSON.stringify({ type: "text", text }));
   }
   return blocks;
 }
 
-/** Undefined where the service cannot hold the model to it: the model is then asked in words. */
-function outputSchema(format: OutputFormat | undefined, traits: ModelTraits): OutputConfig["format"] {
+/** Returns undefined where the service cannot enforce the format: then the system text asks for it. */
+function toOutputSchema(format: OutputFormat | undefined, traits: ModelTraits): OutputConfig["format"] {
   if (format?.type !== "json_schema" || !traits.schemas) return undefined;
-  const schema = closedSchema(format.schema);
+  const schema = closeSchema(format.schema);
   return schema === undefined ? undefined : { type: "json_schema", schema };
 }
 
-function formatInstruction(format: OutputFormat): string {
+function describeFormat(format: OutputFormat): string {
   const rule = "Your final answer must be one JSON object and nothing else: no other words, no code fence.";
   if (format.type === "json_object") return rule;
   const description = format.description === undefined ? "" : ` It is: ${format.description}.`;
   return `${rule}${description} It must fit this JSON Schema:\n${JSON.stringify(format.schema)}`;
 }
 
-/** The conversation so far is read from the cache in the next step, and the step before that as well. */
+/**
+ * Puts cache breakpoints on the last two messages: this step finds the conversation up to the step before in the cache,
+ * and the next step finds it up to here.
+ */
 function markLastTwo(messages: readonly MessageParam[]): void {
   for (const { content } of messages.slice(-2)) {
     const last = (content as ContentBlockParam[]).at(-1);
-    // What the service takes no breakpoint on, no message ends with.
+    // No message ends with a block that the service takes no breakpoint on.
     if (last !== undefined) Object.assign(last, { cache_control: EPHEMERAL });
   }
 }
 
-function toolTexts({ tools, items }: ModelRequest, traits: ModelTraits, memory: JsonMemory): string[] {
-  if (tools.length > 0) return tools.map((tool) => toolText(tool, traits.schemas, memory));
-  // A transcript with calls is refused when no tool is declared; that they are not to be called, `tool_choice` says.
-  return [...calledTools(items)].map((name) => JSON.stringify({ name, input_schema: { type: "object" } }));
+function encodeToolList({ tools, items }: ModelRequest, traits: ModelTraits, memory: JsonMemory): string[] {
+  if (tools.length > 0) return tools.map((tool) => encodeToolOnce(tool, traits.schemas, memory));
+  // The service refuses a transcript with calls when no tool is declared. `tool_choice` then forbids to call them.
+  return [...listCalledTools(items)].map((name) =>
+    JSON.stringify({ name, input_schema: { type: "object" } }),
+  );
 }
 
-function calledTools(items: readonly ItemBody[]): Set<string> {
+function listCalledTools(items: readonly ItemBody[]): Set<string> {
   return new Set(items.flatMap((item) => (item.type === "function_call" ? [item.name] : [])));
 }
 
-function toolText(tool: ToolSpec, schemas: boolean, memory: JsonMemory): string {
+function encodeToolOnce(tool: ToolSpec, schemas: boolean, memory: JsonMemory): string {
   const strict = schemas && tool.strict === true;
   const texts = strict ? memory.strictTools : memory.tools;
   let text = texts.get(tool);
   if (text === undefined) {
-    text = JSON.stringify(wireTool(tool, strict));
+    text = JSON.stringify(toWireTool(tool, strict));
     texts.set(tool, text);
   }
   return text;
 }
 
-function wireTool({ name, description, parameters }: ToolSpec, strict: boolean): Tool {
-  const closed = strict ? closedSchema(parameters) : undefined;
-  // At the top the service takes no alternatives, which our callers' schemas may have.
+function toWireTool({ name, description, parameters }: ToolSpec, strict: boolean): Tool {
+  const closed = strict ? closeSchema(parameters) : undefined;
+  // The service takes no alternatives at the top of a schema, but callers' schemas may have them.
   const { oneOf: _oneOf, anyOf: _anyOf, allOf: _allOf, ...schema } = closed ?? parameters;
   return {
     name,
@@ -150,23 +155,23 @@ function wireTool({ name, description, parameters }: ToolSpec, strict: boolean):
   };
 }
 
-interface SettingsBasis {
+interface ParamsBasis {
   traits: ModelTraits;
   maxTokens: number;
   schema: OutputConfig["format"];
   messages: readonly MessageParam[];
 }
 
-function settings(request: ModelRequest, basis: SettingsBasis): Params {
+function collectParams(request: ModelRequest, basis: ParamsBasis): Params {
   const { settings: given } = request;
   const { traits, maxTokens, schema } = basis;
-  const choice = toolChoice(request);
-  const forced = choice?.type === "any" || choice?.type === "tool";
-  const midway = isMidway(basis.messages);
-  const { thinking, effort } = reasoningFor(traits, {
+  const choice = toToolChoice(request);
+  const isForced = choice?.type === "any" || choice?.type === "tool";
+  const isMidway = continuesWithoutThinking(basis.messages);
+  const { thinking, effort } = chooseReasoning(traits, {
     effort: given.reasoningEffort,
-    forced,
-    midway,
+    isForced,
+    isMidway,
     maxTokens,
   });
   const output: OutputConfig = {
@@ -175,61 +180,61 @@ function settings(request: ModelRequest, basis: SettingsBasis): Params {
   };
   const thinks = thinking?.type === "adaptive" || thinking?.type === "enabled";
   return {
-    ...(traits.sampling && !thinks && sampling(given)),
-    ...stopSequences(given),
+    ...(traits.sampling && !thinks && samplingParams(given)),
+    ...stopParams(given),
     ...(choice !== undefined && { tool_choice: choice }),
     ...(thinking !== undefined && { thinking }),
     ...(Object.keys(output).length > 0 && { output_config: output }),
-    ...userId(given),
-    ...serviceTier(given),
+    ...userParams(given),
+    ...serviceTierParams(given),
   };
 }
 
-/** Whether the model is to go on after results of calls before which it did not think. */
-function isMidway(messages: readonly MessageParam[]): boolean {
+/** Whether the model continues after results of calls that it made without thinking. */
+function continuesWithoutThinking(messages: readonly MessageParam[]): boolean {
   const [calls, results] = messages.slice(-2).map(({ content }) => content as ContentBlockParam[]);
   if (results?.[0]?.type !== "tool_result") return false;
   const first = calls?.[0]?.type;
   return first !== "thinking" && first !== "redacted_thinking";
 }
 
-/** One of the two: newer models refuse both together. Their scale ends at 1. */
-function sampling({ temperature, topP }: ModelSettings): Record<string, number> {
+/** Sends one of the two: newer models refuse both together. The temperature ends at 1 here. */
+function samplingParams({ temperature, topP }: ModelSettings): Record<string, number> {
   if (temperature !== undefined) return { temperature: Math.min(temperature, 1) };
   return topP === undefined ? {} : { top_p: topP };
 }
 
-function userId({ user, safetyIdentifier }: ModelSettings): Params {
+function userParams({ user, safetyIdentifier }: ModelSettings): Params {
   const id = user ?? safetyIdentifier;
   return id === undefined ? {} : { metadata: { user_id: id } };
 }
 
-/** The service refuses blank ones. */
-function stopSequences({ stop = [] }: ModelSettings): Params {
+/** Leaves out blank sequences, which the service refuses. */
+function stopParams({ stop = [] }: ModelSettings): Params {
   const sequences = stop.filter((sequence) => sequence.trim() !== "");
   return sequences.length === 0 ? {} : { stop_sequences: sequences };
 }
 
-function serviceTier({ serviceTier: tier }: ModelSettings): Params {
+function serviceTierParams({ serviceTier: tier }: ModelSettings): Params {
   return tier === "auto" || tier === "standard_only" ? { service_tier: tier } : {};
 }
 
-function toolChoice({
+function toToolChoice({
   tools,
   items,
   toolChoice: choice,
   settings: given,
 }: ModelRequest): WireToolChoice | undefined {
-  if (tools.length === 0) return calledTools(items).size === 0 ? undefined : { type: "none" };
+  if (tools.length === 0) return listCalledTools(items).size === 0 ? undefined : { type: "none" };
   if (choice.mode === "none") return { type: "none" };
   const parallel = given.parallelToolCalls === false ? { disable_parallel_tool_use: true } : {};
-  const name = onlyName(choice);
+  const name = findOnlyName(choice);
   if (choice.mode === "required") {
     return name === undefined ? { type: "any", ...parallel } : { type: "tool", name, ...parallel };
   }
   return given.parallelToolCalls === false ? { type: "auto", ...parallel } : undefined;
 }
 
-function onlyName({ names }: ToolChoice): string | undefined {
+function findOnlyName({ names }: ToolChoice): string | undefined {
   return names?.length === 1 ? names[0] : undefined;
 }

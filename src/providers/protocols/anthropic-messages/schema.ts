@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from "../../../lib/json.ts";
 
-/** Keys that the service's schema compiler knows; it refuses a schema with any other. */
+/** Keys that the service's schema compiler knows. It refuses a schema with any other key. */
 const KEPT: ReadonlySet<string> = new Set([
   "type",
   "title",
@@ -11,10 +11,10 @@ const KEPT: ReadonlySet<string> = new Set([
   "$ref",
   "required",
 ]);
-/** Keys whose schemas are kept, but made closed. */
+/** Keys whose schemas are kept and closed. */
 const LISTS: ReadonlySet<string> = new Set(["anyOf", "allOf", "oneOf"]);
 const MAPS: ReadonlySet<string> = new Set(["$defs", "definitions"]);
-/** Keys that are seen to elsewhere, and one that constrains nothing. */
+/** Keys that are handled elsewhere, and one that has no effect. */
 const HANDLED: ReadonlySet<string> = new Set(["properties", "additionalProperties", "$schema"]);
 const FORMATS: ReadonlySet<unknown> = new Set([
   "date-time",
@@ -30,18 +30,18 @@ const FORMATS: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * The schema as the service can enforce it: every object closed, and what it has no key for (lengths, ranges,
- * patterns) moved into the description, where the model reads it. Undefined when the schema allows what cannot be
- * said that way, such as objects of any content.
+ * Converts a schema to one that the service can enforce: every object is closed, and rules that it has no key for
+ * (lengths, ranges, patterns) move into the description, where the model reads them. Returns undefined when the schema
+ * cannot be written that way, for example when it allows objects of any content.
  * @see https://platform.claude.com/docs/en/build-with-claude/structured-outputs
  */
-export function closedSchema(schema: JsonObject): JsonObject | undefined {
+export function closeSchema(schema: JsonObject): JsonObject | undefined {
   const closer = new Closer();
   const closed = closer.close(schema);
   return closer.failed ? undefined : closed;
 }
 
-/** What a schema becomes: what the service enforces, and what only the model reads. */
+/** A closed schema in two parts: what the service enforces, and what only the model reads. */
 interface Parts {
   closed: JsonObject;
   rules: JsonObject;
@@ -95,10 +95,10 @@ class Closer {
   }
 }
 
-/** One of these must say what a value looks like. */
+/** A schema must have at least one of these keys. */
 const SHAPES = ["type", "enum", "const", "anyOf", "allOf", "$ref"];
 
-/** Keys of which the service knows some values only. */
+/** Whether the service knows this value of a key for which it knows only some values. */
 function isKnownValue(key: string, value: unknown): boolean {
   return (key === "format" && FORMATS.has(value)) || (key === "minItems" && (value === 0 || value === 1));
 }

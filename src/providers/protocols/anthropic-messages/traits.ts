@@ -3,29 +3,29 @@ import type { OutputConfig, ThinkingConfigParam } from "@anthropic-ai/sdk/resour
 type Effort = NonNullable<OutputConfig["effort"]>;
 
 /**
- * What a model takes, as far as its name tells. The service refuses a request with a setting that its model does not
- * know, so this decides what is sent; by version and not by name, so that a new model is known on its first day.
+ * What a model accepts, as far as its name tells. The service refuses a request with a setting that its model does not
+ * know, so this decides what is sent. It goes by version and not by name, so that new models work on their first day.
  * @see https://platform.claude.com/docs/en/build-with-claude/thinking
  * @see https://platform.claude.com/docs/en/about-claude/models/overview
  */
 export interface ModelTraits {
-  /** The output limit when the request gives none; the protocol demands one. In tokens, thinking included. */
+  /** The output limit in tokens, thinking included, when the request gives none; the protocol demands one. */
   maxTokens: number;
-  /** How it is told to think: by effort alone, by a budget of tokens, or not at all. */
+  /** How thinking is requested: by effort alone, by a budget of tokens, or not at all. */
   thinking: "adaptive" | "budget" | "none";
-  /** How it is told not to think; `effort`: it always thinks, so little is the most that can be asked. */
+  /** How thinking is switched off; `effort`: it cannot be, so low effort is requested. */
   noThinking: ThinkingConfigParam | "effort" | undefined;
-  /** The efforts that it knows besides `low`, `medium` and `high`. */
+  /** The efforts that the model knows besides `low`, `medium` and `high`. */
   moreEfforts: readonly Effort[];
-  /** Whether it can think although it must call a tool. */
+  /** Whether the model can think when it is forced to call a tool. */
   thinksWhenForced: boolean;
-  /** Whether it takes `temperature` and `top_p`, one of the two. */
+  /** Whether it accepts `temperature` or `top_p`, one of the two. */
   sampling: boolean;
-  /** Whether it takes output schemas and strict tools. */
+  /** Whether it accepts output schemas and strict tools. */
   schemas: boolean;
 }
 
-/** Anthropic's protocol from another vendor, or a name that we cannot read: the settings that came first. */
+/** The traits of another vendor's model, or of an unknown name: what the protocol's first models accepted. */
 const FOREIGN: ModelTraits = {
   maxTokens: 8_192,
   thinking: "budget",
@@ -36,15 +36,15 @@ const FOREIGN: ModelTraits = {
   schemas: false,
 };
 
-/** The traits of a model by its name, for example `claude-sonnet-5`, `anthropic/claude-opus-4.6` or `claude-3-haiku-20240307`. */
-export function traitsOf(model: string): ModelTraits {
-  const version = versionOf(model);
+/** Reads the traits of a model from its name, for example `claude-sonnet-5`, `anthropic/claude-opus-4.6` or `claude-3-haiku-20240307`. */
+export function readTraits(model: string): ModelTraits {
+  const version = readVersion(model);
   if (version === undefined) return FOREIGN;
   const { line, number } = version;
   return {
-    maxTokens: maxTokens(number),
-    thinking: thinkingOf(number),
-    noThinking: noThinkingOf(line, number),
+    maxTokens: chooseMaxTokens(number),
+    thinking: chooseThinking(number),
+    noThinking: chooseNoThinking(line, number),
     moreEfforts: number >= 407 ? ["xhigh", "max"] : ["max"],
     thinksWhenForced: number >= 408,
     sampling: number < 407,
@@ -58,8 +58,8 @@ interface Version {
   number: number;
 }
 
-function versionOf(model: string): Version | undefined {
-  // The digits of a date (20250514) are no version.
+function readVersion(model: string): Version | undefined {
+  // Not followed by a digit: a date (20250514) is no version.
   const name = /claude-(?:([a-z]+)-)?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)/.exec(model);
   if (name !== null) {
     const line = name[1] ?? "";
@@ -68,19 +68,19 @@ function versionOf(model: string): Version | undefined {
   return model.includes("claude-mythos") ? { line: "mythos", number: 500 } : undefined;
 }
 
-/** What fits a long answer and what every model of that age allows; beyond it, a request must ask. */
-function maxTokens(version: number): number {
+/** Enough for a long answer, and allowed by every model of that version; for more, a request must give its limit. */
+function chooseMaxTokens(version: number): number {
   if (version < 305) return 4_096;
   return version < 307 ? 8_192 : 32_000;
 }
 
-function thinkingOf(version: number): ModelTraits["thinking"] {
+function chooseThinking(version: number): ModelTraits["thinking"] {
   if (version < 307) return "none";
   return version < 406 ? "budget" : "adaptive";
 }
 
-/** Models before 5 think only when told to; later ones by themselves, and some cannot be stopped. */
-function noThinkingOf(line: string, version: number): ModelTraits["noThinking"] {
+/** Models before 5 think only on request; later ones by themselves, and some cannot be stopped. */
+function chooseNoThinking(line: string, version: number): ModelTraits["noThinking"] {
   if (version < 500 && line !== "mythos") return undefined;
   if (line === "sonnet" && version >= 505) return { type: "between_tools" };
   if (line === "haiku" || version < 505) return ALWAYS_THINKING.has(line) ? "effort" : { type: "disabled" };
@@ -89,7 +89,7 @@ function noThinkingOf(line: string, version: number): ModelTraits["noThinking"] 
 
 const ALWAYS_THINKING: ReadonlySet<string> = new Set(["fable", "mythos"]);
 
-/** How a request tells its model to think. */
+/** The fields of a request that control thinking. */
 export interface Reasoning {
   thinking?: ThinkingConfigParam;
   effort?: Effort;
@@ -102,45 +102,45 @@ const BUDGETS: Readonly<Record<string, number>> = {
   xhigh: 24_576,
   max: 24_576,
 };
-/** The least that the service accepts as a budget, and the least that must be left for the answer itself. */
+/** The smallest budget that the service accepts, and the least that must remain for the answer itself. */
 const MIN_BUDGET = 1_024;
 
-/** What a reasoning setting depends on. */
-export interface ReasoningQuestion {
-  /** OpenAI's word: `none`, `minimal`, `low`, `medium`, `high`, `xhigh`; one that is not known says nothing. */
+/** What the fields for thinking depend on. */
+interface ReasoningOptions {
+  /** OpenAI's values: `none`, `minimal`, `low`, `medium`, `high`, `xhigh`; an unknown one is ignored. */
   effort: string | undefined;
-  /** A tool must be called. */
-  forced: boolean;
-  /** The model goes on after results of calls that it made without thinking, as far as the transcript shows. */
-  midway: boolean;
+  /** The model must call a tool. */
+  isForced: boolean;
+  /** The model continues after results of calls that it made without thinking, as far as the transcript shows. */
+  isMidway: boolean;
   maxTokens: number;
 }
 
-/** The reasoning settings for a model. Without an effort nothing is sent: the model does as it does by default. */
-export function reasoningFor(traits: ModelTraits, question: ReasoningQuestion): Reasoning {
-  const { effort, forced, midway, maxTokens } = question;
-  if (effort === "none" || effort === "minimal") return withoutThinking(traits);
+/** Chooses the fields that control thinking. Without an effort there are none, and the model decides. */
+export function chooseReasoning(traits: ModelTraits, options: ReasoningOptions): Reasoning {
+  const { effort, isForced, isMidway, maxTokens } = options;
+  if (effort === "none" || effort === "minimal") return switchOffThinking(traits);
   const budget = effort !== undefined && Object.hasOwn(BUDGETS, effort) ? BUDGETS[effort] : undefined;
   if (effort === undefined || budget === undefined) return {};
-  // The call is what the client insists on; thinking is only how well it is done.
-  if (forced && !traits.thinksWhenForced) return {};
+  // The client demands the call; thinking only improves it.
+  if (isForced && !traits.thinksWhenForced) return {};
   if (traits.thinking === "adaptive") {
-    // The thinking would be hidden otherwise.
-    return { thinking: { type: "adaptive", display: "summarized" }, effort: effortFor(traits, effort) };
+    // Without `display` the thinking would be hidden.
+    return { thinking: { type: "adaptive", display: "summarized" }, effort: chooseEffort(traits, effort) };
   }
-  // Older models refuse to begin to think in the middle of a turn.
-  if (midway) return {};
+  // Older models refuse to start thinking in the middle of a turn.
+  if (isMidway) return {};
   const budget_tokens = Math.min(budget, maxTokens - MIN_BUDGET);
   if (traits.thinking === "none" || budget_tokens < MIN_BUDGET) return {};
   return { thinking: { type: "enabled", budget_tokens } };
 }
 
-function withoutThinking({ noThinking }: ModelTraits): Reasoning {
+function switchOffThinking({ noThinking }: ModelTraits): Reasoning {
   if (noThinking === undefined) return {};
   return noThinking === "effort" ? { effort: "low" } : { thinking: noThinking };
 }
 
-function effortFor({ moreEfforts }: ModelTraits, effort: string): Effort {
+function chooseEffort({ moreEfforts }: ModelTraits, effort: string): Effort {
   const wanted = effort as Effort;
   if (wanted === "low" || wanted === "medium" || wanted === "high") return wanted;
   return moreEfforts.includes(wanted) ? wanted : "high";

@@ -16,10 +16,10 @@ import type { ModelSettings, OutputFormat, ToolChoice, ToolSpec } from "../../..
 import { parseJsonObject } from "../../../lib/json.ts";
 import type { ModelRequest } from "../../provider.ts";
 import type { EncodedRequest } from "../../transport/http-provider.ts";
-import { compactionText } from "../shared/compaction-text.ts";
+import { describeCompaction } from "../shared/compaction-text.ts";
 import { createJsonTexts } from "../shared/json-texts.ts";
 
-/** The wire format's name; reasoning is sent back only to the protocol and model that made it. */
+/** The protocol's name. Reasoning is sent back only to the protocol and model that made it. */
 export const PROTOCOL = "chat-completions";
 
 /** Fields of the request by their names; the values come from validated settings. */
@@ -50,13 +50,14 @@ export function createEncoder(baseUrl: string): (request: ModelRequest) => Encod
 }
 
 function encodeBody(request: ModelRequest, options: RequestOptions): string {
-  const head = `{"model":${JSON.stringify(request.model)},"messages":[${messages(request, options)}]`;
-  const tools = request.tools.length === 0 ? "" : `,"tools":[${toolsJson(request.tools, options.toolTexts)}]`;
-  const rest = JSON.stringify(settings(request, options.openai)).slice(1);
+  const head = `{"model":${JSON.stringify(request.model)},"messages":[${encodeMessages(request, options)}]`;
+  const tools =
+    request.tools.length === 0 ? "" : `,"tools":[${encodeTools(request.tools, options.toolTexts)}]`;
+  const rest = JSON.stringify(collectParams(request, options.openai)).slice(1);
   return rest === "}" ? `${head}${tools}}` : `${head}${tools},${rest}`;
 }
 
-/** Our settings that go upstream as they are, and their names on the wire. */
+/** Settings whose values are sent unchanged, and their names on the wire. */
 const PLAIN_SETTINGS = [
   ["temperature", "temperature"],
   ["topP", "top_p"],
@@ -68,7 +69,7 @@ const PLAIN_SETTINGS = [
   ["reasoningEffort", "reasoning_effort"],
 ] as const satisfies [keyof ModelSettings, keyof Params][];
 
-function settings(request: ModelRequest, openai: boolean): Params {
+function collectParams(request: ModelRequest, openai: boolean): Params {
   const { settings: given, toolChoice, tools } = request;
   const params: Params = {};
   for (const [ours, theirs] of PLAIN_SETTINGS) {
@@ -77,15 +78,15 @@ function settings(request: ModelRequest, openai: boolean): Params {
   if (given.maxOutputTokens !== undefined) {
     params[openai ? "max_completion_tokens" : "max_tokens"] = given.maxOutputTokens;
   }
-  if (given.format !== undefined) params.response_format = responseFormat(given.format);
-  if (openai) Object.assign(params, openaiSettings(given));
-  if (tools.length > 0) Object.assign(params, toolSettings(toolChoice, given.parallelToolCalls));
+  if (given.format !== undefined) params.response_format = toResponseFormat(given.format);
+  if (openai) Object.assign(params, openaiParams(given));
+  if (tools.length > 0) Object.assign(params, toolParams(toolChoice, given.parallelToolCalls));
   if (request.stream) Object.assign(params, { stream: true, stream_options: { include_usage: true } });
   return params;
 }
 
-/** What others than OpenAI do not know, and some of them refuse. */
-function openaiSettings({ serviceTier, verbosity, safetyIdentifier, promptCacheKey }: ModelSettings): Params {
+/** Settings that only OpenAI knows and that some other servers refuse. */
+function openaiParams({ serviceTier, verbosity, safetyIdentifier, promptCacheKey }: ModelSettings): Params {
   return {
     ...(serviceTier !== undefined && { service_tier: serviceTier }),
     ...(verbosity !== undefined && { verbosity }),
@@ -94,7 +95,7 @@ function openaiSettings({ serviceTier, verbosity, safetyIdentifier, promptCacheK
   };
 }
 
-function toolSettings(choice: ToolChoice, parallel: boolean | undefined): Params {
+function toolParams(choice: ToolChoice, parallel: boolean | undefined): Params {
   const params: Params = {};
   const only = choice.names?.length === 1 ? choice.names[0] : undefined;
   if (choice.mode === "required" && only !== undefined) {
@@ -104,22 +105,22 @@ function toolSettings(choice: ToolChoice, parallel: boolean | undefined): Params
   return params;
 }
 
-function responseFormat(format: OutputFormat): ChatCompletionCreateParams["response_format"] {
+function toResponseFormat(format: OutputFormat): ChatCompletionCreateParams["response_format"] {
   if (format.type === "json_object") return { type: "json_object" };
   const { type, ...schema } = format;
   return { type, json_schema: schema };
 }
 
-/** Most runs offer the same list in every step: it is joined once, as it is several KB long. */
-function toolsJson(tools: readonly ToolSpec[], texts: RequestOptions["toolTexts"]): string {
-  return remembered(texts, tools, () => tools.map((tool) => toolJson(tool, texts)).join(","));
+/** Most runs offer the same list in every step. It is several KB long, so it is joined once. */
+function encodeTools(tools: readonly ToolSpec[], texts: RequestOptions["toolTexts"]): string {
+  return remember(texts, tools, () => tools.map((tool) => encodeTool(tool, texts)).join(","));
 }
 
-function toolJson(tool: ToolSpec, texts: RequestOptions["toolTexts"]): string {
-  return remembered(texts, tool, () => JSON.stringify({ type: "function", function: tool }));
+function encodeTool(tool: ToolSpec, texts: RequestOptions["toolTexts"]): string {
+  return remember(texts, tool, () => JSON.stringify({ type: "function", function: tool }));
 }
 
-function remembered<Key extends object>(texts: WeakMap<Key, string>, key: Key, make: () => string): string {
+function remember<Key extends object>(texts: WeakMap<Key, string>, key: Key, make: () => string): string {
   let text = texts.get(key);
   if (text === undefined) {
     text = make();
@@ -128,23 +129,24 @@ function remembered<Key extends object>(texts: WeakMap<Key, string>, key: Key, m
   return text;
 }
 
-function messages(request: ModelRequest, options: RequestOptions): string {
-  const texts = systemMessage(request, options);
+function encodeMessages(request: ModelRequest, options: RequestOptions): string {
+  const texts = encodeSystem(request, options);
   const items = request.items;
-  const turn = lastUserMessage(items);
+  const turn = findLastUserMessage(items);
   for (let i = 0; i < items.length; ) {
-    const end = endOfRun(items, i, isAssistant);
-    const results = endOfRun(items, i, isResult);
-    if (end > i) texts.push(...assistantMessages(items.slice(i, end), request.model, i > turn).map(toJson));
-    else if (results > i) texts.push(...resultMessages(items.slice(i, results).filter(isResult)).map(toJson));
-    else texts.push(toJson(otherMessage(items[i] as ItemBody)));
+    const end = findEnd(items, i, isAssistant);
+    const results = findEnd(items, i, isResult);
+    if (end > i) texts.push(...toAssistantMessages(items.slice(i, end), request.model, i > turn).map(toJson));
+    else if (results > i)
+      texts.push(...toResultMessages(items.slice(i, results).filter(isResult)).map(toJson));
+    else texts.push(toJson(toOtherMessage(items[i] as ItemBody)));
     i = Math.max(end, results, i + 1);
   }
-  return joined(texts);
+  return join(texts);
 }
 
-/** By adding, not by `join`, which would copy every text once more: the body is made flat when it is sent. */
-function joined(texts: readonly string[]): string {
+/** Adds the texts instead of calling `Array.join`, which would copy each once more: sending makes one copy anyway. */
+function join(texts: readonly string[]): string {
   let all = texts[0] ?? "";
   for (let i = 1; i < texts.length; i++) all += `,${texts[i]}`;
   return all;
@@ -153,10 +155,10 @@ function joined(texts: readonly string[]): string {
 const toJson = (message: ChatCompletionMessageParam): string => JSON.stringify(message);
 
 /**
- * One system message, the core prompt first: many chat templates refuse a second one, and the joined text still
- * begins with the same bytes for the upstream's prompt cache.
+ * Writes one system message with the core prompt first. Many chat templates refuse a second one, and the joined text
+ * still begins with the same bytes for the upstream's prompt cache.
  */
-function systemMessage({ core, instructions = "" }: ModelRequest, { jsonText }: RequestOptions): string[] {
+function encodeSystem({ core, instructions = "" }: ModelRequest, { jsonText }: RequestOptions): string[] {
   const bare = [core === "" ? "" : jsonText(core), instructions === "" ? "" : JSON.stringify(instructions)]
     .filter((json) => json !== "")
     .map((json) => json.slice(1, -1));
@@ -165,12 +167,15 @@ function systemMessage({ core, instructions = "" }: ModelRequest, { jsonText }: 
   return [`{"role":"system","content":"${text}${more === undefined ? "" : `\\n\\n${more}`}"}`];
 }
 
-function lastUserMessage(items: readonly ItemBody[]): number {
+function findLastUserMessage(items: readonly ItemBody[]): number {
   return items.findLastIndex((item) => item.type === "message" && item.role === "user");
 }
 
-/** Reasoning, text and calls of one model step are one message on the wire, and its results stand together. */
-function endOfRun(items: readonly ItemBody[], from: number, belongs: (item: ItemBody) => boolean): number {
+/**
+ * Returns the index after the items from `from` on that belong together: reasoning, text and calls of one model step are
+ * one message on the wire, and their results follow each other.
+ */
+function findEnd(items: readonly ItemBody[], from: number, belongs: (item: ItemBody) => boolean): number {
   let end = from;
   for (let item = items[end]; item !== undefined && belongs(item); item = items[end]) end++;
   return end;
@@ -187,14 +192,14 @@ function isResult(item: ItemBody): item is FunctionCallOutputBody {
   return item.type === "function_call_output";
 }
 
-/** None when there is nothing but reasoning, which is no message. */
-function assistantMessages(
+/** Returns no message when there is only reasoning. */
+function toAssistantMessages(
   items: readonly ItemBody[],
   model: string,
-  current: boolean,
+  isCurrent: boolean,
 ): ChatCompletionMessageParam[] {
   const text = items
-    .map((item) => (item.type === "message" ? assistantText(item.content) : ""))
+    .map((item) => (item.type === "message" ? toAssistantText(item.content) : ""))
     .filter(Boolean);
   const calls = items.filter((item): item is FunctionCallBody => item.type === "function_call");
   const message: ChatCompletionMessageParam & { reasoning_content?: string } = {
@@ -205,16 +210,16 @@ function assistantMessages(
   message.tool_calls = calls.map((call) => ({
     id: call.call_id,
     type: "function",
-    // Servers that fill templates with it refuse all of a history in which one call is no JSON object.
+    // Servers that fill templates with the arguments refuse the whole request when one call has no JSON object.
     function: { name: call.name, arguments: parseJsonObject(call.arguments) ? call.arguments : "{}" },
   }));
-  // Thinking models want it back while their own tool calls are being answered, and refuse it later.
-  const reasoning = current ? ownReasoning(items, model) : "";
+  // Thinking models need it back while their own tool calls are being answered, and refuse it later.
+  const reasoning = isCurrent ? joinOwnReasoning(items, model) : "";
   if (reasoning !== "") message.reasoning_content = reasoning;
   return [message];
 }
 
-function ownReasoning(items: readonly ItemBody[], model: string): string {
+function joinOwnReasoning(items: readonly ItemBody[], model: string): string {
   return items
     .filter((item): item is ReasoningBody => item.type === "reasoning")
     .filter(({ maker }) => maker?.protocol === PROTOCOL && maker.model === model)
@@ -222,12 +227,12 @@ function ownReasoning(items: readonly ItemBody[], model: string): string {
     .join("\n\n");
 }
 
-function assistantText(content: readonly Part[]): string {
+function toAssistantText(content: readonly Part[]): string {
   return content.map((part) => (part.type === "refusal" ? part.refusal : textOf([part]))).join("");
 }
 
-/** A result is text here; the images of all results of a step follow in a message of their own. */
-function resultMessages(results: readonly FunctionCallOutputBody[]): ChatCompletionMessageParam[] {
+/** A result is text here. The images of all results of a step follow in a message of their own. */
+function toResultMessages(results: readonly FunctionCallOutputBody[]): ChatCompletionMessageParam[] {
   const messages: ChatCompletionMessageParam[] = results.map((result) => ({
     role: "tool",
     tool_call_id: result.call_id,
@@ -238,28 +243,28 @@ function resultMessages(results: readonly FunctionCallOutputBody[]): ChatComplet
   );
   if (images.length === 0) return messages;
   const note = { type: "text" as const, text: "Images from the tool results above:" };
-  return [...messages, { role: "user", content: [note, ...images.map(imagePart)] }];
+  return [...messages, { role: "user", content: [note, ...images.map(toImagePart)] }];
 }
 
-function otherMessage(item: ItemBody): ChatCompletionMessageParam {
+function toOtherMessage(item: ItemBody): ChatCompletionMessageParam {
   if (item.type === "message") {
     if (item.role !== "user") return { role: "system", content: textOf(item.content) };
-    return { role: "user", content: userContent(item.content) };
+    return { role: "user", content: toUserContent(item.content) };
   }
-  return { role: "user", content: item.type === "compaction" ? compactionText(item) : "" };
+  return { role: "user", content: item.type === "compaction" ? describeCompaction(item) : "" };
 }
 
 type UserContent = Extract<ChatCompletionMessageParam, { role: "user" }>["content"];
 
-/** Text alone goes as a string, which every server takes; parts only where there are images. */
-function userContent(content: readonly Part[]): UserContent {
+/** Text alone is sent as a string, which every server takes; parts only where there are images. */
+function toUserContent(content: readonly Part[]): UserContent {
   if (!content.some((part) => part.type === "input_image")) return textOf(content);
   return content.map((part) =>
-    part.type === "input_image" ? imagePart(part) : { type: "text", text: textOf([part]) },
+    part.type === "input_image" ? toImagePart(part) : { type: "text", text: textOf([part]) },
   );
 }
 
-function imagePart(image: InputImage): ChatCompletionContentPartImage {
+function toImagePart(image: InputImage): ChatCompletionContentPartImage {
   const { image_url: url, detail } = image;
   const known = detail === undefined || detail === "original" ? {} : { detail };
   return { type: "image_url", image_url: { url, ...known } };

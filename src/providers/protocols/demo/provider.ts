@@ -3,7 +3,7 @@ import { NO_USAGE, type Usage } from "../../../domain/usage.ts";
 import type { ModelItem, ModelRequest, ModelSink, Provider } from "../../provider.ts";
 import { Assembler } from "../../transport/assembler.ts";
 
-/** How to get a real model; said by the demo itself and by the log. */
+/** How to get a real model, as the demo itself and the log tell it. */
 export const DEMO_HINT =
   "To connect a real model, set one of OPENAI_API_KEY, ANTHROPIC_API_KEY or OPENROUTER_API_KEY, or LLM_BASE_URL and LLM_MODEL for any server that speaks OpenAI's protocol, or start Ollama or LM Studio; then restart the server.";
 
@@ -12,7 +12,7 @@ const INTRODUCTION = `I am the demo: a rule-based stand-in, not a language model
 const ABILITIES =
   'Until then you can see the whole loop: the tools do what they say. Try "list the files here", "run `uname -a`", "read README.md" or "search for TODO".';
 
-/** One rule: what a person may write, and the tool call that it means. */
+/** What a user may write, and the tool call that it means. */
 interface Rule {
   pattern: RegExp;
   tool: string;
@@ -21,7 +21,7 @@ interface Rule {
 
 const RULES: readonly Rule[] = [
   {
-    // Without quotes only as the whole message: "I like to run" names no command.
+    // Without quotes, the command must be the whole message: "I like to run" names none.
     pattern:
       /\b(?:run|execute)\s+(?:the command\s+)?(?:`([^`]+)`|"([^"]+)")|^\s*(?:please\s+)?(?:run|execute)\s+(?:the command\s+)?([^\s`"][^\n]*?)\s*$/i,
     tool: "terminal",
@@ -51,8 +51,8 @@ const WORD_DELAY_MS = 15;
 const MAX_SHOWN_CHARS = 4_000;
 
 /**
- * A stand-in for a model, so that a newcomer sees tools, progress and streaming without a key and without a network.
- * It says in its first answer what it is. `delayMs`: between words when it streams.
+ * Creates a stand-in for a model, so that a new user sees tools, progress and streaming without a key and a network.
+ * Its first answer says what it is. `delayMs`: the time between words when it streams.
  */
 export function createDemoProvider(delayMs: number = WORD_DELAY_MS): Provider {
   return {
@@ -60,70 +60,74 @@ export function createDemoProvider(delayMs: number = WORD_DELAY_MS): Provider {
     protocol: "demo",
     async generate(request, sink, signal) {
       signal.throwIfAborted();
-      const answer = answerTo(request);
-      const items = request.stream ? await speak(answer, { sink, signal, delayMs }) : [answer];
+      const answer = chooseAnswer(request);
+      const items = request.stream ? await streamWords(answer, { sink, signal, delayMs }) : [answer];
       const finish = answer.type === "function_call" ? "tool_calls" : "stop";
-      return { items, finish, usage: estimate(request, items), served: SERVED };
+      return { items, finish, usage: estimateUsage(request, items), served: SERVED };
     },
     close: async () => {},
   };
 }
 
-function answerTo(request: ModelRequest): ModelItem {
+function chooseAnswer(request: ModelRequest): ModelItem {
   const last = request.items.at(-1);
-  const outputs = trailingOutputs(request.items);
-  if (outputs.length > 0) return message(introduction(request.items) + outputs.map(shown).join("\n\n"));
+  const outputs = findLastOutputs(request.items);
+  if (outputs.length > 0)
+    return createMessage(introduce(request.items) + outputs.map(showOutput).join("\n\n"));
   const asked = last?.type === "message" ? textOf(last.content) : "";
-  const call = request.toolChoice.mode === "none" ? undefined : callFor(asked, request);
+  const call = request.toolChoice.mode === "none" ? undefined : findCall(asked, request);
   if (call !== undefined) return call;
   const echo = asked === "" ? "" : `You wrote: "${asked.slice(0, 200)}". `;
-  return message(`${introduction(request.items)}${echo}${ABILITIES}`);
+  return createMessage(`${introduce(request.items)}${echo}${ABILITIES}`);
 }
 
-function callFor(asked: string, request: ModelRequest): ModelItem | undefined {
-  for (const { pattern, tool, arguments: argumentsOf } of RULES) {
+function findCall(asked: string, request: ModelRequest): ModelItem | undefined {
+  for (const { pattern, tool, arguments: writeArguments } of RULES) {
     const match = pattern.exec(asked);
     if (match === null || !request.tools.some(({ name }) => name === tool)) continue;
-    return { type: "function_call", name: tool, arguments: JSON.stringify(argumentsOf(match)) };
+    return { type: "function_call", name: tool, arguments: JSON.stringify(writeArguments(match)) };
   }
   return undefined;
 }
 
-function trailingOutputs(items: readonly ItemBody[]): FunctionCallOutputBody[] {
+function findLastOutputs(items: readonly ItemBody[]): FunctionCallOutputBody[] {
   const start = items.findLastIndex((item) => item.type !== "function_call_output") + 1;
   return items.slice(start).filter((item) => item.type === "function_call_output");
 }
 
-/** Only the first answer of a conversation introduces itself. */
-function introduction(items: readonly ItemBody[]): string {
+/** Returns the introduction for the first answer of a conversation, "" for later ones. */
+function introduce(items: readonly ItemBody[]): string {
   const spoken = items.some((item) => item.type === "message" && item.role === "assistant");
   return spoken ? "" : INTRODUCTION;
 }
 
-function shown(output: FunctionCallOutputBody): string {
+function showOutput(output: FunctionCallOutputBody): string {
   const text = textOf(output.output).slice(0, MAX_SHOWN_CHARS);
   const verb = output.is_error ? "failed" : "answered";
   return `The tool \`${output.name}\` ${verb}:\n\n\`\`\`\n${text}\n\`\`\``;
 }
 
-function message(text: string): ModelItem {
+function createMessage(text: string): ModelItem {
   return { type: "message", role: "assistant", content: [{ type: "output_text", text }] };
 }
 
-/** About four characters a token: a stand-in has no tokenizer, and readers of usage expect numbers. */
-function estimate(request: ModelRequest, items: readonly ModelItem[]): Usage {
+/** Counts four characters as a token: the demo has no tokenizer, and readers of usage expect numbers. */
+function estimateUsage(request: ModelRequest, items: readonly ModelItem[]): Usage {
   const tokens = (value: unknown) => Math.ceil(JSON.stringify(value).length / 4);
   return { ...NO_USAGE, inputTokens: tokens([request.core, request.items]), outputTokens: tokens(items) };
 }
 
-interface Speech {
+interface StreamOptions {
   sink: ModelSink;
   signal: AbortSignal;
   delayMs: number;
 }
 
 /** Streams an answer word by word. */
-async function speak(answer: ModelItem, { sink, signal, delayMs }: Speech): Promise<readonly ModelItem[]> {
+async function streamWords(
+  answer: ModelItem,
+  { sink, signal, delayMs }: StreamOptions,
+): Promise<readonly ModelItem[]> {
   const assembler = new Assembler();
   if (answer.type === "function_call") {
     assembler.add(assembler.start({ ...answer, arguments: "" }), "arguments", answer.arguments);

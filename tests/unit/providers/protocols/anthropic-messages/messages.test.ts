@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type ItemBody, textMessage } from "../../../../../src/domain/item.ts";
-import { imageBlock } from "../../../../../src/providers/protocols/anthropic-messages/image.ts";
+import { toImageBlock } from "../../../../../src/providers/protocols/anthropic-messages/image.ts";
 import { toMessages } from "../../../../../src/providers/protocols/anthropic-messages/messages.ts";
 
 const MODEL = "claude-opus-5";
@@ -234,6 +234,6 @@ describe("images", () => {
     ["https://example.com/a.png?x=1,2", { type: "url", url: "https://example.com/a.png?x=1,2" }],
     ["data:image/png;base64", { type: "url", url: "data:image/png;base64" }],
   ])("%s", (url, source) => {
-    expect(imageBlock(url)).toEqual({ type: "image", source });
+    expect(toImageBlock(url)).toEqual({ type: "image", source });
   });
 });

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../../../../src/lib/json.ts";
-import { closedSchema } from "../../../../../src/providers/protocols/anthropic-messages/schema.ts";
+import { closeSchema } from "../../../../../src/providers/protocols/anthropic-messages/schema.ts";
 
 describe("a schema as the service enforces it", () => {
   test("closes every object, at any depth", () => {
     const point = { type: "object", properties: { x: { type: "number" } } };
     const closed = { ...point, additionalProperties: false };
     expect(
-      closedSchema({
+      closeSchema({
         $schema: "https://json-schema.org/draft/2020-12/schema",
         type: "object",
         required: ["list"],
@@ -45,7 +45,7 @@ describe("a schema as the service enforces it", () => {
       { type: "array", description: '{"minItems":2}' },
     ],
   ])("says %s in words", (_, schema, expected) => {
-    expect(closedSchema(schema)).toEqual(expected);
+    expect(closeSchema(schema)).toEqual(expected);
   });
 
   test.each<[string, JsonObject]>([
@@ -56,15 +56,15 @@ describe("a schema as the service enforces it", () => {
     ["a reference", { $ref: "#/$defs/x" }],
     ["several types", { type: ["string", "null"] }],
   ])("keeps %s", (_, schema) => {
-    expect(closedSchema(schema)).toEqual(schema);
+    expect(closeSchema(schema)).toEqual(schema);
   });
 
   test("takes oneOf for anyOf", () => {
-    expect(closedSchema({ oneOf: [{ type: "string" }] })).toEqual({ anyOf: [{ type: "string" }] });
+    expect(closeSchema({ oneOf: [{ type: "string" }] })).toEqual({ anyOf: [{ type: "string" }] });
   });
 
   test("takes an object for one by its properties", () => {
-    expect(closedSchema({ properties: { a: { type: "string" } } })).toEqual({
+    expect(closeSchema({ properties: { a: { type: "string" } } })).toEqual({
       type: "object",
       properties: { a: { type: "string" } },
       additionalProperties: false,
@@ -81,6 +81,6 @@ describe("a schema as the service enforces it", () => {
     ["a boolean schema", { type: "array", items: true }],
     ["a nullable open object", { type: ["object", "null"] }],
   ])("gives up on %s", (_, schema) => {
-    expect(closedSchema(schema)).toBeUndefined();
+    expect(closeSchema(schema)).toBeUndefined();
   });
 });

@@ -1,9 +1,9 @@
 import type { Model } from "@anthropic-ai/sdk/resources/messages/messages";
 import { describe, expect, test } from "vitest";
 import {
+  chooseReasoning,
   type Reasoning,
-  reasoningFor,
-  traitsOf,
+  readTraits,
 } from "../../../../../src/providers/protocols/anthropic-messages/traits.ts";
 
 /** The names that the SDK knows; any other string is allowed besides. */
@@ -43,7 +43,7 @@ const MODELS = {
 
 describe("what a model takes, by its name", () => {
   test.each(Object.entries(MODELS))("%s", (name, { thinking, off, sampling }) => {
-    const traits = traitsOf(name);
+    const traits = readTraits(name);
     const { noThinking } = traits;
     const said = noThinking === undefined ? "nothing" : noThinking === "effort" ? "effort" : noThinking.type;
     expect({ thinking: traits.thinking, off: said, sampling: traits.sampling }).toEqual({
@@ -61,8 +61,8 @@ describe("what a model takes, by its name", () => {
     ["claude-opus-5-5@20261001", "claude-opus-5-5"],
     ["claude-sonnet-6", "claude-opus-5-5"],
   ])("%s is like %s", (name, like) => {
-    const { noThinking: _, ...traits } = traitsOf(name);
-    const { noThinking: __, ...expected } = traitsOf(like);
+    const { noThinking: _, ...traits } = readTraits(name);
+    const { noThinking: __, ...expected } = readTraits(like);
     expect(traits).toEqual(expected);
   });
 
@@ -74,7 +74,7 @@ describe("what a model takes, by its name", () => {
     ["deepseek-chat", 8_192, "budget", false],
     ["kimi-k2", 8_192, "budget", false],
   ])("%s: %i tokens, thinks by %s, schemas %s", (name, maxTokens, thinking, schemas) => {
-    expect(traitsOf(name)).toMatchObject({ maxTokens, thinking, schemas });
+    expect(readTraits(name)).toMatchObject({ maxTokens, thinking, schemas });
   });
 });
 
@@ -82,12 +82,12 @@ describe("how a model is told to think", () => {
   function told(
     model: string,
     effort: string | undefined,
-    more: { forced?: boolean; midway?: boolean; maxTokens?: number } = {},
+    more: { isForced?: boolean; isMidway?: boolean; maxTokens?: number } = {},
   ): Reasoning {
-    return reasoningFor(traitsOf(model), {
+    return chooseReasoning(readTraits(model), {
       effort,
-      forced: false,
-      midway: false,
+      isForced: false,
+      isMidway: false,
       maxTokens: 32_000,
       ...more,
     });
@@ -139,13 +139,13 @@ describe("how a model is told to think", () => {
   });
 
   test("an older model does not begin to think in the middle of a turn", () => {
-    expect(told("claude-sonnet-4-5", "high", { midway: true })).toEqual({});
-    expect(told("claude-sonnet-5", "high", { midway: true })).toEqual({ thinking: SHOWN, effort: "high" });
+    expect(told("claude-sonnet-4-5", "high", { isMidway: true })).toEqual({});
+    expect(told("claude-sonnet-5", "high", { isMidway: true })).toEqual({ thinking: SHOWN, effort: "high" });
   });
 
   test("a call that must be made goes before thinking, where a model cannot do both", () => {
-    expect(told("claude-sonnet-4-5", "high", { forced: true })).toEqual({});
-    expect(told("claude-opus-4-7", "high", { forced: true })).toEqual({});
-    expect(told("claude-sonnet-5", "high", { forced: true })).toEqual({ thinking: SHOWN, effort: "high" });
+    expect(told("claude-sonnet-4-5", "high", { isForced: true })).toEqual({});
+    expect(told("claude-opus-4-7", "high", { isForced: true })).toEqual({});
+    expect(told("claude-sonnet-5", "high", { isForced: true })).toEqual({ thinking: SHOWN, effort: "high" });
   });
 });
