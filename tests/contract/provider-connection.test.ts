@@ -24,7 +24,7 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
     ["/v1/", "/v1"],
     [`/v1${PATHS[kind.wire]}`, "/v1"],
     [PATHS[kind.wire], ""],
-  ])("base URL …%s", async (suffix, prefix) => {
+  ])("a base URL that ends with %j leads to paths below %j", async (suffix, prefix) => {
     await using all = await setUp(kind, [{ text: "here" }]);
     const provider = connect(kind, all.upstream.origin + suffix);
     expect(textIn((await generate(provider)).result.items)).toBe("here");
@@ -32,7 +32,7 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
     await provider.close();
   });
 
-  test("the key travels in the protocol's own header", async () => {
+  test("the key is sent in the protocol's own header", async () => {
     await using all = await setUp(kind, [{ text: "x" }]);
     await generate(all.provider);
     const { headers } = all.upstream.requests[0]!;
@@ -44,13 +44,13 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
   describe.each([true, false])("abort (stream: %s)", (stream) => {
     const reason = new Error("nobody waits");
 
-    test("before it is sent, nothing is sent", async () => {
+    test("an abort before the call sends nothing", async () => {
       await using all = await setUp(kind, []);
       await expect(generate(all.provider, ask({ stream }), AbortSignal.abort(reason))).rejects.toBe(reason);
       expect(all.upstream.requests).toEqual([]);
     });
 
-    test("before the headers it frees the upstream and rejects with the signal's reason", async () => {
+    test("an abort before the headers closes the connection and rejects with the signal's reason", async () => {
       await using all = await setUp(kind, [{ text: "late", gate: createGate() }]);
       const controller = new AbortController();
       const call = generate(all.provider, ask({ stream }), controller.signal);
@@ -61,7 +61,7 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
       expect(getEventListeners(controller.signal, "abort")).toEqual([]);
     });
 
-    test("in the middle of the body it frees the upstream and rejects with the signal's reason", async () => {
+    test("an abort within the body closes the connection and rejects with the signal's reason", async () => {
       const gate = createGate();
       const answer: Answer = { text: ["one", gate, "two"], mode: "stream" };
       await using all = await setUp(kind, [answer]);
@@ -75,7 +75,7 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
     });
   });
 
-  test("an abort from within the sink ends the call", async () => {
+  test("an abort by the sink ends the call", async () => {
     await using all = await setUp(kind, [{ text: "one two three" }]);
     const controller = new AbortController();
     const reason = new Error("enough");
@@ -84,7 +84,7 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
     await all.upstream.streamAborted(1, FREE_MS);
   });
 
-  test("what the sink throws, the call throws, and the upstream is freed", async () => {
+  test("a call throws what its sink throws, and closes the connection", async () => {
     await using all = await setUp(kind, [{ text: "one two three" }]);
     const bug = new TypeError("bug in the sink");
     const sink = () => {
@@ -94,15 +94,15 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
     await all.upstream.streamAborted(1, FREE_MS);
   });
 
-  test("a finished call leaves no listener behind", async () => {
+  test("a finished call leaves no listener on its signal", async () => {
     await using all = await setUp(kind, [{ text: "x" }]);
     const controller = new AbortController();
     await generate(all.provider, ask(), controller.signal);
     expect(getEventListeners(controller.signal, "abort")).toEqual([]);
   });
 
-  describe("limits of patience", () => {
-    test.each([true, false])("no answer within the timeout (stream: %s)", async (stream) => {
+  describe("timeouts", () => {
+    test.each([true, false])("a call without an answer fails at the timeout (stream: %s)", async (stream) => {
       await using all = await setUp(kind, [{ text: "late", gate: createGate() }], { timeoutMs: 80 });
       const since = performance.now();
       const error = await failure(all.provider, ask({ stream }));
@@ -111,25 +111,25 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
       await all.upstream.streamAborted(1, FREE_MS);
     });
 
-    test("the timeout covers the whole of an answer in one piece", async () => {
+    test("the timeout includes the whole of an answer in one piece", async () => {
       await using all = await setUp(kind, [{ text: "stuck", stall: 10 }], { timeoutMs: 80 });
       expect((await failure(all.provider, ask({ stream: false }))).kind).toBe("timeout");
       await all.upstream.streamAborted(1, FREE_MS);
     });
 
-    test("a silent stream is given up at the idle timeout, however long the timeout is", async () => {
+    test("a silent stream fails at the idle timeout, even when the timeout is longer", async () => {
       await using all = await setUp(kind, [{ text: "one two", stall: { events: 2 } }], { idleTimeoutMs: 80 });
       const error = await failure(all.provider);
       expect(error).toMatchObject({ kind: "timeout", message: "The upstream sent nothing for 0.08 s." });
       await all.upstream.streamAborted(1, FREE_MS);
     });
 
-    test("a stream that began and says nothing at all is silent too", async () => {
+    test("a stream without any bytes fails at the idle timeout", async () => {
       await using all = await setUp(kind, [{ text: "one", stall: 0 }], { idleTimeoutMs: 80 });
       expect((await failure(all.provider)).message).toBe("The upstream sent nothing for 0.08 s.");
     });
 
-    test("a slow stream that goes on is let go on", async () => {
+    test("a slow stream that goes on does not time out", async () => {
       const answer: Reply = { text: "a b c d e f g h", drip: { everyMs: 25 }, split: "events" };
       await using all = await setUp(kind, [answer], { timeoutMs: 150, idleTimeoutMs: 150 });
       expect(textIn((await generate(all.provider)).result.items)).toBe("a b c d e f g h");
@@ -140,23 +140,26 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
     test.each([
       "cut",
       "reset",
-    ] as const)("%s before the headers: the upstream was not reached", async (how) => {
+    ] as const)("a connection that fails (%s) before the headers is a network error", async (how) => {
       await using all = await setUp(kind, [{ text: "x", [how]: "before-headers" }]);
       expect(await failure(all.provider)).toMatchObject({ kind: "network", retryable: true });
       expect(all.upstream.counts.requests).toBe(1);
     });
 
-    test.each([true, false])("cut inside the answer: truncated (stream: %s)", async (stream) => {
+    test.each([
+      true,
+      false,
+    ])("a connection that is cut within the answer is an error of kind truncated (stream: %s)", async (stream) => {
       await using all = await setUp(kind, [{ text: "one two", cut: 40 }]);
       expect(await failure(all.provider, ask({ stream }))).toMatchObject({ kind: "truncated" });
     });
 
-    test("reset inside a stream: truncated", async () => {
+    test("a connection that is reset within a stream is an error of kind truncated", async () => {
       await using all = await setUp(kind, [{ text: "one two", reset: { events: 3 } }]);
       expect((await failure(all.provider)).kind).toBe("truncated");
     });
 
-    test("a refused connection", async () => {
+    test("a refused connection is a retryable network error", async () => {
       await using all = await setUp(kind, []);
       await all.upstream.close();
       const error = await failure(all.provider);
@@ -164,14 +167,14 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
       expect(error.message).toContain("ECONNREFUSED");
     });
 
-    test("TLS where there is none", async () => {
+    test("TLS to a server without TLS is a retryable network error", async () => {
       await using all = await setUp(kind, []);
       const provider = connect(kind, all.upstream.origin.replace("http:", "https:"));
       expect(await failure(provider)).toMatchObject({ kind: "network", retryable: true });
       await provider.close();
     });
 
-    test("a key that no header can carry is not tried again", async () => {
+    test("a key that is no valid header is an error that is not retryable", async () => {
       await using all = await setUp(kind, []);
       const provider = connect(kind, all.upstream.origin, {}, "sk-line\nbreak");
       expect(await failure(provider)).toMatchObject({ kind: "network", retryable: false });
@@ -180,7 +183,7 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
   });
 
   describe("kept-alive connections", () => {
-    test("calls one after another share one", async () => {
+    test("consecutive calls share one connection", async () => {
       await using all = await setUp(kind, [{ text: "1" }, { text: "2" }, { text: "3" }]);
       for (const stream of [true, false, true]) {
         await generate(all.provider, ask({ stream }));
@@ -189,7 +192,10 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
       expect(all.upstream.counts.openSockets).toBe(1);
     });
 
-    test.each(["cut", "reset"] as const)("one that died (%s) is replaced without a word", async (how) => {
+    test.each([
+      "cut",
+      "reset",
+    ] as const)("a kept connection that died (%s) is replaced without an error", async (how) => {
       await using all = await setUp(kind, [{ text: "1" }, { [how]: "before-headers" }, { text: "2" }]);
       await generate(all.provider);
       await connectionFree();
@@ -199,7 +205,7 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
       expect(all.upstream.counts.requests).toBe(3);
     });
 
-    test("one that breaks during an answer is not: the answer may have been acted on", async () => {
+    test("a kept connection that breaks during an answer is an error", async () => {
       await using all = await setUp(kind, [{ text: "1" }, { text: "2", cut: { events: 1 } }]);
       await generate(all.provider);
       await connectionFree();
@@ -207,7 +213,7 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
       expect(all.upstream.counts.requests).toBe(2);
     });
 
-    test("an abort while it is being replaced counts", async () => {
+    test("an abort during the replacement of a connection ends the call", async () => {
       const gate = createGate();
       await using all = await setUp(kind, [{ text: "1" }, { cut: "before-headers" }, { text: "2", gate }]);
       await generate(all.provider);
@@ -226,7 +232,7 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
     const answer: Answer = { text: "all of it", usage: { outputTokens: 3 } };
     const events = bodyBytes(answer, { protocol: kind.wire }).toString().split("\n\n").length - 1;
 
-    test("at its end mark it is over, even when the upstream never ends the answer", async () => {
+    test("a stream ends at its end mark, even when the upstream never ends the answer", async () => {
       await using all = await setUp(kind, (request) => ({
         ...answer,
         // Whatever this request makes of it: everything is sent, and then nothing more happens.
@@ -239,12 +245,16 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
       if (kind.wire === "chat") await all.upstream.streamAborted(1, 2_000);
     });
 
-    test("an end without the end mark is an end", async () => {
+    test("a stream may end without its end mark", async () => {
       await using all = await setUp(kind, [{ ...answer, done: false }]);
       expect(textIn((await generate(all.provider)).result.items)).toBe("all of it");
     });
 
-    test.each(["cut", "reset", "stall"] as const)("%s after the finish reason loses nothing", async (how) => {
+    test.each([
+      "cut",
+      "reset",
+      "stall",
+    ] as const)("a failure (%s) after the finish reason loses nothing", async (how) => {
       await using all = await setUp(kind, [{ ...answer, done: false, [how]: { events: events - 1 } }], {
         idleTimeoutMs: 80,
       });
@@ -253,7 +263,7 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
       expect(result.finish).toBe("stop");
     });
 
-    test("what comes after the end mark is not read", async () => {
+    test("bytes after the end mark are ignored", async () => {
       const stray = (items: readonly unknown[]) => [...items, { data: "not JSON at all" }];
       await using all = await setUp(kind, [{ ...answer, edits: [(items) => stray(items) as typeof items] }]);
       expect(textIn((await generate(all.provider)).result.items)).toBe("all of it");

@@ -27,7 +27,9 @@ describe.each(KINDS)("errors of $protocol", (kind) => {
   describe.each([true, false])("stream: %s", (stream) => {
     const request = ask({ stream });
 
-    test.each(STATUSES)("status %i is %s, retryable %s", async (status, expected, retryable) => {
+    test.each(
+      STATUSES,
+    )("the status %i is an error of kind %s, retryable: %s", async (status, expected, retryable) => {
       await using all = await setUp(kind, [{ status }]);
       const error = await failure(all.provider, request);
       expect(error).toMatchObject({ kind: expected, retryable });
@@ -37,7 +39,7 @@ describe.each(KINDS)("errors of $protocol", (kind) => {
 
     test.each(
       Object.entries(CONTEXT_LENGTH),
-    )("a prompt that is too long, in the words of %s", async (_, reply) => {
+    )("the error of %s for a conversation that is too long is recognised", async (_, reply) => {
       await using all = await setUp(kind, [reply]);
       expect(await failure(all.provider, request)).toMatchObject({
         kind: "context_length",
@@ -49,12 +51,12 @@ describe.each(KINDS)("errors of $protocol", (kind) => {
       ["seconds", { "retry-after": "7" }, 7_000],
       ["milliseconds", { "retry-after-ms": "250", "retry-after": "9" }, 250],
       ["a date that has passed", { "retry-after": "Wed, 21 Oct 2015 07:28:00 GMT" }, 0],
-    ])("a wish to wait, in %s, is passed on", async (_, headers, retryAfterMs) => {
+    ])("a requested wait in %s is passed on", async (_, headers, retryAfterMs) => {
       await using all = await setUp(kind, [{ status: 429, headers }]);
       expect(await failure(all.provider, request)).toMatchObject({ kind: "rate_limit", retryAfterMs });
     });
 
-    test("an account without credit is not tried again", async () => {
+    test("the error of an account without credit is not retryable", async () => {
       await using all = await setUp(kind, [QUOTA_EXCEEDED]);
       expect(await failure(all.provider, request)).toMatchObject({ kind: "rate_limit", retryable: false });
     });
@@ -64,7 +66,7 @@ describe.each(KINDS)("errors of $protocol", (kind) => {
       [302, "malformed"],
       [403, "auth"],
       [502, "server"],
-    ])("a proxy's HTML page with status %i is %s and not shown", async (status, expected) => {
+    ])("a proxy's HTML page with status %i is an error of kind %s without its text", async (status, expected) => {
       await using all = await setUp(kind, [htmlPage(status)]);
       const error = await failure(all.provider, request);
       expect(error.kind).toBe(expected);
@@ -80,7 +82,7 @@ describe.each(KINDS)("errors of $protocol", (kind) => {
       ["an object of nothing", "{}"],
       ["wrong types", '{"choices": 7, "content": {"a": 1}}'],
       ["bytes", Buffer.from([0x7b, 0xff, 0x00, 0x7d])],
-    ])("a body of %s is malformed", async (_, body) => {
+    ])("a body of %s is an error of kind malformed", async (_, body) => {
       await using all = await setUp(kind, [{ status: 200, body: body as string }]);
       expect(await failure(all.provider, request)).toMatchObject({ kind: "malformed", retryable: true });
     });
@@ -90,22 +92,22 @@ describe.each(KINDS)("errors of $protocol", (kind) => {
       expect(["server", "overloaded"]).toContain((await failure(all.provider, request)).kind);
     });
 
-    test("an error never repeats the key", async () => {
+    test("an error message never contains the key", async () => {
       const error = { message: `Incorrect key ${KEY}.`, type: "authentication_error" };
       await using all = await setUp(kind, [{ status: 401, body: { error } }]);
       expect((await failure(all.provider, request)).message).toBe("Incorrect key [redacted].");
     });
   });
 
-  describe("inside a stream", () => {
-    test("before the first delta", async () => {
+  describe("errors within a stream", () => {
+    test("an error before the first delta gives no events", async () => {
       await using all = await setUp(kind, [{ failure: true }]);
       const error = await failure(all.provider);
       expect(error).toMatchObject({ kind: kind.wire === "chat" ? "server" : "overloaded", retryable: true });
       expect(error.events).toEqual([]);
     });
 
-    test("after some of the text, which has been told by then", async () => {
+    test("an error after some text keeps the events of that text", async () => {
       await using all = await setUp(kind, [{ text: "one two", failure: true }]);
       const error = await failure(all.provider);
       expect(error.events.map((event) => (event.type === "delta" ? event.delta : ""))).toContain("one");
@@ -125,14 +127,14 @@ describe.each(KINDS)("errors of $protocol", (kind) => {
       [{ code: 503, message: "no healthy upstream" }, "overloaded", true],
       [{ code: "context_length_exceeded", message: "x" }, "context_length", false],
       [{}, "server", true],
-    ])("%j is %s, retryable %s", async (error, expected, retryable) => {
+    ])("the error object %j is an error of kind %s, retryable: %s", async (error, expected, retryable) => {
       await using all = await setUp(kind, [{ text: "x", failure: { type: "error", error } }]);
       const { message, ...thrown } = await failure(all.provider);
       expect(thrown).toMatchObject({ kind: expected, retryable });
       expect(message).not.toBe("");
     });
 
-    test("an error after the finish reason is an error all the same", async () => {
+    test("an error after the finish reason fails the call", async () => {
       const late: Reply = {
         text: "x",
         edits: [(items) => [...items.slice(0, -1), { data: '{"type":"error","error":{"message":"late"}}' }]],
@@ -152,7 +154,7 @@ describe.each(KINDS)("errors of $protocol", (kind) => {
       "truncated",
       `${head}transfer-encoding: chunked\r\nconnection: close\r\n\r\n5\r\ndata:\r\n`,
     ],
-  ])("an answer of %s is %s", async (_, expected, bytes) => {
+  ])("an answer of %s is an error of kind %s", async (_, expected, bytes) => {
     const { server, origin } = await listen(bytes);
     const provider = connect(kind, origin);
     expect(await failure(provider)).toMatchObject({ kind: expected });
@@ -160,7 +162,7 @@ describe.each(KINDS)("errors of $protocol", (kind) => {
     server.close();
   });
 
-  test("an interim answer is not the answer", async () => {
+  test("an interim answer is ignored", async () => {
     const body = '{"error":{"message":"gone"}}';
     const early = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
     const answer = `HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
@@ -172,7 +174,7 @@ describe.each(KINDS)("errors of $protocol", (kind) => {
   });
 });
 
-test("a choice that failed at the model's own server is an error", async () => {
+test("a choice whose finish reason is an error fails the call", async () => {
   const error = { message: "Provider returned error", code: 502 };
   const choices = [{ index: 0, delta: {}, finish_reason: "error", error }];
   const [chat] = KINDS;

@@ -53,8 +53,8 @@ const CONVERSATION: readonly ItemBody[] = [
   { ...textMessage("user", "Hurry up."), origin: "steer" },
 ];
 
-describe.each(KINDS)("what $protocol sends", (kind) => {
-  test("the plainest request has nothing that was not asked for", async () => {
+describe.each(KINDS)("requests over $protocol", (kind) => {
+  test("the shortest request has no optional fields", async () => {
     const { body } = await sent(kind, { stream: false, settings: { maxOutputTokens: 9 } });
     const hello = { type: "text", text: "Hello?", ...CACHED };
     expect(body).toEqual(
@@ -65,7 +65,7 @@ describe.each(KINDS)("what $protocol sends", (kind) => {
     );
   });
 
-  test("a conversation with calls, results, images and a steer", async () => {
+  test("a conversation with calls, results, images and a steer is sent completely", async () => {
     const { body } = await sent(kind, { items: CONVERSATION, tools: [ADD, NOW] });
     expect(body["messages"]).toEqual(
       on<unknown>(kind, {
@@ -121,7 +121,7 @@ describe.each(KINDS)("what $protocol sends", (kind) => {
     );
   });
 
-  test("a user's images, by data URL and by address", async () => {
+  test("a user's images are sent by data URL and by address", async () => {
     const items: ItemBody[] = [
       {
         type: "message",
@@ -153,7 +153,7 @@ describe.each(KINDS)("what $protocol sends", (kind) => {
     ]);
   });
 
-  test("the core prompt first, then the frontend's own words", async () => {
+  test("the core prompt is sent before the instructions", async () => {
     const core = 'You are "Hermes".\nTüchtig.';
     const { body, text } = await sent(kind, { core, instructions: "Speak German." });
     const system = on<unknown>(kind, {
@@ -169,12 +169,12 @@ describe.each(KINDS)("what $protocol sends", (kind) => {
     expect(until(other.text)).toBe(until(text));
   });
 
-  test("the same request twice is the same bytes", async () => {
+  test("equal requests are sent as equal bytes", async () => {
     const request = { core: "Core.", items: CONVERSATION, tools: [ADD, NOW] };
     expect((await sent(kind, request)).text).toBe((await sent(kind, request)).text);
   });
 
-  test("tools, with the same bytes each time", async () => {
+  test("tools are sent with the same bytes in each request", async () => {
     await using all = await setUp(kind, [{ text: "1" }, { text: "2" }]);
     await generate(all.provider, ask({ tools: [ADD, NOW] }));
     await generate(all.provider, ask({ tools: [ADD, NOW] }));
@@ -194,7 +194,7 @@ describe.each(KINDS)("what $protocol sends", (kind) => {
     );
   });
 
-  test("a strict tool", async () => {
+  test("a strict tool is sent as strict", async () => {
     const { body } = await sent(kind, { tools: [{ ...ADD, strict: true }] });
     expect(body["tools"]).toEqual(
       on<unknown>(kind, {
@@ -217,14 +217,14 @@ describe.each(KINDS)("what $protocol sends", (kind) => {
       { type: "tool", name: "add" },
     ],
     [{ mode: "required", names: ["add", "now"] }, undefined, "required", { type: "any" }],
-  ])("tool choice %j, parallel calls %s", async (toolChoice, parallelToolCalls, chat, messages) => {
+  ])("the tool choice %j with parallel calls %s is sent in the protocol's form", async (toolChoice, parallelToolCalls, chat, messages) => {
     const settings = { ...(parallelToolCalls !== undefined && { parallelToolCalls }) };
     const { body } = await sent(kind, { tools: [ADD, NOW], toolChoice, settings });
     expect(body["tool_choice"]).toEqual(on(kind, { chat, messages }));
     expect(body["parallel_tool_calls"]).toBe(on(kind, { chat: parallelToolCalls, messages: undefined }));
   });
 
-  test("an output schema", async () => {
+  test("an output schema is sent in the protocol's form", async () => {
     const schema = {
       type: "object",
       properties: { age: { type: "integer", minimum: 0 } },
@@ -249,7 +249,7 @@ describe.each(KINDS)("what $protocol sends", (kind) => {
     );
   });
 
-  test("any JSON object", async () => {
+  test("a request for any JSON object is sent in the protocol's form", async () => {
     const { body } = await sent(kind, { settings: { format: { type: "json_object" } } });
     expect(body["response_format"]).toEqual(
       on<unknown>(kind, { chat: { type: "json_object" }, messages: undefined }),
@@ -257,7 +257,7 @@ describe.each(KINDS)("what $protocol sends", (kind) => {
     if (kind.wire === "messages") expect(JSON.stringify(body["system"])).toContain("one JSON object");
   });
 
-  test("settings by their names on the wire", async () => {
+  test("settings are sent by their names in the protocol", async () => {
     const settings = {
       temperature: 0.5,
       stop: ["END"],

@@ -79,8 +79,8 @@ describe.each(KINDS)("streams of $protocol", (kind) => {
   describe.each([
     ["cut", 1],
     ["end", 3],
-  ] as const)("%s at every byte (by %i)", (how, step) => {
-    test("is an answer if the finish reason had come, else an error, and no text is ever wrong", async () => {
+  ] as const)("streams that end early (%s, every %i bytes)", (how, step) => {
+    test("a stream that ends early is an answer if its finish reason came, else an error", async () => {
       const bodies = new Map<string, Buffer>();
       const at = (request: { body: Record<string, unknown> | undefined }) =>
         Number(/\d+$/.exec(String(request.body?.["model"]))?.[0]);
@@ -113,7 +113,7 @@ describe.each(KINDS)("streams of $protocol", (kind) => {
     });
   });
 
-  test("split in two at every byte, inside characters too, it is the same", async () => {
+  test("a stream that is split at any byte gives the same answer", async () => {
     await using all = await setUp(kind, (request) => ({
       ...ANSWER,
       split: [Number(/\d+$/.exec(String(request.body?.["model"]))?.[0])],
@@ -126,15 +126,15 @@ describe.each(KINDS)("streams of $protocol", (kind) => {
   });
 
   test.each<[string, Partial<Reply>]>([
-    ["a byte at a time", { split: 1 }],
-    ["LF", {}],
-    ["CRLF", { sse: { eol: ["\r\n"] } }],
-    ["CR", { sse: { eol: ["\r"] } }],
-    ["all line ends in turn", { sse: { eol: ["\n", "\r\n", "\r"] } }],
-    ["CRLF, a byte at a time", { sse: { eol: ["\r\n"] }, split: 1 }],
-    ["CR, a byte at a time", { sse: { eol: ["\r"] }, split: 1 }],
+    ["one byte per write", { split: 1 }],
+    ["LF line ends", {}],
+    ["CRLF line ends", { sse: { eol: ["\r\n"] } }],
+    ["CR line ends", { sse: { eol: ["\r"] } }],
+    ["mixed line ends", { sse: { eol: ["\n", "\r\n", "\r"] } }],
+    ["CRLF and one byte per write", { sse: { eol: ["\r\n"] }, split: 1 }],
+    ["CR and one byte per write", { sse: { eol: ["\r"] }, split: 1 }],
     ["a byte order mark", { sse: { bom: true } }],
-    ["a byte order mark, a byte at a time", { sse: { bom: true }, split: 1 }],
+    ["a byte order mark and one byte per write", { sse: { bom: true }, split: 1 }],
     ["comments", { sse: { comments: true } }],
     ["no space after the colon", { sse: { space: false } }],
     ["no newline after the last event", { sse: { finalNewline: false } }],
@@ -143,23 +143,24 @@ describe.each(KINDS)("streams of $protocol", (kind) => {
     ["content-type text/plain", { headers: { "content-type": "text/plain" } }],
     ["content-type application/json", { headers: { "content-type": "application/json" } }],
     [
-      "that type and a byte order mark",
+      "content-type application/json and a byte order mark",
       { headers: { "content-type": "application/json" }, sse: { bom: true }, split: 1 },
     ],
     [
-      "events of other kinds in between",
+      "unknown events in between",
       { edits: [insertEvent(2, { event: "x_news", data: '{"type":"x_news"}' })] },
     ],
     ["events without data in between", { edits: [insertEvent(2, { data: "" })] }],
-  ])("written with %s", (_, format) => expectWhole(kind, { ...ANSWER, ...format } as Reply));
+  ])("a stream with %s gives the same answer", (_, format) =>
+    expectWhole(kind, { ...ANSWER, ...format } as Reply));
 
-  test("a line of a megabyte", async () => {
+  test("a line of a megabyte is read completely", async () => {
     const text = "x世".repeat(350_000);
     await using all = await setUp(kind, [{ text, deltas: "whole", split: 16_384 }]);
     expect(textIn((await generate(all.provider)).result.items)).toBe(text);
   });
 
-  test("an event beyond all measure is malformed", async () => {
+  test("an event of more than 8 MB is malformed", async () => {
     await using all = await setUp(kind, [
       { text: "x".repeat(9 * 1024 * 1024), deltas: "whole", split: 65_536 },
     ]);
@@ -171,7 +172,7 @@ describe.each(KINDS)("streams of $protocol", (kind) => {
     ["an event that is no JSON", { ...ANSWER, edits: [badJson(2)] }],
     ["an event that is a number", { ...ANSWER, edits: [insertEvent(2, { data: "17" })] }],
     ["an event that is a list", { ...ANSWER, edits: [insertEvent(2, { data: "[]" })] }],
-  ])("%s is malformed", async (_, reply) => {
+  ])("%s is an error of kind malformed", async (_, reply) => {
     await using all = await setUp(kind, [reply]);
     expect(await failure(all.provider)).toMatchObject({ kind: "malformed", retryable: true });
   });
@@ -194,7 +195,7 @@ describe.each(KINDS)("streams of $protocol", (kind) => {
       "empty objects",
       { status: 200, headers: { "content-type": "text/event-stream" }, body: "data: {}\n\ndata: {}\n\n" },
     ],
-  ])("a stream of %s is truncated", async (_, reply) => {
+  ])("a stream of %s is an error of kind truncated", async (_, reply) => {
     await using all = await setUp(kind, [reply]);
     expect(await failure(all.provider)).toMatchObject({ kind: "truncated" });
   });
@@ -204,13 +205,13 @@ describe.each(KINDS)("streams of $protocol", (kind) => {
     ["wrong types", { choices: [{ delta: { content: 7, tool_calls: [null, 3, {}] } }], type: 5, index: "x" }],
     ["null everywhere", { choices: [null], delta: null, usage: null, message: null, content_block: null }],
     ["choices that are no list", { choices: { 0: {} }, content_block: [], type: "content_block_start" }],
-  ])("an event with %s does no harm", async (_, event) => {
+  ])("an event with %s is ignored", async (_, event) => {
     const edits = [insertEvent(2, { data: JSON.stringify(event) })];
     await using all = await setUp(kind, [{ text: TEXT, edits }]);
     expect(textIn((await generate(all.provider)).result.items)).toBe(TEXT);
   });
 
-  test("any answer in any dialect and any pieces arrives exactly", async () => {
+  test("any answer arrives exactly, however the stream is written and cut", async () => {
     await using all = await setUp(kind, (request) => replies.get(String(request.body?.["model"])));
     const replies = new Map<string, Reply>();
     let n = 0;

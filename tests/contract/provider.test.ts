@@ -22,11 +22,11 @@ const MODES = [
   { mode: "in one piece", stream: false },
 ] as const;
 
-describe.each(KINDS)("what a model says over $protocol", (kind) => {
+describe.each(KINDS)("answers over $protocol", (kind) => {
   describe.each(MODES)("$mode", ({ stream }) => {
     const request = ask({ stream });
 
-    test("text arrives as it was said", async () => {
+    test("text arrives unchanged", async () => {
       await using all = await setUp(kind, [{ text: 'Grüße, 世界! 👋\n\n"quoted" \\ back' }]);
       const { result } = await generate(all.provider, request);
       expect(result.finish).toBe("stop");
@@ -40,7 +40,7 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
       expect(all.upstream.requests[0]?.stream).toBe(stream);
     });
 
-    test("reasoning stands before the text, with its maker", async () => {
+    test("reasoning comes before the text and names its maker", async () => {
       await using all = await setUp(kind, [{ reasoning: "Let me think. Yes.", text: "42" }]);
       const { result } = await generate(all.provider, request);
       expect(result.items.map((item) => item.type)).toEqual(["reasoning", "message"]);
@@ -49,7 +49,7 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
       expect(result.items[0]).toMatchObject({ maker: { protocol: kind.protocol, model: MODEL } });
     });
 
-    test("the result says who served it: the model that the answer names", async () => {
+    test("the result says which provider served it and which model the answer names", async () => {
       await using all = await setUp(kind, [{ text: "x" }, { text: "x", model: "another-model" }]);
       const served = async () => (await generate(all.provider, request)).result.served;
       expect(await served()).toEqual({ provider: kind.protocol, model: MODEL });
@@ -61,7 +61,7 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
       [""],
       [7],
       ["x".repeat(1_000)],
-    ])("an answer that names its model %j was served by the model that was asked", async (name) => {
+    ])("an answer that names its model %j counts as served by the requested model", async (name) => {
       const rename = ({ message, ...rest }: JsonObject) =>
         isJsonObject(message) ? { ...rest, message: { ...message, model: name } } : { ...rest, model: name };
       await using all = await setUp(kind, [{ text: "x", editBody: rename, edits: [editEach(rename)] }]);
@@ -69,7 +69,7 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
       expect(result.served).toEqual({ provider: kind.protocol, model: MODEL });
     });
 
-    test("parallel calls keep their order and their arguments, streamed by the character and by turns", async () => {
+    test("parallel calls keep their order and arguments, even when their deltas are mixed", async () => {
       const toolCalls = [
         { name: "add", arguments: { a: 1, b: { c: "ü" } } },
         { name: "now" },
@@ -85,7 +85,7 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
       ]);
     });
 
-    test("two calls with one id are two calls", async () => {
+    test("two calls with the same id stay two calls", async () => {
       const toolCalls = [
         { name: "add", id: "same", arguments: { a: 1 } },
         { name: "add", id: "same", arguments: { a: 2 } },
@@ -95,7 +95,7 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
       expect(callsIn(result.items).map((call) => call.arguments)).toEqual(['{"a":1}', '{"a":2}']);
     });
 
-    test("64 calls at once are 64 calls", async () => {
+    test("an answer with 64 calls keeps all of them", async () => {
       const toolCalls = Array.from({ length: 64 }, (_, n) => ({ name: `tool_${n}`, arguments: { n } }));
       await using all = await setUp(kind, [{ toolCalls, interleave: true }]);
       const { result } = await generate(all.provider, request);
@@ -104,20 +104,20 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
       );
     });
 
-    test("a call without arguments has the empty object", async () => {
+    test("a call without arguments gets the empty object", async () => {
       await using all = await setUp(kind, [{ toolCalls: [{ name: "now", arguments: "" }] }]);
       const { result, events } = await generate(all.provider, request);
       expect(callsIn(result.items)).toEqual([{ name: "now", arguments: "{}" }]);
       if (stream) expect(foldEvents(events)).toEqual(result.items);
     });
 
-    test("arguments that are no JSON stay as the model wrote them", async () => {
+    test("call arguments that are not JSON stay as the model wrote them", async () => {
       await using all = await setUp(kind, [{ toolCalls: [{ name: "add", arguments: '{"a": oops' }] }]);
       const { result } = await generate(all.provider, request);
       expect(callsIn(result.items)).toEqual([{ name: "add", arguments: '{"a": oops' }]);
     });
 
-    test("a call that the output limit cut stays cut", async () => {
+    test("the arguments of a call that the output limit cut are not completed", async () => {
       const toolCalls = [{ name: "write", arguments: "" }];
       await using all = await setUp(kind, [{ toolCalls, finish: "length" }]);
       const { result } = await generate(all.provider, request);
@@ -126,7 +126,7 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
       expect(callsIn(result.items)).toEqual([{ name: "write", arguments: "" }]);
     });
 
-    test("a refusal is told as one", async () => {
+    test("a refusal arrives as a refusal", async () => {
       await using all = await setUp(kind, [{ refusal: "I will not.", finish: "content_filter" }]);
       const { result } = await generate(all.provider, request);
       expect(result.finish).toBe("content_filter");
@@ -134,30 +134,35 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
       expect(textIn(result.items, kind.wire === "chat" ? "refusal" : "output_text")).toBe("I will not.");
     });
 
-    test.each(["stop", "length", "content_filter", "tool_calls"] as const)("finish %s", async (finish) => {
+    test.each([
+      "stop",
+      "length",
+      "content_filter",
+      "tool_calls",
+    ] as const)("the finish reason %s arrives unchanged", async (finish) => {
       const toolCalls = finish === "tool_calls" ? [{ name: "now" }] : [];
       await using all = await setUp(kind, [{ text: "x", finish, toolCalls }]);
       expect((await generate(all.provider, request)).result.finish).toBe(finish);
     });
 
-    test("a finish reason that nobody knows is a normal stop", async () => {
+    test("an unknown finish reason counts as a normal stop", async () => {
       await using all = await setUp(kind, [{ text: "x", finish: "tired" }]);
       expect((await generate(all.provider, request)).result).toMatchObject({ finish: "stop" });
     });
 
-    test("an answer without content is empty, not an error", async () => {
+    test("an answer without content is an empty answer, not an error", async () => {
       await using all = await setUp(kind, [{}]);
       const { result } = await generate(all.provider, request);
       expect(result).toMatchObject({ items: [], finish: "stop" });
     });
 
-    test("usage is counted as ours is: cached input within input, reasoning within output", async () => {
+    test("usage counts cached input as input and reasoning as output", async () => {
       const usage = { inputTokens: 100, outputTokens: 50, cachedTokens: 80, reasoningTokens: 30 };
       await using all = await setUp(kind, [{ text: "x", usage }]);
       expect((await generate(all.provider, request)).result.usage).toEqual(usage);
     });
 
-    test("missing usage is zero", async () => {
+    test("missing usage counts as zero", async () => {
       await using all = await setUp(kind, [{ text: "x", usage: null }]);
       expect((await generate(all.provider, request)).result.usage).toEqual(NO_USAGE);
     });
@@ -168,13 +173,13 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
       [[1, 2]],
       [{ prompt_tokens: -1, completion_tokens: "7", input_tokens: -1, output_tokens: "7" }],
       [{ prompt_tokens: true, input_tokens: null, output_tokens: {}, prompt_tokens_details: 3 }],
-    ])("nonsense usage %j is zero, never NaN", async (rawUsage) => {
+    ])("the invalid usage %j counts as zero", async (rawUsage) => {
       await using all = await setUp(kind, [{ text: "x", rawUsage }]);
       expect((await generate(all.provider, request)).result.usage).toEqual(NO_USAGE);
     });
   });
 
-  test("the events add up to the result, whatever the deltas", async () => {
+  test("the events add up to the result, however the deltas are cut", async () => {
     const content = {
       reasoning: "Think twice.",
       text: "Half of it.",
@@ -192,7 +197,7 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
     }
   });
 
-  test("the sink is told once per network read, of each item as one piece, while the stream goes on", async () => {
+  test("the sink is called once per network read, with one delta per item", async () => {
     await using all = await setUp(kind, [
       { text: ["a", "b", "c"], split: "whole" },
       { text: ["a", "b", "c"] },
@@ -207,25 +212,25 @@ describe.each(KINDS)("what a model says over $protocol", (kind) => {
     expect(foldEvents(piecewise.events)).toEqual(foldEvents(whole.events));
   });
 
-  test("nothing is told of an answer in one piece", async () => {
+  test("an answer in one piece gives the sink no events", async () => {
     await using all = await setUp(kind, [{ text: "quiet" }]);
     expect((await generate(all.provider, ask({ stream: false }))).events).toEqual([]);
   });
 
-  test("an answer in one piece to a call for a stream is taken as it is", async () => {
+  test("an answer in one piece is accepted when a stream was requested", async () => {
     await using all = await setUp(kind, [{ text: "whole", mode: "json" }]);
     const { result, events } = await generate(all.provider);
     expect(textIn(result.items)).toBe("whole");
     expect(events).toEqual([]);
   });
 
-  test("a stream without a finish reason is truncated", async () => {
+  test("a stream without a finish reason is an error of kind truncated", async () => {
     await using all = await setUp(kind, [{ text: "half", finish: null }]);
     expect(await failure(all.provider)).toMatchObject({ kind: "truncated", retryable: true });
   });
 });
 
-test("empty choices: malformed in one piece, truncated as a stream", async () => {
+test("empty choices are malformed in one piece and truncated in a stream", async () => {
   await using all = await setUp(KINDS[0]!, [
     { text: "x", ...EMPTY_CHOICES },
     { text: "x", ...EMPTY_CHOICES },
@@ -234,7 +239,7 @@ test("empty choices: malformed in one piece, truncated as a stream", async () =>
   expect((await failure(all.provider)).kind).toBe("truncated");
 });
 
-describe("the demo keeps the same contract", () => {
+describe("the contract of the demo", () => {
   const provider = createDemoProvider(0);
   const tools = [{ name: "terminal", parameters: { type: "object" } }];
   const calling = ask({
@@ -245,7 +250,7 @@ describe("the demo keeps the same contract", () => {
   test.each([
     ["text", ask()],
     ["a call", calling],
-  ])("the events of %s add up to the result", async (_, request) => {
+  ])("the events of the demo for %s add up to the result", async (_, request) => {
     const { events, result } = await generate(provider, request);
     expect(foldEvents(events)).toEqual(result.items);
     const quiet = await generate(provider, { ...request, stream: false });
@@ -256,12 +261,12 @@ describe("the demo keeps the same contract", () => {
   test.each([
     true,
     false,
-  ])("an aborted call rejects with the signal's reason (stream: %s)", async (stream) => {
+  ])("an aborted call of the demo rejects with the signal's reason (stream: %s)", async (stream) => {
     const reason = new Error("stopped");
     await expect(generate(provider, ask({ stream }), AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 
-  test("a stream that is aborted on its way rejects with the signal's reason", async () => {
+  test("a call of the demo that is aborted while it streams rejects with the signal's reason", async () => {
     const controller = new AbortController();
     const reason = new Error("stopped");
     const call = provider.generate(ask(), () => controller.abort(reason), controller.signal);

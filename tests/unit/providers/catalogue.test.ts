@@ -7,16 +7,17 @@ import {
   PROTOCOLS,
   recogniseProtocol,
 } from "../../../src/providers/catalogue.ts";
-import type { Protocol, Upstream } from "../../../src/providers/protocol.ts";
-import { anthropicMessages } from "../../../src/providers/protocols/anthropic-messages/protocol.ts";
-import { chatCompletions } from "../../../src/providers/protocols/chat-completions/protocol.ts";
-import { demo } from "../../../src/providers/protocols/demo/protocol.ts";
+import type { Protocol } from "../../../src/providers/protocol.ts";
 
-const CHAT = chatCompletions;
-const MESSAGES = anthropicMessages;
+const CHAT = "chat-completions";
+const MESSAGES = "anthropic-messages";
 
-describe("the address below which a protocol's paths stand", () => {
-  test.each<[string, Protocol, string]>([
+function protocolNamed(name: string): Protocol {
+  return PROTOCOLS.find((protocol) => protocol.name === name)!;
+}
+
+describe("the endpoint of a base URL", () => {
+  test.each<[string, string, string]>([
     ["https://api.openai.com", CHAT, "https://api.openai.com/v1"],
     ["https://api.openai.com/", CHAT, "https://api.openai.com/v1"],
     ["https://api.openai.com/v1", CHAT, "https://api.openai.com/v1"],
@@ -42,13 +43,13 @@ describe("the address below which a protocol's paths stand", () => {
     ["https://api.deepseek.com/anthropic", MESSAGES, "https://api.deepseek.com/anthropic/v1"],
     ["https://api.deepseek.com/anthropic/v1/", MESSAGES, "https://api.deepseek.com/anthropic/v1"],
     ["https://proxy.example/v1/anthropic", MESSAGES, "https://proxy.example/v1/anthropic/v1"],
-  ])("%s over $1.name: %s", (baseUrl, protocol, expected) => {
-    expect(protocol.endpoint(baseUrl)).toBe(expected);
+  ])("the base URL %s for %s gives the endpoint %s", (baseUrl, protocol, expected) => {
+    expect(protocolNamed(protocol).endpoint(baseUrl)).toBe(expected);
   });
 });
 
-describe("the protocol of an address", () => {
-  test.each<[string, string | undefined, Protocol]>([
+describe("the recognition of a protocol", () => {
+  test.each<[string, string | undefined, string]>([
     ["https://api.openai.com/v1", "claude-opus-5", CHAT],
     ["https://api.anthropic.com", undefined, MESSAGES],
     ["https://openrouter.ai/api/v1", "claude-opus-5", CHAT],
@@ -60,8 +61,8 @@ describe("the protocol of an address", () => {
     ["https://x.example/v1", "claude-opus-5", MESSAGES],
     ["https://x.example/v1", "gpt-5.5", CHAT],
     ["https://x.example/v1", undefined, CHAT],
-  ])("%s with model %s: %s", (baseUrl, model, expected) => {
-    expect(recogniseProtocol(new URL(baseUrl), model, PROTOCOLS)).toBe(expected);
+  ])("an upstream at %s with the model %s speaks %s", (baseUrl, model, expected) => {
+    expect(recogniseProtocol(new URL(baseUrl), model, PROTOCOLS).name).toBe(expected);
   });
 
   test.each([
@@ -69,15 +70,15 @@ describe("the protocol of an address", () => {
     ["anthropic-messages", MESSAGES],
     ["anthropic", MESSAGES],
     ["ollama", CHAT],
-    ["demo", demo],
+    ["demo", "demo"],
     ["somebody", undefined],
     ["constructor", undefined],
     ["__proto__", undefined],
-  ])("of the name %s: %s", (name, expected) => {
-    expect(findProtocol(name, PROTOCOLS)).toBe(expected);
+  ])("the name %s means the protocol %s", (name, expected) => {
+    expect(findProtocol(name, PROTOCOLS)?.name).toBe(expected);
   });
 
-  test("names that every object has are no presets", () => {
+  test("the names of inherited properties are no presets", () => {
     for (const name of ["constructor", "toString", "__proto__", undefined])
       expect(findPreset(name)).toBeUndefined();
     expect(findPreset("openai")).toBe(PRESETS["openai"]);
@@ -89,36 +90,28 @@ describe("the protocol of an address", () => {
     ["https://api.openai.com:8443", undefined],
     ["https://api.openai.com.evil.example", undefined],
     ["http://127.0.0.1:11434", "ollama"],
-  ])("%s is the preset %s", (url, expected) => {
+  ])("the URL %s belongs to the preset %s", (url, expected) => {
     expect(findPresetName(new URL(url))).toBe(expected);
   });
 });
 
-describe("the credential on the wire", () => {
-  const upstream = (protocol: Protocol, baseUrl: string, apiKey?: string): Upstream => ({
-    name: "x",
-    protocol,
-    baseUrl,
-    apiKey,
-    model: undefined,
-  });
+describe("the headers of an upstream", () => {
   const version = { "anthropic-version": "2023-06-01" };
 
-  test.each<[Upstream, Record<string, string>]>([
-    [upstream(CHAT, "https://x.example/v1", "k"), { authorization: "Bearer k" }],
-    [upstream(CHAT, "https://x.example/v1"), {}],
-    [upstream(MESSAGES, "https://api.anthropic.com/v1", "k"), { ...version, "x-api-key": "k" }],
-    [
-      upstream(MESSAGES, "https://x.example/v1", "k"),
-      { ...version, "x-api-key": "k", authorization: "Bearer k" },
-    ],
-    [upstream(MESSAGES, "https://x.example/v1"), version],
-  ])("%j", (given, expected) => {
-    expect(given.protocol.headers(given)).toEqual(expected);
+  test.each<[string, string, string | undefined, Record<string, string>]>([
+    [CHAT, "https://x.example/v1", "k", { authorization: "Bearer k" }],
+    [CHAT, "https://x.example/v1", undefined, {}],
+    [MESSAGES, "https://api.anthropic.com/v1", "k", { ...version, "x-api-key": "k" }],
+    [MESSAGES, "https://x.example/v1", "k", { ...version, "x-api-key": "k", authorization: "Bearer k" }],
+    [MESSAGES, "https://x.example/v1", undefined, version],
+  ])("%s at %s with the key %s sends the headers %j", (name, baseUrl, apiKey, expected) => {
+    const protocol = protocolNamed(name);
+    const upstream = { name: "x", protocol, baseUrl, apiKey, model: undefined };
+    expect(protocol.headers(upstream)).toEqual(expected);
   });
 });
 
-test.each([CHAT, MESSAGES, demo])("a provider for $name knows its name and protocol", async (protocol) => {
+test.each(PROTOCOLS)("a provider for $name says which upstream and protocol it is for", async (protocol) => {
   const upstream = {
     name: "mine",
     protocol,
@@ -128,6 +121,6 @@ test.each([CHAT, MESSAGES, demo])("a provider for $name knows its name and proto
   };
   const provider = protocol.create(upstream, { timeoutMs: 1, idleTimeoutMs: 1, maxRetries: 0 });
   expect(provider.protocol).toBe(protocol.name);
-  expect(provider.name).toBe(protocol === demo ? "demo" : "mine");
+  expect(provider.name).toBe(protocol.name === "demo" ? "demo" : "mine");
   await provider.close();
 });

@@ -19,8 +19,8 @@ async function freePort(): Promise<number> {
   return portOf(upstream);
 }
 
-describe("a model server on this machine", () => {
-  test("is found with its first model that can chat", async () => {
+describe("the search for a local model server", () => {
+  test("a local model server is found with its first model that can chat", async () => {
     await using upstream = await FakeUpstream.start([], {
       models: ["nomic-embed-text", "whisper-1", "qwen3:8b"],
     });
@@ -32,7 +32,7 @@ describe("a model server on this machine", () => {
     });
   });
 
-  test("is taken by preference, not by speed", async () => {
+  test("of several local servers the preferred one is taken, not the fastest", async () => {
     await using first = await FakeUpstream.start([], { models: ["a"] });
     await using second = await FakeUpstream.start([], { models: ["b"] });
     const candidates = [
@@ -55,13 +55,13 @@ describe("a model server on this machine", () => {
     ["wants a login", { status: 401 }],
     ["breaks off", { status: 200, body: { data: [{ id: "m" }] }, cut: 5 }],
     ["floods", { status: 200, body: ["x".repeat(3_000_000), "y".repeat(3_000_000)], headers: {} }],
-  ])("that %s is none", async (_, reply) => {
+  ])("a local server that %s is not taken", async (_, reply) => {
     await using upstream = await FakeUpstream.start(() => reply);
     const candidates = [{ preset: "ollama", port: portOf(upstream) }] as const;
     expect(await detectLocalModel({ candidates, timeoutMs: PATIENT_MS })).toBeUndefined();
   });
 
-  test("that does not answer is not waited for", async () => {
+  test("a local server that does not answer is given up at the timeout", async () => {
     await using silent = await FakeUpstream.start(() => ({ status: 200, stall: "before-headers" }));
     const candidates = [{ preset: "ollama", port: portOf(silent) }] as const;
     const since = performance.now();
@@ -70,7 +70,7 @@ describe("a model server on this machine", () => {
     await silent.disconnected();
   });
 
-  test("that is slow in the middle of its list is not waited for", async () => {
+  test("a local server that stops in the middle of its list is given up at the timeout", async () => {
     await using slow = await FakeUpstream.start(() => ({
       status: 200,
       body: { data: [{ id: "m" }] },
@@ -80,7 +80,7 @@ describe("a model server on this machine", () => {
     expect(await detectLocalModel({ candidates, timeoutMs: HURRIED_MS })).toBeUndefined();
   });
 
-  test("that is no HTTP server is none", async () => {
+  test("a local server that does not speak HTTP is not taken", async () => {
     const server = createServer((socket) => socket.on("error", () => {}).end("220 mail ready\r\n"));
     const { promise, resolve } = Promise.withResolvers<void>();
     server.listen(0, "127.0.0.1", resolve);
@@ -91,7 +91,7 @@ describe("a model server on this machine", () => {
   });
 });
 
-test("the list of an upstream is asked for with its credential", async () => {
+test("the request for an upstream's models carries its credential", async () => {
   await using upstream = await FakeUpstream.start([], { models: ["claude-opus-5"] });
   const headers = { "x-api-key": "k", "anthropic-version": "2023-06-01" };
   const signal = AbortSignal.timeout(PATIENT_MS);
@@ -99,7 +99,7 @@ test("the list of an upstream is asked for with its credential", async () => {
   expect(upstream.requests[0]).toMatchObject({ path: "/v1/models", headers: { "x-api-key": "k" } });
 });
 
-describe("whose port it is", () => {
+describe("the owner of a port", () => {
   /** A line of the kernel's table: 0100007F is 127.0.0.1, 2CAA is port 11434, 0A is LISTEN. */
   function line(address: string, state: string, uid: number): string {
     return `   0: ${address} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000  ${uid}        0 12345 1 0 100 0 0 10 0`;
@@ -132,11 +132,11 @@ describe("whose port it is", () => {
     ],
     ["there is no table", "", false],
     ["the table is in another form", "LISTEN 0 128 127.0.0.1:11434", false],
-  ])("%s: ours %s", (_, tables, expected) => {
+  ])("when %s, the port counts as own only if all its listeners are", (_, tables, expected) => {
     expect(ownsListeners(tables, 11_434, 1000)).toBe(expected);
   });
 
-  test("a table of very many connections is read before the time is up", () => {
+  test("a socket table of 100,000 connections is read within the timeout", () => {
     const many = Array.from({ length: 100_000 }, (_, n) =>
       line(`0100007F:${(n % 9_999) + 10_000}`, "01", 1000),
     );
@@ -146,12 +146,12 @@ describe("whose port it is", () => {
     expect(performance.now() - since).toBeLessThan(HURRIED_MS);
   });
 
-  test("no table is read once the time is up", async () => {
+  test("no socket table is read after the timeout", async () => {
     await using upstream = await FakeUpstream.start();
     expect(await isOwnPort(portOf(upstream), AbortSignal.abort())).toBe(false);
   });
 
-  test("a server of this process is ours, a free port is nobody's", async () => {
+  test("the port of a server in this process counts as own, a free port does not", async () => {
     await using upstream = await FakeUpstream.start();
     const signal = AbortSignal.timeout(PATIENT_MS);
     expect(await isOwnPort(portOf(upstream), signal)).toBe(true);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { errorFromAnswer, errorFromObject, readRetryAfter } from "../../../src/providers/errors.ts";
 import type { ProviderErrorKind } from "../../../src/providers/provider.ts";
 
-describe("what an error says", () => {
+describe("the message of an error", () => {
   test.each([
     ['{"error":{"message":"a"}}', "a"],
     ['{"error":"b"}', "b"],
@@ -14,20 +14,27 @@ describe("what an error says", () => {
     ["", "HTTP 400"],
     ["null", "HTTP 400"],
     ['{"error":{"message":17}}', "HTTP 400"],
-  ])("%s", (body, message) => {
+  ])("the body %s gives the message %s", (body, message) => {
     expect(errorFromAnswer(400, {}, body).message).toBe(message);
   });
 
-  test("is cut to a length", () => {
+  test("a long error message is cut to 500 characters", () => {
     expect(errorFromAnswer(400, {}, JSON.stringify({ error: "x".repeat(9_999) })).message).toHaveLength(500);
   });
 
-  test.each([undefined, null, 7, "text", [], {}])("of %j, in a stream, is something", (error) => {
+  test.each([
+    undefined,
+    null,
+    7,
+    "text",
+    [],
+    {},
+  ])("the error object %j in a stream gives some message", (error) => {
     expect(errorFromObject(error).message).not.toBe("");
   });
 });
 
-describe("the conversation is too long", () => {
+describe("conversations that are too long", () => {
   test.each<[number, string]>([
     [400, "This model's maximum context length is 8192 tokens."],
     [400, "input length and `max_tokens` exceed context limit: 190000 + 32000 > 200000"],
@@ -38,7 +45,7 @@ describe("the conversation is too long", () => {
     [400, "Prompt exceeds max length"],
     [500, "Context size has been exceeded."],
     [413, "Request too large: context window"],
-  ])("%i %s", (status, message) => {
+  ])("status %i with %j means that the conversation is too long", (status, message) => {
     expect(errorFromAnswer(status, {}, JSON.stringify({ error: { message } })).kind).toBe("context_length");
   });
 
@@ -47,24 +54,24 @@ describe("the conversation is too long", () => {
     [400, "max_tokens: 100000 > 64000, which is the maximum allowed number of output tokens", "bad_request"],
     [400, "temperature is deprecated for this model", "bad_request"],
     [500, "Internal server error", "server"],
-  ])("but not: %i %s", (status, message, kind) => {
+  ])("status %i with %j does not mean that the conversation is too long, but %s", (status, message, kind) => {
     expect(errorFromAnswer(status, {}, JSON.stringify({ error: { message } })).kind).toBe(kind);
   });
 });
 
-describe("whether it is worth another try", () => {
-  test("not when the upstream says so", () => {
+describe("retryable errors", () => {
+  test("an error is not retryable when the upstream says so", () => {
     expect(errorFromAnswer(500, { "x-should-retry": "false" }, "").retryable).toBe(false);
     expect(errorFromAnswer(500, { "x-should-retry": "true" }, "").retryable).toBe(true);
   });
 
-  test("not without credit", () => {
+  test("a rate limit is not retryable when the account has no credit", () => {
     expect(errorFromAnswer(429, {}, '{"error":{"code":"insufficient_quota"}}').retryable).toBe(false);
     expect(errorFromAnswer(429, {}, '{"error":{"type":"requests"}}').retryable).toBe(true);
   });
 });
 
-describe("how long the upstream asks to wait", () => {
+describe("the wait that an upstream asks for", () => {
   const now = Date.parse("Wed, 21 Oct 2026 07:28:00 GMT");
 
   test.each<[Record<string, string | string[]>, number | undefined]>([
@@ -86,7 +93,7 @@ describe("how long the upstream asks to wait", () => {
     [{ "retry-after": "0x10" }, undefined],
     [{ "retry-after": "5 minutes" }, undefined],
     [{ "retry-after": "later" }, undefined],
-  ])("%j: %s ms", (headers, expected) => {
+  ])("the headers %j ask for a wait of %s ms", (headers, expected) => {
     expect(readRetryAfter(headers, now)).toBe(expected);
   });
 });

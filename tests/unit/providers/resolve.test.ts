@@ -38,7 +38,7 @@ async function leads(question: ModelQuestion, overrides: Partial<ModelsOptions> 
   return `${provider.name} ${model} ${mode}`;
 }
 
-describe("what serves a request", () => {
+describe("the target of a request", () => {
   test.each<[ModelQuestion, string]>([
     [{}, "openai gpt-default agent"],
     [{ model: "hermes-agent" }, "openai gpt-default agent"],
@@ -64,7 +64,7 @@ describe("what serves a request", () => {
     [{ model: "local" }, "127.0.0.1 qwen agent"],
     [{ model: "constructor" }, "openai constructor agent"],
     [{ model: "__proto__" }, "openai __proto__ agent"],
-  ])("%j: %s", async (question, expected) => {
+  ])("the request %j is served by %s", async (question, expected) => {
     expect(await leads(question)).toBe(expected);
   });
 
@@ -74,7 +74,7 @@ describe("what serves a request", () => {
     [{ model: "fast" }, "openrouter tiny/model agent"],
     [{ model: "gpt-other", provider: "openai" }, "openai gpt-other agent"],
     [{ model: "@anthropic:claude-opus-5" }, "anthropic claude-opus-5 agent"],
-  ])("%j when bare names are not passed on: %s", async (question, expected) => {
+  ])("the request %j is served by %s when unknown models are not passed on", async (question, expected) => {
     expect(await leads(question, { direct: false })).toBe(expected);
   });
 
@@ -87,13 +87,13 @@ describe("what serves a request", () => {
     [{ provider: "constructor" }, "provider_not_found"],
     [{ provider: "" }, "provider_not_found"],
     [{ model: "@nobody:x" }, "provider_not_found"],
-  ])("%j: 400 %s", async (question, code) => {
+  ])("the request %j is refused with %s", async (question, code) => {
     const error = await leads(question).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(ApiError);
     expect((error as ApiError).failure).toMatchObject({ status: 400, param: "provider", code });
   });
 
-  test("an upstream's provider is opened once", async () => {
+  test("requests to one upstream share its provider", async () => {
     const all = models();
     const ask = async (question: ModelQuestion) => (await all.resolve(question))[0];
     const [a, b] = [await ask({}), await ask({ model: "gpt-other" })];
@@ -105,7 +105,7 @@ describe("what serves a request", () => {
   });
 });
 
-describe("what serves by default", () => {
+describe("the default upstream", () => {
   async function byDefault(overrides: Partial<ModelsOptions>): Promise<string> {
     const { upstream, reason } = await models({ primary: undefined, keys: {}, ...overrides }).default();
     return `${upstream.name} ${upstream.model} (${reason})`;
@@ -116,33 +116,57 @@ describe("what serves by default", () => {
 
   test.each<[string, Partial<ModelsOptions>, string]>([
     [
-      "what is configured",
+      "the configured one",
       { primary: { provider: "anthropic", apiKey: "k" } },
       "anthropic claude-sonnet-5 (configured)",
     ],
-    ["a key's own provider", { primary: { apiKey: "sk-ant-x" } }, "anthropic claude-sonnet-5 (configured)"],
-    ["a key of OpenRouter", { primary: { apiKey: "sk-or-x" } }, "openrouter openrouter/auto (configured)"],
-    ["any other key", { primary: { apiKey: "sk-x" } }, "openai gpt-5.5 (configured)"],
     [
-      "a model alone, by the keys",
+      "the provider that issued a configured key",
+      { primary: { apiKey: "sk-ant-x" } },
+      "anthropic claude-sonnet-5 (configured)",
+    ],
+    [
+      "OpenRouter for a configured key of it",
+      { primary: { apiKey: "sk-or-x" } },
+      "openrouter openrouter/auto (configured)",
+    ],
+    ["OpenAI for any other configured key", { primary: { apiKey: "sk-x" } }, "openai gpt-5.5 (configured)"],
+    [
+      "the provider of a configured model, if its key is set",
       { primary: { model: "claude-opus-5" }, keys: OPTIONS.keys },
       "anthropic claude-opus-5 (configured)",
     ],
-    ["the first key", { keys: { ...OPTIONS.keys, openai } }, "openai gpt-5.5 (OPENAI_API_KEY is set)"],
-    ["the next key", { keys: OPTIONS.keys }, "anthropic claude-sonnet-5 (ANTHROPIC_API_KEY is set)"],
-    ["what is found here", { detect }, "ollama qwen (found on this machine at http://127.0.0.1:11434/v1)"],
     [
-      "a model alone, at what is found here",
+      "the provider of the first well-known key",
+      { keys: { ...OPTIONS.keys, openai } },
+      "openai gpt-5.5 (OPENAI_API_KEY is set)",
+    ],
+    [
+      "the provider of the next well-known key",
+      { keys: OPTIONS.keys },
+      "anthropic claude-sonnet-5 (ANTHROPIC_API_KEY is set)",
+    ],
+    [
+      "the local model server that is found",
+      { detect },
+      "ollama qwen (found on this machine at http://127.0.0.1:11434/v1)",
+    ],
+    [
+      "the local model server that is found, with the configured model",
       { primary: { model: "phi" }, detect },
       "ollama phi (found on this machine at http://127.0.0.1:11434/v1)",
     ],
-    ["the demo", { detect: async () => undefined }, "demo demo (no model is configured)"],
-    ["the demo, when nobody looks", {}, "demo demo (no model is configured)"],
-  ])("%s", async (_, overrides, expected) => {
+    [
+      "the demo when no model server is found",
+      { detect: async () => undefined },
+      "demo demo (no model is configured)",
+    ],
+    ["the demo when the search for model servers is off", {}, "demo demo (no model is configured)"],
+  ])("the default upstream is %s", async (_, overrides, expected) => {
     expect(await byDefault(overrides)).toBe(expected);
   });
 
-  test("is looked for once", async () => {
+  test("the search for a local model server runs once", async () => {
     let looked = 0;
     const all = models({
       primary: undefined,
@@ -158,7 +182,7 @@ describe("what serves by default", () => {
 });
 
 describe("an upstream without a configured model", () => {
-  test("is asked for its list once, and the first that can chat is taken", async () => {
+  test("an upstream without a configured model is asked once for its list, and its first chat model is taken", async () => {
     await using upstream = await FakeUpstream.start([], { models: ["text-embedding-3", "qwen", "phi"] });
     const all = models({ primary: { baseUrl: upstream.origin, apiKey: "sk-mine" } });
     const ask = async () => (await all.resolve({}))[0];
@@ -169,7 +193,7 @@ describe("an upstream without a configured model", () => {
     await all.close();
   });
 
-  test("that lists none is an error that says the cure", async () => {
+  test("an upstream that lists no models gives an error that says what to set", async () => {
     await using upstream = await FakeUpstream.start([], { models: [] });
     const all = models({ primary: { baseUrl: upstream.origin } });
     await expect(all.resolve({})).rejects.toMatchObject({
@@ -180,7 +204,7 @@ describe("an upstream without a configured model", () => {
   });
 });
 
-test("the list has the agent, its plain form and the routes", () => {
+test("the list of models has the agent, its plain form and the routes", () => {
   expect(models().list()).toEqual([
     { id: "hermes-agent", root: "hermes-agent", parent: null },
     { id: "hermes-agent-lite", root: "hermes-agent", parent: "hermes-agent" },
@@ -190,7 +214,7 @@ test("the list has the agent, its plain form and the routes", () => {
   ]);
 });
 
-test("a route with a key of its own goes to the default's address with that key", async () => {
+test("a route with its own key uses the default upstream's address with that key", async () => {
   await using upstream = await FakeUpstream.start([{ text: "Hi" }, { text: "Ho" }]);
   const all = models({
     primary: {
@@ -215,6 +239,6 @@ test("a route with a key of its own goes to the default's address with that key"
 test.each<[string, Partial<ModelsOptions>]>([
   ["the configured upstream", { primary: { provider: "nonsense" } }],
   ["a route", { primary: undefined, routes: { fast: { provider: "nonsense", model: "x" } } }],
-])("%s that leads nowhere is found at the start, not by the first request", (_name, overrides) => {
+])("%s that leads to no upstream is refused at the start, not by the first request", (_name, overrides) => {
   expect(() => models(overrides)).toThrow(/"nonsense" is not known \(known are openai, .*LLM_BASE_URL/);
 });

@@ -57,7 +57,7 @@ function failing(kind: ConstructorParameters<typeof ProviderError>[0], retryAfte
   };
 }
 
-describe("what is repeated", () => {
+describe("repeated calls", () => {
   test.each([
     "rate_limit",
     "overloaded",
@@ -66,19 +66,24 @@ describe("what is repeated", () => {
     "server",
     "malformed",
     "truncated",
-  ] as const)("%s, until it succeeds", async (kind) => {
+  ] as const)("a call that fails with %s is repeated until it succeeds", async (kind) => {
     const { provider, calls } = scripted([failing(kind), failing(kind), "succeeds"]);
     expect((await generate(provider)).result).toBe(RESULT);
     expect(calls()).toBe(3);
   });
 
-  test.each(["auth", "not_found", "context_length", "bad_request"] as const)("not %s", async (kind) => {
+  test.each([
+    "auth",
+    "not_found",
+    "context_length",
+    "bad_request",
+  ] as const)("a call that fails with %s is not repeated", async (kind) => {
     const { provider, calls } = scripted([failing(kind)]);
     await expect(generate(provider)).rejects.toMatchObject({ kind });
     expect(calls()).toBe(1);
   });
 
-  test("not what says of itself that it is hopeless", async () => {
+  test("a call whose error is not retryable is not repeated", async () => {
     const { provider, calls } = scripted([
       { error: new ProviderError("rate_limit", "No credit.", { retryable: false }) },
     ]);
@@ -86,20 +91,20 @@ describe("what is repeated", () => {
     expect(calls()).toBe(1);
   });
 
-  test("not what is no upstream's failure", async () => {
+  test("a call that fails with another error than an upstream's is not repeated", async () => {
     const bug = new TypeError("bug");
     const { provider, calls } = scripted([{ error: bug }]);
     await expect(generate(provider)).rejects.toBe(bug);
     expect(calls()).toBe(1);
   });
 
-  test("not once something was told", async () => {
+  test("a call that fails after its first event is not repeated", async () => {
     const { provider, calls } = scripted([{ error: new ProviderError("truncated", "cut"), events: [FIRST] }]);
     await expect(generate(provider)).rejects.toMatchObject({ kind: "truncated" });
     expect(calls()).toBe(1);
   });
 
-  test("news for a person are not the answer", async () => {
+  test("a status message does not count as the first event of an answer", async () => {
     const news: ModelEvent = { type: "status", kind: "retry", text: "…" };
     const { provider, calls } = scripted([
       { error: new ProviderError("server", "x"), events: [news] },
@@ -109,7 +114,7 @@ describe("what is repeated", () => {
     expect(calls()).toBe(2);
   });
 
-  test.each([0, 1, 3])("at most %i times", async (maxRetries) => {
+  test.each([0, 1, 3])("a failing call is repeated at most %i times", async (maxRetries) => {
     const { provider, calls } = scripted(
       Array.from({ length: 9 }, () => failing("server")),
       { maxRetries },
@@ -119,32 +124,34 @@ describe("what is repeated", () => {
   });
 });
 
-describe("how long it waits", () => {
+describe("the wait before a repetition", () => {
   const five = Array.from({ length: 6 }, () => failing("server"));
 
   test.each([
     [0, [250, 500, 1_000, 2_000, 4_000, 4_000]],
     [0.999999, [500, 1_000, 2_000, 4_000, 8_000, 8_000]],
-  ])("twice as long each time, up to a limit, with jitter %d", async (random, expected) => {
+  ])("the wait doubles each time up to a limit (jitter %d)", async (random, expected) => {
     const { provider, waits } = scripted(five, { random: () => random, maxRetries: 6 });
     await generate(provider);
     expect(waits.map((ms) => Math.round(ms))).toEqual(expected);
   });
 
-  test.each([0, 0.5, 0.999999])("as the upstream asks, within a tenth (jitter %d)", async (random) => {
+  test.each([
+    0, 0.5, 0.999999,
+  ])("the wait is what the upstream asks for, or up to a tenth longer (jitter %d)", async (random) => {
     const { provider, waits } = scripted([failing("rate_limit", 7_000)], { random: () => random });
     await generate(provider);
     expect(waits[0]).toBeGreaterThanOrEqual(7_000);
     expect(waits[0]).toBeLessThanOrEqual(7_700);
   });
 
-  test("not at all when the upstream asks for more patience than a client has", async () => {
+  test("a call fails at once when the upstream asks for more than a minute", async () => {
     const { provider, waits } = scripted([failing("rate_limit", 61_000)]);
     await expect(generate(provider)).rejects.toMatchObject({ kind: "rate_limit", retryAfterMs: 61_000 });
     expect(waits).toEqual([]);
   });
 
-  test("and says so", async () => {
+  test("a status message tells the error and the wait", async () => {
     const { provider } = scripted([failing("rate_limit", 2_000)]);
     expect((await generate(provider)).events).toEqual([
       { type: "status", kind: "retry", text: "It was rate_limit. Trying again in 2.0 s." },
@@ -152,7 +159,7 @@ describe("how long it waits", () => {
   });
 });
 
-test("an abort during the wait ends it with the signal's reason", async () => {
+test("an abort during the wait rejects with the signal's reason", async () => {
   const inner: Provider = {
     name: "scripted",
     protocol: "test",
@@ -169,7 +176,7 @@ test("an abort during the wait ends it with the signal's reason", async () => {
   await expect(call).rejects.toBe(reason);
 });
 
-test("name, protocol and close are the provider's own", async () => {
+test("a repeating provider has the name, protocol and close of the provider in it", async () => {
   let closed = false;
   const inner: Provider = {
     name: "n",
@@ -188,26 +195,26 @@ test("name, protocol and close are the provider's own", async () => {
   });
 });
 
-describe.each(KINDS)("over $protocol", (kind) => {
+describe.each(KINDS)("repetition over $protocol", (kind) => {
   test.each([
-    ["a wish to wait", { status: 429, headers: { "retry-after-ms": "1" } }],
-    ["an overload", { status: 529, headers: { "retry-after-ms": "1" } }],
+    ["an answer that asks to wait", { status: 429, headers: { "retry-after-ms": "1" } }],
+    ["an overload error", { status: 529, headers: { "retry-after-ms": "1" } }],
     ["a server error", { status: 500, headers: { "retry-after-ms": "1" } }],
-  ])("%s passes unseen but for the news", async (_, reply) => {
+  ])("%s is repeated and shows only as a status message", async (_, reply) => {
     await using all = await setUp(kind, [reply, { text: "at last" }], { maxRetries: 2 });
     const { result, events } = await generate(all.provider);
     expect(textIn(result.items)).toBe("at last");
     expect(events.filter((event) => event.type === "status")).toHaveLength(1);
   });
 
-  test("a stream that broke before its first delta is asked for again", async () => {
+  test("a stream that breaks before its first delta is repeated", async () => {
     await using all = await setUp(kind, [{ text: "x", cut: { events: 1 } }, { text: "whole" }], {
       maxRetries: 1,
     });
     expect(textIn((await generate(all.provider)).result.items)).toBe("whole");
   });
 
-  test("a stream that broke after it is not", async () => {
+  test("a stream that breaks after its first delta is not repeated", async () => {
     await using all = await setUp(
       kind,
       [{ text: ["one", "two", "three"], cut: { events: 4 } }, { text: "no" }],

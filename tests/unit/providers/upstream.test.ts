@@ -22,7 +22,7 @@ const SOURCES: UpstreamSources = {
   },
 };
 
-describe("an upstream's settings are completed", () => {
+describe("the completion of settings", () => {
   test.each<[UpstreamSettings, Partial<Upstream>]>([
     [
       { provider: "openai" },
@@ -69,7 +69,7 @@ describe("an upstream's settings are completed", () => {
       { provider: "demo", baseUrl: "https://x.example" },
       { name: "demo", protocol: demo, baseUrl: "", model: "demo" },
     ],
-  ])("%j", (settings, expected) => {
+  ])("the settings %j are completed", (settings, expected) => {
     expect(completeUpstream(settings, SOURCES)).toMatchObject(expected);
   });
 
@@ -78,43 +78,43 @@ describe("an upstream's settings are completed", () => {
     { provider: "somebody" },
     { provider: "constructor" },
     { provider: "__proto__" },
-  ])("%j leads nowhere, and the error says the cure", (settings) => {
+  ])("the settings %j lead to no upstream, and the error says what to set", (settings) => {
     expect(() => completeUpstream(settings, SOURCES)).toThrow("Set LLM_BASE_URL");
   });
 });
 
-describe("a well-known key goes", () => {
+describe("well-known keys", () => {
   test.each<[string, UpstreamSettings, string | undefined]>([
-    ["to its own host", { baseUrl: "https://api.openai.com" }, "sk-openai"],
-    ["not over plain HTTP", { provider: "openai", baseUrl: "http://api.openai.com" }, undefined],
-    ["not to another port", { provider: "openai", baseUrl: "https://api.openai.com:444" }, undefined],
+    ["goes to its own host", { baseUrl: "https://api.openai.com" }, "sk-openai"],
+    ["does not go over plain HTTP", { provider: "openai", baseUrl: "http://api.openai.com" }, undefined],
+    ["does not go to another port", { provider: "openai", baseUrl: "https://api.openai.com:444" }, undefined],
     [
-      "not to another host under its provider's name",
+      "does not go to another host under its provider's name",
       { provider: "openai", baseUrl: "https://evil.example/v1" },
       undefined,
     ],
     [
-      "not to a host that ends like its own",
+      "does not go to a host that ends like its own",
       { provider: "openrouter", baseUrl: "https://notopenrouter.ai" },
       undefined,
     ],
     [
-      "not to the host of another provider",
+      "of the host is used, not the one of the named provider",
       { provider: "openrouter", baseUrl: "https://api.openai.com/v1" },
       "sk-openai",
     ],
     [
-      "to the address that was set together with it",
+      "goes to the address that was set together with it",
       { provider: "anthropic", baseUrl: "https://proxy.example/anthropic" },
       "sk-ant",
     ],
-    ["to its own host as well", { baseUrl: "https://api.anthropic.com" }, "sk-ant"],
+    ["goes to its own host as well", { baseUrl: "https://api.anthropic.com" }, "sk-ant"],
     [
-      "nowhere else on that host",
+      "does not go to another path of that host",
       { provider: "anthropic", baseUrl: "https://proxy.example/other" },
       undefined,
     ],
-  ])("%s", (_, settings, expected) => {
+  ])("a well-known key %s", (_, settings, expected) => {
     expect(completeUpstream(settings, SOURCES).apiKey).toBe(expected);
   });
 });

@@ -58,7 +58,7 @@ function text(index: number, words: string): object {
 }
 
 describe("blocks", () => {
-  test("text that a citation split is one text", () => {
+  test("text that a citation splits into blocks is one message", () => {
     const content = [
       { type: "text", text: "The sky " },
       { type: "text", text: "is blue", citations: [{}] },
@@ -70,7 +70,7 @@ describe("blocks", () => {
     expect(textIn(items)).toBe("The sky is blue.");
   });
 
-  test("text before and after a call are two messages", () => {
+  test("text before and after a call becomes two messages", () => {
     const content = [
       { type: "text", text: "a" },
       { type: "tool_use", id: "1", name: "now", input: {} },
@@ -80,7 +80,7 @@ describe("blocks", () => {
     expect(items.map((item) => item.type)).toEqual(["message", "function_call", "message"]);
   });
 
-  test("thinking keeps its signature, also when it comes in pieces or at once", () => {
+  test("thinking keeps its signature, whether it comes in pieces or at once", () => {
     const expected = {
       type: "reasoning",
       summary: [{ type: "summary_text", text: "Hm." }],
@@ -99,7 +99,7 @@ describe("blocks", () => {
     expect(foldEvents(events)).toEqual(visible(items));
   });
 
-  test("thinking that is not shown and thinking that is redacted are kept for their maker", () => {
+  test("hidden and redacted thinking is kept for the model that made it", () => {
     const content = [
       { type: "thinking", thinking: "", signature: "sig" },
       { type: "redacted_thinking", data: "xyz" },
@@ -111,7 +111,7 @@ describe("blocks", () => {
     ]);
   });
 
-  test("kinds that we never ask for are passed over", () => {
+  test("blocks of types that are never requested are ignored", () => {
     const { items } = streamed(
       begin(0, { type: "server_tool_use", id: "s", name: "web_search", input: {} }),
       delta(0, { type: "input_json_delta", partial_json: "{}" }),
@@ -125,11 +125,11 @@ describe("blocks", () => {
     expect(textIn(items)).toBe("ok");
   });
 
-  test("text whose block was never begun is not lost", () => {
+  test("text of a block that never began is not lost", () => {
     expect(textIn(streamed(text(0, "a"), text(0, "b"), stop("end_turn")).items)).toBe("ab");
   });
 
-  test("arguments that come with the block count when no deltas come", () => {
+  test("arguments that come with a block are used when no deltas come", () => {
     const block = { type: "tool_use", id: "1", name: "add", input: { a: 1 } };
     expect(callsIn(streamed(begin(0, block), stop("tool_use")).items)).toEqual([
       { name: "add", arguments: '{"a":1}' },
@@ -139,7 +139,7 @@ describe("blocks", () => {
   });
 });
 
-describe("the end", () => {
+describe("the end of an answer", () => {
   test.each([
     ["end_turn", "stop"],
     ["stop_sequence", "stop"],
@@ -147,12 +147,12 @@ describe("the end", () => {
     ["model_context_window_exceeded", "length"],
     ["pause_turn", "length"],
     ["refusal", "content_filter"],
-  ])("%s is %s", (reason, finish) => {
+  ])("the stop reason %s becomes %s", (reason, finish) => {
     expect(streamed(text(0, "x"), stop(reason)).finish).toBe(finish);
     expect(whole({ content: [], stop_reason: reason }).finish).toBe(finish);
   });
 
-  test("a refusal says why, if the service does", () => {
+  test("a refusal carries the service's explanation", () => {
     const stop_details = { type: "refusal", category: "cyber", explanation: "Not this." };
     const { items, events } = streamed(text(0, "Well"), stop("refusal", { stop_details }));
     expect(textIn(items)).toBe("Well");
@@ -162,13 +162,13 @@ describe("the end", () => {
     expect(textIn(alone.items, "refusal")).toBe("Not this.");
   });
 
-  test("the end mark without a stop reason is no end", () => {
+  test("a stream with an end mark but without a stop reason ended early", () => {
     const stream = openStream([]);
     expect(feed(stream, { type: "message_stop" })).toBe(true);
     expect(() => stream.finish()).toThrow("ended early");
   });
 
-  test("usage of the start and of the end make one, cached input included", () => {
+  test("the usage of the start and of the end are merged, cached input included", () => {
     const start = {
       input_tokens: 10,
       cache_read_input_tokens: 80,
@@ -184,7 +184,7 @@ describe("the end", () => {
   });
 });
 
-test("a long answer that nobody reads as it comes is streamed all the same, in silence", async () => {
+test("a long answer that is not requested as a stream is streamed from the upstream without events", async () => {
   await using all = await setUp(KINDS[1]!, [{ text: "long", toolCalls: [{ name: "now" }] }]);
   const { result, events } = await generate(all.provider, ask({ stream: false, settings: {} }));
   expect(all.upstream.requests[0]?.stream).toBe(true);

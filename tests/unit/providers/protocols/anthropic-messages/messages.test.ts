@@ -36,7 +36,7 @@ function short(items: readonly ItemBody[]): string[] {
 }
 
 describe("turns", () => {
-  test("neighbours of one role are one message", () => {
+  test("neighbouring messages of one role become one message", () => {
     expect(
       short([
         textMessage("user", "a"),
@@ -48,7 +48,7 @@ describe("turns", () => {
     ).toEqual(["user: a | b", "assistant: c | d", "user: e"]);
   });
 
-  test("a user begins and has the last word", () => {
+  test("a transcript that begins or ends with the assistant gets user messages around it", () => {
     expect(short([textMessage("assistant", "Hi, how can I help?")])).toEqual([
       "user: (The conversation begins with your own words.)",
       "assistant: Hi, how can I help?",
@@ -56,7 +56,7 @@ describe("turns", () => {
     ]);
   });
 
-  test("blank text is left out, and so is a message that has nothing else", () => {
+  test("blank text is left out, and a message with nothing else, too", () => {
     expect(
       short([textMessage("user", "a"), textMessage("assistant", " \n"), textMessage("user", "b")]),
     ).toEqual(["user: a | b"]);
@@ -65,11 +65,11 @@ describe("turns", () => {
   test.each([
     [[]],
     [[textMessage("user", "  ")]],
-  ])("a conversation of nothing is one placeholder", (items) => {
+  ])("an empty conversation becomes one placeholder", (items) => {
     expect(short(items)).toEqual(["user: (An empty message.)"]);
   });
 
-  test("system and developer messages within it are user text that says what it is", () => {
+  test("system and developer messages become user text in system tags", () => {
     expect(
       short([
         textMessage("user", "a"),
@@ -79,13 +79,13 @@ describe("turns", () => {
     ).toEqual(["user: a | <system>\nBe brief.\n</system> | <system>\nBe kind.\n</system>"]);
   });
 
-  test("a compaction is user text", () => {
+  test("a compaction becomes user text", () => {
     expect(
       short([{ type: "compaction", encrypted_content: "They met." }, textMessage("user", "And then?")]),
     ).toEqual(["user: Summary of the conversation so far:\nThey met. | And then?"]);
   });
 
-  test("a refusal of the past is text, an image of the assistant is nothing", () => {
+  test("an earlier refusal becomes text, and an assistant's image is left out", () => {
     const said: ItemBody = {
       type: "message",
       role: "assistant",
@@ -99,7 +99,7 @@ describe("turns", () => {
 });
 
 describe("calls and results", () => {
-  test("results come first, whatever was said before they came", () => {
+  test("tool results come first in their message, whatever came before them", () => {
     const items = [
       textMessage("user", "a"),
       call("1"),
@@ -115,7 +115,7 @@ describe("calls and results", () => {
     ]);
   });
 
-  test("an empty result has no content", () => {
+  test("an empty tool result has no content", () => {
     const [, , results] = toMessages([textMessage("user", "a"), call("1"), output("1", "")], MODEL);
     expect(results?.content).toEqual([{ type: "tool_result", tool_use_id: "1" }]);
   });
@@ -126,7 +126,7 @@ describe("calls and results", () => {
     ["{oops", {}],
     ["[1]", {}],
     ['"text"', {}],
-  ])("arguments %j are the object %j", (json, input) => {
+  ])("the call arguments %j are sent as the object %j", (json, input) => {
     const [, assistant] = toMessages(
       [textMessage("user", "a"), call("1", "add", json), output("1", "x")],
       MODEL,
@@ -142,7 +142,7 @@ describe("calls and results", () => {
     );
   }
 
-  test("ids that the service refuses are replaced, the same way each time", () => {
+  test("call ids that the service refuses are replaced, each time by the same id", () => {
     const items = ["call:1", "functions.add:0", "", "ü".repeat(9), "x".repeat(100)].flatMap((id) => [
       call(id),
       output(id, "r"),
@@ -154,7 +154,7 @@ describe("calls and results", () => {
     for (let n = 0; n < seen.length; n += 2) expect(seen[n]).toBe(seen[n + 1]);
   });
 
-  test("ids that clients use again in each turn become unique, and results find their calls", () => {
+  test("call ids that repeat in later turns become unique, and results keep their calls", () => {
     const turn = [call("call_0"), output("call_0", "r"), textMessage("user", "again")];
     expect(ids([...turn, ...turn, ...turn])).toEqual([
       "call_0",
@@ -174,21 +174,21 @@ describe("thinking", () => {
   }
   const USE = { type: "tool_use", id: "1", name: "add", input: {} };
 
-  test("goes back unchanged before the call of its message", () => {
+  test("thinking is sent back unchanged before the call of its message", () => {
     expect(blocks(thought("Hm.\n", { signature: "sig==" }))).toEqual([
       { type: "thinking", thinking: "Hm.\n", signature: "sig==" },
       USE,
     ]);
   });
 
-  test("that was not shown goes back by its signature", () => {
+  test("hidden thinking is sent back with its signature", () => {
     expect(blocks(thought("", { signature: "sig" }))).toEqual([
       { type: "thinking", thinking: "", signature: "sig" },
       USE,
     ]);
   });
 
-  test("that was redacted goes back as it came", () => {
+  test("redacted thinking is sent back as it came", () => {
     expect(blocks(thought("", { encrypted_content: "xyz" }))).toEqual([
       { type: "redacted_thinking", data: "xyz" },
       USE,
@@ -199,12 +199,12 @@ describe("thinking", () => {
     ["without a signature", thought("Hm.", {})],
     ["of another model", thought("Hm.", { signature: "s", model: "claude-opus-4-8" })],
     ["of another protocol", thought("Hm.", { signature: "s", protocol: "chat-completions" })],
-    ["of nobody", { type: "reasoning", summary: [{ type: "summary_text", text: "Hm." }] } as ItemBody],
-  ])("%s stays here", (_, item) => {
+    ["without a maker", { type: "reasoning", summary: [{ type: "summary_text", text: "Hm." }] } as ItemBody],
+  ])("thinking %s is not sent back", (_, item) => {
     expect(blocks(item)).toEqual([USE]);
   });
 
-  test("keeps its place between calls", () => {
+  test("thinking keeps its place between calls", () => {
     const items = [
       textMessage("user", "a"),
       thought("1", { signature: "s1" }),
@@ -217,7 +217,7 @@ describe("thinking", () => {
     expect(short(items)[1]).toBe("assistant: thinking | tool_use | thinking | tool_use");
   });
 
-  test("with nothing after it is left out: a message must not end with it", () => {
+  test("thinking with nothing after it is left out, because no message may end with it", () => {
     expect(
       short([textMessage("user", "a"), thought("1", { signature: "s" }), textMessage("user", "b")]),
     ).toEqual(["user: a | b"]);
@@ -233,7 +233,7 @@ describe("images", () => {
     ["data:image/gif,100%", { type: "base64", media_type: "image/gif", data: "MTAwJQ==" }],
     ["https://example.com/a.png?x=1,2", { type: "url", url: "https://example.com/a.png?x=1,2" }],
     ["data:image/png;base64", { type: "url", url: "data:image/png;base64" }],
-  ])("%s", (url, source) => {
+  ])("the image %s becomes the source %j", (url, source) => {
     expect(toImageBlock(url)).toEqual({ type: "image", source });
   });
 });

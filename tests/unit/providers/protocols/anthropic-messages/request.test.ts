@@ -42,16 +42,16 @@ describe("cache breakpoints", () => {
     textMessage("user", "e"),
   ];
 
-  test("stand after the core prompt and at the end of the last two messages", () => {
+  test("cache breakpoints are after the core prompt and at the end of the last two messages", () => {
     const { body } = wire({ core: "Core.", instructions: "More.", items: turns, tools: [ADD] });
     expect(breakpoints(body)).toEqual(["system.0", "messages.3.0", "messages.4.0"]);
   });
 
-  test("stand on the messages alone when there is no core prompt", () => {
+  test("cache breakpoints are only on messages when there is no core prompt", () => {
     expect(breakpoints(wire({ items: [textMessage("user", "a")] }).body)).toEqual(["messages.0.0"]);
   });
 
-  test("never stand on thinking, which takes none", () => {
+  test("a cache breakpoint is never on thinking, where the service refuses it", () => {
     const items: ItemBody[] = [
       textMessage("user", "a"),
       {
@@ -65,26 +65,26 @@ describe("cache breakpoints", () => {
     expect(breakpoints(wire({ items, tools: [ADD] }).body)).toEqual(["messages.1.1", "messages.2.0"]);
   });
 
-  test("are not left behind in items that are asked about again", () => {
+  test("cache breakpoints do not change the items of the request", () => {
     const items = [textMessage("user", "a")];
     wire({ items });
     expect(JSON.stringify(items)).not.toContain("cache_control");
   });
 });
 
-describe("system", () => {
-  test("has the core prompt and the frontend's words as blocks of their own", () => {
+describe("the system text", () => {
+  test("the core prompt and the instructions are separate system blocks", () => {
     expect(wire({ core: "Core.", instructions: "More." }).body.system).toEqual([
       { type: "text", text: "Core.", cache_control: EPHEMERAL },
       { type: "text", text: "More." },
     ]);
   });
 
-  test("is left out when there is nothing to say", () => {
+  test("blank system text is left out", () => {
     expect(wire({ core: "", instructions: " " }).body).not.toHaveProperty("system");
   });
 
-  test("asks for JSON in words where the service cannot hold the model to it", () => {
+  test("the system text asks for JSON where the service cannot enforce the schema", () => {
     const open = {
       type: "json_schema",
       name: "any",
@@ -101,7 +101,7 @@ describe("system", () => {
 });
 
 describe("tools", () => {
-  test("a schema without a type, or with alternatives at its top, becomes what the service takes", () => {
+  test("a tool schema without a type or with alternatives at its top is made acceptable to the service", () => {
     const tools: ToolSpec[] = [
       { name: "none", parameters: {} },
       { name: "either", parameters: { properties: { a: {} }, anyOf: [{ required: ["a"] }] } },
@@ -112,7 +112,7 @@ describe("tools", () => {
     ]);
   });
 
-  test("strict only where the model knows it and the schema can be enforced", () => {
+  test("a tool is strict only where the model knows that and the schema can be enforced", () => {
     const strict: ToolSpec = { ...ADD, strict: true };
     const enforced = { ...ADD.parameters, additionalProperties: false };
     expect(wire({ tools: [strict] }).body.tools).toEqual([
@@ -125,7 +125,7 @@ describe("tools", () => {
     expect(wire({ tools: [open] }).body.tools).toEqual([{ name: "map", input_schema: { type: "object" } }]);
   });
 
-  test("a transcript with calls declares what was called, not to be called again", () => {
+  test("a transcript with calls but no tools declares the called tools and forbids to call them", () => {
     const items: ItemBody[] = [
       textMessage("user", "a"),
       { type: "function_call", call_id: "1", name: "add", arguments: "{}", executor: "server" },
@@ -138,14 +138,14 @@ describe("tools", () => {
 });
 
 describe("settings", () => {
-  test("an output limit is always there", () => {
+  test("every request has an output limit", () => {
     expect(settings({})).toEqual({ max_tokens: 32_000, stream: true });
     expect(settings({ maxOutputTokens: 5 })).toEqual({ max_tokens: 5 });
     expect(settings({ reasoningEffort: "max" }).max_tokens).toBe(64_000);
     expect(settings({}, "claude-3-opus-20240229")).toEqual({ max_tokens: 4_096 });
   });
 
-  test("what takes longer than ten minutes in one piece is streamed", () => {
+  test("an answer that may take longer than ten minutes is streamed", () => {
     expect(wire({ settings: { maxOutputTokens: 21_333 } }).stream).toBe(false);
     expect(wire({ settings: { maxOutputTokens: 21_334 } }).stream).toBe(true);
     expect(wire({ settings: { maxOutputTokens: 1 }, stream: true }).stream).toBe(true);
@@ -163,12 +163,12 @@ describe("settings", () => {
       { thinking: { type: "enabled", budget_tokens: 2_048 } },
     ],
     [{ temperature: 0.3, reasoningEffort: "none" }, "claude-sonnet-4-5", { temperature: 0.3 }],
-  ])("%j for %s", (given, model, expected) => {
+  ])("the settings %j for %s are sent as %j", (given, model, expected) => {
     const { max_tokens: _, stream: __, ...rest } = settings(given, model);
     expect(rest).toEqual(expected);
   });
 
-  test("a step that began without thinking goes on without it, on models that want it so", () => {
+  test("an older model does not start to think in a step that began without thinking", () => {
     const model = "claude-sonnet-4-5";
     const maker = { protocol: "anthropic-messages", model, signature: "s" };
     const thought: ItemBody = { type: "reasoning", summary: [], maker };
@@ -185,7 +185,7 @@ describe("settings", () => {
     expect(thinks(question, ...step, textMessage("assistant", "b"), question)).toBe(true);
   });
 
-  test("effort and schema share one object", () => {
+  test("effort and output schema are sent in one object", () => {
     const format = { type: "json_schema", name: "x", schema: { type: "object", properties: {} } } as const;
     expect(settings({ reasoningEffort: "high", format })).toMatchObject({
       thinking: { type: "adaptive", display: "summarized" },
@@ -204,7 +204,7 @@ describe("settings", () => {
     expect(settings({ serviceTier: "flex" })).not.toHaveProperty("service_tier");
   });
 
-  test("what the protocol does not know is not sent", () => {
+  test("settings that the protocol does not have are not sent", () => {
     const given = {
       seed: 1,
       presencePenalty: 1,

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../../../../src/lib/json.ts";
 import { closeSchema } from "../../../../../src/providers/protocols/anthropic-messages/schema.ts";
 
-describe("a schema as the service enforces it", () => {
-  test("closes every object, at any depth", () => {
+describe("closed schemas", () => {
+  test("every object of a schema is closed, at any depth", () => {
     const point = { type: "object", properties: { x: { type: "number" } } };
     const closed = { ...point, additionalProperties: false };
     expect(
@@ -30,7 +30,7 @@ describe("a schema as the service enforces it", () => {
       { type: "string", description: '{"minLength":2,"maxLength":3}' },
     ],
     [
-      "a pattern, after the description",
+      "a pattern",
       { type: "string", description: "A code.", pattern: "^A" },
       { type: "string", description: 'A code.\n\n{"pattern":"^A"}' },
     ],
@@ -40,11 +40,11 @@ describe("a schema as the service enforces it", () => {
       { type: "string", description: '{"format":"color"}' },
     ],
     [
-      "a high least number of items",
+      "a minimum of two items",
       { type: "array", minItems: 2 },
       { type: "array", description: '{"minItems":2}' },
     ],
-  ])("says %s in words", (_, schema, expected) => {
+  ])("%s moves into the description", (_, schema, expected) => {
     expect(closeSchema(schema)).toEqual(expected);
   });
 
@@ -52,18 +52,18 @@ describe("a schema as the service enforces it", () => {
     ["an enum", { enum: ["a", 1, null] }],
     ["a constant", { const: "a" }],
     ["a known format", { type: "string", format: "date-time" }],
-    ["a low least number of items", { type: "array", items: { type: "string" }, minItems: 1 }],
+    ["a minimum of one item", { type: "array", items: { type: "string" }, minItems: 1 }],
     ["a reference", { $ref: "#/$defs/x" }],
     ["several types", { type: ["string", "null"] }],
-  ])("keeps %s", (_, schema) => {
+  ])("a schema keeps %s", (_, schema) => {
     expect(closeSchema(schema)).toEqual(schema);
   });
 
-  test("takes oneOf for anyOf", () => {
+  test("oneOf becomes anyOf", () => {
     expect(closeSchema({ oneOf: [{ type: "string" }] })).toEqual({ anyOf: [{ type: "string" }] });
   });
 
-  test("takes an object for one by its properties", () => {
+  test("a schema with properties but without a type becomes an object", () => {
     expect(closeSchema({ properties: { a: { type: "string" } } })).toEqual({
       type: "object",
       properties: { a: { type: "string" } },
@@ -72,15 +72,15 @@ describe("a schema as the service enforces it", () => {
   });
 
   test.each<[string, JsonObject]>([
-    ["nothing said", {}],
+    ["an empty schema", {}],
     ["any object", { type: "object" }],
     ["a map", { type: "object", properties: {}, additionalProperties: { type: "string" } }],
     ["an open object", { type: "object", properties: {}, additionalProperties: true }],
-    ["any object within", { type: "object", properties: { a: { type: "object" } } }],
-    ["any value within", { type: "object", properties: { a: {} } }],
+    ["any object as a property", { type: "object", properties: { a: { type: "object" } } }],
+    ["any value as a property", { type: "object", properties: { a: {} } }],
     ["a boolean schema", { type: "array", items: true }],
     ["a nullable open object", { type: ["object", "null"] }],
-  ])("gives up on %s", (_, schema) => {
+  ])("%s cannot be closed", (_, schema) => {
     expect(closeSchema(schema)).toBeUndefined();
   });
 });

@@ -15,7 +15,7 @@ type KnownModel = Model extends infer Name
     : never
   : never;
 
-/** What the service says of each model. Does not compile when the SDK knows one that is not here. */
+/** What the service documents about each model. Does not compile when the SDK knows a model that is missing here. */
 const MODELS = {
   "claude-fable-5-2": { thinking: "adaptive", off: "effort", sampling: false },
   "claude-mythos-5-2": { thinking: "adaptive", off: "effort", sampling: false },
@@ -41,8 +41,12 @@ const MODELS = {
   "claude-sonnet-4-5-20250929": { thinking: "budget", off: "nothing", sampling: true },
 } as const satisfies Record<KnownModel, object>;
 
-describe("what a model takes, by its name", () => {
-  test.each(Object.entries(MODELS))("%s", (name, { thinking, off, sampling }) => {
+describe("the traits of a model", () => {
+  test.each(Object.entries(MODELS))("the traits of %s are what the service documents", (name, {
+    thinking,
+    off,
+    sampling,
+  }) => {
     const traits = readTraits(name);
     const { noThinking } = traits;
     const said = noThinking === undefined ? "nothing" : noThinking === "effort" ? "effort" : noThinking.type;
@@ -60,7 +64,7 @@ describe("what a model takes, by its name", () => {
     ["us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"],
     ["claude-opus-5-5@20261001", "claude-opus-5-5"],
     ["claude-sonnet-6", "claude-opus-5-5"],
-  ])("%s is like %s", (name, like) => {
+  ])("the name %s has the traits of %s", (name, like) => {
     const { noThinking: _, ...traits } = readTraits(name);
     const { noThinking: __, ...expected } = readTraits(like);
     expect(traits).toEqual(expected);
@@ -73,12 +77,12 @@ describe("what a model takes, by its name", () => {
     ["claude-3-opus-20240229", 4_096, "none", false],
     ["deepseek-chat", 8_192, "budget", false],
     ["kimi-k2", 8_192, "budget", false],
-  ])("%s: %i tokens, thinks by %s, schemas %s", (name, maxTokens, thinking, schemas) => {
+  ])("the model %s has %i output tokens, thinking by %s, and schemas: %s", (name, maxTokens, thinking, schemas) => {
     expect(readTraits(name)).toMatchObject({ maxTokens, thinking, schemas });
   });
 });
 
-describe("how a model is told to think", () => {
+describe("the request to think", () => {
   function told(
     model: string,
     effort: string | undefined,
@@ -94,7 +98,7 @@ describe("how a model is told to think", () => {
   }
   const SHOWN = { type: "adaptive", display: "summarized" };
 
-  test("without an effort it does as it does by default", () => {
+  test("without a known effort nothing is sent about thinking", () => {
     expect(told("claude-sonnet-5", undefined)).toEqual({});
     expect(told("claude-sonnet-5", "banana")).toEqual({});
     expect(told("claude-sonnet-5", "constructor")).toEqual({});
@@ -106,7 +110,7 @@ describe("how a model is told to think", () => {
     ["claude-sonnet-5", "max", "max"],
     ["claude-opus-4-6", "max", "max"],
     ["claude-opus-4-6", "xhigh", "high"],
-  ])("%s with effort %s thinks with effort %s", (model, effort, expected) => {
+  ])("the model %s with effort %s is asked for effort %s", (model, effort, expected) => {
     expect(told(model, effort)).toEqual({ thinking: SHOWN, effort: expected });
   });
 
@@ -121,15 +125,18 @@ describe("how a model is told to think", () => {
     });
   });
 
-  test("where there is no room for the least budget, it does not think", () => {
+  test("an older model does not think when the output limit leaves no room for the smallest budget", () => {
     expect(told("claude-sonnet-4-5", "high", { maxTokens: 2_000 })).toEqual({});
   });
 
-  test("a model that cannot think is not asked to", () => {
+  test("a model that cannot think is not asked to think", () => {
     expect(told("claude-3-5-haiku-20241022", "high")).toEqual({});
   });
 
-  test.each(["none", "minimal"])("effort %s: no thinking, or as little as there is", (effort) => {
+  test.each([
+    "none",
+    "minimal",
+  ])("the effort %s switches thinking off, or asks for low effort where that is impossible", (effort) => {
     expect(told("claude-sonnet-5", effort)).toEqual({ thinking: { type: "disabled" } });
     expect(told("claude-sonnet-5-5", effort)).toEqual({ thinking: { type: "between_tools" } });
     expect(told("claude-opus-5-5", effort)).toEqual({ effort: "low" });
@@ -138,12 +145,12 @@ describe("how a model is told to think", () => {
     expect(told("deepseek-chat", effort)).toEqual({ thinking: { type: "disabled" } });
   });
 
-  test("an older model does not begin to think in the middle of a turn", () => {
+  test("an older model does not start to think in the middle of a turn", () => {
     expect(told("claude-sonnet-4-5", "high", { isMidway: true })).toEqual({});
     expect(told("claude-sonnet-5", "high", { isMidway: true })).toEqual({ thinking: SHOWN, effort: "high" });
   });
 
-  test("a call that must be made goes before thinking, where a model cannot do both", () => {
+  test("a forced call switches thinking off on models that cannot do both", () => {
     expect(told("claude-sonnet-4-5", "high", { isForced: true })).toEqual({});
     expect(told("claude-opus-4-7", "high", { isForced: true })).toEqual({});
     expect(told("claude-sonnet-5", "high", { isForced: true })).toEqual({ thinking: SHOWN, effort: "high" });

@@ -33,8 +33,8 @@ function piece(fields: JsonObject, fn?: JsonObject): JsonObject {
   return { tool_calls: [{ ...fields, ...(fn !== undefined && { function: fn }) }] };
 }
 
-describe("calls as servers really send them", () => {
-  test("arguments that are null at first do not become an object", () => {
+describe("calls as servers send them", () => {
+  test("call arguments that are null at first do not become an object", () => {
     const { items } = streamed(
       piece({ index: 0, id: "a" }, { name: "add", arguments: null }),
       piece({ index: 0 }, { arguments: '{"a":1}' }),
@@ -42,7 +42,7 @@ describe("calls as servers really send them", () => {
     expect(callsIn(items)).toEqual([{ name: "add", arguments: '{"a":1}' }]);
   });
 
-  test("arguments may be an object", () => {
+  test("call arguments may be an object instead of text", () => {
     const call = { id: "a", function: { name: "add", arguments: { a: 1 } } };
     expect(callsIn(whole({ tool_calls: [call] }).items)).toEqual([{ name: "add", arguments: '{"a":1}' }]);
     expect(callsIn(streamed({ tool_calls: [{ ...call, index: 0 }] }).items)).toEqual([
@@ -50,7 +50,7 @@ describe("calls as servers really send them", () => {
     ]);
   });
 
-  test("a name may come late; the call is told when it has come, since the name says who runs it", () => {
+  test("a call whose name comes late is reported when the name is known", () => {
     const { items } = streamed(
       piece({ index: 0, id: "a" }, { arguments: '{"a"' }),
       piece({ index: 0 }, { name: "add" }),
@@ -59,12 +59,12 @@ describe("calls as servers really send them", () => {
     expect(callsIn(items)).toEqual([{ name: "add", arguments: '{"a":1}' }]);
   });
 
-  test("a call that never gets a name is told at the end", () => {
+  test("a call that never gets a name is reported at the end", () => {
     const { items } = streamed(piece({ index: 0, id: "a" }, { arguments: "{}" }));
     expect(callsIn(items)).toEqual([{ name: "", arguments: "{}" }]);
   });
 
-  test("parallel calls that all have index 0 are told apart by their ids", () => {
+  test("parallel calls that all have index 0 are separated by their ids", () => {
     const { items } = streamed(
       piece({ index: 0, id: "a" }, { name: "add", arguments: '{"a":1}' }),
       piece({ index: 0, id: "b" }, { name: "add", arguments: '{"a":2}' }),
@@ -83,7 +83,7 @@ describe("calls as servers really send them", () => {
     ]);
   });
 
-  test("an id and a name in every delta are no new call", () => {
+  test("an id and a name that repeat in every delta begin no new call", () => {
     const { items } = streamed(
       piece({ index: 0, id: "a" }, { name: "add", arguments: '{"a"' }),
       piece({ index: 0, id: "a" }, { name: "add", arguments: ":1}" }),
@@ -91,7 +91,7 @@ describe("calls as servers really send them", () => {
     expect(callsIn(items)).toEqual([{ name: "add", arguments: '{"a":1}' }]);
   });
 
-  test("without an index a delta goes to the call of its id, or to the latest", () => {
+  test("a delta without an index belongs to the call of its id, or to the latest call", () => {
     const { items } = streamed(
       piece({ id: "a" }, { name: "add", arguments: '{"a"' }),
       piece({ id: "b" }, { name: "now" }),
@@ -104,50 +104,50 @@ describe("calls as servers really send them", () => {
     ]);
   });
 
-  test("whole calls without ids are calls of their own", () => {
+  test("whole calls without ids are separate calls", () => {
     const call = { type: "function", function: { name: "now", arguments: "{}" } };
     expect(callsIn(whole({ tool_calls: [call, call] }).items)).toHaveLength(2);
   });
 
-  test("calls finish as calls, whatever the reason says", () => {
+  test("an answer with calls finishes with tool_calls, whatever reason the server gives", () => {
     expect(streamed(piece({ index: 0, id: "a" }, { name: "now", arguments: "{}" })).finish).toBe(
       "tool_calls",
     );
   });
 });
 
-describe("text and reasoning as servers really send them", () => {
+describe("text and reasoning as servers send them", () => {
   test.each([
     [{ reasoning_content: "a" }, "a"],
     [{ reasoning: "b" }, "b"],
     [{ reasoning_content: "", reasoning: "c" }, "c"],
     [{ reasoning_content: null, reasoning: null }, ""],
     [{ content: [{ type: "thinking", thinking: [{ type: "text", text: "d" }] }] }, "d"],
-  ])("reasoning of %j is %j", (message, expected) => {
+  ])("the message %j has the reasoning %j", (message, expected) => {
     expect(reasoningIn(whole(message).items)).toBe(expected);
     expect(reasoningIn(streamed(message).items)).toBe(expected);
   });
 
-  test("content may be a list of parts", () => {
+  test("content may be a list of parts instead of text", () => {
     const content = [{ type: "text", text: "a" }, { type: "text", text: "b" }, { type: "image" }, 7];
     expect(textIn(whole({ content }).items)).toBe("ab");
     expect(textIn(streamed({ content }).items)).toBe("ab");
   });
 
-  test("text and refusal are one message, streamed or not", () => {
+  test("text and refusal become one message, streamed or not", () => {
     const message = { content: "a", refusal: "b" };
     expect(whole(message).items).toEqual(streamed(message).items);
     expect(whole(message).items).toHaveLength(1);
   });
 
-  test("reasoning that goes on after text is still one reasoning", () => {
+  test("reasoning that continues after text stays one reasoning item", () => {
     const { items } = streamed({ reasoning: "a" }, { content: "x" }, { reasoning: "b" });
     expect(items.map((item) => item.type)).toEqual(["reasoning", "message"]);
     expect(reasoningIn(items)).toBe("ab");
   });
 });
 
-test("the last usage counts, since some servers send it with every chunk", () => {
+test("of several usage objects the last one counts", () => {
   const answer = new ChatAnswer(ASKED);
   for (const prompt_tokens of [1, 2, 3]) answer.readMessage({ usage: { prompt_tokens } });
   answer.readMessage({ usage: null, choices: [{ delta: {}, finish_reason: "stop" }] });

@@ -47,17 +47,17 @@ const FOR_OPENAI = {
 describe("reasoning", () => {
   const question = textMessage("user", "When?");
 
-  test("goes back with the calls of the present turn, and with no others", () => {
+  test("reasoning is sent back with the calls of the current turn only", () => {
     expect(
       thoughts([question, reasoning("old"), CALL, RESULT, question, reasoning("new"), CALL, RESULT]),
     ).toEqual([undefined, "new"]);
   });
 
-  test("without calls does not go back", () => {
+  test("reasoning without calls is not sent back", () => {
     expect(thoughts([question, reasoning("x"), textMessage("assistant", "Noon.")])).toEqual([undefined]);
   });
 
-  test("of another model or protocol does not go back", () => {
+  test("reasoning of another model or protocol is not sent back", () => {
     const others = [
       reasoning("a", { protocol: "chat-completions", model: "other" }),
       reasoning("b", { protocol: "anthropic-messages", model: "m" }),
@@ -65,18 +65,18 @@ describe("reasoning", () => {
     expect(thoughts([question, ...others, CALL, RESULT])).toEqual([undefined]);
   });
 
-  test("alone is no message", () => {
+  test("reasoning alone makes no message", () => {
     expect(body({ items: [question, reasoning("x"), question] }).messages).toHaveLength(2);
   });
 });
 
 describe("messages", () => {
-  test("an assistant that said nothing is still there: some templates want turns to alternate", () => {
+  test("an empty assistant message is kept, because some chat templates demand alternating roles", () => {
     const items = [textMessage("user", "a"), textMessage("assistant", ""), textMessage("user", "b")];
     expect(body({ items }).messages.map(({ role }) => role)).toEqual(["user", "assistant", "user"]);
   });
 
-  test("a compaction is user text, a developer's message a system message", () => {
+  test("a compaction becomes user text, and a developer message a system message", () => {
     const items: ItemBody[] = [
       { type: "compaction", encrypted_content: "They met." },
       textMessage("developer", "Be brief."),
@@ -92,7 +92,7 @@ describe("messages", () => {
     ["Core.", undefined, [{ role: "system", content: "Core." }]],
     ["", "More.", [{ role: "system", content: "More." }]],
     ['C"\n', '\\"', [{ role: "system", content: 'C"\n\n\n\\"' }]],
-  ])("core %j and instructions %j", (core, instructions, expected) => {
+  ])("the core prompt %j and the instructions %j become at most one system message", (core, instructions, expected) => {
     expect(body({ core, instructions, items: [] }).messages).toEqual(expected);
   });
 });
@@ -107,12 +107,12 @@ describe("settings", () => {
     [{ reasoningEffort: "low" }, { reasoning_effort: "low" }],
     [{ maxOutputTokens: 5, ...FOR_OPENAI }, { max_tokens: 5 }],
     [{ parallelToolCalls: false }, {}],
-  ])("%j", (settings, expected) => {
+  ])("the settings %j are sent as %j", (settings, expected) => {
     const { model: _, messages: __, ...rest } = body({ settings });
     expect(rest).toEqual(expected);
   });
 
-  test("OpenAI itself has a newer name for the limit, and settings of its own", () => {
+  test("OpenAI itself gets the newer name of the output limit and its own settings", () => {
     const {
       model: _,
       messages: __,
@@ -133,7 +133,7 @@ test.each([
   ["", "{}"],
   ['{"path": "no', "{}"],
   ["[1]", "{}"],
-])("a call with the arguments %j is sent back with %j: strict servers refuse what is no object", (given, sent) => {
+])("a call with the arguments %j is sent back with %j, because strict servers refuse anything but an object", (given, sent) => {
   const items: ItemBody[] = [textMessage("user", "a"), { ...CALL, arguments: given } as ItemBody, RESULT];
   const [, assistant] = body({ items }).messages;
   expect(assistant).toMatchObject({ tool_calls: [{ function: { name: "now", arguments: sent } }] });

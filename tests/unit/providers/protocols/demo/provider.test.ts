@@ -18,7 +18,7 @@ async function answer(text: string, overrides: Partial<ModelRequest> = {}): Prom
   return call === undefined ? textIn(items) : `${call.name} ${call.arguments}`;
 }
 
-describe("rules", () => {
+describe("the rules of the demo", () => {
   test.each([
     ["run `uname -a`", 'terminal {"command":"uname -a"}'],
     ["Could you run `ls` for me?", 'terminal {"command":"ls"}'],
@@ -33,7 +33,7 @@ describe("rules", () => {
     ["Look for 'export function'.", 'search_files {"pattern":"export function","target":"content"}'],
     ["list the files here", 'terminal {"command":"ls -la"}'],
     ["What files are in this folder?", 'terminal {"command":"ls -la"}'],
-  ])("%s", async (text, expected) => {
+  ])("the demo answers %j with the call %s", async (text, expected) => {
     expect(await answer(text)).toBe(expected);
   });
 
@@ -42,28 +42,28 @@ describe("rules", () => {
     "How do I run a marathon?",
     "Hello",
     "never execute that",
-  ])("%s: no call", async (text) => {
+  ])("the demo answers %j without a call", async (text) => {
     expect(await answer(text)).toContain(`You wrote: "${text}"`);
   });
 
-  test("no call of a tool that is not there, or when none is wanted", async () => {
+  test("the demo calls no tool that is missing, and none when the request forbids calls", async () => {
     expect(await answer("run `id`", { tools: [] })).toContain("You wrote");
     expect(await answer("run `id`", { toolChoice: { mode: "none" } })).toContain("You wrote");
   });
 });
 
-describe("introduction", () => {
+describe("the texts of the demo", () => {
   const result: ItemBody[] = [
     { type: "function_call", call_id: "1", name: "terminal", arguments: "{}", executor: "server" },
     { type: "function_call_output", call_id: "1", name: "terminal", output: "a.txt", executor: "server" },
   ];
 
-  test("says in the first answer what it is and how to get a real model", async () => {
+  test("the first answer of the demo says how to get a real model", async () => {
     expect(await answer("Hello")).toContain(DEMO_HINT);
     expect(await answer("", { items: [textMessage("user", "list files"), ...result] })).toContain(DEMO_HINT);
   });
 
-  test("is not said again", async () => {
+  test("later answers of the demo do not repeat the introduction", async () => {
     const spoken = [textMessage("user", "Hello"), textMessage("assistant", "I am the demo.")];
     expect(await answer("", { items: [...spoken, textMessage("user", "And now?")] })).not.toContain(
       DEMO_HINT,
@@ -73,7 +73,7 @@ describe("introduction", () => {
     ).not.toContain(DEMO_HINT);
   });
 
-  test("results are shown, errors as errors, all of one step", async () => {
+  test("the demo shows every tool result of a step, and failures as failures", async () => {
     const failed: ItemBody = {
       type: "function_call_output",
       call_id: "2",
@@ -88,7 +88,7 @@ describe("introduction", () => {
   });
 });
 
-test("it streams word by word, and counts tokens", async () => {
+test("the demo streams word by word and counts tokens", async () => {
   const { reads, result } = await generate(provider, ask());
   expect(reads.length).toBeGreaterThan(10);
   expect(result.usage.inputTokens).toBeGreaterThan(0);
