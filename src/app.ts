@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { createKeyRing } from "./auth/keys.ts";
 import { isLoopback } from "./config/key.ts";
 import type { Config } from "./config/load.ts";
-import { APPLICATION_ID, protectedPaths, realPathOf } from "./config/profile.ts";
+import { APPLICATION_ID, ownDirectories, protectedPaths, realPathOf } from "./config/profile.ts";
 import type { Settings } from "./config/schema.ts";
 import { coreSections, createPromptBuilder } from "./context/core-prompt.ts";
 import { createPrompts } from "./context/prompt-cache.ts";
@@ -254,6 +254,7 @@ function policyOf(config: Config, secrets: readonly string[]): Policy {
   const judge = createJudge({
     home: homedir(),
     hermesHome: config.home.path,
+    ownDirectories: ownDirectories(config.home),
     protectedPaths: secrets,
     workspaceRoot: config.workspace,
     pid: process.pid,

@@ -54,25 +54,24 @@ interface StartedCall {
   call: FunctionCallItem;
   /** As it is at its start; done where the call is not run, or not again. */
   result: FunctionCallOutputItem;
-  /** What a person is asked first; until then the call has not begun. */
-  question?: CallQuestion | undefined;
+  /** Whether a person may have to be asked first; until then a new call has not begun. */
+  mayAsk: boolean;
 }
 
 function startOf(call: FunctionCallItem, index: number, context: CallContext): StartedCall {
-  const { run, tools, transcript, begun, mayRun, person } = context;
+  const { tools, transcript, begun, mayRun, person } = context;
   const effect = tools.effect(call);
   const isRefused = index >= mayRun;
   if (!isRefused && effect !== "read") context.onEffect();
   const left = begun?.get(call.call_id);
-  if (left?.status === "completed") return { call, result: left };
+  const mayAsk = person !== undefined && !isRefused;
+  if (left?.status === "completed") return { call, result: left, mayAsk };
   const result = left ?? transcript.resultOf(call, tools.display(call));
-  const asked = { name: call.name, arguments: call.arguments, callId: call.call_id, run };
-  const question = person === undefined || isRefused ? undefined : tools.question(asked);
-  if (left === undefined && question === undefined) transcript.begin(result);
-  if (isRefused) return { call, result: closed(result, OVER_LIMIT, transcript) };
+  if (left === undefined && !mayAsk) transcript.begin(result);
+  if (isRefused) return { call, result: closed(result, OVER_LIMIT, transcript), mayAsk };
   if (left !== undefined && effect === "write")
-    return { call, result: closed(result, UNKNOWN_OUTCOME, transcript) };
-  return { call, result, question };
+    return { call, result: closed(result, UNKNOWN_OUTCOME, transcript), mayAsk };
+  return { call, result, mayAsk };
 }
 
 function closed(
@@ -112,20 +111,24 @@ function untilStopped<Result>(work: Promise<Result>, signal: AbortSignal): Promi
 
 /** Asks first where that is needed, then makes the call; gives its result as it ended. */
 async function runCall(start: StartedCall, context: CallContext): Promise<FunctionCallOutputItem> {
-  const { call, result, question } = start;
+  const { call, result, mayAsk } = start;
   if (result.status === "completed") return result;
-  const { transcript, person } = context;
-  if (question === undefined || person === undefined) return makeCall(start, context);
-  const settlement = await person.approve(call.call_id, question);
+  const { run, tools, transcript, person } = context;
+  if (!mayAsk || person === undefined) return makeCall(start, context);
+  const asked = { name: call.name, arguments: call.arguments, callId: call.call_id, run };
+  const question = await tools.question(asked);
+  const settlement = question && (await person.approve(call.call_id, question));
   if (!transcript.isOpen(result)) transcript.begin(result);
-  return isGranted(settlement)
-    ? makeCall(start, context)
+  return question === undefined || settlement === undefined || isGranted(settlement)
+    ? makeCall(start, context, question?.digest)
     : closed(result, refusalOf(question, settlement), transcript);
 }
 
+/** `permit`: the digest of the question that a person said yes to. */
 async function makeCall(
-  { call, result, question }: StartedCall,
+  { call, result }: StartedCall,
   { run, tools, transcript, signal, settled, person }: CallContext,
+  permit?: string,
 ): Promise<FunctionCallOutputItem> {
   // A call that must not be made twice, or only under its own id, must be known to have begun.
   if (settled !== undefined && tools.effect(call) !== "read") await settled();
@@ -139,7 +142,7 @@ async function makeCall(
     signal,
     progress: (text) => transcript.progress(result, text),
     ask: asking?.ask,
-    permit: question?.digest,
+    permit,
   });
   asking?.throwIfStopped();
   // A result that came because the run was stopped is not the call's own; the run closes it as incomplete.

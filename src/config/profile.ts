@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { useAtStart } from "../files/at-start.ts";
 import { databaseOwner } from "../lib/database-header.ts";
 import { ConfigError } from "./error.ts";
@@ -66,15 +66,20 @@ export function realPathOf({ path }: Pick<Home, "path">): string {
   }
 }
 
-/** Files of a home that no tool may ever read or write. */
-export function protectedPaths(home: Home): string[] {
-  const databases = ["state.db", "api-server.db"].map((name) => join(home.path, name));
-  const files = databases.flatMap((file) => [
-    file,
-    `${file}-wal`,
-    `${file}-shm`,
-    `${file}-journal`,
-    `${file}-backup`,
-  ]);
-  return [home.envFile, ...files, join(home.path, "keys")];
+/**
+ * The home and what lies around it, each with all in it: the server's own. A profile's home stands in the base home,
+ * which may hold other profiles.
+ */
+export function ownDirectories({ path, profile }: Pick<Home, "path" | "profile">): string[] {
+  return profile === undefined ? [path] : [path, dirname(dirname(path))];
+}
+
+/** What in a home may hold keys or other people's words. Databases of the reference may lie there, too. */
+const SECRETS = [".env", "config.yaml", "auth.json", "state.db*", "api-server.db*", "keys"];
+
+/** Files and directories that no tool may ever read or write: the secrets of the home and of those around it. */
+export function protectedPaths(home: Pick<Home, "path" | "profile">): string[] {
+  const base = ownDirectories(home).at(-1) ?? home.path;
+  const homes = new Set([home.path, base, join(base, "profiles", "*")]);
+  return [...homes].flatMap((directory) => SECRETS.map((name) => join(directory, name)));
 }

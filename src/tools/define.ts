@@ -49,8 +49,11 @@ export interface Tool<Schema extends z.ZodType = z.ZodType> {
   /** What is wrong with arguments of the right form, in words: nobody is asked about such a call, and it is not run. */
   problem?(args: z.infer<Schema>, jobs: () => JobPort | undefined): string | undefined;
   /** Why a person is to be asked about the call, whatever it runs and writes; undefined: no reason. */
-  asks?(args: z.infer<Schema>): string | undefined;
-  /** The files that the call changes, as the arguments name them; the policy judges these too. */
+  asks?(
+    args: z.infer<Schema>,
+    jobs: () => JobPort | undefined,
+  ): string | undefined | Promise<string | undefined>;
+  /** The files that the call changes, as the arguments name them: the policy judges these, and it can write no others. */
   writes?(args: z.infer<Schema>): string[];
   /**
    * Does the call; the text is what the model reads.

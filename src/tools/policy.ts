@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
-import { inspectScript, inspectWrites } from "./policy/inspection.ts";
+import { Effort, type Guide, inspectScript, inspectWrites } from "./policy/inspection.ts";
 import { createPlaces, type PolicyContext } from "./policy/places.ts";
-import { ASKED, DENIED, type RuleId } from "./policy/rules.ts";
+import { ASKED, DENIED, type RuleId } from "./policy/reasons.ts";
 
 export type { PolicyContext } from "./policy/places.ts";
 
@@ -27,21 +27,23 @@ export type Verdict =
 const MAX_COMMAND_CHARS = 32 * 1024;
 
 /**
- * Makes the judge of calls before they run, by its text alone: what is never allowed is denied, what can do harm is asked.
+ * Makes the judge of calls before they run: what is never allowed is denied, what can do harm is asked. It goes by the
+ * call's text, and by where the paths in it lead at that moment.
  *
  * The command is read as a shell would read it: quotes, backslashes, variables, substitutions, pipes and programs
  * that start other programs are seen through, and text that only talks about a command is left alone. It is judged
  * as written and again with Unicode look-alikes and control characters removed; the stricter answer counts.
  *
- * This is a guard rail, not a wall. A text cannot show what a program does (`./script.sh`, a decoded string), where
- * a symbolic link leads, or what a file holds when it runs; whoever wants to get round it can. Isolation is the
+ * This is a guard rail, not a wall. A text cannot show what a program does (`./script.sh`, a decoded string), or what
+ * a file holds, or a link leads to, when it runs; whoever wants to get round it can. Isolation is the
  * sandbox's task.
  */
 export function createJudge(context: PolicyContext): (call: PolicyCall) => Verdict {
-  const places = createPlaces(context);
+  const placesNow = createPlaces(context);
   return ({ command, writes, asks, cwd = context.workspaceRoot }) => {
     const found = new Set<RuleId>();
-    const guide = { context: { ...context, workspaceRoot: cwd }, places, found };
+    const places = placesNow();
+    const guide = { context: { ...context, workspaceRoot: cwd }, places, found, effort: new Effort() };
     inspectWrites(guide, writes ?? []);
     if (command !== undefined) inspectCommand(guide, command);
     if (found.size > 0) return strictest(found);
@@ -49,10 +51,11 @@ export function createJudge(context: PolicyContext): (call: PolicyCall) => Verdi
   };
 }
 
-function inspectCommand(guide: Parameters<typeof inspectScript>[0], command: string): void {
-  if (command.length > MAX_COMMAND_CHARS) guide.found.add("too-long");
+function inspectCommand(guide: Guide, command: string): void {
   const text = command.slice(0, MAX_COMMAND_CHARS);
   for (const reading of new Set([text, plainText(text)])) inspectScript(guide, reading);
+  const isTooLong = command.length > MAX_COMMAND_CHARS || guide.effort.isOver || guide.places.isSpent;
+  if (isTooLong) guide.found.add("too-long");
 }
 
 const ALLOWED: Verdict = { verdict: "allow" };

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { resolve } from "node:path";
 import { z } from "zod";
 import type { JobPort } from "../domain/job.ts";
 import type { CallQuestion } from "../domain/question.ts";
@@ -51,8 +52,8 @@ export interface ToolRegistry {
   display(call: { name: string; arguments: string }): { label: string; emoji: string };
   /** What repeating a call would do, without its arguments at worst; an unknown tool does nothing. */
   effect(call: { name: string; arguments?: string }): Effect;
-  /** What a person must be asked before the call may run; undefined when there is nothing to ask. */
-  question(call: Pick<ToolCall, "name" | "arguments" | "callId" | "run">): CallQuestion | undefined;
+  /** What a person must be asked before the call may run; undefined when there is nothing to ask. Never rejects. */
+  question(call: Pick<ToolCall, "name" | "arguments" | "callId" | "run">): Promise<CallQuestion | undefined>;
   /**
    * Checks the arguments, asks the policy, and runs the call. Never throws: unknown names, wrong arguments, denials
    * and the tool's own failures are outcomes that the model reads.
@@ -137,7 +138,7 @@ export const NO_TOOLS: ToolRegistry = {
   within: () => NO_TOOLS,
   display: (call) => display(undefined, call),
   effect: () => "read",
-  question: () => undefined,
+  question: async () => undefined,
   call: async (call) => unknownTool(call.name),
 };
 
@@ -204,50 +205,68 @@ async function checkAndRun(tool: Tool, call: ToolCall, options: RegistryOptions)
   const jobs = () => options.jobsOf?.(call.run, callId);
   const problem = tool.problem?.(args.data, jobs);
   if (problem !== undefined) return failed(problem);
-  const verdict = judged(tool, args.data, options);
-  const { workspace, sandbox } = options;
+  const { verdict, targets, digest } = await judged(tool, args.data, { ...options, jobs });
   const isPermitted = () =>
-    call.permit === digestOf(tool, args.data, workspace.root) ||
-    (call.ask === undefined && options.allowsUnattended?.(call.run) === true);
+    call.permit === digest || (call.ask === undefined && options.allowsUnattended?.(call.run) === true);
   const mayRun = verdict.verdict === "allow" || (verdict.verdict === "ask" && isPermitted());
   if (!mayRun) return failed(denial(verdict));
+  const workspace = options.workspace.writingOnly(targets);
+  const { sandbox } = options;
   const output = await tool.run(args.data, { callId, signal, progress, ask, workspace, sandbox, jobs });
   return { output: headAndTail(output, MAX_OUTPUT_CHARS), isError: false };
 }
 
-function judged(tool: Tool, args: unknown, { policy }: RegistryOptions): Verdict {
-  const asks = tool.asks?.(args);
-  return policy({
+/** What the policy says to a call as the links of the workspace lie now. */
+interface Judgement {
+  verdict: Verdict;
+  /** The real paths of the files that the call writes. */
+  targets: readonly string[];
+  /** Those that links lead to. */
+  linked: readonly string[];
+  /** Of everything that decides what the call does. */
+  digest: string;
+}
+
+type JudgeTerms = Pick<RegistryOptions, "policy" | "workspace"> & { jobs(): JobPort | undefined };
+
+/** @throws ToolError when the call would write what it cannot. */
+async function judged(tool: Tool, args: unknown, terms: JudgeTerms): Promise<Judgement> {
+  const { policy, workspace, jobs } = terms;
+  const asks = await tool.asks?.(args, jobs);
+  const named = tool.writes?.(args);
+  const targets = (named ?? []).map((path) => workspace.target(path));
+  const linked = targets.filter((target, index) => target !== resolve(workspace.root, named?.[index] ?? ""));
+  const verdict = policy({
     tool: tool.name,
     ...(asks !== undefined && { asks }),
     ...(tool.command && { command: tool.command(args) }),
-    ...(tool.writes && { writes: tool.writes(args) }),
+    ...(named && { writes: [...named, ...linked] }),
   });
+  const parts = [tool.name, args, workspace.root, ...(linked.length > 0 ? [linked] : [])];
+  return { verdict, targets, linked, digest: hash("sha256", canonicalJson(parts)) };
 }
 
-function questionOf(
+async function questionOf(
   tool: Tool | undefined,
   call: Pick<ToolCall, "arguments" | "callId" | "run">,
   options: RegistryOptions,
-): CallQuestion | undefined {
+): Promise<CallQuestion | undefined> {
   const args = tool?.parameters.safeParse(parse(call.arguments));
   if (tool === undefined || args?.success !== true) return undefined;
   const jobs = () => options.jobsOf?.(call.run, call.callId);
   if (tool.problem?.(args.data, jobs) !== undefined) return undefined;
-  const verdict = judged(tool, args.data, options);
-  if (verdict.verdict !== "ask") return undefined;
+  // What cannot be judged cannot be done: the call says why.
+  const judgement = await judged(tool, args.data, { ...options, jobs }).catch(() => undefined);
+  if (judgement?.verdict.verdict !== "ask") return undefined;
+  const { verdict, linked, digest } = judgement;
+  const shown = tool.command?.(args.data) ?? `${tool.name} ${tool.preview(args.data)}`;
   return {
     tool: tool.name,
-    command: tool.command?.(args.data) ?? `${tool.name} ${tool.preview(args.data)}`,
+    command: linked.length === 0 ? shown : `${shown}\nleads to ${linked.join(", ")}`,
     description: verdict.reason,
     rule: verdict.rule ?? "policy",
-    digest: digestOf(tool, args.data, options.workspace.root),
+    digest,
   };
-}
-
-/** Of everything that decides what a call does. */
-function digestOf(tool: Tool, args: unknown, cwd: string): string {
-  return hash("sha256", canonicalJson([tool.name, args, cwd]));
 }
 
 function parse(text: string): unknown {

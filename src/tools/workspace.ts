@@ -29,8 +29,8 @@ export interface Written {
 
 /**
  * File access that cannot leave one directory. Every path is resolved to its real one when it is used, so a symbolic
- * link cannot lead out, and what was opened is what was checked. The server's own secrets (`.env`, its database,
- * keys) are refused even when they lie inside, through whatever name.
+ * link cannot lead out, and what was opened is what was checked. The server's own secrets (`.env`, `config.yaml`, its
+ * database, keys) are refused even when they lie inside, through whatever name.
  *
  * All methods take paths relative to the workspace, or absolute ones inside it. `~` is not expanded but refused.
  * @throws ToolError with a message for the model when a path leads out, is protected, or is not of the right kind.
@@ -40,6 +40,13 @@ export interface Workspace {
   readonly root: string;
   /** The same access to an existing directory alone. */
   within(path: string): Workspace;
+  /** The real path of the file that a write to `path` would create or replace now, links followed. */
+  target(path: string): string;
+  /**
+   * The same access that writes to these files alone, given by real path: a call writes where it was judged to, whatever
+   * becomes of the links meanwhile.
+   */
+  writingOnly(targets: readonly string[]): Workspace;
   /** The real path of an existing directory. */
   directory(path: string): Promise<string>;
   /**

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { protectedPaths } from "../../src/config/profile.ts";
 import { createJudge, type PolicyContext } from "../../src/tools/policy.ts";
 
 /** Where the judged commands run. */
@@ -6,9 +7,7 @@ export const CONTEXT: PolicyContext = {
   home: "/home/ada",
   hermesHome: "/home/ada/.hermes",
   protectedPaths: [
-    "/home/ada/.hermes/.env",
-    "/home/ada/.hermes/state.db*",
-    "/home/ada/.hermes/keys",
+    ...protectedPaths({ path: "/home/ada/.hermes", profile: undefined }),
     "/srv/work/project/secret.key",
   ],
   workspaceRoot: "/srv/work/project",

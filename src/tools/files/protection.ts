@@ -13,8 +13,8 @@ export interface Protected {
 const SETTLED_MS = 100;
 
 /**
- * Looks up what a list of absolute paths protects right now: each file, each directory with all in it. The last
- * segment of a path may be a glob (`state.db*`). Names are compared without regard to case and Unicode form, and
+ * Looks up what a list of absolute paths protects right now: each file, each directory with all in it. Segments of a
+ * path may be globs (`state.db*`, `profiles/*\/.env`). Names are compared without regard to case and Unicode form, and
  * files by device and inode too, so neither a link nor a case-insensitive disk gives an alias. Asked for each use,
  * because a database file comes and goes; the disk is read again when one of the directories has changed.
  */
@@ -29,7 +29,7 @@ export class Protection {
   lookUp(): Protected {
     if (this.#known !== undefined && isUnchanged(this.#known.seen)) return this.#known.protected;
     const scan = new Scan();
-    const entries = this.#paths.map((path) => scan.entry(path));
+    const entries = this.#paths.flatMap((path) => scan.entries(path));
     const found: Protected = {
       covers: (real, stats) => {
         if (stats !== undefined && scan.identities.has(identityOf(stats))) return true;
@@ -53,13 +53,21 @@ class Scan {
   isSettled = true;
 
   /** Protects a path and tells how to recognise its names. */
-  entry(path: string): PathMatcher {
+  entries(path: string): PathMatcher[] {
+    const [first = "", ...rest] = path.split("/");
+    return this.#below([first], rest);
+  }
+
+  #below(fixed: readonly string[], [next = "", ...rest]: readonly string[]): PathMatcher[] {
+    if (rest.length > 0 && !next.includes("*")) return this.#below([...fixed, next], rest);
     // What does not exist yet is protected all the same, by the name that it will have.
-    const parent = realPathOr(dirname(path));
-    const name = compileGlob(fold(basename(path)));
-    for (const entry of this.#list(parent)) if (name(fold(entry.name))) this.#add(join(parent, entry.name));
+    const parent = realPathOr(fixed.join("/") || "/");
+    const name = compileGlob(fold(next));
+    const found = this.#list(parent).filter((entry) => name(fold(entry.name)));
+    if (rest.length > 0) return found.flatMap((entry) => this.#below([parent, entry.name], rest));
+    for (const entry of found) this.#add(join(parent, entry.name));
     const folded = fold(parent);
-    return (real) => dirname(real) === folded && name(basename(real));
+    return [(real) => dirname(real) === folded && name(basename(real))];
   }
 
   #add(path: string): void {

@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { Pinned } from "../../files/pin.ts";
+import { type Pinned, stale } from "../../files/pin.ts";
 import { codeOf } from "../../files/unreadable.ts";
 import type { Written } from "../workspace.ts";
-import { admit, ifPresent, type Limits, lexicalPath, refuseProtected } from "./confinement.ts";
+import { admit, ifPresent, type Kind, type Limits, lexicalPath, refuseProtected } from "./confinement.ts";
 
 const NEW_FILE_MODE = 0o666;
 /** Set-user-id and the like do not pass to new content. */
@@ -20,19 +20,36 @@ export interface Place {
 }
 
 /**
- * The real path of a file to be written. A link to a file inside is followed, so that it stays a link.
+ * The real path of a file to be written, which need not exist. A link to a file inside is followed, so that it stays
+ * a link.
  * @throws ToolError when the path leads out, is protected or names something else than a file.
  */
 export function targetOf(limits: Limits, path: string): string {
   const absolute = lexicalPath(limits, path);
-  const found = ifPresent(() => admit(limits, limits.pin(absolute, true), "a file"));
+  const existing = realOf(limits, absolute, "a file");
+  if (existing !== undefined) return existing;
+  const target = join(realParentOf(limits, absolute), basename(absolute));
+  refuseProtected(limits, target);
+  return target;
+}
+
+function realOf(limits: Limits, absolute: string, kind: Kind): string | undefined {
+  const found = ifPresent(() => admit(limits, limits.pin(absolute, true), kind));
   found?.close();
-  return found?.real ?? absolute;
+  return found?.real;
+}
+
+/** Where the directory of a path is, or will be once it is created. */
+function realParentOf(limits: Limits, absolute: string): string {
+  const parent = dirname(absolute);
+  return realOf(limits, parent, "a directory") ?? join(realParentOf(limits, parent), basename(parent));
 }
 
 /**
- * Holds the place of a file while something is done with it; missing parents are created.
+ * Holds the place of a file while something is done with it; missing parents are created. `target` is its real path,
+ * as `targetOf` gives it.
  * @throws ToolError when the place is not allowed, or holds something else than a regular file.
+ * @throws NodeJS.ErrnoException with code `ESTALE` when a link by now leads the path elsewhere.
  */
 export async function withPlace<Result>(
   limits: Limits,
@@ -83,9 +100,9 @@ async function takeOver(handle: FileHandle, { stats }: Pinned): Promise<void> {
   await handle.chmod(Number(stats.mode) & PERMISSIONS);
 }
 
-/** Pins a directory, creating what is missing of it; each step is checked where it really is. */
+/** Pins a directory by its real path, creating what is missing of it; each step is checked where it really is. */
 async function pinParent(limits: Limits, absolute: string, create: boolean): Promise<Pinned> {
-  const pin = () => limits.pin(absolute, true);
+  const pin = () => pinUnmoved(limits, absolute);
   const found = create ? ifPresent(pin) : pin();
   if (found !== undefined) return admit(limits, found, "a directory");
   const parent = await pinParent(limits, dirname(absolute), true);
@@ -99,4 +116,12 @@ async function pinParent(limits: Limits, absolute: string, create: boolean): Pro
     parent.close();
   }
   return pinParent(limits, absolute, false);
+}
+
+/** What was judged is the real path: a link that has come into it since must not lead the write elsewhere. */
+function pinUnmoved({ pin }: Limits, real: string): Pinned {
+  const pinned = pin(real, true);
+  if (pinned.real === real) return pinned;
+  pinned.close();
+  throw stale(real);
 }

@@ -2,7 +2,7 @@ import { closeSync, constants, readFile } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
-import { type Pin, type Pinned, platformPin } from "../../files/pin.ts";
+import { type Pin, type Pinned, platformPin, stale } from "../../files/pin.ts";
 import { ToolError } from "../define.ts";
 import type { LineOptions, WalkOptions, Workspace } from "../workspace.ts";
 import { explain, explained, type Limits, openInside, pinInside } from "./confinement.ts";
@@ -40,10 +40,12 @@ export async function createWorkspace(options: WorkspaceOptions): Promise<Worksp
   return workspaceOf({ root, alias: resolve(options.root), protection, pin }, new Turns());
 }
 
-function workspaceOf(limits: Limits, turns: Turns): Workspace {
+/** `targets`: the only files that may be written, by real path; undefined: all. */
+function workspaceOf(limits: Limits, turns: Turns, targets?: readonly string[]): Workspace {
   const change = (path: string, use: (place: Place) => Promise<string>) =>
     explained(path, async () => {
       const target = targetOf(limits, path);
+      if (targets?.includes(target) === false) throw stale(path);
       return turns.take(target, () =>
         withPlace(limits, target, async (place) => replaceFile(place, await use(place))),
       );
@@ -51,7 +53,9 @@ function workspaceOf(limits: Limits, turns: Turns): Workspace {
 
   return {
     root: limits.root,
-    within: (path) => workspaceOf({ ...limits, ...rootAt(limits, path) }, turns),
+    within: (path) => workspaceOf({ ...limits, ...rootAt(limits, path) }, turns, targets),
+    target: (path) => explainedNow(path, () => targetOf(limits, path)),
+    writingOnly: (judged) => workspaceOf(limits, turns, judged),
     directory: (path) => explained(path, () => realDirectory(limits, path)),
     lines: (path, lineOptions) => linesOf(limits, path, lineOptions),
     write: (path, content) => change(path, () => Promise.resolve(content)),
@@ -61,9 +65,13 @@ function workspaceOf(limits: Limits, turns: Turns): Workspace {
 }
 
 function rootAt(limits: Limits, path: string): Pick<Limits, "root" | "alias"> {
+  const root = explainedNow(path, () => realDirectory(limits, path));
+  return { root, alias: root };
+}
+
+function explainedNow<Result>(path: string, use: () => Result): Result {
   try {
-    const root = realDirectory(limits, path);
-    return { root, alias: root };
+    return use();
   } catch (error) {
     throw explain(path, error);
   }

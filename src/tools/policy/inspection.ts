@@ -1,17 +1,11 @@
 import { expandWords, type Field, textOfWord, type Variables } from "../shell/expand.ts";
 import { parseShell, type Redirect, type ShellCommand, type Word } from "../shell/parse.ts";
-import {
-  type Invocation,
-  leadingOptions,
-  outputOf,
-  programName,
-  runsInput,
-  scriptsOf,
-  startedBy,
-} from "./invocation.ts";
+import { type Invocation, outputOf, programName, scriptsOf, startedBy } from "./invocation.ts";
 import type { Places, PolicyContext } from "./places.ts";
-import { applies, DENIED, RULES, type RuleId, type Subject, TEXT_RULES } from "./rules.ts";
-import { writtenBy } from "./writes.ts";
+import { DENIED, type RuleId } from "./reasons.ts";
+import { applies, RULES, TEXT_RULES } from "./rules.ts";
+import { type Files, type Subject, type Surroundings, subjectOf } from "./subject.ts";
+import { scriptInVariable } from "./told-programs.ts";
 
 /** Scripts in scripts, and programs that start programs, are looked through so many times. */
 const MAX_DEPTH = 8;
@@ -19,8 +13,6 @@ const MAX_DEPTH = 8;
 const MAX_VARIABLES = 100;
 const MAX_VALUE_CHARS = 256;
 
-/** `tar -C dir`, `git -C dir`: the other paths begin there. */
-const CHANGES_DIRECTORY = /^(-\w*C|--directory)$/;
 const CONTROL_WORD = /^(if|then|else|elif|do|while|until|!|\{|\})$/;
 const DECLARATION = /^(export|declare|local|readonly|typeset)$/;
 const ASSIGNMENT = /^([A-Za-z_]\w*)(\+?)=(.*)$/s;
@@ -32,6 +24,29 @@ export interface Guide {
   places: Places;
   /** Gets the names of the rules that apply. */
   found: Set<RuleId>;
+  effort: Effort;
+}
+
+/** What may be spent on one judgement, in characters that rules look at: others wait meanwhile. */
+const MAX_EFFORT = 300_000;
+/** What a command costs whatever its length, an argument, and a command that only sets variables. */
+const EFFORT_OF_COMMAND = 300;
+const EFFORT_OF_ARGUMENT = 40;
+const EFFORT_OF_ASSIGNMENT = 20;
+
+/** How much was spent on a judgement. */
+export class Effort {
+  spent = 0;
+
+  /** Spends some. False: there is none left. */
+  spend(amount: number): boolean {
+    this.spent += amount;
+    return !this.isOver;
+  }
+
+  get isOver(): boolean {
+    return this.spent > MAX_EFFORT;
+  }
 }
 
 /** Where in a script, and in which script of a script, an inspection stands. */
@@ -39,12 +54,6 @@ interface Position {
   cwd: string;
   variables: Map<string, string>;
   depth: number;
-}
-
-/** Files that a command uses by its redirections. */
-interface Files {
-  reads: string[];
-  writes: string[];
 }
 
 type Substitution = Extract<Word[number], { kind: "substitution" }>;
@@ -68,6 +77,8 @@ export function inspectScript(guide: Guide, script: string): void {
 class Inspection {
   readonly #guide: Guide;
   readonly #at: Position;
+  /** What the command that is being judged sets for its program: `NAME=value`. */
+  #set: string[] = [];
 
   constructor(guide: Guide, at: Position) {
     this.#guide = guide;
@@ -75,15 +86,17 @@ class Inspection {
   }
 
   script(text: string, input: Pipe = NO_PIPE): void {
-    const { found, places } = this.#guide;
+    const { found, places, effort } = this.#guide;
     if (this.#at.depth > MAX_DEPTH) {
       found.add("nested");
       return;
     }
+    if (!effort.spend(text.length)) return;
     for (const { id, pattern } of TEXT_RULES) if (pattern.test(text)) found.add(id);
     if (places.mentionsProtected(text)) found.add("protected");
     let pipe = input;
     for (const command of parseShell(text)) {
+      if (!effort.spend(effortOf(command))) return;
       const output = this.#command(command, pipe);
       pipe = command.end === "|" || command.end === "|&" ? { isPiped: true, input: output } : NO_PIPE;
     }
@@ -91,8 +104,11 @@ class Inspection {
 
   /** Judges a program, then what it runs in its turn. */
   judge(invocation: Invocation, files: Files, layer = 0): void {
-    const { found } = this.#guide;
-    const subject = this.#subject(invocation, files);
+    const { found, effort } = this.#guide;
+    const words = [...invocation.args, ...files.reads, ...files.writes];
+    if (!effort.spend(words.reduce((sum, word) => sum + EFFORT_OF_ARGUMENT + word.length, EFFORT_OF_COMMAND)))
+      return;
+    const subject = subjectOf(invocation, files, this.#surroundings());
     const ids = RULES.filter((rule) => applies(rule, subject)).map(({ id }) => id);
     for (const id of ids) found.add(id);
     for (const script of scriptsOf(invocation)) this.#inner(this.#guide).script(script);
@@ -110,7 +126,10 @@ class Inspection {
     for (const { script, pipe: end } of substitutionsIn([...words, ...targets, ...input].flat())) {
       this.#inner(this.#guide).script(script, end === "to" ? UNKNOWN_PIPE : NO_PIPE);
     }
+    this.#set = [];
     const fields = this.#assign(withoutControlWords(expandWords(words, variables)));
+    // Nothing is started, and nothing is written.
+    if (fields.length + redirects.length + input.length === 0) return undefined;
     const text = input.map((word) => textOfWord(word, variables)).join("\n");
     const source = redirects.some(isFromPipe) ? UNKNOWN_PIPE : pipe;
     const invocation = invocationOf(fields, input.length > 0 ? { ...pipe, input: text } : source);
@@ -129,35 +148,15 @@ class Inspection {
     for (const id of found) if (Object.hasOwn(DENIED, id)) this.#guide.found.add(id);
   }
 
+  #surroundings(): Surroundings {
+    const { places, context } = this.#guide;
+    return { places, cwd: this.#at.cwd, variables: this.#set, pid: context.pid };
+  }
+
   /** An inspection of a script that begins here; what it changes stays in it. */
   #inner(guide: Guide): Inspection {
     const { cwd, variables, depth } = this.#at;
     return new Inspection(guide, { cwd, variables: new Map(variables), depth: depth + 1 });
-  }
-
-  #subject(invocation: Invocation, files: Files): Subject {
-    const { args } = invocation;
-    const { places } = this.#guide;
-    const { cwd } = this.#at;
-    const changed = args.flatMap((arg, index) =>
-      CHANGES_DIRECTORY.test(arg) ? (args[index + 1] ?? []) : [],
-    );
-    const bases = [cwd, ...changed.slice(0, 1).map((directory) => places.resolve(directory, cwd))];
-    const named = (paths: string[]): string[] =>
-      paths.flatMap((path) => bases.flatMap((base) => places.nameOf(path, base) ?? []));
-    const written = writtenBy(invocation);
-    const known = new Set([...written, ...changed]);
-    const read = args.filter((arg) => !arg.startsWith("-") && !known.has(arg));
-    return {
-      ...invocation,
-      options: leadingOptions(args),
-      paths: named([...args.flatMap(pathsIn), ...files.reads]),
-      writes: named([...written, ...files.writes]),
-      holdsProtected: read.some((path) => bases.some((base) => places.holdsProtected(path, base))),
-      input: invocation.input ?? "",
-      runsInput: runsInput(invocation),
-      pid: this.#guide.context.pid,
-    };
   }
 
   /** Takes note of the assignments in front of a command, of declarations and loops; returns the command. */
@@ -166,6 +165,10 @@ class Inspection {
     const command = end < 0 ? [] : fields.slice(end);
     const before = end < 0 ? fields : fields.slice(0, end);
     const declared = DECLARATION.test(command[0]?.text ?? "") ? command.slice(1) : [];
+    const given =
+      command[0]?.text === "env" ? command.slice(1).filter(({ text }) => ASSIGNMENT.test(text)) : [];
+    this.#set = [...before, ...declared, ...given].map(({ text }) => text);
+    for (const script of this.#set.flatMap(scriptInVariable)) this.#inner(this.#guide).script(script);
     for (const field of [...before, ...declared]) this.#assignOne(field);
     const [first, name, second, ...values] = command;
     if (first?.text === "for" && name !== undefined && second?.text === "in") {
@@ -245,11 +248,8 @@ function isFromPipe({ operator, target }: Redirect): boolean {
   return operator === "<" && substitutionsIn(target).some(({ pipe }) => pipe === "from");
 }
 
-/** What may be a path in an argument: `a`, `if=a`, `--file=a`, `@a`, `-Ia`. */
-function pathsIn(arg: string): string[] {
-  const parts = [arg.slice(arg.lastIndexOf("=") + 1), arg.slice(arg.lastIndexOf("@") + 1)];
-  const start = arg.search(/[/~]/);
-  if (!arg.startsWith("-")) parts.push(arg);
-  else if (start > 0) parts.push(arg.slice(start));
-  return [...new Set(parts)].filter((part) => !part.startsWith("-"));
+/** Before it is expanded: a short variable may stand for a long value. */
+function effortOf({ words, redirects, input }: ShellCommand): number {
+  const pieces = [...words, ...redirects.map(({ target }) => target), ...input].flat();
+  return EFFORT_OF_ASSIGNMENT + pieces.filter(({ kind }) => kind === "variable").length * MAX_VALUE_CHARS;
 }

@@ -1,4 +1,5 @@
 import { printed } from "../shell/expand.ts";
+import { listsNames, scriptsInOptions, scriptsOfGit, scriptsOfSsh } from "./told-programs.ts";
 
 /** One program with its arguments, as it would be started. */
 export interface Invocation {
@@ -23,7 +24,10 @@ interface Wrapper {
   operands: number;
 }
 
+const PARALLEL: Wrapper = { valued: "IJLNSajn", operands: 0 };
+
 const WRAPPERS: Record<string, Wrapper> = {
+  parallel: PARALLEL,
   sudo: { valued: "CDghpRrTtUu", operands: 0 },
   doas: { valued: "Cu", operands: 0 },
   env: { valued: "CSu", operands: 0 },
@@ -104,6 +108,9 @@ function argumentsPassedOn({ program, args, isComputed, input }: Invocation): st
 
 /** The programs whose arguments hold shell text. */
 const TAKES_SCRIPT: Record<string, (args: readonly string[]) => string[]> = {
+  git: scriptsOfGit,
+  ssh: scriptsOfSsh,
+  parallel: (args) => [args.slice(endOfOwnArgs(args, PARALLEL)).join(" ")],
   eval: (args) => [args.join(" ")],
   watch: (args) => [args.join(" ")],
   trap: (args) => args.slice(0, 1),
@@ -120,8 +127,10 @@ const TAKES_SCRIPT: Record<string, (args: readonly string[]) => string[]> = {
 /** The shell text that an invocation runs, where it is known. */
 export function scriptsOf(invocation: Invocation): string[] {
   const { program, args, input } = invocation;
-  if (!isShell(program))
-    return Object.hasOwn(TAKES_SCRIPT, program) ? (TAKES_SCRIPT[program]?.(args) ?? []) : [];
+  if (!isShell(program)) {
+    const own = Object.hasOwn(TAKES_SCRIPT, program) ? TAKES_SCRIPT[program]?.(args) : undefined;
+    return [...(own ?? []), ...scriptsInOptions(program, args)];
+  }
   if (leadingOptions(args).some((arg) => /^-[a-zA-Z]*c/.test(arg))) {
     return args.filter((arg) => !/^[-+]/.test(arg));
   }
@@ -131,6 +140,8 @@ export function scriptsOf(invocation: Invocation): string[] {
 /** What an invocation passes down its pipe, where the text tells. */
 export function outputOf({ program, args, input }: Invocation): string | undefined {
   if ((program === "cat" || program === "tee") && args.every((arg) => arg.startsWith("-"))) return input;
+  // The names of what lies below a directory stand for all of it.
+  if (listsNames(program, args)) return rootsOf(program, args).join(" ");
   return printed(program, args);
 }
 
@@ -154,6 +165,17 @@ function endOfOwnArgs(args: readonly string[], { valued, operands }: Wrapper): n
     if (takesNext) at++;
   }
   return at + operands;
+}
+
+/** The directories that `find` and its like are given, or the one that they work in. */
+function rootsOf(program: string, args: readonly string[]): string[] {
+  const end = args.findIndex((arg) => /^[-(!]/.test(arg));
+  const operands = args.filter((arg) => !arg.startsWith("-"));
+  const isFind = program === "find";
+  const roots = isFind
+    ? args.slice(0, end < 0 ? args.length : end)
+    : operands.slice(program === "ls" ? 0 : 1);
+  return roots.length === 0 ? ["."] : roots;
 }
 
 function executedByFind(args: readonly string[]): string[][] {

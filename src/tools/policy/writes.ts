@@ -1,14 +1,42 @@
+import { posix } from "node:path";
 import type { Invocation } from "./invocation.ts";
 
 type Targets = (args: readonly string[]) => string[];
 
 const all: Targets = (args) => args.filter((arg) => !arg.startsWith("-"));
 
-/** The last operand, or the value of `-t`. */
-const destination: Targets = (args) => [
-  ...optionValues(args, /^(-\w*t|--target-directory)$/),
-  ...all(args).slice(-1),
-];
+/** Where a program copies or links to: the value of `-t`, or the last operand. */
+export function destinationOf(args: readonly string[]): string[] {
+  return [...optionValues(args, /^(-\w*t|--target-directory)$/), ...all(args).slice(-1)];
+}
+
+/** The destination, which may be a directory that gets the names of the sources. */
+const destination: Targets = (args) => {
+  const found = destinationOf(args);
+  const [directory = "."] = found;
+  return [...found, ...all(args).map((source) => posix.join(directory, posix.basename(source)))];
+};
+
+/** What a download is called when its name is the URL's. */
+const named: Targets = (args) =>
+  all(args)
+    .filter((arg) => arg.includes("/"))
+    .map((url) => posix.basename(url.replace(/[?#].*$/s, "")));
+
+/** The files of `w` and `s///w` in sed's script. */
+const SED_WRITES = /(?:^|[;{}\n/\d$gp])\s{0,9}[wW]\s{1,9}([^\s;}]{1,999})/g;
+/** `print > "file"` in awk's. */
+const AWK_WRITES = /print[^;}\n>]{0,999}>{1,2}\s{0,9}"([^"]{1,999})"/g;
+
+const inScript =
+  (pattern: RegExp): Targets =>
+  (args) =>
+    args.flatMap((arg) => [...arg.matchAll(pattern)].map(([, file = ""]) => file));
+
+const isInPlace = (args: readonly string[]): boolean =>
+  args.some((arg) => /^(-[a-zA-Z]*i|--in-place|inplace$)/.test(arg));
+
+const awk: Targets = (args) => [...inScript(AWK_WRITES)(args), ...(isInPlace(args) ? all(args) : [])];
 
 /** Which arguments of a program are files that it changes. */
 const WRITERS: Record<string, Targets> = {
@@ -24,7 +52,7 @@ const WRITERS: Record<string, Targets> = {
   chown: all,
   chgrp: all,
   chattr: all,
-  mv: all,
+  mv: (args) => [...all(args), ...destination(args)],
   patch: all,
   sponge: all,
   wipefs: all,
@@ -34,16 +62,27 @@ const WRITERS: Record<string, Targets> = {
   nano: all,
   ed: all,
   ex: all,
+  emacs: all,
   cp: destination,
   ln: destination,
   install: destination,
   rsync: destination,
   scp: destination,
   dd: (args) => args.filter((arg) => arg.startsWith("of=")).map((arg) => arg.slice(3)),
-  sed: (args) => (args.some((arg) => /^(-[a-zA-Z]*i|--in-place)/.test(arg)) ? all(args) : []),
+  sed: (args) => [...inScript(SED_WRITES)(args), ...(isInPlace(args) ? all(args) : [])],
+  awk,
+  gawk: awk,
+  mawk: awk,
+  git: (args) => (args.includes("mv") ? destination(args) : []),
   perl: (args) => (args.some((arg) => /^-[a-zA-Z0-9]*i/.test(arg)) ? all(args) : []),
-  curl: (args) => optionValues(args, /^(-\w*o|--output|--output-dir)$/),
-  wget: (args) => optionValues(args, /^(-\w*[OP]|--output-document|--directory-prefix)$/),
+  curl: (args) => [
+    ...optionValues(args, /^(-\w*o|--output|--output-dir)$/),
+    ...(args.some((arg) => /^(-[a-zA-Z]*O|--remote-name(-all)?)/.test(arg)) ? named(args) : []),
+  ],
+  wget: (args) => [
+    ...optionValues(args, /^(-\w*[OP]|--output-document|--directory-prefix)$/),
+    ...named(args),
+  ],
   sort: (args) => optionValues(args, /^(-\w*o|--output)$/),
   tar: (args) => optionValues(args, /^(-\w*C|--directory)$/),
   unzip: (args) => optionValues(args, /^-\w*d$/),

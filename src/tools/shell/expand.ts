@@ -78,16 +78,19 @@ function printedBy(script: string, variables: Variables): string | undefined {
 
 /** Splits at each run of the given characters. */
 function splitAt(text: string, separators = " \t\n"): string[] {
-  const parts = [""];
-  let wasSeparator = false;
-  for (const char of text) {
-    const isSeparator = separators.includes(char);
-    if (isSeparator && !wasSeparator) parts.push("");
-    else if (!isSeparator) parts.push((parts.pop() ?? "") + char);
-    wasSeparator = isSeparator;
+  const parts: string[] = [];
+  let start = 0;
+  for (let at = 0; at < text.length; at++) {
+    if (!separators.includes(text[at] ?? "")) continue;
+    parts.push(text.slice(start, at));
+    while (separators.includes(text[at + 1] ?? NO_SEPARATOR)) at++;
+    start = at + 1;
   }
-  return parts;
+  return [...parts, text.slice(start)];
 }
+
+/** What a text that ends is followed by. */
+const NO_SEPARATOR = "none";
 
 function hasBraces(word: Word): boolean {
   return word.some((piece) => piece.kind === "text" && !piece.quoted && piece.text.includes("{"));

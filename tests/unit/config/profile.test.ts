@@ -85,20 +85,20 @@ describe("the database", () => {
   });
 });
 
-it("the key, both databases with what belongs to them, and the keys are kept from tools", async () => {
-  const base = await temporaryDirectory();
-  const names = protectedPaths(findHome({ HERMES_HOME: base })).map((path) => path.replace(`${base}/`, ""));
-  expect(names.sort()).toEqual(
-    [
-      ".env",
-      "keys",
-      ...["state.db", "api-server.db"].flatMap((db) => [
-        db,
-        `${db}-backup`,
-        `${db}-journal`,
-        `${db}-shm`,
-        `${db}-wal`,
-      ]),
-    ].sort(),
-  );
+describe("what is kept from tools", () => {
+  const SECRETS = [".env", "api-server.db*", "auth.json", "config.yaml", "keys", "state.db*"];
+  const namesIn = (base: string, profile?: string) =>
+    protectedPaths(findHome({ HERMES_HOME: base }, profile))
+      .map((path) => path.replace(`${base}/`, ""))
+      .sort();
+  const below = (directory: string) => SECRETS.map((name) => `${directory}/${name}`);
+
+  it("are a home's keys, settings and databases, and those of its profiles", async () => {
+    expect(namesIn(await temporaryDirectory())).toEqual([...SECRETS, ...below("profiles/*")].sort());
+  });
+
+  it("are for a profile those of the base home, too, and of the other profiles", async () => {
+    const all = [...SECRETS, ...below("profiles/*"), ...below("profiles/alice")];
+    expect(namesIn(await temporaryDirectory(), "alice")).toEqual(all.sort());
+  });
 });

@@ -228,7 +228,7 @@ describe("a registry that works in a directory", () => {
     const outer = createRegistry([echo], { workspace, sandbox, policy });
     const inner = outer.within("site");
     const asked = { name: "echo", arguments: '{"text":"a"}', callId: "call_1", run: aRun() };
-    const [before, after] = [outer.question(asked)?.digest, inner.question(asked)?.digest];
+    const [before, after] = [(await outer.question(asked))?.digest, (await inner.question(asked))?.digest];
     expect(before).not.toBe(after);
     expect(places).toEqual([undefined, join(workspace.root, "site")]);
     expect((await call(inner, "echo", { text: "a" }, { permit: before })).isError).toBe(true);

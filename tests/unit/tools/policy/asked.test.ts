@@ -56,9 +56,9 @@ describe("what a person is asked about", () => {
     "cp .env.example .env",
   ]);
   rows("ask write-hermes", [
-    "echo x > ~/.hermes/config.yaml",
+    "echo x > ~/.hermes/SOUL.md",
     "cp SOUL.md ~/.hermes/",
-    "sed -i s/a/b/ $HERMES_HOME/config.yaml",
+    "sed -i s/a/b/ $HERMES_HOME/scripts/a.sh",
   ]);
   rows("ask read-hermes", [
     "cp -r ~/.hermes /tmp/x",
@@ -92,7 +92,6 @@ describe("what a person is asked about", () => {
     "ruby -e 'puts 1'",
     "php -r 'echo 1;'",
     "deno eval 1",
-    "git -c alias.x='!ls' x",
     "awk 'BEGIN { system(\"ls\") }'",
   ]);
   rows("ask input-code", [

@@ -26,7 +26,7 @@ describe("files that a tool writes", () => {
     const workspaceRoot = "/home/ada/.hermes/workspace";
     const context = { ...CONTEXT, workspaceRoot };
     expect(createJudge(context)({ tool: "write_file", writes: ["a.txt"] }).verdict).toBe("allow");
-    expect(createJudge(context)({ tool: "write_file", writes: ["../config.yaml"] }).verdict).toBe("ask");
+    expect(createJudge(context)({ tool: "write_file", writes: ["../SOUL.md"] }).verdict).toBe("ask");
   });
 
   it("relative paths begin where the call is made", () => {
