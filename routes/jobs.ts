@@ -127,7 +127,7 @@ function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       handler: async (request) => desk.shown(await act(await jobNamed(deps, request), request)),
     });
   action("pause", { summary: "Pause a job", body: PauseJobRequest }, ({ id, owner }, { body }) =>
-    jobs.pause(id, owner, (body as PauseJobRequest)?.reason ?? undefined),
+    jobs.pause(id, owner, { reason: (body as PauseJobRequest)?.reason ?? undefined }),
   );
   action("resume", { summary: "Go on with a paused job" }, (job) => desk.resume(job));
   mount(app, {

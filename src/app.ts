@@ -237,9 +237,10 @@ async function openTools(
     workspace,
     sandbox: sandboxOf(config),
     policy: policyOf(config, secrets),
-    allowsUnattended: ({ surface }) => {
+    allowsUnattended: ({ surface, byAgent }) => {
       const { unattended, cron_mode: ofJobs = unattended } = config.settings.approvals;
-      return (surface === "jobs" ? ofJobs : unattended) === "approve";
+      const isAllowed = unattended === "approve";
+      return surface === "jobs" ? ofJobs === "approve" && (byAgent !== true || isAllowed) : isAllowed;
     },
     jobsOf,
   });

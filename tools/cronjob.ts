@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { JobPort, JobView } from "../src/domain/job.ts";
+import type { AskedJob, JobPort, JobView } from "../src/domain/job.ts";
 import { defineTool, ToolError } from "../src/tools/define.ts";
 
 const MAX_PROMPT_SHOWN = 200;
@@ -42,7 +42,7 @@ export const tool = defineTool({
     "Schedules work that the server does later or again and again by itself, and looks after it. Actions: create " +
     "(schedule, prompt), list, and with job_id update (only the fields that change), pause, resume, run (now), remove. " +
     "Nobody is there when a job runs and it knows nothing of this conversation: the prompt must say everything. A " +
-    "person is asked before a job is made or changed.",
+    "person is asked before a job is made, changed, paused or removed, or run with another prompt.",
   // A job that is run by hand twice is done twice.
   effect: "write",
   effectOf: ({ action }) => (action === "list" ? "read" : action === "run" ? "write" : "idempotent"),
@@ -59,9 +59,12 @@ export const tool = defineTool({
     if (action !== "list" && !job_id) return `${action} needs job_id; list shows the ids.`;
     return action === "update" ? jobs()?.problem(fields, false) : undefined;
   },
-  asks: ({ action }) => {
+  asks: async ({ action, job_id: id = "", prompt }, jobs) => {
     if (action === "create") return "it schedules work that will run when nobody is there";
-    return action === "update" ? "it changes work that runs when nobody is there" : undefined;
+    if (action === "list") return undefined;
+    const job = await jobs()?.find(id);
+    // Nobody is asked about what cannot be.
+    return job && reasonToAsk(action, { job, hasPrompt: prompt !== undefined });
   },
   run: async (args, context) => {
     const jobs = context.jobs?.();
@@ -69,6 +72,27 @@ export const tool = defineTool({
     return JSON.stringify(await act(args, jobs));
   },
 });
+
+/** What the agent makes of a person's work is asked about, and what it makes run with other words. */
+async function reasonToAsk(
+  action: Exclude<Parameters["action"], "create" | "list">,
+  { job: { name, isPausedByAgent, canBeDone }, hasPrompt }: { job: AskedJob; hasPrompt: boolean },
+): Promise<string | undefined> {
+  const job = `the job ${JSON.stringify(name)}`;
+  switch (action) {
+    case "update":
+      return `it changes ${job}, which runs when nobody is there`;
+    case "pause":
+      return `it keeps ${job} from being done`;
+    case "remove":
+      return `it deletes ${job} with its history`;
+    case "resume":
+      if (isPausedByAgent || !(await canBeDone())) return undefined;
+      return `it goes on with ${job}, which the agent has not paused`;
+    case "run":
+      return hasPrompt ? `it runs ${job} with another prompt` : undefined;
+  }
+}
 
 async function act(args: Parameters, jobs: JobPort): Promise<unknown> {
   const { action, job_id: id = "", reason, ...fields } = args;

@@ -84,6 +84,10 @@ export const Job = z.object({
   state: z.enum(["scheduled", "paused", "completed"]),
   pausedAt: z.number().exactOptional(),
   pausedReason: z.string().exactOptional(),
+  /** The agent has paused it, so it may go on with it; undefined: somebody else, or it was never paused. */
+  pausedByAgent: z.boolean().exactOptional(),
+  /** Whether the agent changed last what it does, or a person; undefined: nobody has since it was made. */
+  byAgent: z.boolean().exactOptional(),
   createdAt: z.number(),
   updatedAt: z.number(),
   /** When it is due next, jitter included. */
@@ -123,7 +127,14 @@ export type JobChanges = Partial<Omit<NewJob, "work" | "origin" | "times" | "pau
   times?: number | null;
   enabled?: boolean;
   reason?: string;
+  /** The agent changes it, not a person. */
+  byAgent?: boolean;
 };
+
+/** Whether what a job does is the agent's word: it has no more rights than the agent, whoever allowed the making. */
+export function isAgents({ byAgent, origin }: Pick<Job, "byAgent" | "origin">): boolean {
+  return byAgent ?? origin["platform"] === "agent";
+}
 
 /** The terms of a job that says nothing else. */
 export const USUAL = {
@@ -141,6 +152,8 @@ export interface JobPort {
   /** What is wrong with the fields of a job that is new or changes, as far as it shows at once; undefined: nothing. */
   problem(fields: Record<string, unknown>, isNew: boolean): string | undefined;
   list(): Promise<JobView[]>;
+  /** What must be known of a job to ask a person about it; undefined: there is none of that id. */
+  find(id: string): Promise<AskedJob | undefined>;
   /** The same call makes one job, however often it is repeated. @throws Error that says which field cannot be. */
   create(fields: Record<string, unknown>): Promise<JobView>;
   /** @throws Error as `create`, and when there is no such job, as all that follow. */
@@ -150,6 +163,15 @@ export interface JobPort {
   /** Does a job now; gives the run's id. */
   run(id: string, prompt?: string): Promise<{ run_id: string | null }>;
   remove(id: string): Promise<void>;
+}
+
+/** What must be known of a job to ask a person about it. */
+export interface AskedJob {
+  name: string;
+  /** The agent has paused it, and nobody else. */
+  isPausedByAgent: boolean;
+  /** Whether it could be done as it stands. */
+  canBeDone(): Promise<boolean>;
 }
 
 /** A job as /v1/jobs prints it, as far as the agent and people need it. */
@@ -200,6 +222,8 @@ export const Fire = z.object({
   notes: z.array(z.string()).exactOptional(),
   /** Instead of the job's prompt, this time. */
   prompt: z.string().exactOptional(),
+  /** The agent asked for it: its run has the agent's rights. */
+  byAgent: z.boolean().exactOptional(),
   createdAt: z.number(),
   /** Not before. */
   dueAt: z.number(),

@@ -98,6 +98,8 @@ export const Run = z.object({
   hidden: z.boolean().exactOptional(),
   /** The job that it is done for. */
   job: z.string().exactOptional(),
+  /** The agent has caused it: it has no more rights than a chat where nobody can be asked. */
+  byAgent: z.boolean().exactOptional(),
   /** What of its request its surface says again, in that surface's own form. */
   echo: z.record(z.string(), z.unknown()).exactOptional(),
 });
@@ -156,6 +158,8 @@ export const RunInput = z.object({
   id: RunIdField.exactOptional(),
   /** The job that it is done for. */
   job: z.string().exactOptional(),
+  /** The agent has caused it. */
+  byAgent: z.boolean().exactOptional(),
   /** Only these of the server's toolsets; undefined: all. */
   toolsets: z.array(z.string()).exactOptional(),
   /** The directory of the workspace that its tools work in; undefined: the workspace itself. */

@@ -1,7 +1,7 @@
 import type { Job, JobPort } from "../domain/job.ts";
 import type { Run } from "../domain/run.ts";
 import { readAs } from "../lib/read-as.ts";
-import { checkJobId } from "../wire/jobs/decode.ts";
+import { checkJobId, isJobId } from "../wire/jobs/decode.ts";
 import { JobPatch, JobRequest } from "../wire/jobs/schema.ts";
 import type { JobDesk } from "./desk.ts";
 import type { Jobs } from "./service.ts";
@@ -34,6 +34,16 @@ export function agentJobs(
       const found = await jobs.list({ owner, order: "desc", limit: MAX_LISTED });
       return desk.shownAll(found);
     },
+    async find(id) {
+      const job = isJobId(id) ? await jobs.findIfThere(id, owner) : undefined;
+      if (job === undefined) return undefined;
+      const canBeDone = () =>
+        desk.checkAll(job).then(
+          () => true,
+          () => false,
+        );
+      return { name: job.name, isPausedByAgent: job.pausedByAgent === true, canBeDone };
+    },
     async create(fields) {
       const origin = {
         platform: "agent",
@@ -47,12 +57,12 @@ export function agentJobs(
     },
     async update(id, fields) {
       const job = await find(id);
-      return shown(await desk.update(job, asChange(fields)));
+      return shown(await desk.update(job, asChange(fields), true));
     },
-    pause: async (id, reason) => shown(await jobs.pause(checkJobId(id), owner, reason)),
+    pause: async (id, reason) => shown(await jobs.pause(checkJobId(id), owner, { reason, byAgent: true })),
     resume: async (id) => shown(await desk.resume(await find(id))),
     async run(id, prompt) {
-      const { fire } = await desk.run(await find(id), { prompt });
+      const { fire } = await desk.run(await find(id), { prompt }, true);
       return { run_id: fire.runId ?? null };
     },
     remove: (id) => jobs.remove(checkJobId(id), owner),

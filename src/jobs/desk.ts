@@ -43,25 +43,29 @@ export class JobDesk {
     return jobs.create(owner, { ...job, origin }, call);
   }
 
-  /** @throws ApiError 400 as `create`, 404 when the job is gone. */
-  async update(job: Job, request: JobPatch): Promise<Job> {
+  /** `byAgent`: it is the agent's change, not a person's. @throws ApiError 400 as `create`, 404 when the job is gone. */
+  async update(job: Job, request: JobPatch, byAgent = false): Promise<Job> {
     const { jobs, terms, work: check } = this.#deps;
-    const changes = decodeJobChanges(request, job, terms);
+    const changes = { ...decodeJobChanges(request, job, terms), byAgent };
     const { work = {} } = changes;
     const changed = { ...job, ...changes, work: changedWork(job.work, work) };
-    if (changes.enabled === true && job.state === "paused") await this.#checkAll(changed);
+    if (changes.enabled === true && job.state === "paused") await this.checkAll(changed);
     else await check.check(work, changed);
     return jobs.update(job.id, job.owner, changes);
   }
 
   /** Goes on with a job that can be done as it stands. @throws ApiError 400 as `create`, 404 or 409 as `Jobs.resume`. */
   async resume(job: Job): Promise<Job> {
-    if (job.state !== "scheduled") await this.#checkAll(job);
+    if (job.state !== "scheduled") await this.checkAll(job);
     return this.#deps.jobs.resume(job.id, job.owner);
   }
 
   /** Does a job now. @throws ApiError 400 for a prompt that is refused or missing, 404 when the job is gone. */
-  async run({ id, owner, work }: Job, request: RunJobRequest): Promise<{ job: Job; fire: Fire }> {
+  async run(
+    { id, owner, work }: Job,
+    request: RunJobRequest,
+    byAgent = false,
+  ): Promise<{ job: Job; fire: Fire }> {
     const { jobs, terms } = this.#deps;
     const prompt = request?.prompt ?? undefined;
     if (prompt !== undefined && work.noAgent === true)
@@ -69,11 +73,14 @@ export class JobDesk {
     if (prompt !== undefined) terms.scan(prompt, "prompt");
     // One that came from a file may have none of its own.
     checkedWork({ ...work, prompt: prompt ?? work.prompt });
-    return jobs.runNow(id, owner, prompt);
+    return jobs.runNow(id, owner, { prompt, byAgent });
   }
 
-  /** What is checked of a new job: files came with more, and what was there may be gone. */
-  async #checkAll(job: Checked): Promise<void> {
+  /**
+   * What is checked of a new job: files came with more, and what was there may be gone.
+   * @throws ApiError 400 for what cannot be, naming the field.
+   */
+  async checkAll(job: Checked): Promise<void> {
     const { terms, work: check } = this.#deps;
     checkedWork(job.work);
     terms.scan(job.work.prompt, "prompt");

@@ -3,8 +3,9 @@ import type { AgentEvent } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import type { RunId } from "../domain/id.ts";
 import { answerOf, textMessage } from "../domain/item.ts";
-import type { Fire, Job } from "../domain/job.ts";
+import { type Fire, isAgents, type Job } from "../domain/job.ts";
 import type { RunInput } from "../domain/run.ts";
+import { withoutNulls } from "../lib/json.ts";
 import type { Runs } from "../runs/service.ts";
 import { assemblePrompt } from "./prompt.ts";
 import { type Begun, type Result, refused } from "./result.ts";
@@ -123,18 +124,16 @@ function resultOf(events: readonly AgentEvent[]): Omit<Result, "status"> {
   };
 }
 
-function inputOf({ id, owner, work }: Job, { runId }: Fire, prompt: string): RunInput {
+function inputOf(job: Job, { runId, byAgent }: Fire, prompt: string): RunInput {
+  const { id, owner, work } = job;
   const { maxSteps, maxRunMs, maxTokens } = work.limits;
-  const limits = {
-    ...(maxSteps !== undefined && { maxSteps }),
-    ...(maxRunMs !== undefined && { maxRunMs }),
-    ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),
-  };
+  const limits = withoutNulls({ maxSteps, maxRunMs, maxOutputTokens: maxTokens });
   const { model, provider, reasoningEffort, session, toolsets, workdir } = work;
   return {
     surface: "jobs",
     owner,
     job: id,
+    ...((byAgent === true || isAgents(job)) && { byAgent: true }),
     ...(runId !== undefined && { id: runId }),
     ask: { ...(model !== undefined && { model }), ...(provider !== undefined && { provider }) },
     mode: "agent",

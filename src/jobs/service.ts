@@ -1,11 +1,11 @@
 import { hash, randomInt } from "node:crypto";
 import { conflict, notFound } from "../domain/error.ts";
-import { type Fire, type Job, type JobChanges, type NewJob, USUAL } from "../domain/job.ts";
+import { type Fire, type Job, type JobChanges, type NewJob, USUAL, type WorkChanges } from "../domain/job.ts";
 import type { Occurrence } from "../domain/schedule.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { FireQuery, JobQuery, JobStore } from "../storage/job-store.ts";
 import { editJob } from "./edit.ts";
-import { paused } from "./pause.ts";
+import { type Pause, paused } from "./pause.ts";
 import { calendarOf, occurrencesOf } from "./schedule.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { changedWork } from "./work.ts";
@@ -70,9 +70,14 @@ export class Jobs {
 
   /** @throws ApiError 404 when this owner has none of that id. */
   async find(id: string, owner: string): Promise<Job> {
-    const job = await this.#deps.store.findJob(id, owner);
+    const job = await this.findIfThere(id, owner);
     if (job === undefined) throw unknownJob();
     return job;
+  }
+
+  /** Undefined: this owner has none of that id. */
+  findIfThere(id: string, owner: string): Promise<Job | undefined> {
+    return this.#deps.store.findJob(id, owner);
   }
 
   list(query: JobQuery): Promise<Job[]> {
@@ -96,9 +101,9 @@ export class Jobs {
     return this.#edit(id, owner, (job) => changed(job, changes, now));
   }
 
-  pause(id: string, owner: string, reason?: string): Promise<Job> {
+  pause(id: string, owner: string, { reason, byAgent }: Partial<Omit<Pause, "now">> = {}): Promise<Job> {
     const now = this.#deps.clock.now();
-    return this.#edit(id, owner, (job) => paused(job, { now, reason }));
+    return this.#edit(id, owner, (job) => paused(job, { now, reason, byAgent }));
   }
 
   /** Goes on with a job as it is. @throws ApiError 404 as `find`, 409 for one that is completed. */
@@ -114,7 +119,11 @@ export class Jobs {
   }
 
   /** Does a job now, whatever its schedule says; `prompt` instead of its own. @throws ApiError 404 as `find`. */
-  async runNow(id: string, owner: string, prompt?: string): Promise<{ job: Job; fire: Fire }> {
+  async runNow(
+    id: string,
+    owner: string,
+    { prompt, byAgent }: { prompt?: string | undefined; byAgent?: boolean | undefined } = {},
+  ): Promise<{ job: Job; fire: Fire }> {
     const { store, clock, nextId, scheduler } = this.#deps;
     const now = clock.now();
     const fire: Fire = {
@@ -128,6 +137,7 @@ export class Jobs {
       status: "queued",
       runId: `run_${nextId()}`,
       ...(prompt !== undefined && { prompt }),
+      ...(byAgent === true && { byAgent }),
       createdAt: now,
       dueAt: now,
       deliveries: [],
@@ -193,7 +203,7 @@ function due(job: Job, now: number): Job {
 
 function resumed(job: Job, now: number): Job {
   if (job.state === "scheduled") return job;
-  const { pausedAt: _at, pausedReason: _reason, ...rest } = job;
+  const { pausedAt: _at, pausedReason: _reason, pausedByAgent: _byAgent, ...rest } = job;
   const isDone = job.times !== undefined && job.completed >= job.times;
   const next = due({ ...rest, failureStreak: 0, updatedAt: now }, now);
   if (isDone || next.state === "completed")
@@ -205,22 +215,30 @@ function resumed(job: Job, now: number): Job {
 }
 
 function changed(job: Job, changes: JobChanges, now: number): Job {
-  const { work, times, enabled, reason, ...plain } = changes;
+  const { work, times, enabled, reason, byAgent, ...plain } = changes;
   const { times: before, ...rest } = job;
   const limit = times === undefined ? before : (times ?? undefined);
   const next: Job = {
     ...rest,
     ...plain,
+    ...whoseWork(work, byAgent),
     work: changedWork(job.work, work ?? {}),
     updatedAt: now,
     ...(limit !== undefined && { times: limit }),
   };
-  if (enabled === false) return paused(next, { now, reason });
+  if (enabled === false) return paused(next, { now, reason, byAgent });
   if (enabled === undefined && reason !== undefined && job.state === "paused")
     return { ...next, pausedReason: reason };
   if (enabled === true && job.state === "paused") return resumed(next, now);
   const isMoved = plain.schedule !== undefined && job.state !== "paused";
   return isMoved ? due(next, now) : next;
+}
+
+/** Any part of the work that the agent changes makes it the agent's; the words that a person writes make it a person's. */
+function whoseWork(work: WorkChanges = {}, byAgent = false): Pick<Job, "byAgent"> {
+  const isChanged = Object.values(work).some((value) => value !== undefined);
+  if (byAgent) return isChanged ? { byAgent } : {};
+  return work.prompt !== undefined || work.script !== undefined ? { byAgent } : {};
 }
 
 function unknownJob(): Error {

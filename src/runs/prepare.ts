@@ -91,7 +91,7 @@ function toolsWithin(tools: ToolRegistry, workdir: string): ToolRegistry {
 
 /** What of a request is said of its run. */
 function termsOf(input: RunInput) {
-  const { sessionId, previous, background, attended, job, echo } = input;
+  const { sessionId, previous, background, attended, job, byAgent, echo } = input;
   const isOpen = !isHidden(input);
   return {
     // A hidden one reads its session, and is no part of it.
@@ -101,6 +101,7 @@ function termsOf(input: RunInput) {
     background: background === true ? true : undefined,
     attended: attended === true ? true : undefined,
     job,
+    byAgent,
     echo,
   };
 }

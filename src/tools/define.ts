@@ -53,7 +53,7 @@ export interface Tool<Schema extends z.ZodType = z.ZodType> {
     args: z.infer<Schema>,
     jobs: () => JobPort | undefined,
   ): string | undefined | Promise<string | undefined>;
-  /** The files that the call changes, as the arguments name them: the policy judges these, and it can write no others. */
+  /** The files that the call changes, as the arguments name them: the policy judges these, and no others can be written. */
   writes?(args: z.infer<Schema>): string[];
   /**
    * Does the call; the text is what the model reads.

@@ -210,8 +210,8 @@ async function checkAndRun(tool: Tool, call: ToolCall, options: RegistryOptions)
     call.permit === digest || (call.ask === undefined && options.allowsUnattended?.(call.run) === true);
   const mayRun = verdict.verdict === "allow" || (verdict.verdict === "ask" && isPermitted());
   if (!mayRun) return failed(denial(verdict));
-  const workspace = options.workspace.writingOnly(targets);
   const { sandbox } = options;
+  const workspace = targets.length === 0 ? options.workspace : options.workspace.writingOnly(targets);
   const output = await tool.run(args.data, { callId, signal, progress, ask, workspace, sandbox, jobs });
   return { output: headAndTail(output, MAX_OUTPUT_CHARS), isError: false };
 }

@@ -103,7 +103,7 @@ describe("the agent's tool for jobs", () => {
     expect(await jobs()).toEqual([]);
   });
 
-  test("lists, changes, pauses, resumes, runs and removes jobs, of which only the change is asked about", async () => {
+  test("lists, changes, pauses, resumes and removes jobs; it asks before it touches what is a person's", async () => {
     const calls: object[] = [{ action: "list" }];
     const { ask, jobs, does } = await open(calls);
     const made = await ask("/v1/jobs", { body: { name: "Old", prompt: "Look.", schedule: "@yearly" } });
@@ -117,12 +117,13 @@ describe("the agent's tool for jobs", () => {
     });
     const updated = JSON.parse(await act({ action: "update", schedule: "every 2h" }, "once"));
     expect(updated).toMatchObject({ updated: { name: "Old", schedule: "every 2h" } });
-    expect(JSON.parse(await act({ action: "pause", reason: "Holidays" }))).toMatchObject({
+    expect(JSON.parse(await act({ action: "pause", reason: "Holidays" }, "once"))).toMatchObject({
       paused: { state: "paused", paused_reason: "Holidays", next_run_at: null },
     });
     expect(JSON.parse(await act({ action: "resume" }))).toMatchObject({ resumed: { state: "scheduled" } });
-    const { started } = JSON.parse(await act({ action: "remove" }));
-    expect([started, await jobs()]).toEqual([undefined, []]);
+    expect(await act({ action: "remove" }, "deny")).toContain("A person was asked and said no");
+    expect(JSON.parse(await act({ action: "remove" }, "once"))).toEqual({ removed: job_id });
+    expect(await jobs()).toEqual([]);
     expect(await act({ action: "pause" })).toContain("There is no such job.");
   });
 
@@ -164,7 +165,13 @@ describe("the agent's tool for jobs", () => {
     const { ask, create, ends } = await openRuns(provider);
     const made = await ask("/v1/jobs", { body: { prompt: "Its own.", schedule: "@yearly" } });
     const { id } = made.json<{ id: string }>();
-    await ends((await create({ input: `Do job ${id}` })).run_id);
+    const { run_id: run } = await create({ input: `Do job ${id}` });
+    await vi.waitFor(async () => {
+      const { text } = await ask(`${RUNS}/${run}`);
+      expect(text).toContain("with another prompt");
+    });
+    await ask(`${RUNS}/${run}/approval`, { body: { choice: "once" } });
+    await ends(run);
     const runs = async () => (await ask(`/v1/jobs/${id}/runs`)).json<{ data: object[] }>().data;
     await vi.waitFor(async () =>
       expect(await runs()).toMatchObject([
