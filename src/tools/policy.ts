@@ -42,7 +42,7 @@ export function createJudge(context: PolicyContext): (call: PolicyCall) => Verdi
   const placesNow = createPlaces(context);
   return ({ command, writes, asks, cwd = context.workspaceRoot }) => {
     const found = new Set<RuleId>();
-    const places = placesNow();
+    const places = placesNow(cwd);
     const guide = { context: { ...context, workspaceRoot: cwd }, places, found, effort: new Effort() };
     inspectWrites(guide, writes ?? []);
     if (command !== undefined) inspectCommand(guide, command);

@@ -6,6 +6,7 @@ import { identityOf } from "../../files/pin.ts";
 /** Each takes some 3 µs, for which other requests wait. */
 const MAX_LOOKUPS = 1_000;
 const MAX_LINKS = 40;
+const MAX_PATH_CHARS = 4_096;
 const LOOKUPS_OF_LISTING = 50;
 /** Entries of a directory that are looked at, and those among them that a glob stands for. */
 const MAX_LISTED = 2_000;
@@ -39,7 +40,7 @@ export class RealPaths {
 
   /** The real path of an absolute one, in which `..` may follow a link. */
   of(path: string): string {
-    if (path === "" || path === "/" || UNREAL.test(path)) return path || "/";
+    if (path.length < 2 || path.length > MAX_PATH_CHARS || UNREAL.test(path)) return path || "/";
     const known = this.#known.get(path);
     if (known !== undefined) return known;
     const name = posix.basename(path);

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { RealPaths } from "../files/real-paths.ts";
-import { secretOf } from "./secrets.ts";
+import { type Secret, secretOf } from "./secrets.ts";
 
 const MAX_PATH_CHARS = 4_096;
 const LAST_IS_GLOB = /[*?[][^/]*$/;
@@ -21,86 +21,128 @@ export interface PolicyContext {
   pid: number;
 }
 
+/** What the server itself reads as instructions, in the workspace and where a call is made. */
+const INSTRUCTIONS = "AGENTS.md";
+
+/** Compiles the names for one context; each judgement, of a call that is made in `cwd`, then looks at the disk anew. */
+export function createPlaces(context: PolicyContext): (cwd: string) => Places {
+  const { home, hermesHome, ownDirectories = [], protectedPaths, workspaceRoot } = context;
+  const atStart = new RealPaths();
+  const own = [...new Set([hermesHome, ...ownDirectories])];
+  const compiled = (paths: readonly string[]) =>
+    [...withReal(paths, atStart)].map((path) => secretOf(path, home));
+  const layout: Layout = {
+    home,
+    own,
+    secrets: compiled(protectedPaths),
+    ofHomes: compiled(protectedPaths.filter((path) => own.some((directory) => isIn(directory, path)))),
+    bases: basesOf(context, own, atStart),
+    workspaces: [...withReal([workspaceRoot], atStart)],
+  };
+  return (cwd) => new Places(layout, cwd);
+}
+
+/** What of a context stays the same. */
+interface Layout {
+  home: string;
+  /** The server's own directories. */
+  own: readonly string[];
+  secrets: readonly Secret[];
+  /** Those that lie in the server's own directories. */
+  ofHomes: readonly Secret[];
+  bases: readonly Base[];
+  workspaces: readonly string[];
+}
+
 /** Gives paths the names that rules speak of, in one judgement. */
-export interface Places {
+export class Places {
+  readonly #layout: Layout;
+  readonly #paths: RealPaths;
+  /** Files of this real path are instructions, whatever they are called. */
+  readonly #instructions: readonly string[];
+  readonly #named = new Map<string, string[]>();
+
+  constructor(layout: Layout, cwd: string) {
+    this.#layout = layout;
+    this.#paths = new RealPaths(layout.own);
+    this.#instructions = [...new Set([...layout.workspaces, cwd])].map((root) =>
+      posix.join(root, INSTRUCTIONS),
+    );
+  }
+
+  /** Whether there were more paths than can be looked up. */
+  get isSpent(): boolean {
+    return this.#paths.isSpent;
+  }
+
   /**
    * A path as rules see it: absolute and without `.` and `..`, then `@protected`, `@hermes/…` for the server's own
    * directory, `~/…` for the user's, or as it is; and the same for where its links lead. None when the text cannot be
    * a path. What a glob at its end stands for is named, too.
    */
-  namesOf(path: string, cwd: string): string[];
-  /** The absolute path, with `~` expanded. */
-  resolve(path: string, cwd: string): string;
-  /** Where a path leads, links followed. */
-  realOf(path: string, cwd: string): string;
-  /** Whether a directory has something protected of a home in it, at whatever depth. */
-  holdsProtected(path: string, cwd: string): boolean;
-  /** Whether a text of any kind names something protected. */
-  mentionsProtected(text: string): boolean;
-  /** What there is by that path, links followed; undefined: nothing. */
-  kindOf(path: string, cwd: string): "directory" | "file" | undefined;
-  /** Whether a real path lies outside the workspace. */
-  isOutside(real: string): boolean;
-  /** Whether there were more paths than can be looked up. */
-  readonly isSpent: boolean;
-}
+  namesOf(path: string, cwd: string): string[] {
+    if (path === "" || path.length > MAX_PATH_CHARS) return [];
+    const absolute = this.#absolute(path, cwd);
+    const names = this.#named.get(absolute) ?? this.#namesAt(absolute);
+    this.#named.set(absolute, names);
+    return names;
+  }
 
-/** Compiles the names for one context; each judgement then looks at the disk anew. */
-export function createPlaces(context: PolicyContext): () => Places {
-  const { home, hermesHome, ownDirectories = [] } = context;
-  const atStart = new RealPaths();
-  const own = [...new Set([hermesHome, ...ownDirectories])];
-  const compiled = (paths: readonly string[]) =>
-    [...withReal(paths, atStart)].map((path) => secretOf(path, home));
-  const secrets = compiled(context.protectedPaths);
-  const ofHomes = compiled(
-    context.protectedPaths.filter((path) => own.some((directory) => isIn(directory, path))),
-  );
-  const bases = basesOf(context, own, atStart);
-  const workspaces = [...withReal([context.workspaceRoot], atStart)];
-  const nameOf = (absolute: string): string => {
+  /** The absolute path, with `~` expanded. */
+  resolve(path: string, cwd: string): string {
+    return withoutOwnRoot(posix.resolve(cwd, expandTilde(path, this.#layout.home)));
+  }
+
+  /** Where a path leads, links followed. */
+  realOf(path: string, cwd: string): string {
+    return this.#paths.of(this.#absolute(path, cwd));
+  }
+
+  /** What there is by that path, links followed; undefined: nothing. */
+  kindOf(path: string, cwd: string): "directory" | "file" | undefined {
+    return this.#paths.kindOf(this.#absolute(path, cwd));
+  }
+
+  /** Whether a directory has something protected of a home in it, at whatever depth. */
+  holdsProtected(path: string, cwd: string): boolean {
+    if (path.length > MAX_PATH_CHARS) return false;
+    const directories = [this.resolve(path, cwd), this.realOf(path, cwd)].map((name) => name.toLowerCase());
+    return this.#layout.ofHomes.some((secret) => directories.some((directory) => secret.isBelow(directory)));
+  }
+
+  /** Whether a text of any kind names something protected. */
+  mentionsProtected(text: string): boolean {
+    const folded = text.toLowerCase();
+    return this.#layout.secrets.some((secret) => secret.isIn(folded));
+  }
+
+  /** Whether a real path lies outside the workspace. */
+  isOutside(real: string): boolean {
+    return !this.#layout.workspaces.some((root) => isIn(root, real));
+  }
+
+  #namesAt(absolute: string): string[] {
+    const found = LAST_IS_GLOB.test(absolute) ? this.#paths.matching(absolute) : [];
+    const lexical = withoutOwnRoot(posix.resolve(absolute));
+    const real = [absolute, ...found].map((path) => this.#paths.of(path));
+    // A link of that name makes another file the instructions.
+    const meant = this.#instructions.filter((path) => real.includes(this.#paths.of(path)));
+    return [...new Set([lexical, ...found, ...real, ...meant])].map((path) => this.#nameOf(path));
+  }
+
+  #nameOf(absolute: string): string {
+    const { secrets, bases } = this.#layout;
     const folded = absolute.toLowerCase();
     if (secrets.some((secret) => secret.matches(folded))) return "@protected";
     const base = bases.find(({ directory }) => isIn(directory, absolute));
     return base === undefined ? absolute : base.name + absolute.slice(base.directory.length);
-  };
-  return () => {
-    const paths = new RealPaths(own);
-    const resolve = (path: string, cwd: string): string => resolvePath(path, cwd, home);
-    const realOf = (path: string, cwd: string): string => paths.of(absoluteOf(path, cwd, home));
-    const named = new Map<string, string[]>();
-    const namesAt = (absolute: string): string[] => {
-      const found = LAST_IS_GLOB.test(absolute) ? paths.matching(absolute) : [];
-      const lexical = withoutOwnRoot(posix.resolve(absolute));
-      const all = [lexical, paths.of(absolute), ...found, ...found.map((match) => paths.of(match))];
-      return [...new Set(all)].map(nameOf);
-    };
-    return {
-      resolve,
-      realOf,
-      namesOf: (path, cwd) => {
-        if (path === "" || path.length > MAX_PATH_CHARS) return [];
-        const absolute = absoluteOf(path, cwd, home);
-        const names = named.get(absolute) ?? namesAt(absolute);
-        named.set(absolute, names);
-        return names;
-      },
-      holdsProtected: (path, cwd) =>
-        path.length <= MAX_PATH_CHARS &&
-        [resolve(path, cwd), realOf(path, cwd)].some((directory) =>
-          ofHomes.some((secret) => secret.isBelow(directory.toLowerCase())),
-        ),
-      mentionsProtected: (text) => {
-        const folded = text.toLowerCase();
-        return secrets.some((secret) => secret.isIn(folded));
-      },
-      kindOf: (path, cwd) => paths.kindOf(absoluteOf(path, cwd, home)),
-      isOutside: (real) => !workspaces.some((root) => isIn(root, real)),
-      get isSpent() {
-        return paths.isSpent;
-      },
-    };
-  };
+  }
+
+  /** As the kernel reads it: `..` behind a link leads to the parent of where the link leads. */
+  #absolute(path: string, cwd: string): string {
+    const expanded = expandTilde(path, this.#layout.home);
+    return withoutOwnRoot(expanded.startsWith("/") ? expanded : `${cwd}/${expanded}`);
+  }
 }
 
 interface Base {
@@ -136,16 +178,6 @@ function withReal(paths: readonly string[], real: RealPaths): Set<string> {
 
 function isIn(directory: string, path: string): boolean {
   return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
-}
-
-/** As the kernel reads it: `..` behind a link leads to the parent of where the link leads. */
-function absoluteOf(path: string, cwd: string, home: string): string {
-  const expanded = expandTilde(path, home);
-  return withoutOwnRoot(expanded.startsWith("/") ? expanded : `${cwd}/${expanded}`);
-}
-
-function resolvePath(path: string, cwd: string, home: string): string {
-  return withoutOwnRoot(posix.resolve(cwd, expandTilde(path, home)));
 }
 
 function expandTilde(path: string, home: string): string {

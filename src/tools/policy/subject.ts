@@ -69,16 +69,19 @@ export function subjectOf(invocation: Invocation, files: Files, at: Surroundings
   const bases = [cwd, ...changed.slice(0, 1).map((directory) => places.resolve(directory, cwd))];
   const inBases = <Result>(paths: readonly string[], use: (path: string, base: string) => Result): Result[] =>
     paths.flatMap((path) => bases.map((base) => use(path, base)));
-  const holds = (paths: readonly string[]): boolean =>
-    inBases(paths, places.holdsProtected).some((found) => found);
+  const namesOf = (paths: readonly string[]) =>
+    inBases(paths, (path, base) => places.namesOf(path, base)).flat();
+  const holds = (paths: readonly string[]) =>
+    inBases(paths, (path, base) => places.holdsProtected(path, base)).includes(true);
+  const isThere = (path: string, base: string) => places.kindOf(path, base) !== undefined;
   const written = writtenBy(invocation);
   const known = new Set([...written, ...changed]);
   const read = args.filter((arg) => !arg.startsWith("-") && !known.has(arg));
   return {
     ...invocation,
     options: leadingOptions(args),
-    paths: inBases([...args.flatMap(pathsIn), ...files.reads], places.namesOf).flat(),
-    writes: inBases([...written, ...files.writes], places.namesOf).flat(),
+    paths: namesOf([...args.flatMap(pathsIn), ...files.reads]),
+    writes: namesOf([...written, ...files.writes]),
     variables,
     holds: {
       named: holds([...read, ...args.flatMap(hostPath)]),
@@ -87,7 +90,7 @@ export function subjectOf(invocation: Invocation, files: Files, at: Surroundings
     },
     runs: startedBy(invocation).map(({ program }) => program),
     linksOut: linksOut(invocation, at),
-    namesFile: invocation.program === "git" && inBases(read.slice(1), places.kindOf).some(Boolean),
+    namesFile: invocation.program === "git" && inBases(read.slice(1), isThere).includes(true),
     input,
     runsInput: runsInput(invocation),
     pid,
