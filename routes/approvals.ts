@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import type { OperatorGate } from "../src/auth/operator.ts";
 import { conflict, notFound } from "../src/domain/error.ts";
 import { runIdOfPart } from "../src/domain/id.ts";
 import { principalOf } from "../src/http/auth.ts";
@@ -23,6 +24,8 @@ import { namedRun, unknownRun } from "./named-run.ts";
 /** What the routes need. */
 export interface ApprovalsDeps {
   runs: Runs;
+  /** Whoever answers must pass it. */
+  operator: OperatorGate;
 }
 
 /** What runs ask people, and the ways to answer. */
@@ -33,7 +36,7 @@ export function approvalRoutes(app: FastifyInstance, deps: ApprovalsDeps): void 
   revokeRoute(app, deps);
 }
 
-function approvalRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
+function approvalRoute(app: FastifyInstance, { runs, operator }: ApprovalsDeps): void {
   mount(app, {
     method: "POST",
     url: "/v1/runs/:id/approval",
@@ -42,9 +45,10 @@ function approvalRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
       summary: "Allow or deny a call that waits",
       tags: ["runs"],
       body: ApprovalRequest,
-      response: { 200: ApprovalAnswered, default: ErrorBody },
+      response: { 200: ApprovalAnswered, 403: ErrorBody, default: ErrorBody },
     },
     handler: async (request) => {
+      operator(request.headers);
       const run = namedRun(request);
       const { choice, id, all } = decodeApproval(request.body as ApprovalRequest);
       const questions = await channelOf(runs, run, "approval_not_active");
@@ -121,7 +125,7 @@ function listRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
   });
 }
 
-function revokeRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
+function revokeRoute(app: FastifyInstance, { runs, operator }: ApprovalsDeps): void {
   mount(app, {
     method: "DELETE",
     url: "/v1/approvals/:id",
@@ -129,9 +133,10 @@ function revokeRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
       operationId: "revokeApproval",
       summary: "Take back what was allowed for a session or always",
       tags: ["runs"],
-      response: { 200: ApprovalRevoked, default: ErrorBody },
+      response: { 200: ApprovalRevoked, 403: ErrorBody, default: ErrorBody },
     },
     handler: async (request) => {
+      operator(request.headers);
       const { id } = request.params as { id: string };
       if (!(await runs.approvals.revokePermission(id, principalOf(request).id)))
         throw notFound("approval_not_found", "There is no such permission for later calls.");

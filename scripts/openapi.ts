@@ -134,11 +134,29 @@ const IDEMPOTENCY_KEY = {
     "For 24 h, requests with the same key are one run: a repeated one is answered by that run, with the header `Idempotency-Replayed: true`. With another body or other headers: 409 `idempotency_key_conflict`. A run that failed or was cancelled before a tool began that may change something frees its key.",
 };
 
+const OPERATOR_KEY = {
+  name: "X-Hermes-Operator-Key",
+  in: "header",
+  required: false,
+  schema: { type: "string" },
+  description:
+    "The operator's key, as `hermes operator-key` made it: needed where `approvals.require_operator_key` is on, else 403 `operator_key_required` or `invalid_operator_key`.",
+};
+
+/** Which operations take which header. */
+const HEADERS: readonly [operation: string, header: object][] = [
+  ["post /v1/chat/completions", IDEMPOTENCY_KEY],
+  ["post /v1/responses", IDEMPOTENCY_KEY],
+  ["post /v1/runs/{id}/approval", OPERATOR_KEY],
+  ["delete /v1/approvals/{id}", OPERATOR_KEY],
+];
+
 function describeKeys({ paths }: Document): void {
-  for (const path of ["/v1/chat/completions", "/v1/responses"]) {
-    const operation = paths[path]?.["post"];
-    if (operation === undefined) throw new Error(`There is no POST ${path}.`);
-    operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
+  for (const [name, header] of HEADERS) {
+    const [method = "", path = ""] = name.split(" ");
+    const operation = paths[path]?.[method];
+    if (operation === undefined) throw new Error(`There is no ${name}.`);
+    operation.parameters = [...(operation.parameters ?? []), header];
   }
 }
 

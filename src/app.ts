@@ -2,8 +2,10 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import type { FastifyInstance } from "fastify";
 import { createKeyRing } from "./auth/keys.ts";
+import { createOperatorGate } from "./auth/operator.ts";
 import { isLoopback } from "./config/key.ts";
 import type { Config } from "./config/load.ts";
+import { operatorKeyDigest } from "./config/operator-key.ts";
 import { APPLICATION_ID, ownDirectories, protectedPaths, realPathOf } from "./config/profile.ts";
 import type { Settings } from "./config/schema.ts";
 import { coreSections, createPromptBuilder } from "./context/core-prompt.ts";
@@ -70,11 +72,12 @@ export interface App {
 
 /**
  * Puts the server together; nothing else in the program knows how. Two of them in one process share nothing.
- * @throws StorageError when the database cannot be used; UpstreamError for a model configuration that cannot work.
+ * @throws StorageError when the database cannot be used; UpstreamError or ConfigError for a configuration that cannot work.
  */
 export async function createApp(config: Config, key: string, overrides: Overrides = {}): Promise<App> {
   const { settings } = config;
   const { server } = settings;
+  const operator = createOperatorGate(operatorKeyDigest(config));
   const clock = systemClock;
   const nextId = createIdSource(clock.now);
   const http = await createServer({
@@ -116,7 +119,7 @@ export async function createApp(config: Config, key: string, overrides: Override
     sandbox: sandboxOf(config),
   });
   const parts = { ...shared, ...ofSessions, ...transports, ...scheduling, config, runs, backups };
-  addRoutes(http, { ...parts, files: createFileReader(FILE_LIMITS), seal: createSeal(key) });
+  addRoutes(http, { ...parts, files: createFileReader(FILE_LIMITS), seal: createSeal(key), operator });
   const firesKeptMs = settings.jobs.retention_days * DAY_MS;
   const warn = (message: string) => http.log.warn(message);
   const housekeeping = new Housekeeping({ ...shared, disk, firesKeptMs, warn });

@@ -20,6 +20,7 @@ import { runsRoutes } from "../routes/runs.ts";
 import { sessionRoutes } from "../routes/sessions.ts";
 import { storedResponsesRoutes } from "../routes/stored-responses.ts";
 import { unsupportedRoutes } from "../routes/unsupported.ts";
+import type { OperatorGate } from "./auth/operator.ts";
 import type { Config } from "./config/load.ts";
 import type { Settings } from "./config/schema.ts";
 import type { Sockets } from "./http/sockets.ts";
@@ -60,6 +61,7 @@ export interface Parts {
   tools: ToolRegistry;
   files: FileReader;
   seal: Seal;
+  operator: OperatorGate;
 }
 
 /** Constant, so that a client's list does not look new each time. */
@@ -114,7 +116,7 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
   apiJobsRoutes(http, parts.jobs);
   runsRoutes(http, { runs, files, stopUpcoming: (...run) => parts.scheduler.live.stopRun(...run) });
   runEventsRoute(http, { runs, streams });
-  approvalRoutes(http, { runs });
+  approvalRoutes(http, { runs, operator: parts.operator });
   conversationRoutes(http, parts);
   sessionRoutes(http, parts);
   unsupportedRoutes(http);

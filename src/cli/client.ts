@@ -11,6 +11,11 @@ const OF_ALL: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::":
 const OF_AGENT =
   "Commands of the agent do not manage the server that runs them; for jobs there is the tool cronjob.";
 
+/** @throws StartError for a command of the agent whose server has this configuration. */
+export function refuseAgent({ home, environment }: Pick<Config, "home" | "environment">): void {
+  if (isCommandOf(realPathOf(home), environment)) throw new StartError(OF_AGENT, EXIT.failure);
+}
+
 /** How a connection ends that there was. */
 const BROKEN: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 
@@ -43,8 +48,9 @@ export class Client {
    * @throws ConfigError when the configuration cannot be read, StartError for a command of that server's own agent.
    */
   constructor(options: LoadOptions, cure = "Start it: hermes serve.") {
-    const { settings, home, environment }: Config = loadConfig(options);
-    if (isCommandOf(realPathOf(home), environment)) throw new StartError(OF_AGENT, EXIT.failure);
+    const config = loadConfig(options);
+    refuseAgent(config);
+    const { settings } = config;
     const { host, port, key = "" } = settings.server;
     const name = OF_ALL[host] ?? host.replace(/^\[|\]$/g, "");
     this.#origin = `http://${name.includes(":") ? `[${name}]` : name}:${port}`;

@@ -9,6 +9,7 @@ Usage
   hermes jobs <action>         look after the running server's jobs; hermes jobs --help lists the actions
   hermes models [options]      list the models that the configured upstream offers
   hermes backup <file>         write a copy of the running server's database to a new file
+  hermes operator-key          make the key that answers to approvals need, and show it once
 
 Options
   -p, --profile <name>   use the profile's own home, key and port
@@ -48,6 +49,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command | CommandGroup>>> 
     run: async ({ options }) => (await import("./models.ts")).printModels(options),
   }),
   backup: async () => (await import("./backup.ts")).backup,
+  "operator-key": async () => (await import("./operator-key.ts")).operatorKey,
   jobs,
   // As hermes-agent's users type it.
   cron: jobs,

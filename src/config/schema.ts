@@ -162,6 +162,8 @@ export const ApprovalsSection = z.strictObject({
   unattended: Unattended.default("deny"),
   /** The same for jobs alone; default: `unattended`. */
   cron_mode: Unattended.exactOptional(),
+  /** Answers to approvals need a key of their own, which lies on no disk that tools can read. */
+  require_operator_key: Flag.default(false),
   /** How long a question waits for a person; then the call is denied. */
   timeout_seconds: Timeout.default(300),
 });

@@ -63,6 +63,15 @@ export function originNotAllowed(origin: string): ApiError {
   return new ApiError({ status: 403, type: INVALID, code: "origin_not_allowed", message });
 }
 
+/** 403: only the operator may do that, with a key of its own; `isGiven`: the request brought another one. */
+export function operatorKeyNeeded(isGiven: boolean): ApiError {
+  const message = isGiven
+    ? "The X-Hermes-Operator-Key is not the operator's. hermes operator-key makes a new one."
+    : "Approvals are answered by the operator alone here (approvals.require_operator_key): send the operator's key as X-Hermes-Operator-Key.";
+  const code = isGiven ? "invalid_operator_key" : "operator_key_required";
+  return new ApiError({ status: 403, type: INVALID, code, message });
+}
+
 /** 404: an id that does not exist or is somebody else's; the two are never told apart. */
 export function notFound(code: string, message: string): ApiError {
   return new ApiError({ status: 404, type: INVALID, code, message });

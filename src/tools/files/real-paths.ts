@@ -4,7 +4,7 @@ import { compileGlob } from "./glob.ts";
 import { identityOf } from "../../files/pin.ts";
 
 /** Each takes some 3 µs, for which other requests wait. */
-const MAX_LOOKUPS = 1_000;
+const MAX_LOOKUPS = 2_000;
 const MAX_LINKS = 40;
 const MAX_PATH_CHARS = 4_096;
 const LOOKUPS_OF_LISTING = 50;
@@ -20,6 +20,7 @@ const UNREAL = /^\/(proc|dev)(\/|$)/;
  */
 export class RealPaths {
   readonly #known = new Map<string, string>();
+  readonly #seen = new Map<string, BigIntStats | undefined>();
   /** Directories that have other paths too, such as bind mounts, by device and inode. */
   readonly #identities = new Map<string, string>();
   #lookups = 0;
@@ -79,7 +80,10 @@ export class RealPaths {
   }
 
   #look(path: string): BigIntStats | undefined {
-    return ++this.#lookups > MAX_LOOKUPS ? undefined : statsOf(path);
+    if (this.#seen.has(path)) return this.#seen.get(path);
+    const stats = ++this.#lookups > MAX_LOOKUPS ? undefined : statsOf(path);
+    this.#seen.set(path, stats);
+    return stats;
   }
 }
 

@@ -28,7 +28,7 @@ export interface Guide {
 }
 
 /** What may be spent on one judgement, in characters that rules look at: others wait meanwhile. */
-const MAX_EFFORT = 300_000;
+export const MAX_EFFORT = 300_000;
 /** What a command costs whatever its length, an argument, and a command that only sets variables. */
 const EFFORT_OF_COMMAND = 300;
 const EFFORT_OF_ARGUMENT = 40;
@@ -38,9 +38,9 @@ const EFFORT_OF_ASSIGNMENT = 20;
 export class Effort {
   spent = 0;
 
-  /** Spends some. False: there is none left. */
+  /** Spends some before it is used. False: there is none left. */
   spend(amount: number): boolean {
-    this.spent += amount;
+    this.spent = Math.min(this.spent + amount, MAX_EFFORT + 1);
     return !this.isOver;
   }
 

@@ -122,8 +122,7 @@ function linksOut({ program, args }: Invocation, { places, cwd }: Surroundings):
   const isLink = program === "ln" || program === "link";
   if (!isLink && !(program === "cp" && args.some((arg) => LINKS.test(arg)))) return false;
   const operands = operandsOf(args, "St");
-  const named = destinationOf(args).at(0);
-  const destination = named === undefined || operands.length === 1 ? "." : named;
+  const destination = destinationOf(args);
   const sources = operands.filter((operand) => operand !== destination);
   if (places.isOutside(places.realOf(destination, cwd))) return false;
   const isSymbolic = args.some((arg) => /^(-[a-zA-Z]*s|--sym)/.test(arg));

@@ -5,16 +5,17 @@ type Targets = (args: readonly string[]) => string[];
 
 const all: Targets = (args) => args.filter((arg) => !arg.startsWith("-"));
 
-/** Where a program copies or links to: the value of `-t`, or the last operand. */
-export function destinationOf(args: readonly string[]): string[] {
-  return [...optionValues(args, /^(-\w*t|--target-directory)$/), ...all(args).slice(-1)];
+/** Where a program copies or links to: the value of `-t`, the last of several operands, or where it is. */
+export function destinationOf(args: readonly string[]): string {
+  const [given] = optionValues(args, /^(-\w*t|--target-directory)$/);
+  const operands = all(args);
+  return given ?? (operands.length > 1 ? operands.at(-1) : undefined) ?? ".";
 }
 
 /** The destination, which may be a directory that gets the names of the sources. */
 const destination: Targets = (args) => {
-  const found = destinationOf(args);
-  const [directory = "."] = found;
-  return [...found, ...all(args).map((source) => posix.join(directory, posix.basename(source)))];
+  const directory = destinationOf(args);
+  return [directory, ...all(args).map((source) => posix.join(directory, posix.basename(source)))];
 };
 
 /** What a download is called when its name is the URL's. */
@@ -65,7 +66,7 @@ const WRITERS: Record<string, Targets> = {
   emacs: all,
   cp: destination,
   ln: destination,
-  install: destination,
+  install: (args) => (args.includes("-d") ? all(args) : destination(args)),
   rsync: destination,
   scp: destination,
   dd: (args) => args.filter((arg) => arg.startsWith("of=")).map((arg) => arg.slice(3)),

@@ -41,6 +41,20 @@ describe("the built program does not start", () => {
     expect(oneLine(stderr)).toContain(`${name} cannot be read (it is a device, socket or FIFO)`);
   });
 
+  test("where approvals need an operator key that nobody has made; then it does", async () => {
+    const cwd = await temporaryDirectory();
+    await mkdir(join(cwd, ".hermes"));
+    await writeFile(join(cwd, ".hermes", "config.yaml"), "approvals: {require_operator_key: true}\n");
+    const refused = await runToEnd(["serve"], { cwd });
+    expect([refused.code, oneLine(refused.stderr)]).toEqual([
+      78,
+      expect.stringContaining("hermes operator-key"),
+    ]);
+    const made = await runToEnd(["operator-key"], { cwd });
+    expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^hermes-operator-[\w-]{43}\n$/)]);
+    await serve({ cwd });
+  });
+
   test("on an address that this machine does not have", async () => {
     const cwd = await temporaryDirectory();
     const env = { API_SERVER_KEY: "a-key-that-is-long-enough" };

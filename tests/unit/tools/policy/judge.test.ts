@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Effort, inspectScript, MAX_EFFORT } from "../../../../src/tools/policy/inspection.ts";
+import { createPlaces } from "../../../../src/tools/policy/places.ts";
 import { createJudge } from "../../../../src/tools/policy.ts";
 import { CONTEXT, verdictOf } from "../../../helpers/policy.ts";
 
@@ -63,6 +65,14 @@ describe("the verdict", () => {
   });
 });
 
+/** What reading a command costs, in characters that rules look at. */
+function effortOf(command: string): number {
+  const effort = new Effort();
+  const places = createPlaces(CONTEXT)(CONTEXT.workspaceRoot);
+  inspectScript({ context: CONTEXT, places, found: new Set(), effort }, command);
+  return effort.spent;
+}
+
 describe("hostile inputs", () => {
   const parts = [
     "$(",
@@ -101,11 +111,40 @@ describe("hostile inputs", () => {
     "é",
   ];
 
-  it.each(parts.map((part) => [part]))("100,000 characters of %j are judged within 2 s", (part) => {
-    const command = part.repeat(Math.ceil(100_000 / part.length));
-    const start = performance.now();
-    verdictOf(command);
-    expect(performance.now() - start).toBeLessThan(2_000);
+  it.each(
+    parts.map((part) => [part]),
+  )("takes no more effort for 32 KB of %j than for any other text", (part) => {
+    const effortFor = (chars: number) =>
+      effortOf(part.repeat(Math.ceil(chars / part.length)).slice(0, chars));
+    const [half, whole] = [effortFor(16_000), effortFor(32_000)];
+    expect(whole).toBeLessThanOrEqual(MAX_EFFORT + 1);
+    if (half < (MAX_EFFORT + 1) / 4) expect(whole).toBeLessThan(half * 3 + 10_000);
+  });
+
+  it("takes no more effort for any text that is put together from these", () => {
+    const word = fc.constantFrom(...parts, "git log", "ls -la ", "echo $X;", "X='a b c';", " a/b", "\n");
+    const texts = fc.array(fc.tuple(word, fc.integer({ min: 1, max: 3_000 })), { maxLength: 12 });
+    const property = fc.property(texts, (pieces) => {
+      const text = pieces.map(([piece, count]) => piece.repeat(count)).join("");
+      expect(effortOf(text.slice(0, 32_000))).toBeLessThanOrEqual(MAX_EFFORT + 1);
+    });
+    fc.assert(property, { numRuns: 30 });
+  });
+
+  it.each([
+    ["commands", "ls;".repeat(3_000)],
+    ["arguments", `ls ${"a ".repeat(15_000)}`],
+    ["paths to look up", `ls ${Array.from({ length: 1_500 }, (_, i) => `a${i}/b`).join(" ")}`],
+    ["uses of a variable that holds much", `X='${"a ".repeat(100)}'; echo ${"$X ".repeat(2_000)}`],
+  ])("are asked about when they have too many %s", (_what, command) => {
+    expect(verdictOf(command)).toBe("ask too-long");
+  });
+
+  it("does not ask about a long text that is only data", () => {
+    expect(verdictOf(`cat > notes.md <<'EOF'\n${"rm -rf / and so on\n".repeat(1_500)}EOF`)).toBe("allow");
+    expect(verdictOf(`git add ${Array.from({ length: 500 }, (_, i) => `src/file-${i}.ts`).join(" ")}`)).toBe(
+      "allow",
+    );
   });
 
   it("never throws, and the end of a text does not change a denial in its beginning", () => {
