@@ -1,14 +1,14 @@
-import { hash } from "node:crypto";
-import { resolve } from "node:path";
 import { z } from "zod";
 import type { JobPort } from "../domain/job.ts";
 import type { CallQuestion } from "../domain/question.ts";
 import type { Run, Surface, ToolSpec } from "../domain/run.ts";
-import { canonicalJson } from "../lib/json.ts";
 import { firstLine, headAndTail } from "../lib/text.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Effect, Tool, ToolContext } from "./define.ts";
+import { judged, type Policy } from "./judgement.ts";
 import type { Workspace } from "./workspace.ts";
+
+export type { Policy } from "./judgement.ts";
 
 /** A model's call of one of our tools. */
 export interface ToolCall {
@@ -60,18 +60,6 @@ export interface ToolRegistry {
    */
   call(call: ToolCall): Promise<ToolOutcome>;
 }
-
-/** Whether a call may run: at once, after a person agreed, or never. */
-export type Verdict = { verdict: "allow" } | { verdict: "ask" | "deny"; reason: string; rule?: string };
-
-/** Judges a call whose arguments are valid, by what it would run and write, in `cwd` where that is not the workspace. */
-export type Policy = (call: {
-  tool: string;
-  command?: string;
-  writes?: readonly string[];
-  cwd?: string;
-  asks?: string;
-}) => Verdict;
 
 /** What tools run with. */
 export interface RegistryOptions {
@@ -214,36 +202,6 @@ async function checkAndRun(tool: Tool, call: ToolCall, options: RegistryOptions)
   const workspace = targets.length === 0 ? options.workspace : options.workspace.writingOnly(targets);
   const output = await tool.run(args.data, { callId, signal, progress, ask, workspace, sandbox, jobs });
   return { output: headAndTail(output, MAX_OUTPUT_CHARS), isError: false };
-}
-
-/** What the policy says to a call as the links of the workspace lie now. */
-interface Judgement {
-  verdict: Verdict;
-  /** The real paths of the files that the call writes. */
-  targets: readonly string[];
-  /** Those that links lead to. */
-  linked: readonly string[];
-  /** Of everything that decides what the call does. */
-  digest: string;
-}
-
-type JudgeTerms = Pick<RegistryOptions, "policy" | "workspace"> & { jobs(): JobPort | undefined };
-
-/** @throws ToolError when the call would write what it cannot. */
-async function judged(tool: Tool, args: unknown, terms: JudgeTerms): Promise<Judgement> {
-  const { policy, workspace, jobs } = terms;
-  const asks = await tool.asks?.(args, jobs);
-  const named = tool.writes?.(args);
-  const targets = (named ?? []).map((path) => workspace.target(path));
-  const linked = targets.filter((target, index) => target !== resolve(workspace.root, named?.[index] ?? ""));
-  const verdict = policy({
-    tool: tool.name,
-    ...(asks !== undefined && { asks }),
-    ...(tool.command && { command: tool.command(args) }),
-    ...(named && { writes: [...named, ...linked] }),
-  });
-  const parts = [tool.name, args, workspace.root, ...(linked.length > 0 ? [linked] : [])];
-  return { verdict, targets, linked, digest: hash("sha256", canonicalJson(parts)) };
 }
 
 async function questionOf(

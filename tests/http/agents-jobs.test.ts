@@ -154,23 +154,22 @@ describe("where nobody can be asked the agent", () => {
     expect((await app.read(id)).state).toBe("paused");
   });
 
-  test("goes on with a job that it paused itself, as a person allowed", async () => {
+  test.each([
+    ["goes on with a job that it paused itself, as a person allowed", false, "resumed", "scheduled"],
+    [
+      "does not go on with one that a person paused after it had",
+      true,
+      "needs a person's approval",
+      "paused",
+    ],
+  ])("%s", async (_what, isPausedAgain, says, state) => {
     const actions = ["pause", "resume"];
     const app = await open({}, (id) => ({ action: actions.shift(), job_id: id }));
     const { id } = await app.make();
     await app.allowed();
     expect((await app.read(id)).state).toBe("paused");
-    expect(await app.chat()).toContain("resumed");
-    expect((await app.read(id)).state).toBe("scheduled");
-  });
-
-  test("does not go on with a job that a person paused after the agent had", async () => {
-    const actions = ["pause", "resume"];
-    const app = await open({}, (id) => ({ action: actions.shift(), job_id: id }));
-    const { id } = await app.make();
-    await app.allowed();
-    await app.ask(`/v1/jobs/${id}/pause`, { method: "POST" });
-    expect(await app.chat()).toContain("needs a person's approval");
-    expect((await app.read(id)).state).toBe("paused");
+    if (isPausedAgain) await app.ask(`/v1/jobs/${id}/pause`, { method: "POST" });
+    expect(await app.chat()).toContain(says);
+    expect((await app.read(id)).state).toBe(state);
   });
 });
