@@ -88,12 +88,12 @@ export const LOOKS_ONLY =
 /** awk starts programs by `system`, by pipes to and from them, and by coprocesses. */
 export const AWK_RUNS = /\bsystem\s*\(|\|\s*"|\|&|\|\s*getline/;
 export const OTHER_INTERPRETER =
-  /^(julia|erl|elixir|iex|groovy|scala|swift|clojure|clj|guile|racket|sbcl|clisp|octave|ghc|runghc|expect|tclsh|pwsh|powershell|gnuplot|m4|gradle|make|gmake|nix-shell|nix)[\d.]*$/;
-export const OTHER_EVAL = /^(-e|-E|-c|--?(eval|exec|execute|command|print|run))(=.*)?$/i;
+  /^(julia|erl|elixir|iex|groovy|scala|swift|clojure|clj|guile|racket|sbcl|clisp|octave|ghc|runghc|expect|tclsh|pwsh|powershell|gnuplot|nix-shell)[\d.]*$/;
+export const OTHER_EVAL = /^(-e|-E|-c|--?(eval|exec|execute|[cC]ommand|EncodedCommand|print|run))(=.*)?$/;
 export const SERVES_FILES = /^(python[\d.]*|php[\d.]*|npx|busybox|ruby)$/;
 export const SERVES = /^(http\.server|SimpleHTTPServer|-S|serve|http-server|httpd|-run)$/;
 export const EDITOR = /^(n?vim?|view|ex|vimdiff|gvim|emacs(client)?|nano|micro|kak|hx)$/;
-export const EDITOR_CODE = /^(-c|-S|-l|--cmd|--?eval|--?execute|--?load|--?funcall|\+.*\D.*)$/;
+export const EDITOR_CODE = /^(-c|-S|--cmd|--?eval|--?execute|--?load|--?funcall|\+(?!\/).*\D.*)$/;
 
 /** Options of git that name a program, and settings that do. */
 export const GIT_PROGRAM =
@@ -107,10 +107,6 @@ const GIT_KEY =
 const GIT_HARMLESS = "(cat|less|more|true|false|always|never|user|/dev/null|:)?";
 /** `-c key=value`; an alias runs a program only with `!`. */
 export const GIT_CODE = new RegExp(`^(?!alias\\.[\\w-]+=[^!])(${GIT_KEY})=(?!${GIT_HARMLESS}$)|^ext::`, "i");
-/** Programs that an option tells to run another one, by each file, to unpack or when it waits. */
-export const NAMES_PROGRAMS = /^([bg]?tar|rg|split|sort|zip|man|tcpdump|wget|logrotate|rsync)$/;
-export const PROGRAM_OPTION =
-  /^(--(to-command|rsh-command|info-script|new-volume-script|pre|hostname-bin|filter|compress-program|unzip-command|pager|html|postrotate-command|use-askpass|rsync-path)(=.*)?|--checkpoint-action=exec.*|-TT|-[PHz]\S*(sh|\/).*)$/;
 export const SSH_COMMAND = /(^|\b-o\s?|\s)(Proxy|Local|Remote|KnownHosts)Command\b/i;
 /** The whole machine's processes, devices or disk. */
 export const CONTAINER_RIGHTS =

@@ -21,6 +21,7 @@ import { isShell } from "./invocation.ts";
 import * as is from "./patterns.ts";
 import type { RuleId } from "./reasons.ts";
 import type { Subject } from "./subject.ts";
+import { namesProgram } from "./told-programs.ts";
 
 /** What must hold for a rule to apply: all that is given. */
 export interface Match {
@@ -117,6 +118,7 @@ export const RULES: readonly Rule[] = [
   },
   { id: "inline-code", match: { program: /^(php[\d.]*|osascript)$/, option: /^-[re]/ } },
   { id: "inline-code", match: { program: is.OTHER_INTERPRETER, option: is.OTHER_EVAL } },
+  { id: "inline-code", match: { program: /^g?make$/, args: [/^--eval\b/] } },
   { id: "inline-code", match: { program: is.EDITOR, args: [is.EDITOR_CODE] } },
   { id: "inline-code", match: { program: /^(ed|red|ex)$/, when: editorRuns } },
   { id: "inline-code", match: { program: /^[gmn]?awk$/, args: [is.AWK_RUNS] } },
@@ -125,7 +127,7 @@ export const RULES: readonly Rule[] = [
   { id: "inline-code", match: { program: is.DEBUGGER, args: [/^--?(ex|eval-command|o|one-line)\b/] } },
   { id: "named-program", match: { program: /^git$/, args: [is.GIT_CODE] } },
   { id: "named-program", match: { program: /^git$/, args: [is.GIT_PROGRAM] } },
-  { id: "named-program", match: { program: is.NAMES_PROGRAMS, args: [is.PROGRAM_OPTION] } },
+  { id: "named-program", match: { when: namesProgram } },
   { id: "named-program", match: { program: /^(ssh|scp|sftp|sshfs|rsync)$/, args: [is.SSH_COMMAND] } },
   { id: "named-program", match: { variable: is.CODE_VARIABLE } },
   {

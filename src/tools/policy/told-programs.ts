@@ -16,6 +16,24 @@ const RUN_OPTIONS: Readonly<Record<string, RegExp>> = {
   zip: /^(-TT|--unzip-command)$/,
 };
 
+/** Options that have no other use than to run something for each file, volume or when it waits. */
+const ODD_OPTIONS: Readonly<Record<string, RegExp>> = {
+  tar: /^--(to-command|rsh-command|info-script|new-volume-script|checkpoint-action=exec)/,
+  rg: /^--(pre|hostname-bin)(=|$)/,
+  rsync: /^--rsync-path/,
+  sort: /^--compress-program/,
+  split: /^--filter/,
+  tcpdump: /^(-z.*|--postrotate-command.*)$/,
+  wget: /^--use-askpass/,
+  zip: /^(-TT|--unzip-command)/,
+};
+
+/** Whether an option tells a program to run another one, and such a use is rare enough to ask about. */
+export function namesProgram({ program, args }: { program: string; args: readonly string[] }): boolean {
+  const option = Object.hasOwn(ODD_OPTIONS, program) ? ODD_OPTIONS[program] : undefined;
+  return option !== undefined && args.some((arg) => option.test(arg));
+}
+
 /** The shell text in the value of a variable that tells programs what to run. */
 export function scriptInVariable(text: string): string[] {
   const equals = text.indexOf("=");

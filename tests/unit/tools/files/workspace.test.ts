@@ -8,6 +8,7 @@ import {
   readdir,
   readFile,
   readlink,
+  rm,
   stat,
   symlink,
   writeFile,
@@ -218,6 +219,24 @@ describe.each(PINS)("a workspace that pins %s", (_, pin) => {
     if (isRoot) expect([after.uid, after.gid]).toEqual([12_345, 23_456]);
     expect(await readFile(join(root, "run.sh"), "utf8")).toBe("new");
     expect(await readlink(join(root, "link"))).toBe("run.sh");
+  });
+
+  it("writes where a call was judged to write, or nowhere", async () => {
+    const { workspace, root } = await scene(pin);
+    await mkdir(join(root, "a/deep"), { recursive: true });
+    await mkdir(join(root, "b"));
+    await symlink("a", join(root, "link"));
+    const judged = ["link/x", "link/deep/new/y"].map((path) => workspace.target(path));
+    expect(judged).toEqual([join(root, "a/x"), join(root, "a/deep/new/y")]);
+    const writing = workspace.writingOnly(judged);
+    await writing.write("link/x", "1");
+    await writing.write("link/deep/new/y", "2");
+    await rm(join(root, "link"));
+    await symlink("b", join(root, "link"));
+    for (const path of ["link/x", "link/deep/new/y", "other"])
+      await expect(writing.write(path, "3"), path).rejects.toThrow("it changed while it was used");
+    await expect(writing.edit("link/x", () => "3")).rejects.toThrow("it changed while it was used");
+    expect([await readdir(join(root, "b")), await readFile(join(root, "a/x"), "utf8")]).toEqual([[], "1"]);
   });
 
   it("does not hand the set-user-id bit to new content", async () => {
