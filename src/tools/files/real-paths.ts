@@ -1,7 +1,7 @@
 import { type BigIntStats, lstatSync, opendirSync, readlinkSync } from "node:fs";
 import { posix } from "node:path";
-import { compileGlob } from "./glob.ts";
 import { identityOf } from "../../files/pin.ts";
+import { compileGlob } from "./glob.ts";
 
 /** Each takes some 3 µs, for which other requests wait. */
 const MAX_LOOKUPS = 2_000;
