@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { defineTool, ToolError } from "../src/tools/define.ts";
+import { defineTool, shownPath, ToolError } from "../src/tools/define.ts";
 
 const MAX_LISTED = 10;
 
@@ -29,7 +29,7 @@ export const tool = defineTool({
       return change.content;
     });
     const places = lines.length === 1 ? `line ${lines[0]}` : `${lines.length} places, lines ${listed(lines)}`;
-    return `Changed ${edit.path} at ${places}.`;
+    return `Changed ${shownPath(edit.path)} at ${places}.`;
   },
 });
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { defineTool } from "../src/tools/define.ts";
+import { defineTool, shownPath } from "../src/tools/define.ts";
 
 /** Creates or replaces a file. */
 export const tool = defineTool({
@@ -18,6 +18,6 @@ export const tool = defineTool({
   writes: ({ path }) => [path],
   run: async ({ path, content }, { workspace }) => {
     const { created, bytes } = await workspace.write(path, content);
-    return `${created ? "Created" : "Replaced"} ${path} (${bytes} bytes).`;
+    return `${created ? "Created" : "Replaced"} ${shownPath(path)} (${bytes} bytes).`;
   },
 });

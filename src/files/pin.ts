@@ -29,6 +29,11 @@ export interface Pinned {
   /** A path to an entry of the pinned directory. */
   at(name: string): string;
   /**
+   * Opens an entry of the pinned directory for reading; the caller closes it. A FIFO or a device never blocks.
+   * @throws NodeJS.ErrnoException, also when the entry is a symbolic link.
+   */
+  openEntry(name: string): { fd: number; stats: BigIntStats };
+  /**
    * Opens it and gives the descriptor, which the caller closes; a FIFO or a device never blocks.
    * @throws NodeJS.ErrnoException, with code `ESTALE` when it is no longer what was pinned.
    */
@@ -58,6 +63,7 @@ export const pinByDescriptor: Pin = (path, follow) => {
       real: readlinkSync(link),
       stats: fstatSync(fd, { bigint: true }),
       at: (name) => `${link}/${name}`,
+      openEntry: (name) => opened(`${link}/${name}`),
       open: (flags) => openSync(link, flags | constants.O_NONBLOCK),
       verify: () => {},
       close: () => closeSync(fd),
@@ -86,11 +92,26 @@ export const pinByPath: Pin = (path, follow) => {
     real,
     stats,
     at: (name) => join(real, name),
+    openEntry: (name) => {
+      const entry = pinByPath(join(real, name), false);
+      if (entry.real !== join(real, name)) throw stale(entry.real);
+      return { fd: entry.open(constants.O_RDONLY), stats: entry.stats };
+    },
     open: (flags) => openUnchanged({ real, stats, verify }, flags),
     verify,
     close: () => {},
   };
 };
+
+function opened(path: string): { fd: number; stats: BigIntStats } {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | NO_LINKS);
+  try {
+    return { fd, stats: fstatSync(fd, { bigint: true }) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
 
 function openUnchanged(pinned: Pick<Pinned, "real" | "stats" | "verify">, flags: number): number {
   const fd = openSync(pinned.real, flags | constants.O_NONBLOCK | NO_LINKS);

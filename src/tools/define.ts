@@ -69,3 +69,20 @@ export function defineTool<Schema extends z.ZodType>(tool: Tool<Schema>): Tool<S
 
 /** An error whose message is meant for the model. */
 export class ToolError extends Error {}
+
+/** What can end a line or change how it reads: control characters, line separators, halves of pairs, writing directions. */
+const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+/** What would make a path look like a quoted one, or like one with a line number after it. */
+const MISLEADING = /^"|:\d+:/;
+
+/**
+ * A path as it may stand in a line of a tool's result: quoted and escaped as in JSON, which is how a model passes it back,
+ * when it could be taken for anything but one path.
+ */
+export function shownPath(path: string): string {
+  if (path.search(UNSAFE) < 0 && !MISLEADING.test(path)) return path;
+  return JSON.stringify(path).replace(
+    UNSAFE,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,17 +1,32 @@
-/** A file found by a walk. */
-export interface FoundFile {
-  /** Relative to the workspace, with `/`. */
-  path: string;
-  bytes: number;
-}
-
-/** How a walk looks for files. */
-export interface WalkOptions {
-  /** Directory to start from, relative to the workspace or absolute inside it. */
+/** What is searched for. */
+export interface SearchRequest {
+  /** Directory to search, or one file to search for lines; relative to the workspace or absolute inside it. */
   path: string;
   /** Glob that a file's path relative to `path` must match. */
   glob: string;
-  signal: AbortSignal;
+  /** What a line must match; left out, files are found instead of lines. */
+  pattern?: { source: string; flags: string };
+  /** Matches at most. */
+  limit: number;
+  /** How long the search may run; the wait for its turn does not count. */
+  budgetMs: number;
+}
+
+/** A file that was found, or one line of it. */
+export interface SearchMatch {
+  /** Relative to the workspace, with `/`. */
+  path: string;
+  /** The line's number, from 1, and its beginning. */
+  line?: { number: number; text: string };
+}
+
+/** What a search found, in the order of names, directory by directory. */
+export interface SearchResult {
+  matches: SearchMatch[];
+  /** Why there may be more. */
+  cut?: "limit" | "time";
+  /** How many files could not be searched, because they are no text or may not be read. */
+  passedOver: number;
 }
 
 /** How lines are read. */
@@ -66,6 +81,10 @@ export interface Workspace {
    * @throws whatever `change` throws; the file is then as it was.
    */
   edit(path: string, change: (content: string) => string): Promise<Written>;
-  /** Regular files below a directory: without `.git`, `node_modules`, what .gitignore files exclude, and what is protected. */
-  walk(options: WalkOptions): AsyncIterable<FoundFile>;
+  /**
+   * Searches regular files below a directory: without `.git`, `node_modules`, what .gitignore files exclude, and what
+   * is protected. Works in threads beside the server's own, a few searches at a time; others wait for their turn.
+   * @throws ToolError also for a pattern that takes too long, and when too many searches wait.
+   */
+  search(request: SearchRequest, signal: AbortSignal): Promise<SearchResult>;
 }

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { isInside } from "../../files/inside.ts";
 import type { Pin, Pinned } from "../../files/pin.ts";
 import { codeOf, kindOf, systemReason } from "../../files/unreadable.ts";
-import { ToolError } from "../define.ts";
+import { shownPath, ToolError } from "../define.ts";
 import type { Protection } from "./protection.ts";
 
 /** Systems refuse longer ones, but some only after a part of it was created. */
@@ -103,9 +103,9 @@ export async function explained<Result>(path: string, use: () => Result | Promis
 
 /** The error that the model should read for one that a path caused; any other error as it is. */
 export function explain(path: string, error: unknown): unknown {
-  if (error instanceof ToolError) return new ToolError(`${path}: ${error.message}`);
+  if (error instanceof ToolError) return new ToolError(`${shownPath(path)}: ${error.message}`);
   const reason = systemReason(error);
-  return reason === undefined ? error : new ToolError(`${path}: ${reason}.`);
+  return reason === undefined ? error : new ToolError(`${shownPath(path)}: ${reason}.`);
 }
 
 /** The result, or undefined when there is no such file. */

@@ -16,6 +16,7 @@ export type PathMatcher = (path: string) => boolean;
  * backtrack without end by the model that writes the glob.
  */
 export function compileGlob(glob: string): PathMatcher {
+  if (glob === "**") return () => true;
   const patterns = expandBraces(glob).map((text) => text.split("/").map(segmentOf));
   return (path) => {
     const segments = path.split("/");

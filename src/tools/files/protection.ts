@@ -30,11 +30,19 @@ export class Protection {
     if (this.#known !== undefined && isUnchanged(this.#known.seen)) return this.#known.protected;
     const scan = new Scan();
     const entries = this.#paths.flatMap((path) => scan.entries(path));
+    // The directory that was last found to be free: a walk asks for one of its files after the other.
+    let free: string | undefined;
     const found: Protected = {
       covers: (real, stats) => {
         if (stats !== undefined && scan.identities.has(identityOf(stats))) return true;
-        const ancestors = ancestorsOf(fold(real));
-        return entries.some((matches) => ancestors.some(matches));
+        const path = fold(real);
+        if (entries.some((matches) => matches(path))) return true;
+        const parent = dirname(path);
+        if (parent === free) return false;
+        const ancestors = ancestorsOf(parent);
+        if (entries.some((matches) => ancestors.some(matches))) return true;
+        free = parent;
+        return false;
       },
     };
     this.#known = scan.isSettled ? { protected: found, seen: scan.seen } : undefined;

@@ -4,13 +4,13 @@ import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { type Pin, type Pinned, platformPin, stale } from "../../files/pin.ts";
 import { ToolError } from "../define.ts";
-import type { LineOptions, WalkOptions, Workspace } from "../workspace.ts";
+import type { LineOptions, Workspace } from "../workspace.ts";
 import { explain, explained, type Limits, openInside, pinInside } from "./confinement.ts";
 import { readLines } from "./lines.ts";
 import { Protection } from "./protection.ts";
 import { type Place, replaceFile, targetOf, withPlace } from "./replace.ts";
+import { SearchPool } from "./search-pool.ts";
 import { Turns } from "./turns.ts";
-import { walkFiles } from "./walk.ts";
 
 const MAX_EDIT_BYTES = 10 * 1024 * 1024;
 
@@ -25,7 +25,7 @@ export interface WorkspaceOptions {
    * looked up at each use, directories with all in them, so these should be small.
    */
   protectedPaths: readonly string[];
-  /** How files are held while they are checked; the platform's safest way when left out. */
+  /** How files are held while they are checked; the platform's safest way when left out, and in searches always. */
   pin?: Pin;
 }
 
@@ -37,30 +37,38 @@ export async function createWorkspace(options: WorkspaceOptions): Promise<Worksp
   const root = await realpath(options.root);
   const { protectedPaths, pin = platformPin() } = options;
   const protection = new Protection(protectedPaths);
-  return workspaceOf({ root, alias: resolve(options.root), protection, pin }, new Turns());
+  const shared = { turns: new Turns(), searches: new SearchPool(protectedPaths) };
+  return workspaceOf({ root, alias: resolve(options.root), protection, pin }, shared);
+}
+
+/** What a workspace has in common with those within it. */
+interface Shared {
+  turns: Turns;
+  searches: SearchPool;
 }
 
 /** `targets`: the only files that may be written, by real path; undefined: all. */
-function workspaceOf(limits: Limits, turns: Turns, targets?: readonly string[]): Workspace {
+function workspaceOf(limits: Limits, shared: Shared, targets?: readonly string[]): Workspace {
+  const { root, alias } = limits;
   const change = (path: string, use: (place: Place) => Promise<string>) =>
     explained(path, async () => {
       const target = targetOf(limits, path);
       if (targets?.includes(target) === false) throw stale(path);
-      return turns.take(target, () =>
+      return shared.turns.take(target, () =>
         withPlace(limits, target, async (place) => replaceFile(place, await use(place))),
       );
     });
 
   return {
-    root: limits.root,
-    within: (path) => workspaceOf({ ...limits, ...rootAt(limits, path) }, turns, targets),
+    root,
+    within: (path) => workspaceOf({ ...limits, ...rootAt(limits, path) }, shared, targets),
     target: (path) => explainedNow(path, () => targetOf(limits, path)),
-    writingOnly: (judged) => workspaceOf(limits, turns, judged),
+    writingOnly: (judged) => workspaceOf(limits, shared, judged),
     directory: (path) => explained(path, () => realDirectory(limits, path)),
     lines: (path, lineOptions) => linesOf(limits, path, lineOptions),
     write: (path, content) => change(path, () => Promise.resolve(content)),
     edit: (path, edit) => change(path, async ({ existing }) => edit(await textOf(existing))),
-    walk: (walkOptions) => walkFrom(limits, walkOptions),
+    search: (request, signal) => shared.searches.search({ ...request, root, alias }, signal),
   };
 }
 
@@ -92,11 +100,6 @@ async function* linesOf(limits: Limits, path: string, options: LineOptions): Asy
   } finally {
     closeSync(file.fd);
   }
-}
-
-async function* walkFrom(limits: Limits, options: WalkOptions) {
-  const start = await explained(options.path, () => pinInside(limits, options.path, "a directory"));
-  yield* walkFiles(limits, start, options);
 }
 
 /** The text of an existing file, complete and unchanged, a byte order mark included. */

@@ -102,16 +102,17 @@ describe.runIf(process.platform === "linux").each(KINDS)("while %s", (kind) => {
     await tryOften(race, [read]);
   });
 
-  it("no walk reports what is outside", async () => {
+  it("no search finds what is outside", async () => {
     const race = await raced(kind);
     const found = new Set<string>();
-    const walk = async (): Promise<void> => {
-      const files = race.workspace.walk({ path: "entry", glob: "**", signal: AbortSignal.timeout(5_000) });
-      for await (const file of files) found.add(file.path);
+    const search = async (pattern?: { source: string; flags: string }): Promise<void> => {
+      const request = { path: "entry", glob: "**", limit: 100, budgetMs: 5_000, ...(pattern && { pattern }) };
+      const { matches } = await race.workspace.search(request, AbortSignal.timeout(10_000));
+      for (const { path, line } of matches) found.add(`${path} ${line?.text ?? ""}`);
     };
-    await tryOften(race, [walk]);
-    expect([...found].some((path) => path.endsWith("/file"))).toBe(true);
-    expect([...found].filter((path) => path.includes("only-outside"))).toEqual([]);
+    await tryOften(race, [() => search(), () => search({ source: "", flags: "" })]);
+    expect([...found].some((one) => one.endsWith("/file inside"))).toBe(true);
+    expect([...found].filter((one) => /outside/i.test(one))).toEqual([]);
   });
 
   it("no write leads out", async () => {

@@ -2,7 +2,9 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Pin, platformPin } from "../../../../src/files/pin.ts";
-import { createWorkspace } from "../../../../src/tools/files/workspace.ts";
+import { pinInside } from "../../../../src/tools/files/confinement.ts";
+import { Protection } from "../../../../src/tools/files/protection.ts";
+import { walkFiles } from "../../../../src/tools/files/walk.ts";
 import { temporaryDirectory } from "../../../helpers/directory.ts";
 
 /** A pin that counts what it holds. */
@@ -29,23 +31,24 @@ async function tree(files: Record<string, string>) {
     await writeFile(join(root, path), content);
   }
   const { pin, count } = countingPin();
-  const workspace = await createWorkspace({ root, protectedPaths: [], pin });
-  const walk = (options: { path?: string; glob?: string; signal?: AbortSignal } = {}) =>
-    workspace.walk({ path: ".", glob: "**", signal: AbortSignal.timeout(10_000), ...options });
-  const paths = async (options: Parameters<typeof walk>[0] = {}): Promise<string[]> => {
-    const found: string[] = [];
-    for await (const file of walk(options)) found.push(file.path);
-    return found.sort();
-  };
+  const limits = { root, alias: root, protection: new Protection([]), pin };
+  const walk = ({ path = ".", glob = "**", pace = () => undefined }: Walk = {}) =>
+    walkFiles(limits, pinInside(limits, path, "a directory"), { glob, pace });
+  const paths = (options: Walk = {}) => Array.from(walk(options), ({ path }) => path);
   return { root, walk, paths, count };
 }
 
+/** How a test walks: the whole tree unless it says otherwise. */
+interface Walk {
+  path?: string;
+  glob?: string;
+  pace?: () => void;
+}
+
 describe("walk", () => {
-  it("finds files in every directory with their sizes", async () => {
-    const { walk } = await tree({ "a.txt": "12345", "b/c/d.txt": "", ".hidden/e": "x" });
-    const found: Record<string, number> = {};
-    for await (const { path, bytes } of walk()) found[path] = bytes;
-    expect(found).toEqual({ "a.txt": 5, "b/c/d.txt": 0, ".hidden/e": 1 });
+  it("finds files in every directory, in the order of names", async () => {
+    const { paths } = await tree({ "c.txt": "", "b/d.txt": "", "b/c/d.txt": "", a: "", ".hidden/e": "" });
+    expect(paths()).toEqual([".hidden/e", "a", "b/c/d.txt", "b/d.txt", "c.txt"]);
   });
 
   it("leaves out .git, node_modules and what .gitignore files exclude, the deeper ones last", async () => {
@@ -76,7 +79,7 @@ describe("walk", () => {
       "src/build/in.js",
       "src/keep.log",
     ];
-    expect(await paths()).toEqual(expected);
+    expect(paths()).toEqual(expected);
   });
 
   it("applies the rules from above when it starts deeper, but searches an excluded directory that is asked for", async () => {
@@ -87,14 +90,14 @@ describe("walk", () => {
       "src/a.log": "",
       "src/a.ts": "",
     });
-    expect(await paths({ path: "src" })).toEqual(["src/a.ts"]);
-    expect(await paths({ path: "dist" })).toEqual(["dist/a.js", "dist/b.log"]);
+    expect(paths({ path: "src" })).toEqual(["src/a.ts"]);
+    expect(paths({ path: "dist" })).toEqual(["dist/a.js", "dist/b.log"]);
   });
 
   it("matches the glob against the path below the start", async () => {
     const { paths } = await tree({ "src/a.ts": "", "src/b/c.ts": "", "src/b/d.js": "" });
-    expect(await paths({ path: "src", glob: "*.ts" })).toEqual(["src/a.ts"]);
-    expect(await paths({ path: "src", glob: "**/*.ts" })).toEqual(["src/a.ts", "src/b/c.ts"]);
+    expect(paths({ path: "src", glob: "*.ts" })).toEqual(["src/a.ts"]);
+    expect(paths({ path: "src", glob: "**/*.ts" })).toEqual(["src/a.ts", "src/b/c.ts"]);
   });
 
   it("neither follows nor reports symbolic links, so circles end", async () => {
@@ -102,24 +105,25 @@ describe("walk", () => {
     await symlink("..", join(root, "a/up"));
     await symlink("/etc/hostname", join(root, "a/host"));
     await symlink("b.txt", join(root, "a/alias"));
-    expect(await paths()).toEqual(["a/b.txt"]);
+    expect(paths()).toEqual(["a/b.txt"]);
   });
 
   it("reads no more of the tree than its reader asks for, and lets go of everything", async () => {
     const files = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`d${index}/f`, ""]));
     const { walk, count } = await tree(files);
-    for await (const _file of walk()) break;
+    for (const _file of walk()) break;
     expect(count.made).toBeLessThan(10);
     expect(count.held).toBe(0);
   });
 
-  it("stops at an abort and lets go of everything", async () => {
-    const { walk, count } = await tree({ "a/b/c/d": "", "a/b/e": "", "f/g": "" });
-    const controller = new AbortController();
-    const all = async (): Promise<void> => {
-      for await (const _file of walk({ signal: controller.signal })) controller.abort();
+  it("asks before each entry whether to go on, and lets go of everything when not", async () => {
+    const { paths, count } = await tree({ "a/b/c/d": "", "a/b/e": "", "f/g": "" });
+    let asked = 0;
+    const pace = (): void => {
+      if (++asked === 4) throw new Error("enough");
     };
-    await expect(all()).rejects.toThrow("abort");
+    expect(() => paths({ pace })).toThrow("enough");
+    expect(count.made).toBeGreaterThan(2);
     expect(count.held).toBe(0);
   });
 
@@ -130,7 +134,7 @@ describe("walk", () => {
       "ok\nline": "",
     });
     const start = performance.now();
-    expect(await paths()).toEqual([".gitignore", "a".repeat(250), "ok\nline"]);
+    expect(paths()).toEqual([".gitignore", "a".repeat(250), "ok\nline"]);
     expect(performance.now() - start).toBeLessThan(2_000);
   });
 });

@@ -182,10 +182,11 @@ describe.each(PINS)("a workspace that pins %s", (_, pin) => {
     }
     expect(await readFile(join(root, ".env"), "utf8")).toBe("SECRET");
     expect(await readdir(join(root, "keys"))).toEqual(["deep"]);
-    const walked: string[] = [];
-    for await (const file of workspace.walk({ path: ".", glob: "**", signal: AbortSignal.timeout(5_000) }))
-      walked.push(file.path);
-    expect(walked).toEqual([]);
+    const everything = { path: ".", glob: "**", limit: 100, budgetMs: 5_000 };
+    const search = async (pattern?: { source: string; flags: string }) =>
+      workspace.search({ ...everything, ...(pattern && { pattern }) }, AbortSignal.timeout(10_000));
+    const nothing = { matches: [], passedOver: 0 };
+    expect([await search(), await search({ source: "", flags: "" })]).toEqual([nothing, nothing]);
   });
 
   it("protects a file that does not exist yet, and one that appeared after the workspace was made", async () => {
