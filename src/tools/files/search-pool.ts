@@ -31,6 +31,7 @@ export class SearchPool {
     const task = new SearchTask(job);
     const stop = (): void => {
       task.fail(signal.reason);
+      this.#waiting.delete(signal);
       for (const thread of this.#threads) thread.stop(task);
     };
     signal.addEventListener("abort", stop, { once: true });
@@ -44,21 +45,14 @@ export class SearchPool {
   }
 
   #next(): void {
-    for (let task = this.#first(); task !== undefined; task = this.#first()) {
-      const free = this.#threads.filter(({ isFree }) => isFree);
-      (free.find(({ isWarm }) => isWarm) ?? free[0])?.begin(task);
-    }
-  }
-
-  /** Takes the task whose turn it is; undefined when there is none or no thread for it. */
-  #first(): SearchTask | undefined {
+    // What is set again comes last, so that this goes round as long as there are threads.
     for (const [signal, [task, ...rest]] of this.#waiting) {
-      if (task?.isOver === false && !this.#threads.some(({ isFree }) => isFree)) return undefined;
+      const free = this.#threads.filter(({ isFree }) => isFree);
+      const thread = free.find(({ isWarm }) => isWarm) ?? free[0];
+      if (thread === undefined) return;
       this.#waiting.delete(signal);
-      // Behind the others.
       if (rest.length > 0) this.#waiting.set(signal, rest);
-      if (task?.isOver === false) return task;
+      if (task !== undefined) thread.begin(task);
     }
-    return undefined;
   }
 }

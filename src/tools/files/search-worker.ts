@@ -1,3 +1,4 @@
+import { getPriority, setPriority } from "node:os";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { platformPin } from "../../files/pin.ts";
 import type { SearchMatch } from "../workspace.ts";
@@ -12,6 +13,10 @@ const GROUP_MS = 50;
 
 class Stopped extends Error {}
 
+/** By how much a thread's nice value is above the server's: whoever answers requests goes first. */
+const NICER = 5;
+const MAX_NICE = 19;
+
 /** What a thread keeps from search to search. */
 interface Place extends Pick<Limits, "protection" | "pin"> {
   port: MessagePort;
@@ -19,6 +24,8 @@ interface Place extends Pick<Limits, "protection" | "pin"> {
 }
 
 function serve(port: MessagePort, { protectedPaths, control }: ThreadSetup): void {
+  // Linux counts threads as processes; elsewhere the whole server would be meant.
+  if (process.platform === "linux") setPriority(Math.min(getPriority() + NICER, MAX_NICE));
   const state = new Int32Array(control);
   const place: Place = { port, state, protection: new Protection(protectedPaths), pin: platformPin() };
   port.on("message", (job: SearchJob) => {

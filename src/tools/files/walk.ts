@@ -9,7 +9,7 @@ import type { Protected } from "./protection.ts";
 /** In a git worktree `.git` is a file. */
 const SKIPPED = new Set([".git", "node_modules"]);
 const IGNORE_FILE = ".gitignore";
-const MAX_IGNORE_FILE_BYTES = 1024 * 1024;
+const MAX_IGNORE_FILE_BYTES = 512 * 1024;
 /** Each directory on the way down costs descriptors. */
 const MAX_DEPTH = 100;
 /** Entries that are read and sorted at a time; each directory on the way down holds so many at most. */

@@ -35,6 +35,7 @@ test("the demo runs tools, shows their progress and streams its answer, offline 
     { content: "list the files here", tool: "terminal", answer: "README.md" },
     { content: "run `uname -s`", tool: "terminal", answer: SYSTEM },
     { content: "read README.md", tool: "read_file", answer: "Nothing to see" },
+    { content: "search for 'to see'", tool: "search_files", answer: "README.md:1: Nothing to see" },
   ];
   const answers = await Promise.all(wanted.map(({ content }) => curl(server.origin, content, cwd)));
   for (const [n, { text, tools, pieces }] of answers.entries()) {

@@ -126,6 +126,35 @@ describe("search_files for files", () => {
   });
 });
 
+describe("search_files and names that could be taken for results", () => {
+  const ODD = {
+    "ab\ncd.ts:1: found": '"ab\\ncd.ts:1: found"',
+    "clear\u001b[2Jed": '"clear\\u001b[2Jed"',
+    "back\u202ewards": '"back\\u202ewards"',
+    "next\u2028line\u0085\u007f": '"next\\u2028line\\u0085\\u007f"',
+    "a.ts:7: forged": '"a.ts:7: forged"',
+    '"quoted"': '"\\"quoted\\""',
+    "plain: name 世界 é😀": "plain: name 世界 é😀",
+  };
+
+  it("quotes them, one line each, as JSON that reads back as the name", async () => {
+    const { search } = await files(Object.fromEntries(Object.keys(ODD).map((name) => [name, "x"])));
+    const shown = Object.values(ODD);
+    expect((await search({ pattern: "*", target: "files" })).results).toEqual(shown.toSorted());
+    const lines = shown.map((name) => `${name}:1: x`);
+    expect((await search({ pattern: "x" })).results).toEqual(lines.toSorted());
+    for (const [name, quoted] of Object.entries(ODD))
+      if (quoted.startsWith('"')) expect(JSON.parse(quoted)).toBe(name);
+  });
+
+  it("quotes them in errors, too", async () => {
+    const { search } = await files({});
+    await expect(search({ pattern: "x", path: "no\nfile" })).rejects.toThrow(
+      '"no\\nfile": there is no such file or directory.',
+    );
+  });
+});
+
 it("search_files takes only the arguments that it knows, within their limits", () => {
   const isValid = (args: unknown): boolean => tool.parameters.safeParse(args).success;
   expect(isValid({ pattern: "a" })).toBe(true);

@@ -16,6 +16,13 @@ describe("write_file", () => {
     expect(await readFile(join(context.workspace.root, "a/b.txt"), "utf8")).toBe("");
   });
 
+  it("answers in one line whatever the name is", async () => {
+    const context = await toolContext();
+    expect(await callTool(tool, { path: "a\nCreated b", content: "" }, context)).toBe(
+      'Created "a\\nCreated b" (0 bytes).',
+    );
+  });
+
   it("writes nothing outside the workspace", async () => {
     const context = await toolContext();
     await expect(callTool(tool, { path: "../x", content: "" }, context)).rejects.toThrow("leads out");
