@@ -189,6 +189,23 @@ describe.each(PINS)("a workspace that pins %s", (_, pin) => {
     expect([await search(), await search({ source: "", flags: "" })]).toEqual([nothing, nothing]);
   });
 
+  it("reads and finds through a hard link what is outside, but never changes it there", async () => {
+    const { workspace, root, outside } = await scene(pin);
+    await link(join(outside, "secret"), join(root, "hard"));
+    expect(await contentOf(workspace, "hard")).toBe("SECRET");
+    const request = {
+      path: ".",
+      glob: "**",
+      limit: 10,
+      budgetMs: 5_000,
+      pattern: { source: "SECRET", flags: "" },
+    };
+    const { matches } = await workspace.search(request, AbortSignal.timeout(10_000));
+    expect(matches.map(({ path }) => path)).toEqual(["hard"]);
+    await workspace.write("hard", "changed");
+    expect(await readFile(join(outside, "secret"), "utf8")).toBe("SECRET");
+  });
+
   it("protects a file that does not exist yet, and one that appeared after the workspace was made", async () => {
     const { workspace, root } = await scene(pin, (inside) => [join(inside, "keys/api.key")]);
     await expect(workspace.write("keys/api.key", "mine")).rejects.toThrow("the server's own");
