@@ -83,12 +83,12 @@ export class SearchThread {
   /** Begins a search; only while it is free. */
   begin(task: SearchTask): void {
     this.#task = task;
+    clearTimeout(this.#idle);
     if (this.#stuck.size >= MAX_STUCK) {
       task.fail(new ToolError("Searching is not possible now: earlier searches still wait for the disk."));
       this.#free();
       return;
     }
-    clearTimeout(this.#idle);
     this.#worker ??= this.#start();
     this.#worker.ref();
     Atomics.store(this.#state, CONTROL.stop, 0);
