@@ -20,7 +20,7 @@ const OVERDUE_MS = 500;
 /** How long a thread without work is kept. */
 const IDLE_MS = 5_000;
 /** Ended threads that are still there, because the disk does not answer them. */
-const MAX_STUCK = 2;
+const MAX_STUCK = 4;
 
 /** A search that somebody waits for. */
 export class SearchTask {
