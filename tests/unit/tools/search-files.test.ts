@@ -1,6 +1,5 @@
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { describe, expect, it } from "vitest";
 import { createWorkspace } from "../../../src/tools/files/workspace.ts";
 import { tool } from "../../../tools/search-files.ts";
@@ -78,11 +77,11 @@ describe("search_files for content", () => {
 
   it("stops a pattern that runs away without blocking the server", async () => {
     const { search } = await files({ a: `${"a".repeat(60)}!` });
-    const delay = monitorEventLoopDelay({ resolution: 1 });
-    delay.enable();
+    let turns = 0;
+    const counting = setInterval(() => turns++, 1);
     await expect(search({ pattern: "^(a+)+$" })).rejects.toThrow("takes too long: use a simpler one");
-    delay.disable();
-    expect(delay.percentile(99) / 1e6).toBeLessThan(50);
+    clearInterval(counting);
+    expect(turns).toBeGreaterThan(20);
   });
 
   it("ends at once when the run stops, also inside a pattern that runs away", async () => {
