@@ -18,7 +18,7 @@ const WHOLE = {
   id: "R-40",
   what: `a search of ${FILES} files for a line that is in one of them: complete`,
   counts: { quick: 3, usual: 5, full: 20 },
-  limit: { of: "times what `grep -r` takes in the same round, median", most: 3, unit: "×" },
+  limit: { of: "what `grep -r` takes in the same round, median", most: 3, unit: "×" },
 };
 const BESIDE = {
   ...WHOLE,
