@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { openChat } from "../helpers/chat-app.ts";
 import { call, type Play, say } from "../helpers/scripted-provider.ts";
 
-/** A search of this takes some milliseconds for each of its lines: longer than any search may. */
-const FILES = { "slow/lines": `${"x".repeat(2_000)}\n`.repeat(10_000), "quick/lines": "hay\nneedle\n" };
+/** A search of this takes a millisecond for each of its lines: longer than any search may. */
+const FILES = { "slow/lines": `${"x".repeat(1_000)}\n`.repeat(20_000), "quick/lines": "hay\nneedle\n" };
 const SLOW = call("search_files", { pattern: "x*y", path: "slow" });
 const QUICK = call("search_files", { pattern: "needle", path: "quick" });
 

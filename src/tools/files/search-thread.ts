@@ -13,7 +13,7 @@ const MAX_HEAP_MB = 64;
 const MAX_YOUNG_MB = 4;
 /** How often a search under way is looked at. */
 const LOOK_MS = 100;
-/** What some 64 KB of lines may take; anything but a runaway pattern needs a thousandth of it. */
+/** What some lines may take; anything but a runaway pattern needs a hundredth of it at most. */
 const RUNAWAY_MS = 1_000;
 /** How much later than its budget a search is ended from outside: it waits for the disk, or for a hostile .gitignore. */
 const OVERDUE_MS = 500;

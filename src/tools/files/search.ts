@@ -11,13 +11,14 @@ import { isShown, openWalked, walkFiles } from "./walk.ts";
 /** Of a longer line only the beginning is searched: what a pattern costs can grow with the square of it. */
 const MAX_LINE_CHARS = 2_000;
 const MAX_SHOWN_CHARS = 300;
-/** What is read at a time, and tested against the pattern between two steps. */
 const CHUNK_BYTES = 64 * 1024;
+/** So few that only a runaway pattern takes long over them, also on a busy machine. */
+const LINES_PER_STEP = 8;
 
 /** Who looks on while a search goes on; what it throws ends the search. */
 export interface SearchWatcher {
   found(match: SearchMatch): void;
-  /** Called before each step: a look at an entry or a chunk of a file, or the tests of a chunk's lines. */
+  /** Called before each step: a look at an entry or a chunk of a file, or the tests of some lines. */
   step(isMatching: boolean): void;
 }
 
@@ -133,8 +134,8 @@ class Search {
     for (const lines of this.#batchesOf(file)) {
       this.#step(true);
       for (const line of lines) {
-        number++;
-        if (regex.test(line.length > MAX_LINE_CHARS ? line.slice(0, MAX_LINE_CHARS) : line)) {
+        if (++number % LINES_PER_STEP === 0) this.#step(true);
+        if (regex.test(line.slice(0, MAX_LINE_CHARS))) {
           yield { path, line: { number, text: shortened(line) } };
         }
       }

@@ -6,7 +6,7 @@ import { createWorkspace } from "../../../../src/tools/files/workspace.ts";
 import type { SearchRequest } from "../../../../src/tools/workspace.ts";
 import { temporaryDirectory } from "../../../helpers/directory.ts";
 
-/** Backtracks over each of its lines for some milliseconds, some 10,000 lines long. */
+/** Backtracks over each of its lines for a millisecond, 20,000 lines long. */
 const SLOW = { pattern: { source: "x*y", flags: "" }, path: "slow" };
 /** Never comes to an end. */
 const RUNAWAY = { pattern: { source: "^(a+)+$", flags: "" }, path: "runaway" };
@@ -15,7 +15,7 @@ const QUICK = { pattern: { source: "needle", flags: "" }, path: "quick" };
 async function open(files: Record<string, string> = {}) {
   const root = await temporaryDirectory();
   const usual = {
-    "slow/file": `${"x".repeat(2_000)}\n`.repeat(10_000),
+    "slow/file": `${"x".repeat(1_000)}\n`.repeat(20_000),
     "runaway/file": `${"a".repeat(60)}!`,
     "quick/file": "hay\nneedle\n",
   };
