@@ -10,8 +10,8 @@ const MAX_WAITING_BYTES = 10_000_000;
 
 /** What a socket tells its owner. */
 export interface SocketEvents {
-  /** Answers the text of a message; must not reject. */
-  answer(text: string): Promise<void>;
+  /** Answers the text of a message, in UTF-8; must not reject. */
+  answer(text: Buffer): Promise<void>;
   closed(socket: MessageSocket): void;
 }
 
@@ -122,7 +122,7 @@ export class MessageSocket {
       const data = this.#waiting.shift();
       this.#waitingBytes -= data?.length ?? 0;
       if (data === undefined) this.fail(notText().failure);
-      else await this.#events.answer(data.toString());
+      else await this.#events.answer(data);
       // An error can be answered at once: who sends many of them must read them, too.
       await this.caughtUp();
     }

@@ -21,8 +21,8 @@ export interface SocketsOptions {
   times: SocketTimes;
   /** Open at once; each may hold a conversation in memory. */
   maxOpen: number;
-  /** JSON text as a value. @throws ApiError for anything else. */
-  parse(text: string): unknown;
+  /** JSON text in UTF-8 as a value. @throws ApiError for anything else. */
+  parse(text: Buffer): unknown;
   /** Gets what went wrong inside, which no client is told. */
   onFault(error: unknown): void;
 }
@@ -85,7 +85,7 @@ export class Sockets {
     line.end(GOING_AWAY, "the server is shutting down");
   }
 
-  async #answer(text: string, line: MessageSocket, answer: Answer): Promise<void> {
+  async #answer(text: Buffer, line: MessageSocket, answer: Answer): Promise<void> {
     try {
       await answer(this.#options.parse(text), line);
     } catch (error) {

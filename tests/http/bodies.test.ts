@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { openRaw, rawRequest } from "../helpers/raw-socket.ts";
 import { say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { openTestApp, TEST_KEY, type TestRequest } from "../helpers/test-app.ts";
 
@@ -67,19 +68,34 @@ describe("JSON that means more than it says", () => {
     expect([answer.status, answer.json().model]).toEqual([200, "b"]);
     expect(provider.requests).toHaveLength(1);
   });
+});
 
-  test("very deep nesting is read or refused, and harms nobody", async () => {
-    const { ask } = await open();
-    const deep = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
-    const within = await ask(CHAT, { body: `{"messages":${JSON.stringify(HELLO)},"unknown":${deep}}` });
-    expect([200, 400]).toContain(within.status);
-    const tool = {
-      type: "function",
-      function: { name: "f", parameters: JSON.parse(`{"a":${"[".repeat(5_000)}${"]".repeat(5_000)}}`) },
-    };
-    const nested = await ask(CHAT, { body: { messages: HELLO, tools: [tool] } });
-    expect([200, 400]).toContain(nested.status);
-    expect((await ask("/health")).status).toBe(200);
+describe("a body that holds more than anybody sends", () => {
+  const deep = (levels: number) => `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`;
+  const beside = (field: string, value: string) =>
+    `{"messages":${JSON.stringify(HELLO)},"${field}":${value}}`;
+
+  test.each([
+    ["values in a field that nobody reads", beside("unknown", `[${"{},".repeat(100_000)}{}]`)],
+    ["keys in a field that nobody reads", beside("unknown", `{${'"a":0,'.repeat(100_000)}"a":0}`)],
+    ["levels in a field that nobody reads", beside("unknown", deep(100_000))],
+    ["levels in a field that is passed on", beside("metadata", deep(100_000))],
+    ["values, and is no JSON", "[".repeat(100) + ",".repeat(100_000)],
+  ])("in %s is refused before it is read", async (_name, body) => {
+    expect(await refusal(body)).toEqual([400, "body_too_complex", null]);
+  });
+
+  test("is refused with less nesting where it is known how deep a field can be", async () => {
+    const tool = `{"type":"function","function":{"name":"f","parameters":${deep(102)}}}`;
+    const param = "tools[0].function.parameters";
+    expect(await refusal(beside("tools", `[${tool}]`))).toEqual([400, "invalid_value", param]);
+  });
+
+  test("is answered when all of it has come, on a connection that reads late", async () => {
+    const { listen, talk } = await open();
+    await listen();
+    const raw = await talk({ messages: HELLO, unknown: Array(3_000_000).fill(0) });
+    expect(await raw.closed).toContain("body_too_complex");
   });
 });
 
@@ -162,6 +178,35 @@ describe("the bytes of a body", () => {
     const answer = await app.http.inject({ method: "POST", url: CHAT, headers, payload: bytes });
     expect([answer.statusCode, answer.json().error.code]).toEqual([400, "invalid_json"]);
     expect(provider.requests).toEqual([]);
+  });
+
+  test.each([1, 2, 3, 5, 7])("characters that come in pieces of %i bytes are whole again", async (length) => {
+    const { listen, provider } = await open();
+    const raw = await openRaw(await listen());
+    raw.socket.setNoDelay(true);
+    const content = "Grüße 👩‍👩‍👧 日本語 ".repeat(5);
+    const bytes = Buffer.from(JSON.stringify({ messages: [{ role: "user", content }] }));
+    const head = { authorization: `Bearer ${TEST_KEY}`, "content-type": "application/json" };
+    raw.send(rawRequest(`POST ${CHAT} HTTP/1.1`, { ...head, "transfer-encoding": "chunked" }));
+    for (let at = 0; at < bytes.length; at += length) {
+      const piece = bytes.subarray(at, at + length);
+      raw.send(Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from("\r\n")]));
+    }
+    raw.send("0\r\n\r\n");
+    expect(await raw.until("\r\n\r\n")).toContain("200 OK");
+    expect(JSON.stringify(provider.requests[0]?.items)).toContain(content);
+  });
+
+  test("a character that is cut for good is refused, in however many pieces it comes", async () => {
+    const { listen } = await open();
+    const raw = await openRaw(await listen());
+    const head = { authorization: `Bearer ${TEST_KEY}`, "content-type": "application/json" };
+    raw.send(rawRequest(`POST ${CHAT} HTTP/1.1`, { ...head, "transfer-encoding": "chunked" }));
+    for (const piece of ['{"model":"', "\xf0", "\x9f"]) {
+      raw.send(Buffer.from(`${piece.length.toString(16)}\r\n${piece}\r\n`, "latin1"));
+    }
+    raw.send("0\r\n\r\n");
+    expect(await raw.closed).toContain("The body is not UTF-8.");
   });
 
   test("all of Unicode comes through", async () => {

@@ -1,0 +1,83 @@
+import { type ApiError, invalidRequest } from "../domain/error.ts";
+
+/** Values of a body, all together; a long conversation has some thousands, and each costs some µs to read. */
+export const MAX_VALUES = 100_000;
+
+/** Levels of a body. Schemas of tools, the deepest that clients send, lie at the fifth and may have 100 of their own. */
+export const MAX_LEVELS = 128;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+/** The brackets `[ ] { }`; with this bit, both kinds look the same. */
+const CURLY_BIT = 0x20;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+
+/** Counts what JSON text holds while it comes in, before anything is made of it. What is no JSON is counted alike. */
+export class JsonCount {
+  /** Entries of lists and members of objects; a list or an object that is empty counts as if it held one. */
+  values = 0;
+  /** The deepest level so far. */
+  levels = 0;
+  #level = 0;
+  #inString = false;
+  #isEscaped = false;
+
+  /** Takes the next bytes of the text, in UTF-8; a character may be cut. */
+  add(bytes: Buffer): void {
+    let at = this.#isEscaped ? 1 : 0;
+    while (at < bytes.length) at = this.#inString ? this.#skipString(bytes, at) : this.#countFrom(bytes, at);
+    this.#isEscaped = at > bytes.length;
+  }
+
+  /** 400 when there is too much of anything. */
+  get refusal(): ApiError | undefined {
+    if (this.values > MAX_VALUES) {
+      return tooComplex(`holds more than ${MAX_VALUES} values; send less at once`);
+    }
+    return this.levels > MAX_LEVELS ? tooComplex(`is nested deeper than ${MAX_LEVELS} levels`) : undefined;
+  }
+
+  /** To where the string ends or the bytes do; one byte further when what they end with escapes it. */
+  #skipString(bytes: Buffer, from: number): number {
+    for (let at = bytes.indexOf(QUOTE, from); at !== -1; at = bytes.indexOf(QUOTE, at + 1)) {
+      if (isEscaped(bytes, at, from)) continue;
+      this.#inString = false;
+      return at + 1;
+    }
+    return bytes.length + (isEscaped(bytes, bytes.length, from) ? 1 : 0);
+  }
+
+  /** To where a string begins or the bytes end. */
+  #countFrom(bytes: Buffer, from: number): number {
+    for (let at = from; at < bytes.length; at++) {
+      const byte = bytes[at] ?? 0;
+      if (byte === QUOTE) {
+        this.#inString = true;
+        return at + 1;
+      }
+      if (byte === COMMA) this.values++;
+      else if ((byte | CURLY_BIT) === OPEN) this.#enter();
+      else if ((byte | CURLY_BIT) === CLOSE) this.#level--;
+    }
+    return bytes.length;
+  }
+
+  #enter(): void {
+    this.values++;
+    this.levels = Math.max(this.levels, ++this.#level);
+  }
+}
+
+/** Whether an odd number of backslashes stands before a byte; `from` is where the string, or what is there of it, begins. */
+function isEscaped(bytes: Buffer, at: number, from: number): boolean {
+  let first = at;
+  while (first > from && bytes[first - 1] === BACKSLASH) first--;
+  return (at - first) % 2 === 1;
+}
+
+// Not 413, which speaks of bytes; no client sends a 400 again as it is.
+function tooComplex(why: string): ApiError {
+  return invalidRequest(undefined, `The body ${why}.`, "body_too_complex");
+}
