@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { pairs } from "./bounded.ts";
 
 /** An optional field: null means absent, as for OpenAI. */
 export function optional<Schema extends z.ZodType>(schema: Schema): z.ZodOptional<z.ZodNullable<Schema>> {
@@ -6,20 +7,29 @@ export function optional<Schema extends z.ZodType>(schema: Schema): z.ZodOptiona
 }
 
 /** `metadata`: at most 16 pairs, keys of 64 and values of 512 characters. */
-export const Metadata = z
-  .record(
-    z.string().max(64, "a key has more than 64 characters"),
-    z.string().max(512, "has more than 512 characters"),
-  )
-  .refine((pairs) => Object.keys(pairs).length <= 16, "has more than 16 pairs");
+export const Metadata = pairs(
+  z.string().max(64, "a key has more than 64 characters"),
+  z.string().max(512, "has more than 512 characters"),
+  16,
+);
+
+/** More messages or items than any conversation has. */
+export const MAX_ITEMS = 10_000;
+
+/** Functions that a client may declare. */
+export const MAX_TOOLS = 128;
 
 /** Nesting deeper than this is nobody's schema, and would overflow the stack of whoever prints it. */
 const MAX_DEPTH = 100;
 
+/** More names than any schema has side by side at its top. */
+const MAX_PAIRS = 1_000;
+
 /** A JSON object that is passed on as it is, for example a JSON Schema. */
-export const AnyObject = z
-  .record(z.string(), z.unknown())
-  .refine((value) => depthWithin(value, MAX_DEPTH), `is nested deeper than ${MAX_DEPTH} levels`);
+export const AnyObject = pairs(z.string(), z.unknown(), MAX_PAIRS).refine(
+  (value) => depthWithin(value, MAX_DEPTH),
+  `is nested deeper than ${MAX_DEPTH} levels`,
+);
 
 /** Whether a JSON value is nested at most so deep; walks level by level, so depth costs no stack. */
 export function depthWithin(value: unknown, maxDepth: number): boolean {

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, vi } from "vitest";
-import { type App, createApp } from "../../src/app.ts";
+import { type App, createApp, type Overrides } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import type { Store } from "../../src/storage/store.ts";
@@ -25,6 +25,8 @@ export interface TestAppOptions {
   config?: string | object;
   /** Files of the workspace, by path. */
   files?: Record<string, string>;
+  /** Sees the routes before they are added. */
+  beforeRoutes?: Overrides["beforeRoutes"];
   /** Set where the server itself is made to fail; else a fault in its log fails the test. */
   faultsExpected?: boolean;
 }
@@ -90,6 +92,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     log: { level: config.settings.log.level, stream: { write: (line) => log.push(JSON.parse(line)) } },
     ...(options.provider && { provider: options.provider }),
     ...(options.store && { store: options.store }),
+    ...(options.beforeRoutes && { beforeRoutes: options.beforeRoutes }),
   });
   onTestFinished(async () => {
     await app.close();

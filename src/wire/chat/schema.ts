@@ -1,6 +1,9 @@
 import { z } from "zod";
+import { list } from "../bounded.ts";
 import {
   FunctionName,
+  MAX_ITEMS,
+  MAX_TOOLS,
   Metadata,
   ModelOptions,
   optional,
@@ -18,11 +21,11 @@ import { ContentPart, MAX_PARTS } from "../parts.ts";
  * @see https://platform.openai.com/docs/api-reference/chat/create
  */
 
-const Content = z.union([z.string(), z.array(ContentPart).max(MAX_PARTS)]);
-const UserContent = z.union([
-  z.string(),
-  z.array(ContentPart).min(1, "must have at least one part").max(MAX_PARTS),
-]);
+const Content = z.union([z.string(), list(ContentPart, MAX_PARTS)]);
+const UserContent = z.union([z.string(), list(ContentPart, MAX_PARTS).min(1, "must have at least one part")]);
+
+/** More calls than any model makes at once. */
+const MAX_CALLS = 1_000;
 
 const ToolCall = z.object({
   id: z.string().min(1),
@@ -37,7 +40,7 @@ export const ChatMessage = z.discriminatedUnion("role", [
   z.object({
     role: z.literal("assistant"),
     content: optional(Content),
-    tool_calls: optional(z.array(ToolCall)),
+    tool_calls: optional(list(ToolCall, MAX_CALLS, `has more than ${MAX_CALLS} calls`)),
   }),
   z.object({ role: z.literal("tool"), content: Content, tool_call_id: z.string().min(1) }),
 ]);
@@ -56,7 +59,10 @@ const ToolChoice = z.union([
     NamedFunction,
     z.object({
       type: z.literal("allowed_tools"),
-      allowed_tools: z.object({ mode: z.enum(["auto", "required"]), tools: z.array(NamedFunction).min(1) }),
+      allowed_tools: z.object({
+        mode: z.enum(["auto", "required"]),
+        tools: list(NamedFunction, MAX_TOOLS).min(1),
+      }),
     }),
   ]),
 ]);
@@ -82,14 +88,17 @@ const Seed = z
 export const ChatRequest = z
   .object({
     model: optional(z.string().max(256)),
-    messages: z.array(ChatMessage).min(1, "must have at least one message"),
+    messages: list(ChatMessage, MAX_ITEMS, `has more than ${MAX_ITEMS} messages`).min(
+      1,
+      "must have at least one message",
+    ),
     stream: optional(z.boolean()),
     stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
     temperature: optional(z.number().min(0).max(2)),
     top_p: optional(z.number().min(0).max(1)),
     presence_penalty: optional(z.number().min(-2).max(2)),
     frequency_penalty: optional(z.number().min(-2).max(2)),
-    stop: optional(z.union([z.string(), z.array(z.string()).max(4, "has more than 4 sequences")])),
+    stop: optional(z.union([z.string(), list(z.string(), 4, "has more than 4 sequences")])),
     seed: optional(Seed),
     max_tokens: optional(Tokens),
     max_completion_tokens: optional(Tokens),
@@ -98,7 +107,7 @@ export const ChatRequest = z
     top_logprobs: optional(Whole.refine((n) => n === 0, unsupported("log probabilities are not available"))),
     response_format: optional(ResponseFormat),
     reasoning_effort: optional(ReasoningEffort),
-    tools: optional(z.array(FunctionTool).max(128, "has more than 128 tools")),
+    tools: optional(list(FunctionTool, MAX_TOOLS, `has more than ${MAX_TOOLS} tools`)),
     tool_choice: optional(ToolChoice),
     parallel_tool_calls: optional(z.boolean()),
     service_tier: optional(z.string().max(64)),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { list } from "../bounded.ts";
 import { Metadata, optional } from "../fields.ts";
 import { pageSchema } from "../page.ts";
 import { InputItem } from "../responses/input.ts";
@@ -10,7 +11,7 @@ import { InputItem } from "../responses/input.ts";
 
 const MAX_ITEMS = 20;
 
-const Items = z.array(InputItem).max(MAX_ITEMS, `has more than ${MAX_ITEMS} items`);
+const Items = list(InputItem, MAX_ITEMS, `has more than ${MAX_ITEMS} items`);
 
 /** What a new conversation begins with; no body at all begins with nothing. */
 export const ConversationRequest = optional(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { list, pairs } from "../bounded.ts";
 import { depthWithin, optional } from "../fields.ts";
 import { type JobPatch, Minutes, scheduleError } from "./schema.ts";
 
@@ -7,6 +8,8 @@ const MAX_PROMPT_CHARS = 100_000;
 const MAX_RECORDS = 5_000;
 /** Nesting deeper than this is in no file of hermes'. */
 const MAX_DEPTH = 32;
+/** More than hermes says of where a job was made. */
+const MAX_PAIRS = 100;
 
 const Time = optional(z.string().max(64));
 const Text = optional(z.string().max(2_048));
@@ -41,16 +44,16 @@ export const JobRecord = z.looseObject({
   last_status: Text,
   last_error: optional(z.string()),
   failure_streak: Whole,
-  deliver: optional(z.union([z.string().max(2_048), z.array(z.string().max(2_048)).max(32)])),
-  failure_deliver: optional(z.union([z.string().max(2_048), z.array(z.string().max(2_048)).max(32)])),
-  origin: optional(z.record(z.string(), z.unknown())),
+  deliver: optional(z.union([z.string().max(2_048), list(z.string().max(2_048), 32)])),
+  failure_deliver: optional(z.union([z.string().max(2_048), list(z.string().max(2_048), 32)])),
+  origin: optional(pairs(z.string(), z.unknown(), MAX_PAIRS)),
 });
 export type JobRecord = z.infer<typeof JobRecord>;
 
-const Records = z
-  .array(z.unknown())
-  .max(MAX_RECORDS, `has more than ${MAX_RECORDS} jobs`)
-  .refine((records) => depthWithin(records, MAX_DEPTH), `is nested deeper than ${MAX_DEPTH} levels`);
+const Records = list(z.unknown(), MAX_RECORDS, `has more than ${MAX_RECORDS} jobs`).refine(
+  (records) => depthWithin(records, MAX_DEPTH),
+  `is nested deeper than ${MAX_DEPTH} levels`,
+);
 
 /** The file as it is, or its jobs alone. */
 export const ImportRequest = z

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Delivery } from "../../domain/delivery.ts";
 import { FireStatus, Overlap } from "../../domain/job.ts";
 import { MAX_INTERVAL_MS } from "../../domain/schedule.ts";
+import { list } from "../bounded.ts";
 import { optional, QueryNumber, ReasoningEffort } from "../fields.ts";
 import { PageQuery, pageSchema } from "../page.ts";
 
@@ -15,13 +16,12 @@ const Name = z
   .min(1, "must not be empty")
   .max(MAX_NAME_CHARS, `must be ≤ ${MAX_NAME_CHARS} characters`);
 const Prompt = z.string().max(MAX_PROMPT_CHARS, `must be ≤ ${MAX_PROMPT_CHARS} characters`);
-const SomeNames = z.array(z.string().min(1, "must not be empty").max(128, "must be ≤ 128 characters"));
-const Names = SomeNames.max(32);
+const ShortName = z.string().min(1, "must not be empty").max(128, "must be ≤ 128 characters");
 const SOME_IDS = "must be a job's id, or a list of at most 8";
 /** Places that one result goes to. */
 export const MAX_TARGETS = 8;
 const Target = z.string().min(1).max(2_048);
-const Targets = z.union([z.string().max(MAX_TARGETS * 2_049), z.array(Target).max(MAX_TARGETS)]);
+const Targets = z.union([z.string().max(MAX_TARGETS * 2_049), list(Target, MAX_TARGETS)]);
 const Seconds = z.number().min(0, "must not be negative").max(31_622_400, "must be at most a year");
 /** Longer than a timer can wait; a longer one would end at once. */
 const MAX_RUN_SECONDS = 2_000_000;
@@ -68,17 +68,17 @@ const fields = {
   prompt: optional(Prompt),
   schedule: optional(ScheduleField),
   timezone: Timezone,
-  skills: optional(SomeNames.max(16, "must be at most 16 skills")),
+  skills: optional(list(ShortName, 16, "must be at most 16 skills")),
   /** The reference's former name for one skill. */
   skill: optional(z.string().max(128)),
   model: optional(z.string().max(256)),
   provider: optional(z.string().max(128)),
   reasoning_effort: optional(ReasoningEffort),
-  enabled_toolsets: optional(Names),
+  enabled_toolsets: optional(list(ShortName, 32)),
   workdir: optional(z.string().max(1_024)),
   script: optional(z.string().max(256)),
   no_agent: optional(z.boolean()),
-  context_from: optional(z.union([z.string().max(64), z.array(z.string().max(64)).max(8)], SOME_IDS)),
+  context_from: optional(z.union([z.string().max(64), list(z.string().max(64), 8)], SOME_IDS)),
   deliver: optional(Targets),
   failure_deliver: optional(Targets),
   repeat: optional(Repeat),
@@ -94,7 +94,7 @@ const fields = {
   retry: optional(
     z.strictObject({
       attempts: optional(z.int().min(0).max(20)),
-      delays: optional(z.array(Seconds).min(1).max(20)),
+      delays: optional(list(Seconds, 20).min(1)),
       policy: optional(z.enum(["before_model", "any"])),
     }),
   ),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { summaryOf } from "../../domain/compaction.ts";
+import { list } from "../bounded.ts";
 import { FunctionName, optional } from "../fields.ts";
 import { ContentPart, MAX_PARTS } from "../parts.ts";
 
@@ -8,10 +9,7 @@ import { ContentPart, MAX_PARTS } from "../parts.ts";
  * @see https://platform.openai.com/docs/api-reference/responses/create#responses-create-input
  */
 
-const Content = z.union([
-  z.string(),
-  z.array(ContentPart).max(MAX_PARTS, `has more than ${MAX_PARTS} parts`),
-]);
+const Content = z.union([z.string(), list(ContentPart, MAX_PARTS, `has more than ${MAX_PARTS} parts`)]);
 
 const Id = optional(z.string().max(256));
 const Status = optional(z.enum(["in_progress", "completed", "incomplete"]));
@@ -51,7 +49,7 @@ const FunctionCallOutput = z.object({
 const Reasoning = z.object({
   type: z.literal("reasoning"),
   id: Id,
-  summary: optional(z.array(z.object({ type: z.literal("summary_text"), text: z.string() }))),
+  summary: optional(list(z.object({ type: z.literal("summary_text"), text: z.string() }), MAX_PARTS)),
   encrypted_content: optional(z.string()),
   status: Status,
 });

@@ -1,6 +1,9 @@
 import { z } from "zod";
+import { list } from "../bounded.ts";
 import {
   FunctionName,
+  MAX_ITEMS,
+  MAX_TOOLS,
   Metadata,
   ModelOptions,
   onlyNull,
@@ -47,7 +50,7 @@ const ToolChoice = z.union([
     z.object({
       type: z.literal("allowed_tools"),
       mode: z.enum(["auto", "required"]),
-      tools: z.array(z.union([NamedFunction, HostedChoice])).min(1),
+      tools: list(z.union([NamedFunction, HostedChoice]), MAX_TOOLS).min(1),
     }),
   ]),
   HostedChoice,
@@ -93,18 +96,16 @@ const Include = z
   ])
   .refine((value) => value !== LOGPROBS, unsupported("log probabilities are not available"));
 
-const MAX_ITEMS = 10_000;
-
 /** The body of a request for a response. */
 export const ResponsesRequest = z
   .object({
     model: optional(z.string().max(256)),
     input: z.union([
       z.string().min(1, "must not be empty"),
-      z.array(InputItem).min(1, "must have at least one item").max(MAX_ITEMS),
+      list(InputItem, MAX_ITEMS).min(1, "must have at least one item"),
     ]),
     /** hermes: what was said before, in place of a stored response. */
-    conversation_history: optional(z.array(HistoryEntry).max(MAX_ITEMS)),
+    conversation_history: optional(list(HistoryEntry, MAX_ITEMS)),
     instructions: optional(z.string()),
     previous_response_id: optional(ResponseId),
     store: optional(z.boolean()),
@@ -123,11 +124,11 @@ export const ResponsesRequest = z
     parallel_tool_calls: optional(z.boolean()),
     top_logprobs: optional(Whole.refine((n) => n === 0, unsupported("log probabilities are not available"))),
     text: optional(Text),
-    tools: optional(z.array(z.union([FunctionTool, HostedTool])).max(128, "has more than 128 tools")),
+    tools: optional(list(z.union([FunctionTool, HostedTool]), MAX_TOOLS, `has more than ${MAX_TOOLS} tools`)),
     tool_choice: optional(ToolChoice),
     reasoning: optional(Reasoning),
     truncation: optional(z.enum(["auto", "disabled"])),
-    include: optional(z.array(Include).max(32)),
+    include: optional(list(Include, 32)),
     safety_identifier: optional(z.string().max(512)),
     prompt_cache_key: optional(z.string().max(512)),
     service_tier: optional(z.string().max(64)),

@@ -1,25 +1,32 @@
 import { z } from "zod";
 import { RunStatus as StoredStatus } from "../../domain/run.ts";
-import { Metadata, ModelOptions, onlyNull, optional, QueryNumber, ReasoningEffort } from "../fields.ts";
+import { list } from "../bounded.ts";
+import {
+  MAX_ITEMS,
+  Metadata,
+  ModelOptions,
+  onlyNull,
+  optional,
+  QueryNumber,
+  ReasoningEffort,
+} from "../fields.ts";
 import { PageQuery, pageSchema } from "../page.ts";
 import { HistoryEntry, InputItem } from "../responses/input.ts";
 
 /** Requests and answers of /v1/runs, in the words of hermes clients. */
-
-const MAX_ITEMS = 10_000;
 
 /** The body of a request for a run. */
 export const RunRequest = z
   .object({
     input: z.union([
       z.string().min(1, "must not be empty"),
-      z.array(InputItem).min(1, "must have at least one item").max(MAX_ITEMS),
+      list(InputItem, MAX_ITEMS).min(1, "must have at least one item"),
     ]),
     instructions: optional(z.string()),
     session_id: optional(z.string().max(256)),
     /** What to do when the session is busy. */
     on_conflict: optional(z.enum(["enqueue", "reject", "interrupt"])),
-    conversation_history: optional(z.array(HistoryEntry).max(MAX_ITEMS)),
+    conversation_history: optional(list(HistoryEntry, MAX_ITEMS)),
     previous_response_id: optional(z.string().min(1).max(256)),
     model: optional(z.string().max(256)),
     provider: optional(z.string().min(1).max(128)),

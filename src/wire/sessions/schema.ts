@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { bestIssue, sayIssue } from "../../lib/issue.ts";
+import { list } from "../bounded.ts";
 import { ModelOptions, optional, QueryNumber } from "../fields.ts";
 import { ContentPart, MAX_PARTS } from "../parts.ts";
 
@@ -66,10 +67,7 @@ export const ForkRequest = optional(
 );
 export type ForkRequest = z.infer<typeof ForkRequest>;
 
-const Content = z.union([
-  z.string(),
-  z.array(ContentPart).max(MAX_PARTS, `has more than ${MAX_PARTS} parts`),
-]);
+const Content = z.union([z.string(), list(ContentPart, MAX_PARTS, `has more than ${MAX_PARTS} parts`)]);
 
 const Name = optional(z.string().max(1_024));
 const Data = optional(z.string());
@@ -93,7 +91,7 @@ export const SessionChatRequest = z
   .object({
     message: optional(Content),
     input: optional(Content),
-    attachments: optional(z.array(Attachment).max(MAX_PARTS, `has more than ${MAX_PARTS} files`)),
+    attachments: optional(list(Attachment, MAX_PARTS, `has more than ${MAX_PARTS} files`)),
     system_message: Instructions,
     instructions: Instructions,
     ...ModelChoice,
