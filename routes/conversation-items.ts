@@ -3,6 +3,7 @@ import { notFound } from "../src/domain/error.ts";
 import { runIdOfPart } from "../src/domain/id.ts";
 import type { Session } from "../src/domain/session.ts";
 import { mount } from "../src/http/mount.ts";
+import { quoted } from "../src/lib/text.ts";
 import type { SessionContents } from "../src/runs/session-contents.ts";
 import { deletedIds, type ItemForm, pageOfItems, printedItems } from "../src/wire/conversations/items.ts";
 import {
@@ -120,6 +121,6 @@ async function itemOf(contents: SessionContents, session: Session, request: Fast
   const form = await formOf(contents, session, request);
   const item = read && printedItems(read, form).find((entry) => entry.id === id);
   if (item === undefined || read === undefined)
-    throw notFound("item_not_found", `Item with id ${JSON.stringify(id)} not found in this conversation.`);
+    throw notFound("item_not_found", `Item with id ${quoted(id)} not found in this conversation.`);
   return { item, items: read.items };
 }

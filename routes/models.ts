@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { notFound } from "../src/domain/error.ts";
 import { mount } from "../src/http/mount.ts";
+import { shown } from "../src/lib/text.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { Model, ModelList } from "../src/wire/models/schema.ts";
 
@@ -34,7 +35,7 @@ export function modelRoutes(app: FastifyInstance, { models }: ModelsDeps): void 
     handler: async (request) => {
       const { model: id } = request.params as { model: string };
       const model = models().find((entry) => entry.id === id);
-      if (model === undefined) throw notFound("model_not_found", `The model '${id}' does not exist.`);
+      if (model === undefined) throw notFound("model_not_found", `The model '${shown(id)}' does not exist.`);
       return model;
     },
   });

@@ -9,6 +9,7 @@ import { mount } from "../src/http/mount.ts";
 import { nameRun, sendRun } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
 import type { Seal } from "../src/lib/seal.ts";
+import { shown } from "../src/lib/text.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { listOf, PageQuery, pageOf, runCursor } from "../src/wire/page.ts";
@@ -182,5 +183,5 @@ function responseOf(request: FastifyRequest): { id: string; runId: RunId | undef
 }
 
 function unknownResponse(id: string): Error {
-  return notFound("response_not_found", `Response with id '${id}' not found.`);
+  return notFound("response_not_found", `Response with id '${shown(id)}' not found.`);
 }

@@ -2,6 +2,7 @@ import { invalidRequest } from "../domain/error.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
 import type { Item, ItemBody } from "../domain/item.ts";
 import type { Surface } from "../domain/run.ts";
+import { quoted, shown } from "../lib/text.ts";
 import type { Store } from "../storage/store.ts";
 import { isReadable } from "./new-items.ts";
 
@@ -108,7 +109,7 @@ export async function checkClientCalls(
   }
   if (missing.length === 0) return;
   const more = missing.length > NAMED_CALLS ? ` and ${missing.length - NAMED_CALLS} more` : "";
-  const message = `No tool output was sent for ${missing.slice(0, NAMED_CALLS).join(", ")}${more}.`;
+  const message = `No tool output was sent for ${missing.slice(0, NAMED_CALLS).map(shown).join(", ")}${more}.`;
   throw invalidRequest(param, message, "missing_tool_output");
 }
 
@@ -133,9 +134,5 @@ export function unansweredCalls(items: readonly ItemBody[], param: string): Set<
 }
 
 function orphanResult(callId: string, param: string): Error {
-  return invalidRequest(
-    param,
-    `No tool call was made with the id ${JSON.stringify(callId)}.`,
-    "unknown_tool_call",
-  );
+  return invalidRequest(param, `No tool call was made with the id ${quoted(callId)}.`, "unknown_tool_call");
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { firstChars, quoted, shown } from "../lib/text.ts";
 
 /**
  * A failure as every surface prints it: OpenAI's error object plus the HTTP status that a non-streamed answer uses.
@@ -17,14 +18,18 @@ export const Failure = z.object({
 });
 export type Failure = z.infer<typeof Failure>;
 
+/** Longer than anything that is told of; who builds a message cuts what a client sent, so this is for what was missed. */
+const MAX_MESSAGE_CHARS = 1_000;
+
 /** Thrown for anything a client must be told; the one Fastify error handler prints it as OpenAI's envelope. */
 export class ApiError extends Error {
   readonly failure: Failure;
 
   constructor(failure: Failure) {
-    super(failure.message);
+    const message = firstChars(failure.message, MAX_MESSAGE_CHARS);
+    super(message);
     this.name = "ApiError";
-    this.failure = failure;
+    this.failure = message === failure.message ? failure : { ...failure, message };
   }
 }
 
@@ -47,7 +52,7 @@ export function invalidRequest(param: string | undefined, message: string, code 
 export function previousNotFound(id: string, status: 400 | 404): ApiError {
   const { failure } = invalidRequest(
     "previous_response_id",
-    `Previous response with id '${id}' not found.`,
+    `Previous response with id '${shown(id)}' not found.`,
     "previous_response_not_found",
   );
   return new ApiError({ ...failure, status });
@@ -59,7 +64,7 @@ export function invalidApiKey(message: string): ApiError {
 
 /** 403: a browser origin that is not on the allow-list. */
 export function originNotAllowed(origin: string): ApiError {
-  const message = `Origin ${JSON.stringify(origin)} is not allowed. Add it to API_SERVER_CORS_ORIGINS (comma-separated exact origins).`;
+  const message = `Origin ${quoted(origin)} is not allowed. Add it to API_SERVER_CORS_ORIGINS (comma-separated exact origins).`;
   return new ApiError({ status: 403, type: INVALID, code: "origin_not_allowed", message });
 }
 
@@ -84,10 +89,7 @@ export function unknownSession(): ApiError {
 
 /** 404: OpenAI's name for a session; `param` is the field that names it, if one does. */
 export function unknownConversation(id: string, param?: string): ApiError {
-  const { failure } = notFound(
-    "conversation_not_found",
-    `Conversation with id ${JSON.stringify(id)} not found.`,
-  );
+  const { failure } = notFound("conversation_not_found", `Conversation with id ${quoted(id)} not found.`);
   return new ApiError({ ...failure, ...(param !== undefined && { param }) });
 }
 
@@ -100,7 +102,7 @@ export function keyConflict(): ApiError {
 
 /** 421: a Host header that names neither this machine nor an allowed host (DNS rebinding). */
 export function misdirectedHost(host: string): ApiError {
-  const message = `Host ${JSON.stringify(host)} is not served here. Add it to API_SERVER_ALLOWED_HOSTS if it should be.`;
+  const message = `Host ${quoted(host)} is not served here. Add it to API_SERVER_ALLOWED_HOSTS if it should be.`;
   return new ApiError({ status: 421, type: INVALID, code: "host_not_allowed", message });
 }
 

@@ -9,6 +9,7 @@ import fastify, {
 } from "fastify";
 import type { KeyRing } from "../auth/keys.ts";
 import { type Failure, httpRefusal, notFound } from "../domain/error.ts";
+import { shown } from "../lib/text.ts";
 import { installAuth } from "./auth.ts";
 import { acceptJson, BODY_LIMIT_BYTES } from "./body.ts";
 import { envelope, handleError } from "./errors.ts";
@@ -166,13 +167,13 @@ function answerUnknown(request: FastifyRequest, reply: FastifyReply, routes: Rou
   const path = request.url.split("?", 1)[0] ?? request.url;
   const { method } = request;
   const methods = routes.methodsOf(path);
-  if (methods.length === 0) throw notFound("unknown_url", `Unknown request URL: ${method} ${path}.`);
+  if (methods.length === 0) throw notFound("unknown_url", `Unknown request URL: ${method} ${shown(path)}.`);
   reply.header("allow", [...methods, "OPTIONS"].join(", "));
   if (method === "OPTIONS") {
     reply.code(204).send();
     return;
   }
-  const message = `${method} is not allowed for ${path}; use ${methods.join(" or ")}.`;
+  const message = `${method} is not allowed for ${shown(path)}; use ${methods.join(" or ")}.`;
   throw httpRefusal(405, "method_not_allowed", message);
 }
 

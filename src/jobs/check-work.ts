@@ -1,5 +1,6 @@
 import { ApiError, invalidRequest } from "../domain/error.ts";
 import type { JobWork, WorkChanges } from "../domain/job.ts";
+import { quoted } from "../lib/text.ts";
 import { checkSessionId } from "../sessions/session-id.ts";
 import type { Skills } from "../skills/skills.ts";
 import type { JobStore } from "../storage/job-store.ts";
@@ -60,7 +61,7 @@ export class WorkCheck {
     const { toolsets } = this.#terms;
     const unknown = names.find((name) => !toolsets.has(name));
     if (unknown === undefined) return;
-    const message = `There is no toolset ${JSON.stringify(unknown)}. There are: ${[...toolsets].join(", ")}.`;
+    const message = `There is no toolset ${quoted(unknown)}. There are: ${[...toolsets].join(", ")}.`;
     throw invalidRequest("enabled_toolsets", message);
   }
 
@@ -70,7 +71,7 @@ export class WorkCheck {
     if (missing === -1) return;
     const known = (await skills.list()).map(({ name }) => name).slice(0, MAX_NAMED);
     const there = known.length === 0 ? "There are none." : `There are: ${known.join(", ")}.`;
-    throw invalidRequest("skills", `There is no skill ${JSON.stringify(names[missing])}. ${there}`);
+    throw invalidRequest("skills", `There is no skill ${quoted(names[missing] ?? "")}. ${there}`);
   }
 
   async #checkContext(
@@ -78,10 +79,9 @@ export class WorkCheck {
     { owner, id }: Pick<CheckedJob, "owner" | "id">,
   ): Promise<void> {
     for (const other of ids) {
-      const shown = JSON.stringify(other);
       if (other === id) throw invalidRequest("context_from", "A job cannot read its own results.");
       if ((await this.#terms.store.findJob(other, owner)) === undefined)
-        throw invalidRequest("context_from", `'context_from' names no job of yours: ${shown}.`);
+        throw invalidRequest("context_from", `'context_from' names no job of yours: ${quoted(other)}.`);
     }
   }
 

@@ -4,6 +4,7 @@ import { ApiError, invalidRequest } from "../domain/error.ts";
 import type { Fire } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Rounds } from "../lib/rounds.ts";
+import { quoted } from "../lib/text.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import { type Carrier, DeliveryError, textOf } from "./carrier.ts";
 import { afterFailure, LONGEST_DELAY_MS } from "./retries.ts";
@@ -53,10 +54,9 @@ export class Deliveries {
   check(target: string, param: string): void {
     if (this.#carriers(target, param).length > 0) return;
     const [platform = ""] = target.split(":");
-    const shown = JSON.stringify(platform.slice(0, 64));
     throw invalidRequest(
       param,
-      `'${param}' names no place to deliver to: there is no gateway ${shown}. Use local, session:<id> or webhook:<url>.`,
+      `'${param}' names no place to deliver to: there is no gateway ${quoted(platform)}. Use local, session:<id> or webhook:<url>.`,
     );
   }
 

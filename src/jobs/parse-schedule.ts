@@ -1,6 +1,7 @@
 import { Cron } from "croner";
 import { invalidRequest } from "../domain/error.ts";
 import { isInstant, MAX_INTERVAL_MS, type Schedule } from "../domain/schedule.ts";
+import { quoted } from "../lib/text.ts";
 import { isTimeZone } from "../lib/time-zone.ts";
 import { calendarOf } from "./schedule.ts";
 import { Zone } from "./zone.ts";
@@ -54,7 +55,7 @@ export function parseSchedule(text: string, terms: ScheduleTerms): Schedule {
   if (!isTimeZone(timezone))
     throw invalidRequest(
       "timezone",
-      `There is no time zone ${JSON.stringify(timezone)}; use an IANA name such as Europe/Berlin.`,
+      `There is no time zone ${quoted(timezone)}; use an IANA name such as Europe/Berlin.`,
     );
   const said = text.trim().replace(/\s+/g, " ");
   if (said === "" || said.length > MAX_CHARS) throw unreadable(text, param);
@@ -63,19 +64,18 @@ export function parseSchedule(text: string, terms: ScheduleTerms): Schedule {
   if (schedule.kind === "interval" && schedule.everyMs > MAX_INTERVAL_MS)
     throw invalidRequest(
       param,
-      `'${param}' is an interval of more than 365 days: ${JSON.stringify(said)}.`,
+      `'${param}' is an interval of more than 365 days: ${quoted(said)}.`,
       "invalid_schedule",
     );
   if (calendarOf(schedule).next(now) === undefined) {
     const why = schedule.kind === "once" ? "lies in the past" : "is never due";
-    throw invalidRequest(param, `'${param}' ${why}: ${JSON.stringify(said)}.`, "invalid_schedule");
+    throw invalidRequest(param, `'${param}' ${why}: ${quoted(said)}.`, "invalid_schedule");
   }
   return schedule;
 }
 
 function unreadable(text: string, param: string): Error {
-  const shown = JSON.stringify(text.slice(0, MAX_CHARS));
-  return invalidRequest(param, `'${param}' cannot be read: ${shown}. ${ACCEPTED}`, "invalid_schedule");
+  return invalidRequest(param, `'${param}' cannot be read: ${quoted(text)}. ${ACCEPTED}`, "invalid_schedule");
 }
 
 function read(said: string, terms: ScheduleTerms): Schedule | undefined {

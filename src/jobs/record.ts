@@ -3,6 +3,7 @@ import { type Job, type JobWork, USUAL } from "../domain/job.ts";
 import type { Schedule } from "../domain/schedule.ts";
 import { withoutNulls } from "../lib/json.ts";
 import { readAs } from "../lib/read-as.ts";
+import { quoted } from "../lib/text.ts";
 import { decodeParts, type JobTerms } from "../wire/jobs/decode.ts";
 import { type JobRecord, PARTS } from "../wire/jobs/record.ts";
 import { JobPatch } from "../wire/jobs/schema.ts";
@@ -94,8 +95,7 @@ function readTime(
 ): number | undefined {
   if (text === null || text === undefined || text === "") return undefined;
   const at = instantOf(text, timezone);
-  if (at === undefined)
-    throw invalidRequest(param, `'${param}' is no ISO 8601 time: ${JSON.stringify(text)}.`);
+  if (at === undefined) throw invalidRequest(param, `'${param}' is no ISO 8601 time: ${quoted(text)}.`);
   return at;
 }
 

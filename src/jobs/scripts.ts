@@ -2,6 +2,7 @@ import { extname } from "node:path";
 import { invalidRequest } from "../domain/error.ts";
 import type { Reader } from "../files/reader.ts";
 import { parseJsonObject } from "../lib/json.ts";
+import { quoted } from "../lib/text.ts";
 import type { CommandResult, Sandbox } from "../sandbox/sandbox.ts";
 
 /** How a script ended. */
@@ -55,12 +56,12 @@ export class Scripts {
     const { reader, directory: within } = this.#options;
     const file = isPlain ? await reader.find({ within, name }, OPENED) : undefined;
     if (file === undefined)
-      throw refused(`names no file below the home's 'scripts' directory: ${JSON.stringify(name)}.`);
+      throw refused(`names no file below the home's 'scripts' directory: ${quoted(name)}.`);
     const { real, stats } = file;
     const runner = RUNNERS[extname(real).toLowerCase()];
     if (runner === undefined && (Number(stats.mode) & ANY_MAY_EXECUTE) === 0)
       throw refused("must end in .sh, .bash, .py, .js or .mjs, or name an executable file.");
-    return `${runner ?? "exec"} ${quoted(real)}`;
+    return `${runner ?? "exec"} ${shellQuoted(real)}`;
   }
 
   /** Runs a command that `command` gave. Undefined: it was stopped. Never rejects. */
@@ -105,6 +106,6 @@ function refused(why: string): Error {
   return invalidRequest("script", `'script' ${why}`);
 }
 
-function quoted(path: string): string {
+function shellQuoted(path: string): string {
   return `'${path.replaceAll("'", "'\\''")}'`;
 }

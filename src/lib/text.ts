@@ -14,7 +14,12 @@ export function headAndTail(text: string, maxChars: number): string {
 /** The first line of a text, cut to `maxChars`; for labels and logs. */
 export function firstLine(text: string, maxChars: number): string {
   const line = text.trimStart().split("\n", 1)[0] ?? "";
-  return line.length <= maxChars ? line : `${line.slice(0, maxChars - 1).toWellFormed()}…`;
+  return firstChars(line, maxChars);
+}
+
+/** A text, cut to `maxChars`. */
+export function firstChars(text: string, maxChars: number): string {
+  return text.length <= maxChars ? text : `${text.slice(0, maxChars - 1).toWellFormed()}…`;
 }
 
 /** Whether a text holds what cannot be seen and can end a line: U+0000 to U+001F, and U+007F. */
@@ -24,4 +29,17 @@ export function hasControlCharacter(text: string): boolean {
     if (code < 0x20 || code === 0x7f) return true;
   }
   return false;
+}
+
+/** Of what a client sent, an error repeats no more characters. */
+const MAX_REPEATED_CHARS = 64;
+
+/** A client's text as an error repeats it: cut. */
+export function shown(text: string): string {
+  return firstChars(text, MAX_REPEATED_CHARS);
+}
+
+/** The same in quotation marks, with what cannot be seen escaped. */
+export function quoted(text: string): string {
+  return JSON.stringify(shown(text));
 }

@@ -1,4 +1,5 @@
 import { type ApiError, invalidRequest } from "../domain/error.ts";
+import { quoted } from "../lib/text.ts";
 import { findFirstModel, type LocalModel } from "./detect.ts";
 import type { CallPolicy, Upstream } from "./protocol.ts";
 import { type Provider, ProviderError } from "./provider.ts";
@@ -192,7 +193,7 @@ function readPrefix({ model, provider }: ModelQuestion): ModelQuestion {
 }
 
 function conflict(model: string | undefined, owner: string, asked: string): ApiError {
-  const message = `The model "${model}" belongs to the provider "${owner}", not to "${asked}".`;
+  const message = `The model ${quoted(model ?? "")} belongs to the provider ${quoted(owner)}, not to ${quoted(asked)}.`;
   return invalidRequest("provider", message, "provider_conflict");
 }
 
@@ -202,7 +203,7 @@ function completeNamed(provider: string, options: ModelsOptions): Upstream {
     const known = configured.length === 0 ? "" : ` Besides the default there are: ${configured.join(", ")}.`;
     throw invalidRequest(
       "provider",
-      `The provider "${provider}" is not configured here.${known}`,
+      `The provider ${quoted(provider)} is not configured here.${known}`,
       "provider_not_found",
     );
   }

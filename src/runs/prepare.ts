@@ -9,6 +9,7 @@ import { isHidden, isOpenTo, type Run, type RunInput } from "../domain/run.ts";
 import type { ModelLock, Session } from "../domain/session.ts";
 import { newRunId } from "../lib/id.ts";
 import { withoutNulls } from "../lib/json.ts";
+import { shown } from "../lib/text.ts";
 import { ProviderError } from "../providers/provider.ts";
 import type { ModelQuestion, Models, Target } from "../providers/resolve.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
@@ -84,7 +85,9 @@ function toolsWithin(tools: ToolRegistry, workdir: string): ToolRegistry {
   try {
     return tools.within(workdir);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = (error instanceof Error ? error.message : String(error)).replaceAll(workdir, () =>
+      shown(workdir),
+    );
     throw invalidRequest("workdir", `'workdir' must be a directory in the workspace. ${why}`);
   }
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type ApiError, invalidRequest } from "../domain/error.ts";
 import { type RunId, runIdFrom } from "../domain/id.ts";
+import { quoted } from "../lib/text.ts";
 import { QueryNumber } from "./fields.ts";
 
 /** Which page of a list is asked for; numbers come as text. */
@@ -48,7 +49,7 @@ export function listOf<Entry extends { id: string }>(read: readonly Entry[], lim
 
 /** 400: `after` names nothing in the list. */
 export function unknownCursor(after: string): ApiError {
-  return invalidRequest("after", `There is no ${JSON.stringify(after)} in this list.`);
+  return invalidRequest("after", `There is no ${quoted(after)} in this list.`);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { invalidRequest } from "../../domain/error.ts";
 import type { ItemBody, ReasoningBody } from "../../domain/item.ts";
+import { quoted } from "../../lib/text.ts";
 import type { Content } from "../files/parts.ts";
 import { readParts } from "../parts.ts";
 import type { HistoryEntry, InputItem } from "./input.ts";
@@ -116,7 +117,7 @@ function clientCall({ call_id, name }: ClientCall, text: string, names: Map<stri
 function storedItems(id: string, { index, referenced, param = "input" }: Place): ItemBody[] {
   const item = referenced.get(callItemId(id));
   if (item === undefined) {
-    const message = `No stored item has the id ${JSON.stringify(id)}.`;
+    const message = `No stored item has the id ${quoted(id)}.`;
     throw invalidRequest(`${param}[${index}].id`, message, "item_not_found");
   }
   if (item.type !== "function_call" || item.executor === "client") return [item];

@@ -1,5 +1,6 @@
 import { type ApiError, invalidRequest } from "../../domain/error.ts";
 import type { ToolChoice, ToolSpec } from "../../domain/run.ts";
+import { quoted } from "../../lib/text.ts";
 import { functionSpec } from "../functions.ts";
 import type { ResponsesRequest } from "./schema.ts";
 
@@ -58,7 +59,7 @@ export function clientTools({ tools }: ResponsesRequest, terms: ToolTerms): Tool
 function unsupportedTool(param: string, type: string): ApiError {
   return invalidRequest(
     param,
-    `The tool type ${JSON.stringify(type)} is not available here; declare functions, or let the agent use its own tools.`,
+    `The tool type ${quoted(type)} is not available here; declare functions, or let the agent use its own tools.`,
     "unsupported_tool",
   );
 }
@@ -107,7 +108,7 @@ function chosenName({ type, name }: Named, terms: ToolTerms): string {
 }
 
 function undeclared({ type, name }: Named): ApiError {
-  const what = type === "function" ? `named "${String(name)}"` : `of the type "${type}"`;
+  const what = type === "function" ? `named ${quoted(String(name))}` : `of the type ${quoted(type)}`;
   return invalidRequest("tool_choice", `'tools' declares no tool ${what}.`);
 }
 
