@@ -4,6 +4,7 @@ import { type RunId, responseId } from "../src/domain/id.ts";
 import type { Item, ItemBody } from "../src/domain/item.ts";
 import type { RunInput } from "../src/domain/run.ts";
 import { principalOf } from "../src/http/auth.ts";
+import { Budget } from "../src/http/budget.ts";
 import type { MessageSocket } from "../src/http/message-socket.ts";
 import { sendRunOver } from "../src/http/send-socket.ts";
 import type { Sockets } from "../src/http/sockets.ts";
@@ -24,6 +25,7 @@ export interface SocketDeps extends Pick<ResponsesDeps, "runs" | "settings"> {
  */
 export function responsesSocket(deps: SocketDeps): Pick<RouteOptions, "preValidation" | "wsHandler"> {
   const { sockets, settings } = deps;
+  const memory = new Budget(MAX_ALL_KEPT_CHARS);
   return {
     // What is wrong with a handshake is an HTTP answer.
     preValidation(request, _reply, done) {
@@ -36,8 +38,11 @@ export function responsesSocket(deps: SocketDeps): Pick<RouteOptions, "preValida
     wsHandler(socket, request) {
       const terms = readTerms(request.headers, settings);
       const owner = principalOf(request).id;
-      const dialogue = new Dialogue(deps, { owner, ...terms });
-      sockets.start(socket, (message, line) => dialogue.answer(message, line));
+      const dialogue = new Dialogue(deps, { owner, memory, ...terms });
+      socket.once("close", () => dialogue.forget());
+      sockets.start({ socket, connection: request.socket }, (message, line) =>
+        dialogue.answer(message, line),
+      );
     },
   };
 }
@@ -54,8 +59,14 @@ interface Kept {
 
 /** Longer than any model reads; images count as their text. */
 const MAX_KEPT_CHARS = 20_000_000;
+/** Of all sockets together. */
+const MAX_ALL_KEPT_CHARS = 100_000_000;
 
-type Terms = ReturnType<typeof readTerms> & { owner: string };
+type Terms = ReturnType<typeof readTerms> & {
+  owner: string;
+  /** What all sockets may remember, in characters. */
+  memory: Budget;
+};
 
 /** One client's turns: a socket remembers its last response that was not stored, and nothing else does. */
 class Dialogue {
@@ -71,7 +82,7 @@ class Dialogue {
   async answer(message: unknown, socket: MessageSocket): Promise<void> {
     const before = this.#kept?.id === previousOf(message) ? this.#kept : undefined;
     // A turn that fails takes what it went on from with it.
-    if (before !== undefined) this.#kept = undefined;
+    if (before !== undefined) this.forget();
     const input = await this.#input(readCreate(message), before);
     const { toolItems, disconnect } = this.#terms;
     const { runs, settings } = this.#deps;
@@ -79,9 +90,20 @@ class Dialogue {
     const encoder = new ResponsesEncoder({ run: run.run, toolItems, seal: settings.seal });
     const heard = new Heard();
     await sendRunOver(socket, { run, encoder, disconnect, hear: (event) => heard.hear(event) });
-    if (!heard.completed) return;
-    if (input.store === false) this.#kept = keep(responseId(run.run.id), { input, heard, before });
-    else if (before !== undefined) this.#kept = before;
+    if (!heard.completed || socket.gone) return;
+    if (input.store === false) this.#keep(keep(responseId(run.run.id), { input, heard, before }));
+    else if (before !== undefined) this.#keep(before);
+  }
+
+  /** Remembers nothing any more. */
+  forget(): void {
+    this.#terms.memory.give(this.#kept?.chars ?? 0);
+    this.#kept = undefined;
+  }
+
+  #keep(kept: Kept | undefined): void {
+    this.forget();
+    if (kept !== undefined && this.#terms.memory.take(kept.chars)) this.#kept = kept;
   }
 
   async #input(body: ResponsesRequest, before: Kept | undefined): Promise<RunInput> {

@@ -1,5 +1,7 @@
+import type { Socket } from "node:net";
 import type { WebSocket } from "@fastify/websocket";
 import { type ApiError, type Failure, invalidRequest, tooManyRequests } from "../domain/error.ts";
+import type { Budget } from "./budget.ts";
 
 /** Unread bytes at which what comes next waits in the store, not in memory. */
 const HIGH_WATER_BYTES = 64 * 1024;
@@ -8,6 +10,12 @@ const HIGH_WATER_BYTES = 64 * 1024;
 const MAX_WAITING = 16;
 const MAX_WAITING_BYTES = 10_000_000;
 
+/** Try again later, in the protocol's numbers. */
+const TRY_LATER = 1013;
+
+/** How long a client may take to read why no more of its message is read, ms. */
+const FAREWELL_MS = 1_000;
+
 /** What a socket tells its owner. */
 export interface SocketEvents {
   /** Answers the text of a message, in UTF-8; must not reject. */
@@ -15,12 +23,24 @@ export interface SocketEvents {
   closed(socket: MessageSocket): void;
 }
 
+/** What a WebSocket stands on. */
+export interface Line {
+  socket: WebSocket;
+  /** Carries the socket's bytes; of a message that has not come whole, only it knows. */
+  connection: Socket;
+  /** What all sockets may hold of messages that are not answered yet. */
+  budget: Budget;
+}
+
 /** One WebSocket: its messages are answered one after the other, and what it is sent waits for its reader. */
 export class MessageSocket {
   readonly #socket: WebSocket;
   readonly #events: SocketEvents;
   readonly #waiting: (Buffer | undefined)[] = [];
+  readonly #budget: Budget;
   #waitingBytes = 0;
+  /** Of a message that has not come whole. */
+  #arrivingBytes = 0;
   #busy = false;
   #ending: { code: number; reason: string } | undefined;
   #onCaughtUp: (() => void)[] = [];
@@ -28,11 +48,14 @@ export class MessageSocket {
   #askedAt = 0;
   #takenAt = performance.now();
   #answeredAt = performance.now();
+  /** When it is dropped, whatever its client does. */
+  #cutAt = Number.POSITIVE_INFINITY;
   /** Called when the client is gone while a message is being answered. */
   onLeave: (() => void) | undefined;
 
-  constructor(socket: WebSocket, events: SocketEvents) {
+  constructor({ socket, connection, budget }: Line, events: SocketEvents) {
     this.#socket = socket;
+    this.#budget = budget;
     this.#events = events;
     socket.on("message", (data, isBinary) => this.#hear(isBinary ? undefined : (data as Buffer)));
     socket.on("ping", (data) => this.#pong(data));
@@ -40,6 +63,8 @@ export class MessageSocket {
       this.#heardAt = performance.now();
     });
     socket.on("close", () => this.#onClose());
+    // Before the package looks at the same bytes, and perhaps finds a message whole.
+    connection.prependListener("data", (bytes: Buffer) => this.#arrive(bytes.length));
   }
 
   /** Whether the client is gone. */
@@ -86,7 +111,8 @@ export class MessageSocket {
   /** Looks whether the client is still there: one that takes or says nothing for too long is cut off. */
   check(now: number, times: { keepaliveMs: number; writeTimeoutMs: number; idleMs: number }): void {
     const unread = this.#socket.bufferedAmount > 0;
-    if (unread && now - this.#takenAt > times.writeTimeoutMs) this.cut();
+    if (now > this.#cutAt) this.cut();
+    else if (unread && now - this.#takenAt > times.writeTimeoutMs) this.cut();
     else if (now - this.#heardAt > times.keepaliveMs + times.writeTimeoutMs) this.cut();
     else if (!this.#busy && now - this.#answeredAt > times.idleMs) this.end(1000, "idle for too long");
     else if (!unread && now - Math.max(this.#heardAt, this.#askedAt) >= times.keepaliveMs) {
@@ -95,11 +121,26 @@ export class MessageSocket {
     }
   }
 
+  /** A part of a message cannot be left out: where there is no room for it, nothing more is read. */
+  #arrive(bytes: number): void {
+    if (this.#budget.take(bytes)) {
+      this.#arrivingBytes += bytes;
+      return;
+    }
+    this.fail(noRoom().failure);
+    this.end(TRY_LATER, "too much to read at once");
+    this.#socket.pause();
+    this.#cutAt = performance.now() + FAREWELL_MS;
+  }
+
   #hear(data: Buffer | undefined): void {
     this.#heardAt = performance.now();
+    this.#budget.give(this.#arrivingBytes);
+    this.#arrivingBytes = 0;
     if (this.#ending !== undefined) return;
     const bytes = data?.length ?? 0;
-    if (this.#waiting.length >= MAX_WAITING || this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
+    const isMuch = this.#waiting.length >= MAX_WAITING || this.#waitingBytes + bytes > MAX_WAITING_BYTES;
+    if (isMuch || !this.#budget.take(bytes)) {
       // Who sends more and reads nothing has no use for an answer.
       if (this.behind) this.cut();
       else this.fail(crowded().failure);
@@ -120,7 +161,7 @@ export class MessageSocket {
     this.#busy = true;
     while (this.#waiting.length > 0) {
       const data = this.#waiting.shift();
-      this.#waitingBytes -= data?.length ?? 0;
+      this.#letGo(data?.length ?? 0);
       if (data === undefined) this.fail(notText().failure);
       else await this.#events.answer(data);
       // An error can be answered at once: who sends many of them must read them, too.
@@ -131,9 +172,14 @@ export class MessageSocket {
     if (this.#ending !== undefined) this.#socket.close(this.#ending.code, this.#ending.reason);
   }
 
+  #letGo(bytes: number): void {
+    this.#waitingBytes -= bytes;
+    this.#budget.give(bytes);
+  }
+
   #forgetWaiting(): void {
     this.#waiting.length = 0;
-    this.#waitingBytes = 0;
+    this.#letGo(this.#waitingBytes);
   }
 
   readonly #onTaken = (): void => {
@@ -149,6 +195,8 @@ export class MessageSocket {
 
   #onClose(): void {
     this.#forgetWaiting();
+    this.#budget.give(this.#arrivingBytes);
+    this.#arrivingBytes = 0;
     this.onLeave?.();
     this.#release();
     this.#events.closed(this);
@@ -157,6 +205,12 @@ export class MessageSocket {
 
 function notText(): ApiError {
   return invalidRequest(undefined, "Send text messages that hold JSON, not binary ones.", "invalid_json");
+}
+
+function noRoom(): ApiError {
+  return tooManyRequests(
+    "The messages of all connections are too much to read at once; try again in a moment.",
+  );
 }
 
 function crowded(): ApiError {

@@ -1,5 +1,7 @@
+import type { Socket } from "node:net";
 import type { WebSocket } from "@fastify/websocket";
 import { ApiError, draining, internalError, tooManyRequests } from "../domain/error.ts";
+import { Budget } from "./budget.ts";
 import { MessageSocket } from "./message-socket.ts";
 import { OpenSet } from "./open-set.ts";
 
@@ -27,6 +29,9 @@ export interface SocketsOptions {
   onFault(error: unknown): void;
 }
 
+/** What all sockets may hold of messages that have not come whole, or wait; one message may have 10 MB. */
+const MAX_HELD_BYTES = 64_000_000;
+
 /** Going away, in the protocol's numbers. */
 const GOING_AWAY = 1001;
 
@@ -34,6 +39,7 @@ const GOING_AWAY = 1001;
 export class Sockets {
   readonly #options: SocketsOptions;
   readonly #open = new OpenSet<MessageSocket>();
+  readonly #budget = new Budget(MAX_HELD_BYTES);
   readonly #timer: NodeJS.Timeout;
   #draining = false;
 
@@ -59,11 +65,11 @@ export class Sockets {
   }
 
   /** Takes a socket on whose handshake is done. */
-  start(socket: WebSocket, answer: Answer): void {
-    const line: MessageSocket = new MessageSocket(socket, {
-      answer: (text) => this.#answer(text, line, answer),
-      closed: () => this.#forget(line),
-    });
+  start({ socket, connection }: { socket: WebSocket; connection: Socket }, answer: Answer): void {
+    const line: MessageSocket = new MessageSocket(
+      { socket, connection, budget: this.#budget },
+      { answer: (text) => this.#answer(text, line, answer), closed: () => this.#forget(line) },
+    );
     this.#open.add(line);
     if (this.#draining) this.#dismiss(line);
   }

@@ -202,6 +202,17 @@ describe("a WebSocket at /v1/responses", () => {
     expect(await socket.closed).toMatchObject({ code: 1009 });
   });
 
+  test("a message that holds more than anybody sends is refused before it is read, and the socket stays open", async () => {
+    const { connect } = await open([say("Hi.")]);
+    const socket = await connect();
+    for (const value of [`[${"0,".repeat(100_000)}0]`, "[".repeat(129) + "]".repeat(129)]) {
+      socket.send(`{"type":"response.create","input":"Hello?","unknown":${value}}`);
+      const [answer] = await socket.answer();
+      expect(answer).toMatchObject({ type: "error", status: 400, error: { code: "body_too_complex" } });
+    }
+    expect((await socket.create({ input: "Hello?" })).type).toBe("response.completed");
+  });
+
   test("closing the socket cancels the run, unless the handshake says otherwise", async () => {
     const [never, gate] = [createGate(), createGate()];
     const { connect, running, ask } = await open([[...hold(never)], [...hold(gate), ...say("Done.")]]);

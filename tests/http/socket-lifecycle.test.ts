@@ -85,3 +85,31 @@ describe("a server that closes", () => {
     expect(await socket.closed).toMatchObject({ code: 1001 });
   });
 });
+
+describe("messages that have not come whole", () => {
+  const PART = Buffer.alloc(9_000_000, " ");
+
+  test("hold no more than so much on all sockets together: who sends more is told so, and closed", async () => {
+    const { connect } = await open(() => say("Hi."));
+    const sockets = await Promise.all(Array.from({ length: 10 }, () => connect()));
+    for (const socket of sockets) socket.raw.send(PART, { binary: false, fin: false });
+    const refused = await Promise.race(
+      sockets.map(async (socket) => {
+        const message = await socket.next();
+        return { message, closed: socket.closed };
+      }),
+    );
+    expect(refused.message).toMatchObject({
+      type: "error",
+      status: 429,
+      error: { code: "rate_limit_exceeded" },
+    });
+    expect(await refused.closed).toMatchObject({ code: 1013 });
+    for (const socket of sockets) socket.raw.terminate();
+    // What they held is free again.
+    const next = await connect();
+    next.raw.send(PART, { binary: false, fin: false });
+    next.raw.send("{}", { binary: false, fin: true });
+    expect((await next.answer()).at(-1)).toMatchObject({ type: "error", status: 400 });
+  });
+});
