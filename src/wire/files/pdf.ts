@@ -1,3 +1,4 @@
+import type { HeapInfo } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { PdfTask, PdfText } from "./pdf-worker.ts";
 
@@ -8,7 +9,7 @@ export interface PdfLimits {
   timeoutMs: number;
   /** The reading thread's own objects, MB. */
   maxHeapMb: number;
-  /** By how much the whole process may grow while a file is read, MB: unpacked streams are outside of any heap. */
+  /** All that the reading thread holds, MB: unpacked streams are outside of its objects' heap. */
   maxGrowthMb: number;
 }
 
@@ -28,6 +29,8 @@ export function readPdf(bytes: Uint8Array, limits: PdfLimits): Promise<PdfText> 
   return new Promise((resolve) => {
     const worker = new Worker(WORKER, {
       workerData: task,
+      // The thread's alone, not copied.
+      transferList: [task.bytes.buffer as ArrayBuffer],
       resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
       env: {},
       execArgv: [],
@@ -36,7 +39,6 @@ export function readPdf(bytes: Uint8Array, limits: PdfLimits): Promise<PdfText> 
       stderr: true,
     });
     worker.unref();
-    const before = process.memoryUsage.rss();
     const end = (outcome: PdfText) => {
       clearTimeout(timer);
       clearInterval(watch);
@@ -44,9 +46,11 @@ export function readPdf(bytes: Uint8Array, limits: PdfLimits): Promise<PdfText> 
       void worker.terminate();
     };
     const timer = setTimeout(() => end({ error: `it takes longer than ${timeoutMs / 1000} s` }), timeoutMs);
-    const watch = setInterval(() => {
-      if (process.memoryUsage.rss() - before > maxGrowthMb * MB) end({ error: "it needs too much memory" });
-    }, WATCH_MS);
+    // The thread answers even while it unpacks something; one that is over says nothing more.
+    const look = ({ used_heap_size: objects, external_memory: outside }: HeapInfo) => {
+      if (objects + outside > maxGrowthMb * MB) end({ error: "it needs too much memory" });
+    };
+    const watch = setInterval(() => worker.getHeapStatistics().then(look, () => {}), WATCH_MS);
     worker.once("message", end);
     worker.once("error", (error) => end({ error: error.message }));
     worker.once("exit", () => end({ error: "the reader ended early" }));

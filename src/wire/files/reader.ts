@@ -15,10 +15,10 @@ export interface FileLimits extends PdfLimits {
 export const FILE_LIMITS: FileLimits = {
   maxPages: 300,
   maxChars: 400_000,
-  timeoutMs: 15_000,
-  maxHeapMb: 256,
-  maxGrowthMb: 768,
-  maxReaders: 2,
+  timeoutMs: 10_000,
+  maxHeapMb: 96,
+  maxGrowthMb: 128,
+  maxReaders: 1,
   maxWaiting: 16,
 };
 
