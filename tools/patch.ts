@@ -3,6 +3,13 @@ import { defineTool, shownPath, ToolError } from "../src/tools/define.ts";
 
 const MAX_LISTED = 10;
 
+/** More places are no edit but a conversion, which a command does better and without holding up others. */
+const MAX_PLACES = 10_000;
+/** No longer file could be edited again. */
+const MAX_CHARS = 10_000_000;
+/** In longer files nobody looks for what is nearly the text. */
+const MAX_HINT_CHARS = 1_000_000;
+
 /** Replaces a part of a file. */
 export const tool = defineTool({
   name: "patch",
@@ -42,7 +49,11 @@ interface Edit {
 function replaced(content: string, edit: Edit): { content: string; lines: number[] } {
   if (edit.old_string === edit.new_string) throw new ToolError("old_string and new_string are the same.");
   const { before, after } = inLineEndingsOf(content, edit);
-  const parts = content.split(before);
+  const parts = content.split(before, MAX_PLACES + 2);
+  if (parts.length > MAX_PLACES + 1)
+    throw new ToolError(
+      `old_string is in the file more than ${MAX_PLACES} times. Make it longer, or use a command.`,
+    );
   const lines = linesOf(parts, before);
   if (lines.length === 0)
     throw new ToolError(`old_string is not in the file. ${hint(content, edit.old_string)}`);
@@ -52,6 +63,8 @@ function replaced(content: string, edit: Edit): { content: string; lines: number
         "Add lines around it to make it unique, or set replace_all.",
     );
   }
+  if (content.length + lines.length * (after.length - before.length) > MAX_CHARS)
+    throw new ToolError("The file would be too big to be edited again (over 10 MB).");
   return { content: parts.join(after), lines };
 }
 
@@ -68,7 +81,6 @@ function inLineEndingsOf(
 
 /** The line on which each occurrence begins, from the parts between them. */
 function linesOf(parts: readonly string[], separator: string): number[] {
-  const breaks = (text: string): number => text.split("\n").length - 1;
   const inSeparator = breaks(separator);
   let line = 1;
   return parts.slice(0, -1).map((part) => {
@@ -78,8 +90,17 @@ function linesOf(parts: readonly string[], separator: string): number[] {
   });
 }
 
+const LINE_FEED = 0x0a;
+
+function breaks(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) === LINE_FEED) count++;
+  return count;
+}
+
 /** What may be wrong with a text that is not there. */
 function hint(content: string, text: string): string {
+  if (content.length + text.length > MAX_HINT_CHARS) return READ_AGAIN;
   const lines = content.split(/\r?\n/).map((line) => line.trim());
   const wanted = text
     .split(/\r?\n/)
@@ -90,12 +111,14 @@ function hint(content: string, text: string): string {
   }
   const [first = ""] = wanted;
   const found = lines.flatMap((line, index) => (first !== "" && line === first ? [index + 1] : []));
-  const match = found.find((start) => isAt(lines, start - 1, wanted));
+  const match = found.slice(0, MAX_LISTED).find((start) => isAt(lines, start - 1, wanted));
   if (match !== undefined)
     return `Only its white space differs from the text at line ${match}: read it again.`;
   if (found.length > 0) return `Its first line is at line ${listed(found)}, but what follows differs.`;
-  return "Read the file again: it may have changed.";
+  return READ_AGAIN;
 }
+
+const READ_AGAIN = "Read the file again: it may have changed.";
 
 /** Whether the lines that are not empty, from `start` on, are the wanted ones. */
 function isAt(lines: readonly string[], start: number, wanted: readonly string[]): boolean {

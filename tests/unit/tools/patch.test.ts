@@ -48,6 +48,31 @@ describe("patch", () => {
     expect(await text()).toBe("x\ny\nx\n");
   });
 
+  it("replaces 10,000 occurrences, and of more changes none", async () => {
+    const most = "a\n".repeat(10_000);
+    const { patch, text } = await file(most);
+    expect(await patch({ old_string: "a", new_string: "b", replace_all: true })).toContain("at 10000 places");
+    expect(await text()).toBe("b\n".repeat(10_000));
+    const more = await file(`${most}a`);
+    const edit = { old_string: "a", new_string: "b", replace_all: true };
+    await expect(more.patch(edit)).rejects.toThrow("more than 10000 times. Make it longer");
+    expect(await more.text()).toBe(`${most}a`);
+  });
+
+  it("makes no file that is too big to be edited again", async () => {
+    const { patch, text } = await file("a".repeat(10_000));
+    const edit = { old_string: "a", new_string: "b".repeat(1_001), replace_all: true };
+    await expect(patch(edit)).rejects.toThrow("over 10 MB");
+    expect(await text()).toBe("a".repeat(10_000));
+  });
+
+  it("says of a text that is not in a long file no more than that", async () => {
+    const { patch } = await file("a\n".repeat(500_001));
+    await expect(patch({ old_string: "a\nb", new_string: "c" })).rejects.toThrow(
+      "old_string is not in the file. Read the file again: it may have changed.",
+    );
+  });
+
   it("keeps CRLF line ends whatever the model writes", async () => {
     for (const end of ["\n", "\r\n"]) {
       const { patch, text } = await file("one\r\ntwo\r\nthree\r\n");
