@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { errorCodes, type FastifyInstance, type FastifyRequest } from "fastify";
 import { type ApiError, httpRefusal, invalidRequest } from "../domain/error.ts";
+import { giveMemoryBackLater } from "../lib/memory.ts";
 import { BodyText } from "./body-text.ts";
 import { JsonCount } from "./json-count.ts";
 
@@ -29,6 +30,7 @@ type Done = (error: Error | null, value?: unknown) => void;
 
 /** Copying, parsing and validating 10 MB take some 25 ms each: not in one go. */
 function parseLong(body: BodyText, parse: (text: string, done: Done) => void, done: Done): void {
+  giveMemoryBackLater();
   setImmediate(() => {
     const text = body.take();
     setImmediate(() => parse(text, (error, value) => setImmediate(done, error, value)));
@@ -45,6 +47,7 @@ export function jsonReader(app: FastifyInstance): (bytes: Buffer) => unknown {
     const count = new JsonCount();
     count.add(bytes);
     if (count.refusal !== undefined) throw count.refusal;
+    if (bytes.length >= LONG_CHARS) giveMemoryBackLater();
     let read: { value: unknown } | undefined;
     // The parser answers at once, and does not look at the request.
     parse(undefined as unknown as FastifyRequest, bytes.toString(), (error, value) => {
