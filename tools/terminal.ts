@@ -61,11 +61,17 @@ function endingOf({ exitCode, signal, killed }: CommandResult, timeoutS: number)
 function readable(output: string): string {
   return stripVTControlCharacters(output)
     .split("\n")
-    .map((line) => line.replace(/\r+$/, ""))
-    .map((line) => line.slice(line.lastIndexOf("\r") + 1))
+    .map(lastState)
     .join("\n")
     .replace(/(?![\n\t])\p{Cc}/gu, "")
     .trimEnd();
+}
+
+/** What of a line is to be seen after its carriage returns; a pattern for those at its end would take the square of their number. */
+function lastState(line: string): string {
+  let end = line.length;
+  while (line[end - 1] === "\r") end--;
+  return line.slice(line.lastIndexOf("\r", end - 1) + 1, end);
 }
 
 function quoted(path: string): string {

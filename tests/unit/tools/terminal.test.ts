@@ -38,6 +38,11 @@ describe("terminal", () => {
     );
   });
 
+  it("shows of a line what its carriage returns leave of it, however many there are", async () => {
+    const bar = "printf 'one\\rtwo\\r\\r\\n'; head -c 40000 /dev/zero | tr '\\0' '\\r'; printf three";
+    expect(await callTool(tool, { command: bar }, await toolContext())).toBe("two\nthree\n[exit code 0]");
+  });
+
   it("reports output as progress while the command runs", async () => {
     const progress = vi.fn();
     await callTool(tool, { command: "echo hello" }, await toolContext({ progress }));
