@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { errorCodes, type FastifyInstance, type FastifyRequest } from "fastify";
 import { type ApiError, httpRefusal, invalidRequest } from "../domain/error.ts";
-import { giveMemoryBackLater } from "../lib/memory.ts";
+import { Leftovers } from "../lib/memory.ts";
 import { BodyText } from "./body-text.ts";
 import { JsonCount } from "./json-count.ts";
 
@@ -15,13 +15,17 @@ const LONG_CHARS = 1_000_000;
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   const parseJson = app.getDefaultJsonParser("error", "error");
+  const leftovers = new Leftovers();
   app.addContentTypeParser("application/json", (request, payload, done) => {
     receive(request, payload, (body) => {
       if (body instanceof Error) done(body);
       // Cancelling, for one, has no body, whatever the content type says.
       else if (body.length === 0) done(null, undefined);
       else if (body.length < LONG_CHARS) parseJson(request, body.take(), done);
-      else parseLong(body, (text, then) => parseJson(request, text, then), done);
+      else {
+        leftovers.expect();
+        parseLong(body, (text, then) => parseJson(request, text, then), done);
+      }
     });
   });
 }
@@ -30,7 +34,6 @@ type Done = (error: Error | null, value?: unknown) => void;
 
 /** Copying, parsing and validating 10 MB take some 25 ms each: not in one go. */
 function parseLong(body: BodyText, parse: (text: string, done: Done) => void, done: Done): void {
-  giveMemoryBackLater();
   setImmediate(() => {
     const text = body.take();
     setImmediate(() => parse(text, (error, value) => setImmediate(done, error, value)));
@@ -43,11 +46,12 @@ function parseLong(body: BodyText, parse: (text: string, done: Done) => void, do
  */
 export function jsonReader(app: FastifyInstance): (bytes: Buffer) => unknown {
   const parse = app.getDefaultJsonParser("error", "error");
+  const leftovers = new Leftovers();
   return (bytes) => {
     const count = new JsonCount();
     count.add(bytes);
     if (count.refusal !== undefined) throw count.refusal;
-    if (bytes.length >= LONG_CHARS) giveMemoryBackLater();
+    if (bytes.length >= LONG_CHARS) leftovers.expect();
     let read: { value: unknown } | undefined;
     // The parser answers at once, and does not look at the request.
     parse(undefined as unknown as FastifyRequest, bytes.toString(), (error, value) => {

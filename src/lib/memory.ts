@@ -1,34 +1,31 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-type Collect = (how: { type: "major"; flavor?: "last-resort" }) => void;
-
-let collect: Collect | undefined;
-
-function collector(): Collect {
-  if (collect === undefined) {
-    setFlagsFromString("--expose-gc");
-    collect = runInNewContext("gc") as Collect;
-  }
-  return collect;
-}
-
 /** Gives memory back that only the start has needed, some 18 MB; nothing else goes on meanwhile, for some 50 ms. */
 export function giveMemoryBack(): void {
-  collector()({ type: "major", flavor: "last-resort" });
+  collect({ type: "major", flavor: "last-resort" });
 }
 
-/** How long nothing large must have come. */
+/** How long nothing large must have come, ms. */
 const LATER_MS = 4_000;
 /** To look through more would hold up others, and a server that holds so much collects by itself. */
 const MAX_HEAP_BYTES = 128 * 1024 * 1024;
 
-let later: NodeJS.Timeout | undefined;
+/** Gives back what large things have needed, a while after the last one: a server without new work never would. */
+export class Leftovers {
+  #timer: NodeJS.Timeout | undefined;
 
-/** Gives back what something large has needed, a while after it: without new work nothing would. Takes some 15 ms then. */
-export function giveMemoryBackLater(): void {
-  later ??= setTimeout(() => {
-    if (process.memoryUsage().heapUsed < MAX_HEAP_BYTES) collector()({ type: "major" });
-  }, LATER_MS).unref();
-  later.refresh();
+  /** Something large has come. Collecting takes some 15 ms, later. */
+  expect(): void {
+    this.#timer ??= setTimeout(() => {
+      if (process.memoryUsage().heapUsed < MAX_HEAP_BYTES) collect({ type: "major" });
+    }, LATER_MS).unref();
+    this.#timer.refresh();
+  }
+}
+
+function collect(how: { type: "major"; flavor?: "last-resort" }): void {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc") as (options: typeof how) => void;
+  gc(how);
 }
