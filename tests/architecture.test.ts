@@ -183,7 +183,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "eventsource-parser": ["src/providers"],
   unpdf: ["src/wire"],
   croner: ["src/jobs"],
-  "node-cron": ["src/jobs"],
   undici: ["src/providers", "src/net"],
   "ipaddr.js": ["src/net"],
   "better-sqlite3": ["src/storage"],

@@ -1,4 +1,3 @@
-import { schedule as everySecond, type ScheduledTask } from "node-cron";
 import { ApiError } from "../domain/error.ts";
 import type { Fire, Job, Overlap } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -56,7 +55,7 @@ export class Scheduler {
   readonly #queue: FireQueue;
   readonly #live: LiveFires;
   readonly #zoneOf = createZones();
-  #task: ScheduledTask | undefined;
+  #ticks: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #rounds = new Rounds(() => this.#look());
   #isStopped = false;
@@ -74,7 +73,8 @@ export class Scheduler {
   async start(): Promise<void> {
     for (const fire of await this.#deps.store.openFires()) await this.#takeUp(fire);
     this.#lastTickAt = this.#deps.clock.elapsed();
-    this.#task = everySecond("* * * * * *", () => void this.tick(), { suppressMissedWarning: true });
+    // Not by the wall clock, which may be set.
+    this.#ticks = setInterval(() => void this.tick(), TICK_MS);
     await this.tick();
   }
 
@@ -92,7 +92,7 @@ export class Scheduler {
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
-    await this.#task?.destroy();
+    clearInterval(this.#ticks);
     await this.#rounds.over();
   }
 
