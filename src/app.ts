@@ -151,18 +151,20 @@ interface Closed {
 
 function closer({ http, server, clock, streams, sockets, ...parts }: Closed): () => Promise<void> {
   return async () => {
-    const deadline = clock.now() + server.drain_timeout_seconds * 1000;
+    const drainMs = server.drain_timeout_seconds * 1000;
+    const deadline = clock.elapsed() + drainMs;
     sockets.drain();
     parts.backups.close();
     await parts.scheduler.stop();
-    const drainMs = server.drain_timeout_seconds * 1000;
     await Promise.all([parts.runs.drain(drainMs), parts.scripts.close(drainMs)]);
-    await parts.scheduler.live.whenIdle(CLOSE_GRACE_MS);
-    await parts.deliveries.stop();
-    await parts.housekeeping.stop();
     // Slow readers get what is left of the time: what ended well must not look cut.
-    const graceMs = Math.max(CLOSE_GRACE_MS, deadline - clock.now());
-    await Promise.all([streams.close(graceMs), sockets.close(graceMs)]);
+    const graceMs = Math.max(CLOSE_GRACE_MS, deadline - clock.elapsed());
+    await Promise.all([
+      parts.scheduler.live.whenIdle(CLOSE_GRACE_MS).then(() => parts.deliveries.stop(graceMs)),
+      parts.housekeeping.stop(),
+      streams.close(graceMs),
+      sockets.close(graceMs),
+    ]);
     // Connections without an answer under way (half a request, a browser's spare one) are not waited for.
     const late = setTimeout(() => http.server.closeAllConnections(), CLOSE_GRACE_MS);
     await http.close();
@@ -182,7 +184,7 @@ function sessionParts(shared: ContentsDeps & CatalogDeps & { models: Models }) {
 }
 
 /** How long answers may still flow to their readers when nothing else is to be done. */
-const CLOSE_GRACE_MS = 500;
+const CLOSE_GRACE_MS = 300;
 
 /** A WebSocket that asks for nothing is closed after this time; OpenAI's end after an hour, too. */
 const SOCKET_IDLE_MS = 60 * 60 * 1000;

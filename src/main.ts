@@ -7,14 +7,16 @@ import { ensureServerKey, keyWarning, type ServerKey } from "./config/key.ts";
 import { type Config, type LoadOptions, loadConfig, secretsOf } from "./config/load.ts";
 import { withWebhookSecret } from "./config/webhook-secret.ts";
 import { giveMemoryBack } from "./lib/memory.ts";
+import { ProcessEnd } from "./lib/process-end.ts";
 import { DEMO_HINT } from "./providers/protocols/demo/provider.ts";
 
 /**
- * Reads the configuration, starts the server and says how to use it. Ends the process on SIGTERM and SIGINT, after
- * running work was given its time.
+ * Reads the configuration, starts the server and says how to use it. Ends the process on SIGTERM, SIGINT and
+ * SIGHUP, after running work was given its time.
  * @throws ConfigError, UpstreamError, StorageError and StartError when it cannot start.
  */
 export async function serve(options: LoadOptions): Promise<void> {
+  const processEnd = new ProcessEnd();
   const loaded = loadConfig(options);
   const key = ensureServerKey(loaded);
   const config = withWebhookSecret(loaded);
@@ -24,7 +26,7 @@ export async function serve(options: LoadOptions): Promise<void> {
   });
   const app = await createApp(config, key.value, { log: { level: config.settings.log.level, stream } });
   const url = await listen(app, config);
-  handleSignals(app);
+  handleSignals(app, processEnd, config.settings.server.drain_timeout_seconds * 1000);
   await announce(app, { config, key, url });
   setTimeout(() => whenAlone(app, giveMemoryBack), QUIET_MS).unref();
 }
@@ -56,23 +58,29 @@ async function listen(app: App, { settings }: Config): Promise<string> {
   return `http://${name}:${address.port}`;
 }
 
+/** What closing may take beyond the time of running work, ms. */
+const CLOSING_MS = 950;
+
 /** A second signal does not wait. */
-function handleSignals(app: App): void {
+function handleSignals(app: App, processEnd: ProcessEnd, drainMs: number): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(EXIT.failure);
+    if (stopping) {
+      void processEnd.end(EXIT.failure);
+      return;
+    }
     stopping = true;
+    processEnd.within(drainMs + CLOSING_MS);
     app.http.log.info(`${signal}: no new work is taken; running work may finish`);
     app.close().then(
-      () => process.exit(EXIT.ok),
+      () => processEnd.end(EXIT.ok),
       (error: unknown) => {
         app.http.log.fatal({ err: error }, "shutdown failed");
-        process.exit(EXIT.failure);
+        return processEnd.end(EXIT.failure);
       },
     );
   };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, stop);
 }
 
 interface Started {

@@ -71,14 +71,17 @@ export class Deliveries {
     return this.#rounds.run();
   }
 
-  /** Begins nothing more; what is under way has a moment to end, and else is left to the next process. */
-  async stop(): Promise<void> {
+  /** Begins nothing more; what is under way has a moment to end, at most so many ms, and else is left to the next process. */
+  async stop(mostMs = STOP_MS): Promise<void> {
     this.#isOpen = false;
     clearTimeout(this.#timer);
     await this.#rounds.over();
     const all = Promise.all([...this.#underWay.values()].map(({ done }) => done));
     const patience = new AbortController();
-    await Promise.race([all, sleep(STOP_MS, undefined, { signal: patience.signal }).catch(() => undefined)]);
+    await Promise.race([
+      all,
+      sleep(Math.min(STOP_MS, mostMs), undefined, { signal: patience.signal }).catch(() => undefined),
+    ]);
     patience.abort();
     this.#stopping.abort(new Error("the process stops"));
     await all;

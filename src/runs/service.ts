@@ -28,7 +28,7 @@ export interface RunsDeps extends RunDeps {
 }
 
 /** How long runs may take to end when they were told to, ms. */
-const ABANDON_MS = 5_000;
+const ABANDON_MS = 300;
 
 /** Starts runs, and knows which are going on. */
 export class Runs {
