@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { mount } from "../src/http/mount.ts";
 import type { Scheduler } from "../src/jobs/scheduler.ts";
@@ -7,10 +8,20 @@ import type { Runs } from "../src/runs/service.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { DetailedHealth, Health, Ready } from "../src/wire/health/schema.ts";
 
+/** How long a part has to say how it is, ms. */
+const PATIENCE_MS = 1_000;
+
+/** Whether what is acknowledged can be kept. */
+interface StoreHealth {
+  state: string;
+  detail?: string;
+}
+
 /** What the routes need. */
 export interface HealthDeps {
   version: string;
   runs: Runs;
+  store: { health: StoreHealth; look(): Promise<StoreHealth> };
   /** Whether jobs are begun when they are due, and how many wait. */
   scheduler: Pick<Scheduler, "isAlive" | "load">;
   /** What became of jobs since the process began. */
@@ -23,7 +34,7 @@ export interface HealthDeps {
 
 /** Liveness and readiness, open and without details; the details for those who have the key. */
 export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
-  const { version, runs, scheduler } = deps;
+  const { version, runs, scheduler, store } = deps;
   const open = { config: { open: true } } as const;
   mount(app, {
     ...open,
@@ -50,7 +61,10 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
       response: { 200: Ready, 503: Ready, default: ErrorBody },
     },
     handler: async (_request, reply) => {
-      if (!runs.isDraining && scheduler.isAlive) return { status: "ready" };
+      const { state } = await stateOf(store);
+      // On a full disk reads and deletions go on, and a deletion is what may help.
+      const canKeep = state === "ok" || state === "full";
+      if (!runs.isDraining && scheduler.isAlive && canKeep) return { status: "ready" };
       reply.code(503).header("retry-after", "1");
       return { status: "not_ready" };
     },
@@ -68,22 +82,24 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
   });
 }
 
+type Check = DetailedHealth["readiness"]["checks"][string];
+
 async function detailed({
   version,
   runs,
+  store,
   scheduler,
   tally,
   home,
   model,
 }: HealthDeps): Promise<DetailedHealth> {
-  const disk = await diskCheck(home);
   const state = runs.isDraining ? "draining" : "running";
-  const checks: DetailedHealth["readiness"]["checks"] = {
-    state_db: { status: "ok", backend: "sqlite" },
+  const checks: Record<string, Check> = {
+    state_db: storeCheck(await stateOf(store)),
     config: { status: "ok" },
     scheduler: { status: scheduler.isAlive ? "ok" : "degraded", ...scheduler.load, ...tally.totals },
-    model: { status: "ok", detail: await model() },
-    disk,
+    model: await told(async () => ({ status: "ok", detail: await model() })),
+    disk: await told(() => diskCheck(home)),
     gateway: { status: "ok", state, connected_platforms: ["api_server"] },
     background_queues: {
       status: "ok",
@@ -109,7 +125,33 @@ async function detailed({
   };
 }
 
-async function diskCheck(home: string): Promise<DetailedHealth["readiness"]["checks"][string]> {
+/** As it is now, or as it was last known on a disk that does not answer. */
+async function stateOf(store: HealthDeps["store"]): Promise<StoreHealth> {
+  return (await soon(store.look())) ?? store.health;
+}
+
+/** What comes in time, undefined else. */
+async function soon<Result>(work: Promise<Result>): Promise<Result | undefined> {
+  const patience = new AbortController();
+  const late = sleep(PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+  return Promise.race([work, late]).finally(() => patience.abort());
+}
+
+/** A part that cannot even be asked is not well. */
+async function told(check: () => Promise<Check>): Promise<Check> {
+  try {
+    return (await soon(check())) ?? { status: "degraded", detail: "It does not answer." };
+  } catch (error) {
+    return { status: "degraded", detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function storeCheck({ state, detail }: StoreHealth): Check {
+  const told = { backend: "sqlite", ...(detail !== undefined && { detail }) };
+  return { status: state === "ok" ? "ok" : "degraded", state, ...told };
+}
+
+async function diskCheck(home: string): Promise<Check> {
   const { usedPercent, freeBytes, isLow } = await diskSpace(home);
   return { status: isLow ? "degraded" : "ok", used_percent: usedPercent, free_bytes: freeBytes };
 }

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import type { FastifyInstance } from "fastify";
+import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import { createKeyRing } from "./auth/keys.ts";
 import { createOperatorGate } from "./auth/operator.ts";
 import { isLoopback } from "./config/key.ts";
@@ -10,6 +10,7 @@ import { APPLICATION_ID, ownDirectories, protectedPaths, realPathOf } from "./co
 import type { Settings } from "./config/schema.ts";
 import { coreSections, createPromptBuilder } from "./context/core-prompt.ts";
 import { createPrompts } from "./context/prompt-cache.ts";
+import { isTold } from "./domain/error.ts";
 import type { RunId } from "./domain/id.ts";
 import { Reader } from "./files/reader.ts";
 import { jsonReader } from "./http/body.ts";
@@ -88,10 +89,12 @@ export async function createApp(config: Config, key: string, overrides: Override
     allowedHosts: server.allowed_hosts,
     loopback: isLoopback(server.host),
   });
-  const onFault = (error: unknown, run?: RunId) => http.log.error({ err: error, run }, "internal error");
+  const onFault = (error: unknown, run?: RunId) => {
+    if (!isTold(error)) http.log.error({ err: error, run }, "internal error");
+  };
   // A database that was closed has no log beside it.
   const wasKilled = existsSync(`${config.home.databaseFile}-wal`);
-  const store = overrides.store ?? openStore(config);
+  const store = overrides.store ?? openStore(config, http.log);
   const tools = overrides.tools ?? (await openTools(config, (...call) => scheduling.jobsOf(...call)));
   const models = openModels(config, overrides.provider);
   const readers = openReaders(config);
@@ -224,11 +227,15 @@ function promptSources({ home, workspace }: Config, readers: ReturnType<typeof o
   };
 }
 
-function openStore({ home, settings }: Config): Store {
+function openStore({ home, settings }: Config, log: FastifyBaseLogger): Store {
   return openSqliteStore({
     file: home.databaseFile,
     applicationId: APPLICATION_ID,
     sync: settings.storage.sync,
+    onHealth: ({ state, detail }) => {
+      if (state === "ok") log.info("the database takes everything again");
+      else log.error(`${detail} What cannot be stored is refused (${state}).`);
+    },
   });
 }
 

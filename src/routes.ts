@@ -37,6 +37,7 @@ import type { SessionModels } from "./runs/session-models.ts";
 import type { SessionCatalog } from "./sessions/catalog.ts";
 import type { Sessions } from "./sessions/service.ts";
 import type { Skills } from "./skills/skills.ts";
+import type { Store } from "./storage/store.ts";
 import type { ToolRegistry } from "./tools/registry.ts";
 import { VERSION } from "./version.ts";
 import type { FileReader } from "./wire/files/reader.ts";
@@ -45,6 +46,7 @@ import type { FileReader } from "./wire/files/reader.ts";
 export interface Parts {
   config: Config;
   runs: Runs;
+  store: Store;
   sessions: Sessions;
   contents: SessionContents;
   backups: Backups;
@@ -74,6 +76,7 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
   healthRoutes(http, {
     version: VERSION,
     runs,
+    store: parts.store,
     scheduler: parts.scheduler,
     tally: parts.tally,
     home: config.home.path,

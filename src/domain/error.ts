@@ -24,12 +24,15 @@ const MAX_MESSAGE_CHARS = 1_000;
 /** Thrown for anything a client must be told; the one Fastify error handler prints it as OpenAI's envelope. */
 export class ApiError extends Error {
   readonly failure: Failure;
+  /** The log has its cause already: it comes of an error that was logged, or of a state that was. */
+  readonly isTold: boolean;
 
-  constructor(failure: Failure) {
+  constructor(failure: Failure, { isTold = false } = {}) {
     const message = firstChars(failure.message, MAX_MESSAGE_CHARS);
     super(message);
     this.name = "ApiError";
     this.failure = message === failure.message ? failure : { ...failure, message };
+    this.isTold = isTold;
   }
 }
 
@@ -189,6 +192,11 @@ export function noSpaceForBackup(neededBytes: number): ApiError {
 /** Whether a failure is the server's own: then its log has the cause. */
 export function isFault({ code }: Failure): boolean {
   return code === "internal_error" || code.startsWith("storage_");
+}
+
+/** Whether the log has the cause of an exception already. */
+export function isTold(error: unknown): boolean {
+  return error instanceof ApiError && error.isTold;
 }
 
 /** 409: what cannot be as things are; repeating the request alone cannot help. */

@@ -7,6 +7,7 @@ import {
   invalidApiKey,
   invalidRequest,
   isFault,
+  isTold,
 } from "../domain/error.ts";
 
 /** OpenAI's error envelope; all four keys are always there. */
@@ -46,7 +47,8 @@ export function handleError(
 /** What a client is told of an exception; our own faults are for the log, and only for it. */
 export function failureOf(error: FastifyError | ApiError, request: FastifyRequest): Failure {
   const failure = error instanceof ApiError ? error.failure : failureOfHttp(error);
-  if (isFault(failure)) request.log.error({ err: error, requestId: request.id }, "internal error");
+  if (isFault(failure) && !isTold(error))
+    request.log.error({ err: error, requestId: request.id }, "internal error");
   return failure;
 }
 

@@ -6,7 +6,9 @@ import type { Store } from "../storage/store.ts";
 
 /** What the housekeeping works on. */
 export interface HousekeepingDeps {
-  store: Pick<Store, "sweep" | "prune" | "sweepPrompts"> & { jobs: Pick<Store["jobs"], "sweepFires"> };
+  store: Pick<Store, "sweep" | "prune" | "sweepPrompts" | "look"> & {
+    jobs: Pick<Store["jobs"], "sweepFires">;
+  };
   /** How long the history of jobs is kept, ms; 0 for ever. */
   firesKeptMs: number;
   prompts: Pick<Prompts, "held">;
@@ -19,6 +21,7 @@ export interface HousekeepingDeps {
 }
 
 const ROUND_MS = 10 * 60 * 1000;
+const LOOK_MS = 1_000;
 
 /** How long a run that is over keeps each of its deltas, ms. */
 export const DELTAS_KEPT_MS = 60 * 60 * 1000;
@@ -35,7 +38,7 @@ const REST = 4;
 /** What is done from time to time, in small pieces: removes what nobody may read any more, and makes the rest small. */
 export class Housekeeping {
   readonly #deps: HousekeepingDeps;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timers: readonly NodeJS.Timeout[];
   #round: Promise<void> | undefined;
   #isStopped = false;
   #promptsAt = Number.NEGATIVE_INFINITY;
@@ -43,7 +46,10 @@ export class Housekeeping {
 
   constructor(deps: HousekeepingDeps) {
     this.#deps = deps;
-    this.#timer = setInterval(() => void this.round(), ROUND_MS).unref();
+    this.#timers = [
+      setInterval(() => void this.round(), ROUND_MS).unref(),
+      setInterval(() => void this.look(), LOOK_MS).unref(),
+    ];
   }
 
   /** Does all that is to be done now; one round at a time. Never rejects. */
@@ -54,10 +60,15 @@ export class Housekeeping {
     return this.#round;
   }
 
+  /** Looks whether the store can keep what it is given; when it is full, removes what may go. Never rejects. */
+  async look(): Promise<void> {
+    if ((await this.#deps.store.look()).state === "full" && !this.#isStopped) await this.round();
+  }
+
   /** Resolves when nothing more is done. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     await this.#round;
   }
 

@@ -153,7 +153,7 @@ export class RunLog {
 
   /** Resolves when everything emitted so far is stored; at once for a run that never is. @throws ApiError when it cannot be. */
   settled(): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(new ApiError(this.#failure));
+    if (this.#failure !== undefined) return Promise.reject(new ApiError(this.#failure, { isTold: true }));
     if (!this.#terms.stored) return Promise.resolve();
     if (this.#plan === undefined && this.#pending.length === 0) return this.#writes.wait("current");
     this.#host.schedule(this, "now");
@@ -262,7 +262,7 @@ export class RunLog {
     this.#writing = [];
     this.#pending = [];
     this.#failure = failure;
-    this.#writes.fail(new ApiError(this.#failure));
+    this.#writes.fail(new ApiError(this.#failure, { isTold: true }));
     for (const event of held) this.#publish(isTerminal(event) ? this.#failed(event) : event);
     // What the run says when it is stopped comes after what was held.
     this.#stopRun(this.#failure);

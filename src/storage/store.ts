@@ -110,6 +110,17 @@ export interface PromptPass {
   limit: number;
 }
 
+/** Whether a store can keep what it is given. */
+export interface StoreHealth {
+  /**
+   * `full`: there is no space. `gone`: its file was removed or replaced, and nobody would find what is written. `failing`:
+   * the disk answers with errors. `stuck`: it does not answer.
+   */
+  state: "ok" | "full" | "gone" | "failing" | "stuck";
+  /** What is wrong, for whoever runs the server. */
+  detail?: string;
+}
+
 /**
  * What the server remembers. All methods do one whole intention each, and are atomic. Everything that belongs to
  * somebody is asked for by id and owner; a foreign id is as unknown as one that does not exist.
@@ -163,19 +174,35 @@ export interface Store extends SessionStore, ApprovalStore {
    * meanwhile. When it fails, what it wrote is left.
    */
   copyTo(file: string): Promise<void>;
+  /** Whether it can keep what it is given, as far as it knows. */
+  readonly health: StoreHealth;
+  /** Looks whether it can, and does what helps; for once a second. Never rejects. */
+  look(): Promise<StoreHealth>;
   close(): Promise<void>;
 }
 
 /** A failure of the database itself; clients are told that there was one, and no more. */
 export class StorageError extends ApiError {
-  /** `full`: no space. `busy`: another process has the file. `damaged`: not readable. `newer`: made by a later version. */
-  readonly kind: "full" | "busy" | "damaged" | "newer" | "unavailable";
+  /**
+   * `full`: no space. `busy`: another process has the file. `damaged`: not readable. `newer`: made by a later version.
+   * `gone`: the file was removed or replaced.
+   */
+  readonly kind: "full" | "busy" | "damaged" | "newer" | "gone" | "unavailable";
 
-  constructor(kind: StorageError["kind"], message: string, options?: ErrorOptions) {
-    super(storageFailed(kind === "full"));
+  constructor(
+    kind: StorageError["kind"],
+    message: string,
+    { isTold = false, ...options }: ErrorOptions & { isTold?: boolean } = {},
+  ) {
+    super(storageFailed(kind === "full"), { isTold });
     this.message = message;
-    this.cause = options?.cause;
+    this.cause = options.cause;
     this.name = "StorageError";
     this.kind = kind;
+  }
+
+  /** The same, of which the log knows. */
+  told(): StorageError {
+    return new StorageError(this.kind, this.message, { cause: this.cause, isTold: true });
   }
 }

@@ -146,8 +146,8 @@ const FULL = {
 fault(FULL, async (rounds) => {
   const file = join(await temporaryDirectory(), "state.db");
   // The limit is the connection's: the server's own must have it.
-  const db = openDatabase({ file, applicationId: APPLICATION_ID, sync: "normal" });
-  const server = await openServer(storeOn(db, file));
+  const db = openDatabase({ file, applicationId: APPLICATION_ID });
+  const server = await openServer(storeOn(db, { file, sync: "normal" }));
   const ledger = newLedger();
   const times: number[] = [];
   for (let round = 0; round < rounds; round++) {

@@ -13,17 +13,12 @@ export interface OpenOptions {
   file: string;
   /** Marks the file as ours. */
   applicationId: number;
-  /** `full` syncs the disk at each commit. */
-  sync: "normal" | "full";
   /** How long to wait for a former process to let go of the file. */
   busyTimeoutMs?: number;
 }
 
 /** Twice SQLite's own, since rows of 1 to 2 KB then share pages: about 10 % off a commit. */
 const PAGE_BYTES = 8_192;
-
-/** Pages in the log before a checkpoint: small enough that one never stalls the loop for more than a few ms. */
-const CHECKPOINT_PAGES = 500;
 
 /** Up to here every page and index is looked at before the start, some 3 ms per MB; a larger file's damage is told where it is met. */
 const CHECKED_BYTES = 64 * 1024 * 1024;
@@ -44,8 +39,7 @@ export function openDatabase(options: OpenOptions): Db {
     // left behind must say whose it is.
     if (isNew) db.pragma(`application_id = ${options.applicationId}`);
     db.pragma("journal_mode = WAL");
-    db.pragma(`synchronous = ${options.sync === "full" ? "FULL" : "NORMAL"}`);
-    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    db.pragma("synchronous = FULL");
     const update = db.transaction((opened: Db) => {
       if (!isNew) check(opened, options.file);
       migrate(opened);
@@ -108,7 +102,7 @@ export function damaged(file: string, cause?: unknown): StorageError {
 /** What an exception of the driver means. */
 export function storageError(error: unknown, file: string): StorageError {
   if (error instanceof StorageError) return error;
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   const cause = { cause: error };
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
     return new StorageError(
@@ -129,11 +123,11 @@ export function storageError(error: unknown, file: string): StorageError {
   );
 }
 
-/** Does something with the driver, which nobody else knows: its exceptions become ours. */
-export async function attempt<Result>(file: string, work: () => Result): Promise<Result> {
-  try {
-    return work();
-  } catch (error) {
-    throw storageError(error, file);
-  }
+/** Whether it was the disk that failed, and not what was asked of it. */
+export function isOfDisk({ cause }: StorageError): boolean {
+  return /^(SQLITE_(IOERR|READONLY|CANTOPEN)|E[A-Z]+$)/.test(codeOf(cause));
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

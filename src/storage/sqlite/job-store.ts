@@ -1,20 +1,21 @@
 import type { Fire, Job } from "../../domain/job.ts";
 import type { FireQuery, JobChange, JobClaim, JobQuery, JobStore } from "../job-store.ts";
-import { attempt, type Db } from "./db.ts";
+import type { Connection } from "./connection.ts";
 import { JobTable } from "./jobs.ts";
 import { UndeliveredTable } from "./undelivered.ts";
 
 /** What the store on SQLite remembers of jobs. */
 export class SqliteJobStore implements JobStore {
-  readonly #file: string;
+  readonly #connection: Connection;
   readonly #jobs: JobTable;
   readonly #undelivered: UndeliveredTable;
   readonly #change;
   readonly #claim;
   readonly #delete;
 
-  constructor(db: Db, file: string) {
-    this.#file = file;
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    const { db } = connection;
     const jobs = new JobTable(db);
     this.#jobs = jobs;
     this.#undelivered = new UndeliveredTable(db);
@@ -24,66 +25,62 @@ export class SqliteJobStore implements JobStore {
   }
 
   createJob(job: Job) {
-    return this.#do(() => this.#jobs.create(job));
+    return this.#connection.write(() => this.#jobs.create(job));
   }
 
   findJob(id: string, owner: string) {
-    return this.#do(() => this.#jobs.find(id, owner));
+    return this.#connection.read(() => this.#jobs.find(id, owner));
   }
 
   listJobs(query: JobQuery) {
-    return this.#do(() => this.#jobs.list(query));
+    return this.#connection.read(() => this.#jobs.list(query));
   }
 
   changeJob(change: JobChange) {
-    return this.#do(() => this.#change.immediate(change));
+    return this.#connection.write(() => this.#change.immediate(change));
   }
 
   claimFires(claims: readonly JobClaim[]) {
-    return this.#do(() => this.#claim.immediate(claims));
+    return this.#connection.write(() => this.#claim.immediate(claims));
   }
 
   updateFire(fire: Fire) {
-    return this.#do(() => this.#jobs.update(fire));
+    return this.#connection.write(() => this.#jobs.update(fire));
   }
 
   deleteJob(id: string, owner: string) {
-    return this.#do(() => this.#delete.immediate(id, owner));
+    return this.#connection.write(() => this.#delete.immediate(id, owner));
   }
 
   dueJobs(now: number, limit: number) {
-    return this.#do(() => this.#jobs.due(now, limit));
+    return this.#connection.read(() => this.#jobs.due(now, limit));
   }
 
   nextDueAt() {
-    return this.#do(() => this.#jobs.nextDueAt());
+    return this.#connection.read(() => this.#jobs.nextDueAt());
   }
 
   listFires(query: FireQuery) {
-    return this.#do(() => this.#jobs.fires(query));
+    return this.#connection.read(() => this.#jobs.fires(query));
   }
 
   latestFires(jobIds: readonly string[]) {
-    return this.#do(() => this.#jobs.latest(jobIds));
+    return this.#connection.read(() => this.#jobs.latest(jobIds));
   }
 
   openFires() {
-    return this.#do(() => this.#jobs.open());
+    return this.#connection.read(() => this.#jobs.open());
   }
 
   deliveryPlaces(query: { after: string; limit: number }) {
-    return this.#do(() => this.#undelivered.places(query));
+    return this.#connection.read(() => this.#undelivered.places(query));
   }
 
   undelivered(query: { place: string; now: number; limit: number }) {
-    return this.#do(() => this.#undelivered.at(query));
+    return this.#connection.read(() => this.#undelivered.at(query));
   }
 
   sweepFires(before: number, limit: number) {
-    return this.#do(() => this.#jobs.sweep(before, limit));
-  }
-
-  #do<Result>(work: () => Result): Promise<Result> {
-    return attempt(this.#file, work);
+    return this.#connection.write(() => this.#jobs.sweep(before, limit));
   }
 }

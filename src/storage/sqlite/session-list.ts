@@ -143,7 +143,7 @@ export class SessionListTable {
     try {
       if (counted.length > 0) this.#keep.immediate(counted);
     } catch {
-      // A full disk is no reason to show nothing: it is counted again the next time.
+      // A full disk or a checkpoint is no reason to show nothing: it is counted again the next time.
     }
     return entries;
   }

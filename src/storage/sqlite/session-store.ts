@@ -12,7 +12,7 @@ import type {
 } from "../session-store.ts";
 import type { RunWrite } from "../store.ts";
 import { ApprovalTable } from "./approvals.ts";
-import { attempt, type Db, storageError } from "./db.ts";
+import type { Connection } from "./connection.ts";
 import { EventTable } from "./events.ts";
 import { PromptTable } from "./prompts.ts";
 import { SessionListTable } from "./session-list.ts";
@@ -22,6 +22,7 @@ import { TranscriptTable } from "./transcripts.ts";
 
 /** What the store on SQLite remembers of sessions. */
 export abstract class SqliteSessionStore implements SessionStore {
+  protected readonly connection: Connection;
   protected readonly approvals: ApprovalTable;
   protected readonly events: EventTable;
   protected readonly prompts: PromptTable;
@@ -29,15 +30,15 @@ export abstract class SqliteSessionStore implements SessionStore {
   protected readonly sessions: SessionTable;
   readonly #runs: SessionRunTable;
   readonly #list: SessionListTable;
-  readonly #file: string;
   readonly #create;
   readonly #fork;
   readonly #change;
   readonly #delete;
   readonly #hide;
 
-  constructor(db: Db, file: string) {
-    this.#file = file;
+  constructor(connection: Connection) {
+    this.connection = connection;
+    const { db } = connection;
     this.approvals = new ApprovalTable(db);
     this.events = new EventTable(db);
     this.transcripts = new TranscriptTable(db, this.events);
@@ -69,23 +70,23 @@ export abstract class SqliteSessionStore implements SessionStore {
   protected abstract write(write: RunWrite): void;
 
   findSession(id: string, owner: string) {
-    return this.attempt(() => this.sessions.find(id, owner));
+    return this.connection.read(() => this.sessions.find(id, owner));
   }
 
   createSession(session: NewSession): Promise<SessionMade> {
-    return this.attempt(() => this.#create.immediate(session));
+    return this.connection.write(() => this.#create.immediate(session));
   }
 
   forkSession(fork: SessionFork): Promise<SessionMade> {
-    return this.attempt(() => this.#fork.immediate(fork));
+    return this.connection.write(() => this.#fork.immediate(fork));
   }
 
   changeSession(id: string, owner: string, change: { changes: SessionChanges; now: number }) {
-    return this.attempt(() => this.#change.immediate(id, owner, change));
+    return this.connection.write(() => this.#change.immediate(id, owner, change));
   }
 
   deleteSession(id: string, owner: string, now: number) {
-    return this.attempt(() => {
+    return this.connection.write(() => {
       const isGone = this.#delete.immediate(id, owner, now);
       if (isGone) this.transcripts.clear();
       return isGone;
@@ -93,27 +94,27 @@ export abstract class SqliteSessionStore implements SessionStore {
   }
 
   sessionEntry(id: string, owner: string) {
-    return this.attemptLong(() => this.#list.entry(id, owner));
+    return this.connection.read(() => this.#list.entry(id, owner));
   }
 
   listSessions(query: SessionQuery) {
-    return this.attemptLong(() => this.#list.page(query));
+    return this.connection.read(() => this.#list.page(query));
   }
 
   pinnedSessions(owner: string, limit: number) {
-    return this.attemptLong(() => this.#list.pinned(owner, limit));
+    return this.connection.read(() => this.#list.pinned(owner, limit));
   }
 
   titledSession(owner: string, title: string) {
-    return this.attemptLong(() => this.#list.titled(owner, title));
+    return this.connection.read(() => this.#list.titled(owner, title));
   }
 
   titlesLike(owner: string, beginning: string) {
-    return this.attempt(() => this.#list.titles(owner, beginning));
+    return this.connection.read(() => this.#list.titles(owner, beginning));
   }
 
   readSession(id: string, range: SessionRange) {
-    return this.attempt(() => {
+    return this.connection.read(() => {
       const head = this.sessions.head(id);
       const read = head === undefined ? [] : this.#runs.read(head, range);
       return read.map(({ run, through, place }) => {
@@ -124,31 +125,17 @@ export abstract class SqliteSessionStore implements SessionStore {
   }
 
   hideItems(session: string, items: readonly string[]) {
-    return this.attempt(() => this.#hide.immediate(session, items));
+    return this.connection.write(() => this.#hide.immediate(session, items));
   }
 
   hiddenItems(session: string) {
-    return this.attempt(() => this.sessions.hidden(session));
+    return this.connection.read(() => this.sessions.hidden(session));
   }
 
   /** What was said up to the end of a run; with a session, without what is hidden there. */
   protected transcriptOf(id: RunId, session: string | undefined): Item[] {
     const items = this.transcripts.read(id);
     return session === undefined ? items : withoutHidden(items, this.sessions.hidden(session));
-  }
-
-  /** Does something with the driver, whose exceptions nobody else knows. */
-  protected attempt<Result>(work: () => Result): Promise<Result> {
-    return attempt(this.#file, work);
-  }
-
-  /** As `attempt`, for what takes so long that others have their turn meanwhile. */
-  protected async attemptLong<Result>(work: () => Promise<Result>): Promise<Result> {
-    try {
-      return await work();
-    } catch (error) {
-      throw storageError(error, this.#file);
-    }
   }
 
   #forked({ parent, session, holder, end }: SessionFork): SessionMade {

@@ -5,7 +5,8 @@ import type { PromptSnapshot } from "../../domain/session.ts";
 import type { ApprovalQuery, PermissionQuery } from "../approval-store.ts";
 import type { KeyScope, PromptPass, RunQuery, RunWrite, Store } from "../store.ts";
 import { copyDatabase } from "./backup.ts";
-import { type Db, damaged, type OpenOptions, openDatabase, storageError } from "./db.ts";
+import { Connection, type ConnectionOptions } from "./connection.ts";
+import { type Db, damaged, type OpenOptions, openDatabase } from "./db.ts";
 import { SqliteJobStore } from "./job-store.ts";
 import { KeyTable } from "./keys.ts";
 import { PlanTable } from "./plans.ts";
@@ -13,15 +14,11 @@ import { PruningTable } from "./pruning.ts";
 import { RunTable } from "./runs.ts";
 import { SqliteSessionStore } from "./session-store.ts";
 
-/**
- * The store on one SQLite file. The driver is synchronous: each method is done when it returns, and the promise only
- * keeps the interface the same for engines that are not.
- * @throws StorageError as `openDatabase`.
- */
-export function openSqliteStore(options: OpenOptions): Store {
+/** The store on one SQLite file. @throws StorageError as `openDatabase`. */
+export function openSqliteStore(options: OpenOptions & ConnectionOptions): Store {
   const db = openDatabase(options);
   try {
-    return storeOn(db, options.file);
+    return storeOn(db, options);
   } catch (error) {
     db.close();
     // Its version says that it is ours, and yet our statements do not fit it.
@@ -29,14 +26,13 @@ export function openSqliteStore(options: OpenOptions): Store {
   }
 }
 
-/** The store on an open database, which it closes; `file` is for messages. */
-export function storeOn(db: Db, file: string): Store {
-  return new SqliteStore(db, file);
+/** The store on an open database, which it closes. */
+export function storeOn(db: Db, options: ConnectionOptions): Store {
+  return new SqliteStore(new Connection(db, options));
 }
 
 class SqliteStore extends SqliteSessionStore implements Store {
   readonly jobs: SqliteJobStore;
-  readonly #db: Db;
   readonly #runs: RunTable;
   readonly #keys: KeyTable;
   readonly #plans: PlanTable;
@@ -46,10 +42,10 @@ class SqliteStore extends SqliteSessionStore implements Store {
   readonly #sweepPrompts;
   readonly #prune;
 
-  constructor(db: Db, file: string) {
-    super(db, file);
-    this.jobs = new SqliteJobStore(db, file);
-    this.#db = db;
+  constructor(connection: Connection) {
+    super(connection);
+    const { db } = connection;
+    this.jobs = new SqliteJobStore(connection);
     this.#runs = new RunTable(db);
     this.#keys = new KeyTable(db);
     this.#plans = new PlanTable(db);
@@ -72,15 +68,15 @@ class SqliteStore extends SqliteSessionStore implements Store {
   }
 
   append(writes: readonly RunWrite[]): Promise<void> {
-    return this.attempt(() => this.#append.immediate(writes));
+    return this.connection.write(() => this.#append.immediate(writes));
   }
 
   findRun(id: RunId, owner: string) {
-    return this.attempt(() => this.#runs.find(id, owner));
+    return this.connection.read(() => this.#runs.find(id, owner));
   }
 
   findKey(scope: KeyScope) {
-    return this.attempt(() => {
+    return this.connection.read(() => {
       const row = this.#keys.find(scope);
       if (row === undefined) return undefined;
       const { fingerprint, run_id: id, expires_at: expiresAt } = row;
@@ -89,11 +85,11 @@ class SqliteStore extends SqliteSessionStore implements Store {
   }
 
   listRuns(query: RunQuery) {
-    return this.attempt(() => this.#runs.list(query));
+    return this.connection.read(() => this.#runs.list(query));
   }
 
   disownRun(id: RunId, owner: string, now: number) {
-    return this.attempt(() => {
+    return this.connection.write(() => {
       const isGone = this.#disown.immediate(id, owner, now);
       if (isGone) this.transcripts.forget(id);
       return isGone;
@@ -101,49 +97,49 @@ class SqliteStore extends SqliteSessionStore implements Store {
   }
 
   readEvents(id: RunId, range: { afterSeq: number; limit: number }) {
-    return this.attempt(() => this.events.read(id, range));
+    return this.connection.read(() => this.events.read(id, range));
   }
 
   readFacts(id: RunId) {
-    return this.attempt(() => this.events.facts(id));
+    return this.connection.read(() => this.events.facts(id));
   }
 
   readTranscript(id: RunId, session?: string) {
-    return this.attempt(() => this.transcriptOf(id, session));
+    return this.connection.read(() => this.transcriptOf(id, session));
   }
 
   readOutput(id: RunId) {
-    return this.attempt(() => this.transcripts.output(id));
+    return this.connection.read(() => this.transcripts.output(id));
   }
 
   listApprovals(query: ApprovalQuery) {
-    return this.attempt(() => this.approvals.list(query));
+    return this.connection.read(() => this.approvals.list(query));
   }
 
   findPermission(query: PermissionQuery) {
-    return this.attempt(() => this.approvals.isPermitted(query));
+    return this.connection.read(() => this.approvals.isPermitted(query));
   }
 
   revokePermission(id: string, owner: string) {
-    return this.attempt(() => this.approvals.revoke(id, owner));
+    return this.connection.write(() => this.approvals.revoke(id, owner));
   }
 
   unfinishedRuns() {
-    return this.attempt(() =>
+    return this.connection.read(() =>
       this.#runs.unfinished().map((stored) => ({ ...stored, plan: this.#plans.find(stored.run.id) })),
     );
   }
 
   keepPrompt(prompt: PromptSnapshot) {
-    return this.attempt(() => this.prompts.keep(prompt));
+    return this.connection.write(() => this.prompts.keep(prompt));
   }
 
   findPrompt(hash: string) {
-    return this.attempt(() => this.prompts.find(hash));
+    return this.connection.read(() => this.prompts.find(hash));
   }
 
   sweep(now: number, limit: number) {
-    return this.attempt(() => {
+    return this.connection.write(() => {
       const { runs, others } = this.#sweep.immediate(now, limit);
       if (runs > 0) this.transcripts.clear();
       return runs + others;
@@ -151,25 +147,27 @@ class SqliteStore extends SqliteSessionStore implements Store {
   }
 
   sweepPrompts(pass: PromptPass) {
-    return this.attempt(() => this.#sweepPrompts.immediate(pass));
+    return this.connection.write(() => this.#sweepPrompts.immediate(pass));
   }
 
   prune(endedBefore: number) {
-    return this.attempt(() => this.#prune.immediate(endedBefore));
+    return this.connection.write(() => this.#prune.immediate(endedBefore));
   }
 
-  async copyTo(file: string): Promise<void> {
-    try {
-      await copyDatabase(this.#db, file);
-    } catch (error) {
-      throw storageError(error, file);
-    }
+  copyTo(file: string): Promise<void> {
+    return this.connection.read(() => copyDatabase(this.connection.db, file));
+  }
+
+  get health() {
+    return this.connection.health;
+  }
+
+  look() {
+    return this.connection.look();
   }
 
   close(): Promise<void> {
-    return this.attempt(() => {
-      this.#db.close();
-    });
+    return this.connection.close();
   }
 
   protected write(write: RunWrite): void {

@@ -87,6 +87,7 @@ describe("a round of housekeeping", () => {
     let pruned = 0;
     const { housekeeping, faults } = await setUp({
       store: {
+        look: async () => ({ state: "ok" }),
         sweep: () => Promise.reject(full),
         prune: async () => ++pruned < 3,
         sweepPrompts: () => Promise.reject(full),
@@ -111,6 +112,7 @@ describe("a round of housekeeping", () => {
     const stop: { now?: Promise<void> } = {};
     const { housekeeping } = await setUp({
       store: {
+        look: async () => ({ state: "ok" }),
         sweep: async () => 0,
         prune: async () => {
           if (++pieces === 3) stop.now = housekeeping.stop();

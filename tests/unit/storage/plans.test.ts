@@ -4,7 +4,7 @@ import { storeOn } from "../../../src/storage/sqlite/store.ts";
 
 /** Every statement that the store prepares, with how SQLite would find its rows. */
 function plans(): { sql: string; steps: string[] }[] {
-  const db = openDatabase({ file: ":memory:", applicationId: 1, sync: "normal" });
+  const db = openDatabase({ file: ":memory:", applicationId: 1 });
   onTestFinished(() => void db.close());
   const statements: string[] = [];
   const written = new Proxy(db, {
@@ -19,7 +19,7 @@ function plans(): { sql: string; steps: string[] }[] {
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
-  storeOn(written as Db, ":memory:");
+  storeOn(written as Db, { file: ":memory:", sync: "normal" });
   return statements
     .filter((sql) => !sql.startsWith("INSERT"))
     .map((sql) => ({ sql, steps: stepsOf(db, sql) }));

@@ -8,7 +8,7 @@ import { aRun, following, keep, transcriptOf } from "../../helpers/stored.ts";
 
 /** Every look at a row is written down: what is remembered needs none. */
 function openCounted() {
-  const db = openDatabase({ file: ":memory:", applicationId: 1, sync: "normal" });
+  const db = openDatabase({ file: ":memory:", applicationId: 1 });
   onTestFinished(() => void db.close());
   const looks: string[] = [];
   const counted = {
@@ -22,7 +22,7 @@ function openCounted() {
       };
     },
   } as unknown as Db;
-  return { db, store: storeOn(db, ":memory:"), counted, looks };
+  return { db, store: storeOn(db, { file: ":memory:", sync: "normal" }), counted, looks };
 }
 
 async function chainOf(store: ReturnType<typeof storeOn>, length: number): Promise<Run[]> {

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { cutPower } from "../../helpers/power-cut.ts";
+
+/** The same numbers from 0 to 1 each time. */
+function numbers(): () => number {
+  let state = 7;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** Three syncs, each cut before, within and after. */
+const CUTS_PER_CHECKPOINT = 9;
+
+test.each([
+  { sync: "normal", runs: 50 },
+  { sync: "full", runs: 25 },
+] as const)("a power cut at any time leaves a whole database with what was synced ($sync)", async (terms) => {
+  const { cuts, failures } = await cutPower({ ...terms, random: numbers() });
+  expect(failures).toEqual([]);
+  expect(cuts).toBeGreaterThan(terms.runs + 2 * CUTS_PER_CHECKPOINT);
+});
