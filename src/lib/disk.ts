@@ -4,6 +4,7 @@ import { statfs } from "node:fs/promises";
 export interface DiskSpace {
   usedPercent: number;
   freeBytes: number;
+  totalBytes: number;
   /** So full that somebody should look at it. */
   isLow: boolean;
 }
@@ -14,5 +15,6 @@ const LOW_PERCENT = 90;
 export async function diskSpace(directory: string): Promise<DiskSpace> {
   const { bavail, blocks, bsize } = await statfs(directory);
   const usedPercent = Math.round((1 - bavail / Math.max(1, blocks)) * 100);
-  return { usedPercent, freeBytes: bavail * bsize, isLow: usedPercent >= LOW_PERCENT };
+  const [freeBytes, totalBytes] = [bavail * bsize, blocks * bsize];
+  return { usedPercent, freeBytes, totalBytes, isLow: usedPercent >= LOW_PERCENT };
 }

@@ -2,6 +2,7 @@ import { fstatSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { APPLICATION_ID } from "../../src/config/profile.ts";
+import { SYSTEM_DISK } from "../../src/storage/sqlite/disk.ts";
 import { openSqliteStore } from "../../src/storage/sqlite/store.ts";
 import { temporaryDirectory } from "./directory.ts";
 import { aRun, dialogue, writeOf } from "./stored.ts";
@@ -96,7 +97,7 @@ export async function cutPower({
   random,
 }: PowerCuts): Promise<{ cuts: number; failures: string[] }> {
   const directory = await temporaryDirectory();
-  const disk = new FragileDisk(directory, random);
+  const fragile = new FragileDisk(directory, random);
   const told: string[] = [];
   const failures: string[] = [];
   let [cuts, sure] = [0, 0];
@@ -104,24 +105,25 @@ export async function cutPower({
     cuts++;
     const acknowledged = [...told];
     const least = sync === "full" ? acknowledged.length : sure;
-    const left = await disk.cut();
+    const left = await fragile.cut();
     if (typeof left === "string") failures.push(`cut ${cuts}: ${left}`);
     else if (left.length < least) failures.push(`cut ${cuts}: ${left.length} runs are left of ${least}`);
     else if (acknowledged.slice(0, left.length).some((id, i) => left[i] !== id))
       failures.push(`cut ${cuts}: a run is missing, and later ones are not`);
   };
   const syncFile = async (fd: number) => {
-    const name = disk.nameOf(fd);
+    const name = fragile.nameOf(fd);
     await cut();
-    const [written, acknowledged] = [disk.written(name), told.length];
+    const [written, acknowledged] = [fragile.written(name), told.length];
     await cut();
-    disk.keep(name, written);
+    fragile.keep(name, written);
     if (name === "state.db-wal") sure = acknowledged;
     await cut();
   };
   const file = join(directory, "state.db");
-  const store = openSqliteStore({ file, applicationId: APPLICATION_ID, sync, syncFile, logBytes: LOG_BYTES });
-  disk.settle();
+  const disk = { ...SYSTEM_DISK, sync: syncFile };
+  const store = openSqliteStore({ file, applicationId: APPLICATION_ID, sync, disk, logBytes: LOG_BYTES });
+  fragile.settle();
   for (let n = 0; n < runs; n++) {
     const run = aRun();
     await store.append([writeOf(run, dialogue(run, `question ${n}`, TEXT))]);

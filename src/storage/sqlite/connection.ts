@@ -47,7 +47,7 @@ export class Connection {
   constructor(db: Db, options: ConnectionOptions) {
     this.db = db;
     this.#options = options;
-    this.#space = new Space(db, options.file);
+    this.#space = new Space(db, options);
     this.#log = db.memory ? undefined : new WriteAheadLog(db, this.#space, options);
   }
 

@@ -49,7 +49,7 @@ export class SqliteJobStore implements JobStore {
   }
 
   deleteJob(id: string, owner: string) {
-    return this.#connection.write(() => this.#delete.immediate(id, owner));
+    return this.#connection.write(() => this.#delete.immediate(id, owner), "makes room");
   }
 
   dueJobs(now: number, limit: number) {
@@ -81,6 +81,6 @@ export class SqliteJobStore implements JobStore {
   }
 
   sweepFires(before: number, limit: number) {
-    return this.#connection.write(() => this.#jobs.sweep(before, limit));
+    return this.#connection.write(() => this.#jobs.sweep(before, limit), "makes room");
   }
 }

@@ -1,13 +1,11 @@
-import { closeSync, constants, fdatasync, fstatSync, fsync, open, openSync, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, fsync, open, openSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { StorageError } from "../store.ts";
 import type { Db } from "./db.ts";
+import { type Disk, SYSTEM_DISK } from "./disk.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import type { Space } from "./space.ts";
-
-/** Makes what was written to an open file survive a power cut. @throws Error of the system. */
-export type SyncFile = (fd: number) => Promise<void>;
 
 /** What a log is opened with. */
 export interface LogOptions {
@@ -16,7 +14,7 @@ export interface LogOptions {
   /** `full`: a commit counts when the disk has it. */
   sync: "normal" | "full";
   /** By default the system's. */
-  syncFile?: SyncFile;
+  disk?: Disk;
   /** How long the log may become before it goes into the database: what is copied at once takes some ms. 4 MB by default. */
   logBytes?: number;
 }
@@ -35,9 +33,6 @@ const LOOK_EVERY = 16;
 /** Between two tries of what failed, ms. */
 const RETRY_MS = 1_000;
 
-/** Every sync is started here and done by a thread of Node's pool: nobody but who waits for it is held up by the disk. */
-const fromThePool: SyncFile = promisify(fdatasync);
-
 interface CheckpointRow {
   busy: number;
   log: number;
@@ -54,7 +49,7 @@ export class WriteAheadLog {
   readonly #space: Space;
   readonly #path: string;
   readonly #isFull: boolean;
-  readonly #syncFile: SyncFile;
+  readonly #disk: Disk;
   readonly #usualBytes: number;
   /** Open until the end: closing a file drops this process's locks on it, which are SQLite's. */
   readonly #file: number;
@@ -70,12 +65,12 @@ export class WriteAheadLog {
   #restsUntil = 0;
 
   constructor(db: Db, space: Space, options: LogOptions) {
-    const { file, sync, syncFile = fromThePool, logBytes = USUAL_BYTES } = options;
+    const { file, sync, disk = SYSTEM_DISK, logBytes = USUAL_BYTES } = options;
     this.#db = db;
     this.#space = space;
     this.#path = file;
     this.#isFull = sync === "full";
-    this.#syncFile = syncFile;
+    this.#disk = disk;
     this.#usualBytes = logBytes;
     this.#frameBytes = (db.pragma("page_size", { simple: true }) as number) + 24;
     this.#look = db.prepare<[], CheckpointRow>("PRAGMA wal_checkpoint(NOOP)");
@@ -171,7 +166,7 @@ export class WriteAheadLog {
 
   async #sync(fd: number): Promise<void> {
     if (fd === this.#log && !this.#isNamed) await this.#syncName();
-    await this.#syncFile(fd);
+    await this.#disk.sync(fd);
   }
 
   /** A log that the disk has is of no use while its directory does not name it. */

@@ -90,7 +90,7 @@ export abstract class SqliteSessionStore implements SessionStore {
       const isGone = this.#delete.immediate(id, owner, now);
       if (isGone) this.transcripts.clear();
       return isGone;
-    });
+    }, "makes room");
   }
 
   sessionEntry(id: string, owner: string) {
@@ -125,7 +125,7 @@ export abstract class SqliteSessionStore implements SessionStore {
   }
 
   hideItems(session: string, items: readonly string[]) {
-    return this.connection.write(() => this.#hide.immediate(session, items));
+    return this.connection.write(() => this.#hide.immediate(session, items), "makes room");
   }
 
   hiddenItems(session: string) {

@@ -1,7 +1,8 @@
-import { constants, type StatsFs, statSync, truncateSync } from "node:fs";
-import { open, statfs } from "node:fs/promises";
+import { constants, statSync, truncateSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Db } from "./db.ts";
+import { type Disk, SYSTEM_DISK } from "./disk.ts";
 
 /** Kept in the log, and as much again in a file of its own; less on a small disk. */
 const RESERVE_BYTES = 4 * 2 ** 20;
@@ -27,14 +28,16 @@ const PIECE = Buffer.alloc(2 ** 20);
 export class Space {
   readonly #db: Db;
   readonly #file: string;
+  readonly #disk: Disk;
   #reserveBytes = RESERVE_BYTES;
   #isShort = false;
   #isTaken = false;
   #freeBytes = 0;
 
-  constructor(db: Db, file: string) {
+  constructor(db: Db, { file, disk = SYSTEM_DISK }: { file: string; disk?: Disk }) {
     this.#db = db;
     this.#file = file;
+    this.#disk = disk;
   }
 
   /** Whether the database must not grow. */
@@ -59,7 +62,17 @@ export class Space {
 
   /** Looks how full the disk is. @throws Error of the system. */
   async look(): Promise<void> {
-    this.#seen(await statfs(dirname(this.#file)));
+    const { freeBytes, totalBytes } = await this.#disk.space(dirname(this.#file));
+    if (!this.#db.open) return;
+    this.#freeBytes = freeBytes;
+    this.#reserveBytes = Math.min(RESERVE_BYTES, Math.floor(totalBytes / SHARE_OF_DISK));
+    if (freeBytes < this.#reserveBytes) {
+      this.#isShort = true;
+      this.#limit(0);
+    } else if (this.#isShort && freeBytes > ENOUGH * this.#reserveBytes) {
+      this.#isShort = false;
+      this.#db.pragma(`max_page_count = ${NO_LIMIT}`);
+    }
   }
 
   /** Takes the reserve; nobody may write meanwhile. @throws Error of the system, without space for it, too. */
@@ -89,18 +102,6 @@ export class Space {
 
   get #reserve(): string {
     return `${this.#file}-reserve`;
-  }
-
-  #seen({ bavail, blocks, bsize }: StatsFs): void {
-    this.#freeBytes = bavail * bsize;
-    this.#reserveBytes = Math.min(RESERVE_BYTES, Math.floor((blocks * bsize) / SHARE_OF_DISK));
-    if (this.#freeBytes < this.#reserveBytes) {
-      this.#isShort = true;
-      this.#limit(0);
-    } else if (this.#isShort && this.#freeBytes > ENOUGH * this.#reserveBytes) {
-      this.#isShort = false;
-      this.#db.pragma(`max_page_count = ${NO_LIMIT}`);
-    }
   }
 
   /** The database may have so many pages more than now. */

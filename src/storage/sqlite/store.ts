@@ -93,7 +93,7 @@ class SqliteStore extends SqliteSessionStore implements Store {
       const isGone = this.#disown.immediate(id, owner, now);
       if (isGone) this.transcripts.forget(id);
       return isGone;
-    });
+    }, "makes room");
   }
 
   readEvents(id: RunId, range: { afterSeq: number; limit: number }) {
@@ -121,7 +121,7 @@ class SqliteStore extends SqliteSessionStore implements Store {
   }
 
   revokePermission(id: string, owner: string) {
-    return this.connection.write(() => this.approvals.revoke(id, owner));
+    return this.connection.write(() => this.approvals.revoke(id, owner), "makes room");
   }
 
   unfinishedRuns() {
@@ -143,15 +143,15 @@ class SqliteStore extends SqliteSessionStore implements Store {
       const { runs, others } = this.#sweep.immediate(now, limit);
       if (runs > 0) this.transcripts.clear();
       return runs + others;
-    });
+    }, "makes room");
   }
 
   sweepPrompts(pass: PromptPass) {
-    return this.connection.write(() => this.#sweepPrompts.immediate(pass));
+    return this.connection.write(() => this.#sweepPrompts.immediate(pass), "makes room");
   }
 
   prune(endedBefore: number) {
-    return this.connection.write(() => this.#prune.immediate(endedBefore));
+    return this.connection.write(() => this.#prune.immediate(endedBefore), "makes room");
   }
 
   copyTo(file: string): Promise<void> {

@@ -20,6 +20,7 @@ async function setUp(terms: Partial<HousekeepingDeps> = {}) {
     disk: async () => ({
       usedPercent: 100 - time.free,
       freeBytes: time.free * 2 ** 20,
+      totalBytes: 100 * 2 ** 20,
       isLow: time.free <= 10,
     }),
     warn: (message) => said.push(message),

@@ -2,6 +2,7 @@ import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { APPLICATION_ID } from "../../../src/config/profile.ts";
+import { SYSTEM_DISK } from "../../../src/storage/sqlite/disk.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/store.ts";
 import type { Store, StoreHealth } from "../../../src/storage/store.ts";
 import { temporaryDirectory } from "../../helpers/directory.ts";
@@ -42,7 +43,7 @@ async function openOn(disk: ReturnType<typeof heldDisk>, sync: "normal" | "full"
     file,
     applicationId: APPLICATION_ID,
     sync,
-    syncFile: disk.sync,
+    disk: { ...SYSTEM_DISK, sync: disk.sync },
     logBytes: 2 ** 20,
     onHealth: ({ state }) => told.push(state),
   });
