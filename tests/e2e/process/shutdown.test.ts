@@ -150,3 +150,8 @@ test("a second signal does not wait", async () => {
   expect(await server.stop("SIGINT")).toEqual({ code: 1, signal: null });
   expect((await call.answer).complete).toBe(false);
 });
+
+test("SIGHUP ends it with code 0, too", async () => {
+  const { server } = await start([]);
+  expect(await server.stop("SIGHUP")).toEqual(OK);
+});
