@@ -2,6 +2,7 @@ import { nextDelivery, placeOf } from "../../domain/delivery.ts";
 import type { Fire, Job } from "../../domain/job.ts";
 import type { FireQuery, JobChange, JobClaim, JobQuery } from "../job-store.ts";
 import type { Db } from "./db.ts";
+import { inWindows } from "./windows.ts";
 
 interface DataRow {
   data: string;
@@ -22,6 +23,7 @@ interface FirePageTerms {
   job: string;
   owner: string;
   start: string;
+  end: string;
   status: string | null;
   limit: number;
 }
@@ -45,6 +47,7 @@ export class JobTable {
   readonly #updateFire;
   readonly #deleteFires;
   readonly #fires;
+  readonly #placeOf;
   readonly #latest;
   readonly #open;
   readonly #sweep;
@@ -81,12 +84,19 @@ export class JobTable {
       "UPDATE fires SET status = ?, data = ?, deliver_at = ?, place = ? WHERE id = ?",
     );
     this.#deleteFires = db.prepare<[string]>("DELETE FROM fires WHERE job_id = ?");
-    const firePage = (compare: string, order: string) =>
+    const firePage = (compare: string, until: string, order: string) =>
       db.prepare<FirePageTerms, DataRow>(
-        `SELECT data FROM fires WHERE job_id = :job AND owner = :owner AND id ${compare} :start
+        `SELECT data FROM fires WHERE job_id = :job AND owner = :owner AND id ${compare} :start AND id ${until} :end
            AND (:status IS NULL OR status = :status) ORDER BY id ${order} LIMIT :limit`,
       );
-    this.#fires = { asc: firePage(">", "ASC"), desc: firePage("<", "DESC") };
+    this.#fires = { asc: firePage(">", "<=", "ASC"), desc: firePage("<", ">=", "DESC") };
+    const placeOf = (compare: string, order: string) =>
+      db
+        .prepare<{ job: string; start: string; skip: number }, string>(
+          `SELECT id FROM fires WHERE job_id = :job AND id ${compare} :start ORDER BY id ${order} LIMIT 1 OFFSET :skip`,
+        )
+        .pluck();
+    this.#placeOf = { asc: placeOf(">", "ASC"), desc: placeOf("<", "DESC") };
     this.#latest = db.prepare<[string], { data: string | null }>(
       `SELECT (SELECT data FROM fires WHERE job_id = ids.value ORDER BY id DESC LIMIT 1) AS data
        FROM json_each(?) AS ids ORDER BY ids.key`,
@@ -143,10 +153,17 @@ export class JobTable {
     return this.#nextDue.get() ?? undefined;
   }
 
-  fires({ jobId, owner, order, limit, after, status }: FireQuery): Fire[] {
-    const start = after ?? (order === "asc" ? "" : AFTER_ALL);
-    const terms = { job: jobId, owner, start, status: status ?? null, limit };
-    return this.#fires[order].all(terms).map(fireOf);
+  async fires({ jobId: job, owner, order, limit, after, status }: FireQuery): Promise<Fire[]> {
+    const [first, last] = order === "asc" ? ["", AFTER_ALL] : [AFTER_ALL, ""];
+    const rows = await inWindows<string, DataRow>({
+      start: after ?? first,
+      limit,
+      placeOf: (start, count) =>
+        status === undefined ? undefined : this.#placeOf[order].get({ job, start, skip: count - 1 }),
+      read: ({ end = last, ...window }) =>
+        this.#fires[order].all({ job, owner, status: status ?? null, ...window, end }),
+    });
+    return rows.map(fireOf);
   }
 
   latest(jobIds: readonly string[]): (Fire | undefined)[] {

@@ -4,6 +4,7 @@ import type { Usage } from "../../domain/usage.ts";
 import type { RunQuery, RunWrite, StoredRun } from "../store.ts";
 import type { Db } from "./db.ts";
 import { DELTAS, type FirstFacts } from "./events.ts";
+import { inWindows } from "./windows.ts";
 
 interface RunRow {
   status: RunStatus;
@@ -23,10 +24,18 @@ interface ExpiredRow {
 /** A sweep looks at so many rows for each that it may remove: a long one would keep requests waiting. */
 const SEEN_PER_REMOVED = 20;
 
+interface PlaceTerms {
+  owner: string;
+  surface: string;
+  start: string;
+  skip: number;
+}
+
 interface ListTerms {
   owner: string;
   surface: string;
   start: string;
+  end: string;
   status: string | null;
   session: string | null;
   job: string | null;
@@ -52,6 +61,7 @@ export class RunTable {
   readonly #find;
   readonly #findOwned;
   readonly #list;
+  readonly #placeOf;
   readonly #disown;
   readonly #unfinished;
   readonly #expired;
@@ -79,15 +89,23 @@ export class RunTable {
     this.#findOwned = db.prepare<[string, string], RunRow>(
       `SELECT ${COLUMNS} FROM runs WHERE id = ? AND owner <> ?`,
     );
-    const page = (compare: string, order: string) =>
+    // The index leaves chats out, and is taken only when the query says so too.
+    const listed = "FROM runs WHERE owner = :owner AND surface = :surface AND surface <> 'chat'";
+    const page = (compare: string, until: string, order: string) =>
       db.prepare<ListTerms, RunRow>(
-        // The index leaves chats out, and is taken only when the query says so too.
-        `SELECT ${COLUMNS} FROM runs WHERE owner = :owner AND surface = :surface AND surface <> 'chat' AND id ${compare} :start
+        `SELECT ${COLUMNS} ${listed} AND id ${compare} :start AND id ${until} :end
            AND (:status IS NULL OR status = :status) AND (:session IS NULL OR session_id = :session)
            AND (:job IS NULL OR data ->> '$.job' = :job)
          ORDER BY id ${order} LIMIT :limit`,
       );
-    this.#list = { asc: page(">", "ASC"), desc: page("<", "DESC") };
+    this.#list = { asc: page(">", "<=", "ASC"), desc: page("<", ">=", "DESC") };
+    const placeOf = (compare: string, order: string) =>
+      db
+        .prepare<PlaceTerms, string>(
+          `SELECT id ${listed} AND id ${compare} :start ORDER BY id ${order} LIMIT 1 OFFSET :skip`,
+        )
+        .pluck();
+    this.#placeOf = { asc: placeOf(">", "ASC"), desc: placeOf("<", "DESC") };
     this.#disown = db.prepare<[string, number, string, string]>(
       "UPDATE runs SET owner = ?, expires_at = ? WHERE id = ? AND owner = ?",
     );
@@ -158,18 +176,28 @@ export class RunTable {
     return row && storedRun(row);
   }
 
-  list({ owner, surface, order, limit, after, status, sessionId, job }: RunQuery): StoredRun[] {
-    const start = after ?? (order === "asc" ? "" : AFTER_ALL);
-    const terms = {
-      owner,
-      surface,
-      start,
-      status: status ?? null,
-      session: sessionId ?? null,
-      job: job ?? null,
+  async list({
+    owner,
+    surface,
+    order,
+    limit,
+    after,
+    status,
+    sessionId,
+    job,
+  }: RunQuery): Promise<StoredRun[]> {
+    const [first, last] = order === "asc" ? ["", AFTER_ALL] : [AFTER_ALL, ""];
+    const filter = { status: status ?? null, session: sessionId ?? null, job: job ?? null };
+    const all = { owner, surface };
+    const isFiltered = status !== undefined || sessionId !== undefined || job !== undefined;
+    const rows = await inWindows<string, RunRow>({
+      start: after ?? first,
       limit,
-    };
-    return this.#list[order].all(terms).map(storedRun);
+      placeOf: (start, count) =>
+        isFiltered ? this.#placeOf[order].get({ ...all, start, skip: count - 1 }) : undefined,
+      read: ({ end = last, ...window }) => this.#list[order].all({ ...all, ...filter, ...window, end }),
+    });
+    return rows.map(storedRun);
   }
 
   disown(id: RunId, owner: string, now: number): boolean {

@@ -7,6 +7,7 @@ import type { Db } from "./db.ts";
 import type { Link, SessionRunTable } from "./session-runs.ts";
 import type { SessionTable } from "./sessions.ts";
 import type { TranscriptTable } from "./transcripts.ts";
+import { inWindows } from "./windows.ts";
 
 interface EntryRow {
   id: string;
@@ -32,10 +33,30 @@ interface EntryRow {
 interface PageTerms {
   owner: string;
   source: string | null;
-  words: string | null;
   limit: number;
   offset: number;
 }
+
+/** Where a session stands in the list. */
+interface Place {
+  at: number;
+  id: string;
+}
+
+interface SearchTerms {
+  owner: string;
+  source: string | null;
+  words: string;
+  at: number;
+  id: string;
+  endAt: number;
+  endId: string;
+  limit: number;
+}
+
+/** Before and behind all sessions, as they are listed. */
+const FIRST: Place = { at: Number.MAX_SAFE_INTEGER, id: "" };
+const LAST: Place = { at: -1, id: "" };
 
 /** What was counted of a session's runs, up to one that is over. */
 interface Counted {
@@ -63,6 +84,8 @@ interface ListParts {
 export class SessionListTable {
   readonly #parts: ListParts;
   readonly #page;
+  readonly #search;
+  readonly #placeOf;
   readonly #pinned;
   readonly #entry;
   readonly #titled;
@@ -73,10 +96,18 @@ export class SessionListTable {
 
   constructor(db: Db, parts: ListParts) {
     this.#parts = parts;
+    const listed = "FROM sessions WHERE owner = :owner AND hidden = 0";
+    const ofSource = "(:source IS NULL OR source = :source)";
+    const order = "ORDER BY updated_at DESC, id DESC";
     this.#page = db.prepare<PageTerms, EntryRow>(
-      `SELECT ${COLUMNS} FROM sessions WHERE owner = :owner AND hidden = 0 AND (:source IS NULL OR source = :source)
-         AND (:words IS NULL OR title LIKE :words ESCAPE '\\' OR preview LIKE :words ESCAPE '\\')
-       ORDER BY updated_at DESC, id DESC LIMIT :limit OFFSET :offset`,
+      `SELECT ${COLUMNS} ${listed} AND ${ofSource} ${order} LIMIT :limit OFFSET :offset`,
+    );
+    this.#search = db.prepare<SearchTerms, EntryRow>(
+      `SELECT ${COLUMNS} ${listed} AND ${ofSource} AND (updated_at, id) < (:at, :id) AND (updated_at, id) >= (:endAt, :endId)
+         AND (title LIKE :words ESCAPE '\\' OR preview LIKE :words ESCAPE '\\') ${order} LIMIT :limit`,
+    );
+    this.#placeOf = db.prepare<Place & { owner: string; skip: number }, Place>(
+      `SELECT updated_at AS at, id ${listed} AND (updated_at, id) < (:at, :id) ${order} LIMIT 1 OFFSET :skip`,
     );
     this.#pinned = db.prepare<[string, number], EntryRow>(
       `SELECT ${COLUMNS} FROM sessions WHERE owner = ? AND pinned = 1 AND hidden = 0
@@ -105,9 +136,20 @@ export class SessionListTable {
     });
   }
 
-  page({ owner, limit, offset, source, words }: SessionQuery): Promise<SessionEntry[]> {
-    const pattern = words === undefined ? null : `%${words.replace(/[\\%_]/g, "\\$&")}%`;
-    return this.#entries(this.#page.all({ owner, limit, offset, source: source ?? null, words: pattern }));
+  async page({ owner, limit, offset, words, ...query }: SessionQuery): Promise<SessionEntry[]> {
+    const { source = null } = query;
+    if (words === undefined) return this.#entries(this.#page.all({ owner, limit, offset, source }));
+    const pattern = `%${words.replace(/[\\%_]/g, "\\$&")}%`;
+    const rows = await inWindows<Place, EntryRow>({
+      start: FIRST,
+      limit: offset + limit,
+      placeOf: (start, count) => this.#placeOf.get({ owner, ...start, skip: count - 1 }),
+      read: ({ start, end = LAST, limit: most }) => {
+        const range = { ...start, endAt: end.at, endId: end.id };
+        return this.#search.all({ owner, source, words: pattern, ...range, limit: most });
+      },
+    });
+    return this.#entries(rows.slice(offset));
   }
 
   pinned(owner: string, limit: number): Promise<SessionEntry[]> {

@@ -56,8 +56,23 @@ describe("however much is stored", () => {
     ],
     [
       "a list",
-      /FROM runs WHERE owner.* ORDER BY id DESC LIMIT/s,
-      /SEARCH runs USING INDEX runs_listed \(owner=\? AND surface=\? AND id<\?\)/,
+      /data FROM runs WHERE owner.* ORDER BY id DESC LIMIT/s,
+      /SEARCH runs USING INDEX runs_listed \(owner=\? AND surface=\? AND id>\? AND id<\?\)/,
+    ],
+    [
+      "the end of a window of a list",
+      /SELECT id FROM runs WHERE owner.* ORDER BY id DESC LIMIT 1 OFFSET/s,
+      /SEARCH runs USING COVERING INDEX runs_listed \(owner=\? AND surface=\? AND id<\?\)/,
+    ],
+    [
+      "a window of a job's history",
+      /SELECT data FROM fires WHERE job_id = :job.* ORDER BY id DESC/s,
+      /SEARCH fires USING INDEX fires_listed \(job_id=\? AND id>\? AND id<\?\)/,
+    ],
+    [
+      "a window of a search for sessions",
+      /FROM sessions .* LIKE/s,
+      /SEARCH sessions USING INDEX sessions_active \(owner=\? AND \(?updated_at,id\)?>\(\?,\?\) AND \(?updated_at,id\)?<\(\?,\?\)\)/,
     ],
     [
       "a list of sessions",
