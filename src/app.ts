@@ -100,7 +100,7 @@ export async function createApp(config: Config, key: string, overrides: Override
   const readers = openReaders(config);
   const prompt = createPromptBuilder({
     sections: coreSections(promptSources(config, readers)),
-    now: clock.now,
+    now: clock.elapsed,
     onLeftOut: (sentences) => http.log.warn(sentences.join(" ") || "The core prompt is whole again."),
   });
   const log = new EventLog({ store, clock, onFault });

@@ -80,7 +80,7 @@ export class Housekeeping {
       () => this.#inPieces(async () => (await store.sweep(now, PIECE_ROWS)) === PIECE_ROWS),
       () => this.#inPieces(() => store.prune(now - DELTAS_KEPT_MS)),
       () => this.#sweepFires(now),
-      () => this.#sweepPrompts(now),
+      () => this.#sweepPrompts(clock.elapsed()),
     ];
     // What one of them cannot do the others can.
     for (const work of works) await work().catch(onFault);
@@ -96,9 +96,9 @@ export class Housekeeping {
     }
   }
 
-  async #sweepPrompts(now: number): Promise<void> {
-    if (now - this.#promptsAt < PROMPTS_EVERY_MS) return;
-    this.#promptsAt = now;
+  async #sweepPrompts(elapsed: number): Promise<void> {
+    if (elapsed - this.#promptsAt < PROMPTS_EVERY_MS) return;
+    this.#promptsAt = elapsed;
     const { store, prompts } = this.#deps;
     const used = new Set<string>();
     let after = "";

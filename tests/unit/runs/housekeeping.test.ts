@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { DELTAS_KEPT_MS, Housekeeping, type HousekeepingDeps } from "../../../src/runs/housekeeping.ts";
-import { StorageError } from "../../../src/storage/store.ts";
+import { StorageError, type StoreHealth } from "../../../src/storage/store.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
 import { aFire, aJob } from "../../helpers/jobs.ts";
 import { aRun, dialogue, keep, OWNER, PROMPT, writeOf } from "../../helpers/stored.ts";
@@ -16,7 +16,7 @@ async function setUp(terms: Partial<HousekeepingDeps> = {}) {
     store,
     prompts: { held: () => [] },
     firesKeptMs: 30 * DAY_MS,
-    clock: { now: () => time.now, elapsed: () => performance.now() },
+    clock: { now: () => time.now, elapsed: () => time.now },
     disk: async () => ({
       usedPercent: 100 - time.free,
       freeBytes: time.free * 2 ** 20,
@@ -106,6 +106,24 @@ describe("a round of housekeeping", () => {
       await housekeeping.round();
     }
     expect(said).toEqual([expect.stringContaining("92 % full (8 MB left)"), expect.stringContaining("91 %")]);
+  });
+
+  test("removes what may go at once when the store is full, and only then", async () => {
+    let [state, sweeps] = ["ok" as StoreHealth["state"], 0];
+    const { housekeeping } = await setUp({
+      store: {
+        look: async () => ({ state }),
+        sweep: async () => ++sweeps,
+        prune: async () => false,
+        sweepPrompts: async () => undefined,
+        jobs: { sweepFires: async () => 0 },
+      },
+    });
+    await housekeeping.look();
+    expect(sweeps).toBe(0);
+    state = "full";
+    await housekeeping.look();
+    expect(sweeps).toBe(1);
   });
 
   test("ends between two pieces when it is stopped", async () => {
