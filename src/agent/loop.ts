@@ -144,7 +144,7 @@ class Agent {
     this.#transcript.closeOpen();
     const ending = endingOf(cause, this.#totals());
     if (ending.type === "run.failed") {
-      if (isFault(ending.error) && cause === error) onFault(cause, run.id);
+      if (isFault(ending.error)) onFault(cause, run.id);
       // A repeated request would do again what the tools did.
       if (this.#effects) ending.error = { ...ending.error, shouldRetry: false };
     }

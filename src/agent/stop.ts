@@ -6,6 +6,8 @@ export class RunStop extends Error {
   readonly failure: Failure | undefined;
   /** The run does not end: the next process goes on with it. */
   readonly suspends: boolean;
+  /** Whoever stops a run has logged why, where that is to be logged. */
+  readonly isTold = true;
 
   private constructor(
     message: string,

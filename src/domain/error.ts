@@ -196,7 +196,7 @@ export function isFault({ code }: Failure): boolean {
 
 /** Whether the log has the cause of an exception already. */
 export function isTold(error: unknown): boolean {
-  return error instanceof ApiError && error.isTold;
+  return error instanceof Error && "isTold" in error && error.isTold === true;
 }
 
 /** 409: what cannot be as things are; repeating the request alone cannot help. */

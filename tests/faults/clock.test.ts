@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, vi } from "vitest";
 import type { Job } from "../../src/domain/job.ts";
 import { clockedJobs, DAY, gapsIn, HOUR, MINUTE, NINE } from "../helpers/jobs-clock.ts";
 import { compareSchedules } from "../helpers/schedules.ts";
 import { fault, randomFrom, SEED } from "./report.ts";
+import { openPlace } from "./server.ts";
 
 fault(
   {
@@ -18,6 +21,8 @@ fault(
 /** What the clock does to the jobs between two looks. */
 const JUMPS = [HOUR, -HOUR, DAY, -DAY, 8 * HOUR, -30_000];
 const STEPS = 40;
+/** Longer than a scheduler that waits for its clock would be called alive. */
+const READY_MS = 5_000;
 
 fault(
   {
@@ -29,6 +34,40 @@ fault(
     const failures: string[] = [];
     for (let walk = 0; walk < count; walk++) failures.push(...(await walkClock(randomFrom(SEED + walk))));
     return { failures };
+  },
+);
+
+fault(
+  {
+    id: "R-61",
+    what: "the clock of a running server is set back by an hour, and ahead again: it stays ready, its jobs are done on time",
+    counts: { quick: 2, usual: 8, full: 40 },
+  },
+  async (count) => {
+    const failures: string[] = [];
+    let n = 0;
+    for (const odd of [{ ODD_CLOCK_MS: String(-HOUR) }, { ODD_CLOCK_MS: String(HOUR) }]) {
+      const place = await openPlace(() => ({ text: "Done." }), "", odd);
+      const server = await place.start();
+      for (let step = 0; step < count / 2; step++, n++) {
+        server.child.kill("SIGUSR2");
+        for (const until = performance.now() + READY_MS; performance.now() < until; await sleep(50)) {
+          const { status } = await server.ask("/ready");
+          if (status !== 200) failures.push(`/ready answers ${status} after the clock was set`);
+        }
+      }
+      const body = { name: "now", prompt: "Say it.", schedule: "in 1s" };
+      const { json: job } = await server.ask("/v1/jobs", body);
+      await vi.waitFor(
+        async () => {
+          const { json } = await server.ask(`/v1/jobs/${job.id}/runs`);
+          expect(json.data.map(({ status }: { status: string }) => status)).toEqual(["completed"]);
+        },
+        { timeout: 10_000, interval: 50 },
+      );
+      await server.stop();
+    }
+    return { n, failures };
   },
 );
 

@@ -1,3 +1,6 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { temporaryDirectory } from "../helpers/directory.ts";
 import { openWire } from "../helpers/wire-client.ts";
 import { checkLedger } from "./mixed-check.ts";
 import { type Ledger, load, mixedScript, newLedger } from "./mixed-load.ts";
@@ -42,6 +45,39 @@ fault(ROW, async (rounds) => {
   }
   await checkLedger(await place.start(), place, ledger);
   return { failures: ledger.failures, figure: percentile(times, 1) };
+});
+
+const HANGING = {
+  id: "R-63",
+  what: "SIGTERM, SIGINT, SIGHUP, and one of them twice, to a server one of whose threads hangs in the system, with a stream that takes longer than the 1 s it has: the process is gone",
+  counts: { quick: 4, usual: 16, full: 100 },
+  limit: { of: "to the exit, max", most: GRACE_S * 1_000 + 1_000, unit: "ms" },
+};
+
+fault(HANGING, async (rounds) => {
+  const fifo = join(await temporaryDirectory(), "fifo");
+  execFileSync("mkfifo", [fifo]);
+  const drain = `gateway: { api_server: { drain_timeout_seconds: ${GRACE_S} } }`;
+  const stalled = { text: "One two", stall: { events: 2 } } as const;
+  const place = await openPlace(() => stalled, drain, { ODD_FIFO: fifo });
+  const failures: string[] = [];
+  const times: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const server = await place.start();
+    const talking = talk(server, 0);
+    await place.upstream.requestArrived(round + 1);
+    const signal = (["SIGTERM", "SIGINT", "SIGHUP"] as const)[round % 3] ?? "SIGTERM";
+    const began = performance.now();
+    server.child.kill(signal);
+    await server.says(/no new work is taken/);
+    const isTwice = round % 4 === 3;
+    if (isTwice) server.child.kill(signal);
+    await server.ending();
+    times.push(performance.now() - began);
+    const text = await talking;
+    if (!isTwice && !isEnded(text)) failures.push(`a stream ends: ${text}`);
+  }
+  return { failures, figure: percentile(times, 1) };
 });
 
 /** Everything that a streamed chat says; "" when it was never begun. */

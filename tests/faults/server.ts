@@ -8,6 +8,8 @@ import type { Script } from "../helpers/fake-upstream/script.ts";
 import { serve, type TestProcess } from "../helpers/process.ts";
 import { TEST_KEY } from "../helpers/test-app.ts";
 
+const ODD_MACHINE = join(import.meta.dirname, "odd-machine.ts");
+
 /** What every request of a test brings. */
 export const HEADERS = { authorization: `Bearer ${TEST_KEY}`, "content-type": "application/json" };
 
@@ -43,12 +45,16 @@ export interface Place {
   integrity(): Promise<string>;
 }
 
+/** What is odd about the machine of a place; see `odd-machine.ts`. */
+export type OddMachine = { [name in "ODD_SYNC_MS" | "ODD_FIFO" | "ODD_CLOCK_MS"]?: string };
+
 /** Makes a place that is removed with the test. */
-export async function openPlace(script: Script, yaml = ""): Promise<Place> {
+export async function openPlace(script: Script, yaml = "", odd: OddMachine = {}): Promise<Place> {
   const cwd = await temporaryDirectory();
   const home = join(cwd, ".hermes");
   await mkdir(home);
   await writeFile(join(home, "config.yaml"), yaml);
+  const isOdd = Object.keys(odd).length > 0;
   const upstream = await FakeUpstream.start(script);
   onTestFinished(() => upstream.close());
   const env = {
@@ -56,7 +62,8 @@ export async function openPlace(script: Script, yaml = ""): Promise<Place> {
     LLM_MODEL: "fake-model",
     API_SERVER_KEY: TEST_KEY,
     // As `npm start` has it.
-    NODE_OPTIONS: "--max-semi-space-size=8",
+    NODE_OPTIONS: `--max-semi-space-size=8${isOdd ? ` --import ${ODD_MACHINE}` : ""}`,
+    ...odd,
   };
   const starts: number[] = [];
   const start = async () => {

@@ -1,9 +1,10 @@
 import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { APPLICATION_ID } from "../../../src/config/profile.ts";
+import { openDatabase } from "../../../src/storage/sqlite/db.ts";
 import { SYSTEM_DISK } from "../../../src/storage/sqlite/disk.ts";
-import { openSqliteStore } from "../../../src/storage/sqlite/store.ts";
+import { openSqliteStore, storeOn } from "../../../src/storage/sqlite/store.ts";
 import type { Store, StoreHealth } from "../../../src/storage/store.ts";
 import { temporaryDirectory } from "../../helpers/directory.ts";
 import { aRun, dialogue, OWNER, writeOf } from "../../helpers/stored.ts";
@@ -73,9 +74,10 @@ async function fill(store: Store) {
 /** Whether something has not come to its end after all that could have. */
 async function waits(work: Promise<unknown>): Promise<boolean> {
   let isOver = false;
-  void work.finally(() => {
+  const over = () => {
     isOver = true;
-  });
+  };
+  work.then(over, over);
   for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
   return !isOver;
 }
@@ -90,6 +92,36 @@ test("reads go on while a checkpoint waits for the disk, and writers wait until 
     disk.pass();
   }
   expect((await store.findRun((await writing).id, OWNER))?.status).toBe("completed");
+});
+
+test("who waits for a disk that does not answer is refused, until it answers", async () => {
+  const disk = heldDisk();
+  const { store, told } = await openOn(disk, "normal");
+  const { writing } = await fill(store);
+  const { now } = performance;
+  const later = vi.spyOn(performance, "now").mockImplementation(() => now.call(performance) + 60_000);
+  await store.look();
+  later.mockRestore();
+  for (const refused of [writing, put(store)])
+    await expect(refused).rejects.toMatchObject({ name: "StorageError", failure: { status: 503 } });
+  disk.pass(1_000);
+  await vi.waitFor(async () => expect((await store.look()).state).toBe("ok"));
+  await put(store);
+  expect(told).toEqual(["stuck", "ok"]);
+});
+
+test("SQLite itself never waits for the disk, whatever `sync` says", async () => {
+  const directory = await temporaryDirectory();
+  for (const sync of ["normal", "full"] as const) {
+    const file = join(directory, `${sync}.db`);
+    const db = openDatabase({ file, applicationId: APPLICATION_ID });
+    const store = storeOn(db, { file, sync });
+    onTestFinished(() => store.close());
+    const [synchronous, checkpointAt] = ["synchronous", "wal_autocheckpoint"].map((name) =>
+      db.pragma(name, { simple: true }),
+    );
+    expect([synchronous, checkpointAt]).toEqual([0, 0]);
+  }
 });
 
 test("with `sync: full` a commit is acknowledged when the disk has it, and those that come meanwhile share one sync", async () => {
