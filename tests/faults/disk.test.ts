@@ -124,7 +124,8 @@ fault(GONE, async (rounds) => {
     if (detailed.status !== 200 || detailed.json.readiness.checks.state_db.state !== "gone")
       failures.push(`/health/detailed answers ${detailed.status} ${detailed.text}`);
     const lines = server.stdout.split("\n").filter((line) => line.includes('"level":50'));
-    if (lines.length !== 1) failures.push(`${lines.length} lines in the log: ${lines.map((l) => l.slice(0, 600)).join(" // ")}`);
+    if (lines.length !== 1)
+      failures.push(`${lines.length} lines in the log: ${lines.map((l) => l.slice(0, 600)).join(" // ")}`);
     await server.stop();
   }
   return { failures };
