@@ -3,6 +3,7 @@ import { invalidRequest } from "../domain/error.ts";
 import { isInstant, MAX_INTERVAL_MS, type Schedule } from "../domain/schedule.ts";
 import { quoted } from "../lib/text.ts";
 import { isTimeZone } from "../lib/time-zone.ts";
+import { plainCron } from "./cron-text.ts";
 import { calendarOf } from "./schedule.ts";
 import { Zone } from "./zone.ts";
 
@@ -166,13 +167,14 @@ function timeOf(text: string): { hour: number; minute: number } | undefined {
   return { hour: half === undefined ? hour : (hour % 12) + (half === "pm" ? 12 : 0), minute };
 }
 
-function readCron(expr: string, { timezone }: ScheduleTerms): Schedule | undefined {
-  const fields = expr.split(" ").length;
-  if (fields !== 5 && fields !== 6 && !expr.startsWith("@")) return undefined;
+function readCron(said: string, { timezone }: ScheduleTerms): Schedule | undefined {
+  const fields = said.split(" ").length;
+  if (fields !== 5 && fields !== 6 && !said.startsWith("@")) return undefined;
+  const expr = plainCron(said);
   try {
     new Cron(expr, { timezone: "UTC", paused: true });
   } catch {
     return undefined;
   }
-  return { kind: "cron", expr, timezone, display: expr };
+  return { kind: "cron", expr, timezone, display: said };
 }

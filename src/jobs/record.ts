@@ -7,6 +7,7 @@ import { quoted } from "../lib/text.ts";
 import { decodeParts, type JobTerms } from "../wire/jobs/decode.ts";
 import { type JobRecord, PARTS } from "../wire/jobs/record.ts";
 import { JobPatch } from "../wire/jobs/schema.ts";
+import { secondsFirst } from "./cron-text.ts";
 import { instantOf } from "./parse-schedule.ts";
 import { calendarOf } from "./schedule.ts";
 
@@ -152,7 +153,11 @@ function unreachable(targets: readonly string[], param: string, terms: RecordTer
 function scheduleOf(record: JobRecord, times: Times, terms: RecordTerms): Schedule {
   const { schedule } = record;
   const { timezone } = terms.readSchedule("every 1h", record.timezone ?? schedule.timezone ?? terms.timezone);
-  const read = readSchedule(schedule, times, { ...terms, timezone });
+  // What this server printed has the seconds first already.
+  const isOurs = record["object"] === "hermes.job";
+  const expr = schedule.kind === "cron" && !isOurs ? secondsFirst(schedule.expr) : undefined;
+  const said = expr === undefined ? schedule : { ...schedule, expr };
+  const read = readSchedule(said, times, { ...terms, timezone });
   return { ...read, display: schedule.display || record.schedule_display || read.display };
 }
 

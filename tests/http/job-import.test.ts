@@ -38,6 +38,17 @@ async function open() {
 }
 
 describe("an import of hermes' jobs", () => {
+  test("reads six fields as hermes does, with the seconds last, and prints them with the seconds first", async () => {
+    const { load, job, jobs } = await open();
+    const { next_run_at: _next, ...daily } = DAILY;
+    await load([{ ...daily, schedule: { kind: "cron", expr: "0 9 * * * 30", display: "0 9 * * * 30" } }]);
+    const printed = { schedule: { kind: "cron", expr: "30 0 9 * * *" } };
+    expect(await job(DAILY.id)).toMatchObject(printed);
+    // What is printed here can be read again, as it is.
+    await load(await jobs(), "?force=true");
+    expect(await job(DAILY.id)).toMatchObject(printed);
+  });
+
   test("keeps every field as it was, and the rhythm of intervals", async () => {
     const { load, job, ask } = await open();
     const results = await load(FILE);
