@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import cors from "@fastify/cors";
 import websocket from "@fastify/websocket";
 import fastify, {
@@ -8,18 +7,19 @@ import fastify, {
   LogController,
 } from "fastify";
 import type { KeyRing } from "../auth/keys.ts";
-import { type Failure, httpRefusal, notFound } from "../domain/error.ts";
+import { httpRefusal, notFound } from "../domain/error.ts";
 import { shown } from "../lib/text.ts";
 import { installAuth } from "./auth.ts";
 import { acceptJson, BODY_LIMIT_BYTES } from "./body.ts";
-import { envelope, handleError } from "./errors.ts";
+import { Closing } from "./closing.ts";
+import { handleError } from "./errors.ts";
 import { createGuard } from "./guard.ts";
+import { checkMessage } from "./message.ts";
+import { answerOddRequests, handleClientError } from "./refuse-socket.ts";
 import { RouteTable } from "./route-table.ts";
 import { elapsedMs } from "./send.ts";
+import { leaveUnread } from "./unread-body.ts";
 import { validateWithZod } from "./zod.ts";
-
-// Not by an import statement: that reads everything node:http exports, and loads a whole fetch for it, 16 MB.
-const { STATUS_CODES } = process.getBuiltinModule("node:http");
 
 /** Which lines are logged, and where to. */
 export interface LogOptions {
@@ -54,6 +54,8 @@ const SECURITY_HEADERS = {
 
 /** A server without routes: error envelope, request ids, guards, auth, CORS. Add the routes, then listen. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const closing = new Closing();
+  const answers = { closing, headers: () => commonHeaders(`req_${options.nextId()}`) };
   const app = fastify({
     logger: options.log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -74,10 +76,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     // One logger for all: a child for each request costs every request, and only faults are logged.
     childLoggerFactory: (logger) => logger,
     genReqId: (request) => requestId(request.headers["x-request-id"], options.nextId),
-    clientErrorHandler: (error, socket) => refuseSocket(error, socket, options.nextId),
+    clientErrorHandler: (error, socket) => handleClientError(error, socket, answers),
     // No hook runs for these.
     frameworkErrors: (error, request, reply) => {
       reply.headers(commonHeaders(request.id)).header("openai-processing-ms", elapsedMs(reply));
+      leaveUnread(request, reply, closing);
       handleError(error, request, reply);
     },
   });
@@ -91,17 +94,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.setNotFoundHandler(() => {});
   acceptJson(app);
   await installSockets(app);
-  const guard = createGuard(options);
-  app.addHook("onRequest", (request, reply, done) => {
-    reply.headers(SECURITY_HEADERS).header("x-request-id", request.id);
-    guard(request);
-    done();
-  });
-  // The form with a callback: the async one costs a promise for each answer.
-  app.addHook("onSend", (...[, reply, payload, done]) => {
-    reply.header("openai-processing-ms", elapsedMs(reply));
-    done(null, payload);
-  });
+  answerOddRequests(app, answers);
+  addBasicHooks(app, createGuard(options), closing);
   if (options.origins.length > 0) await installCors(app, options.origins);
   app.addHook("onRequest", (request, reply, done) => {
     if (request.is404) answerUnknown(request, reply, routes);
@@ -109,6 +103,35 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   await installAuth(app, options.keys);
   return app;
+}
+
+/** What every request meets first, and every answer last. */
+function addBasicHooks(
+  app: FastifyInstance,
+  guard: (request: FastifyRequest) => void,
+  closing: Closing,
+): void {
+  app.addHook("onRequest", (request, reply, done) => {
+    // What was sent after the last request of a connection is no request.
+    if (closing.has(request.raw.socket)) {
+      reply.hijack();
+      return;
+    }
+    reply.headers(SECURITY_HEADERS).header("x-request-id", request.id);
+    checkMessage(request);
+    guard(request);
+    done();
+  });
+  // The form with a callback: the async one costs a promise for each answer.
+  app.addHook("onSend", (...[request, reply, payload, done]) => {
+    reply.header("openai-processing-ms", elapsedMs(reply));
+    if (!request.raw.complete || reply.statusCode >= 400) leaveUnread(request, reply, closing);
+    done(null, payload);
+  });
+  app.addHook("preClose", (done) => {
+    closing.shutDown();
+    done();
+  });
 }
 
 /** Where a WebSocket may be opened. */
@@ -181,29 +204,3 @@ function answerUnknown(request: FastifyRequest, reply: FastifyReply, routes: Rou
 function commonHeaders(requestId: string): Record<string, string> {
   return { ...SECURITY_HEADERS, "x-request-id": requestId };
 }
-
-/** What is no HTTP request at all gets the envelope as well, by hand: there is no request to reply to. */
-function refuseSocket(error: Error & { code?: string }, socket: Socket, nextId: () => string): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const failure = SOCKET_FAILURES[error.code ?? ""] ?? NOT_HTTP;
-  const body = JSON.stringify(envelope(failure));
-  const headers = {
-    ...commonHeaders(`req_${nextId()}`),
-    "openai-processing-ms": "0",
-    "content-type": "application/json; charset=utf-8",
-    "content-length": Buffer.byteLength(body),
-    connection: "close",
-  };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  socket.end([`HTTP/1.1 ${failure.status} ${STATUS_CODES[failure.status]}`, ...lines, "", body].join("\r\n"));
-}
-
-const SOCKET_FAILURES: Readonly<Record<string, Failure>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: httpRefusal(408, "request_timeout", "The request took too long to arrive.")
-    .failure,
-  HPE_HEADER_OVERFLOW: httpRefusal(431, "headers_too_large", "The request headers are too large.").failure,
-};
-const NOT_HTTP: Failure = httpRefusal(400, "invalid_request", "The request is not valid HTTP.").failure;

@@ -1,0 +1,110 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+/** How much of what a client still sends is read after the last answer on its connection. */
+export interface ClosingLimits {
+  /** How long in all, and how long the client may send nothing, ms. */
+  lingerMs: number;
+  silenceMs: number;
+  /** On one connection. */
+  maxBytes: number;
+  /** At once; any more are closed as they are. */
+  maxConnections: number;
+}
+
+/** The times are those of nginx's lingering_time and lingering_timeout; the bytes six times the largest body allowed. */
+const LIMITS: ClosingLimits = {
+  lingerMs: 30_000,
+  silenceMs: 5_000,
+  maxBytes: 64_000_000,
+  maxConnections: 256,
+};
+
+/** How long a server that shuts down still reads. */
+const SHUTDOWN_MS = 500;
+
+/**
+ * Closes connections so that their last answer arrives. When a connection is closed while its client is still sending,
+ * the kernel resets it, and many clients then report the reset instead of the answer. So the answer is sent, this side
+ * is closed, and what the client still sends is read and discarded, within limits.
+ * @see RFC 9112 section 9.6
+ */
+export class Closing {
+  readonly #limits: ClosingLimits;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(limits: ClosingLimits = LIMITS) {
+    this.#limits = limits;
+  }
+
+  /** Whether a connection takes no more requests. */
+  has(socket: Socket): boolean {
+    return this.#sockets.size > 0 && this.#sockets.has(socket);
+  }
+
+  /** The connection ends with the answer to its current request, which must say `connection: close`. */
+  withAnswer(socket: Socket): void {
+    this.#add(socket);
+  }
+
+  /** The connection ends with these bytes, after the answers to all requests that came whole. */
+  withBytes(socket: Socket, bytes?: string): void {
+    if (!this.#add(socket)) {
+      socket.destroy();
+      return;
+    }
+    this.#discard(socket);
+    const next = () => {
+      const answer = answerOn(socket);
+      // When it is finished, Node has given the connection to the next one.
+      if (answer?.req.complete) answer.once("finish", next);
+      else this.#linger(socket, answer?.headersSent ? undefined : bytes);
+    };
+    next();
+  }
+
+  /** Reads on for a moment only. */
+  shutDown(): void {
+    setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, SHUTDOWN_MS).unref();
+  }
+
+  #add(socket: Socket): boolean {
+    if (this.#sockets.size >= this.#limits.maxConnections) return false;
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    // Node calls this after an answer that says `connection: close`.
+    socket.destroySoon = () => this.#linger(socket);
+    return true;
+  }
+
+  /** What comes is no longer parsed, so no request follows the last one. */
+  #discard(socket: Socket): void {
+    let left = this.#limits.maxBytes;
+    socket.removeAllListeners("data");
+    socket.on("data", (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) socket.destroy();
+    });
+    socket.resume();
+  }
+
+  #linger(socket: Socket, bytes = ""): void {
+    if (socket.writableEnded) return;
+    this.#discard(socket);
+    const late = setTimeout(() => socket.destroy(), this.#limits.lingerMs).unref();
+    socket.once("close", () => clearTimeout(late));
+    socket.setTimeout(this.#limits.silenceMs, () => socket.destroy());
+    socket.end(bytes);
+  }
+}
+
+/** The answer that a connection carries now. Node keeps it under this name alone. */
+function answerOn(socket: Socket): ServerResponse | undefined {
+  const { _httpMessage: answer } = socket as { _httpMessage?: (ServerResponse & { req: Upgraded }) | null };
+  // A WebSocket's handshake has one that is never sent.
+  return answer?.req.upgrade === true ? undefined : (answer ?? undefined);
+}
+
+type Upgraded = IncomingMessage & { upgrade?: boolean };

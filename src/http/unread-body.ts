@@ -1,0 +1,30 @@
+import type { IncomingMessage } from "node:http";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { BODY_LIMIT_BYTES } from "./body.ts";
+import type { Closing } from "./closing.ts";
+
+/**
+ * Decides what becomes of the connection of a request that is answered before its body was read: a short rest is read
+ * and discarded by Node, and the connection kept; with a long rest, the connection ends with the answer.
+ */
+export function leaveUnread({ raw }: FastifyRequest, reply: FastifyReply, closing: Closing): void {
+  const rest = restOf(raw);
+  const stays = reply.raw.shouldKeepAlive && raw.headers.expect === undefined;
+  if (rest === "long" || (rest === "short" && !stays)) {
+    reply.header("connection", "close");
+    closing.withAnswer(raw.socket);
+  } else if (reply.hasHeader("connection")) {
+    // Fastify closes after every body that it refuses.
+    reply.removeHeader("connection");
+  }
+  if (rest !== "none") raw.resume();
+}
+
+/** How much of a body is still to come: long is more than may come anyway, or nobody knows how much. */
+function restOf({ headers, complete }: IncomingMessage): "none" | "short" | "long" {
+  if (complete) return "none";
+  if (headers["transfer-encoding"] !== undefined) return "long";
+  const length = Number(headers["content-length"] ?? 0);
+  if (length === 0) return "none";
+  return length <= BODY_LIMIT_BYTES ? "short" : "long";
+}
