@@ -6,6 +6,7 @@ import { createLogStream } from "./cli/log.ts";
 import { ensureServerKey, keyWarning, type ServerKey } from "./config/key.ts";
 import { type Config, type LoadOptions, loadConfig, secretsOf } from "./config/load.ts";
 import { withWebhookSecret } from "./config/webhook-secret.ts";
+import { workspaceWarning } from "./config/workspace.ts";
 import { giveMemoryBack } from "./lib/memory.ts";
 import { ProcessEnd } from "./lib/process-end.ts";
 import { DEMO_HINT } from "./providers/protocols/demo/provider.ts";
@@ -99,8 +100,8 @@ async function announce(app: App, { config, key, url }: Started): Promise<void> 
   if (key.created) log.info(`a new API key was made; it lies in ${config.home.envFile}`);
   if (found.upstream.protocol.name === "demo")
     log.warn(`demo model: a rule-based stand-in, not a language model. ${DEMO_HINT}`);
-  const weak = keyWarning(key.value);
-  for (const warning of [...config.warnings, ...(weak === undefined ? [] : [weak])]) log.warn(warning);
+  for (const warning of [...config.warnings, keyWarning(key.value), workspaceWarning(config)])
+    if (warning !== undefined) log.warn(warning);
   if (config.settings.server.cors_origins.includes("*")) {
     log.warn("CORS is open to every web page (API_SERVER_CORS_ORIGINS=*); list exact origins instead");
   }

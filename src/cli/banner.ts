@@ -1,5 +1,6 @@
 import type { ServerKey } from "../config/key.ts";
 import type { Config } from "../config/load.ts";
+import { workspaceWarning } from "../config/workspace.ts";
 import { VERSION } from "../version.ts";
 
 /** What the banner tells. */
@@ -21,7 +22,7 @@ export function banner({ config, key, url, model, reason }: BannerFacts): string
   base URL    ${here}/v1${here === url ? "" : "   (and under every other address of this machine)"}
   API key     ${shown}
   model       ${model}   (${reason})
-  workspace   ${config.workspace}
+  workspace   ${config.workspace}${workspaceWarning(config) === undefined ? "" : "   (too wide: see the warning below)"}
   home        ${config.home.path}
 
   Try it:

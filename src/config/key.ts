@@ -3,18 +3,13 @@ import { keepInEnvFile } from "./env-file.ts";
 import { ConfigError } from "./error.ts";
 import { whyNot } from "./home-file.ts";
 import type { Config } from "./load.ts";
+import { weaknessOf } from "./weak-key.ts";
 
 /** The bearer key that clients must send, and whether it was made just now. */
 export interface ServerKey {
   value: string;
   created: boolean;
 }
-
-const MIN_KEY_LENGTH = 16;
-
-/** Sample keys that people leave in; the reference refuses the same. */
-const PLACEHOLDERS =
-  /^(\*{1,3}|changeme|your[-_]api[-_]key|your_api_key_here|placeholder|example|dummy|null|none)$/i;
 
 /** What a header carries unchanged: printable ASCII, no white space at its ends. */
 const SENDABLE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
@@ -41,9 +36,9 @@ export function ensureServerKey(config: Config): ServerKey {
       `The API key has characters that no HTTP header carries. Use letters, digits and signs of ASCII. ${cure}`,
     );
   }
-  if (!isLoopback(host) && (key.length < MIN_KEY_LENGTH || PLACEHOLDERS.test(key))) {
-    const fault = PLACEHOLDERS.test(key) ? "a placeholder" : `shorter than ${MIN_KEY_LENGTH} characters`;
-    throw new ConfigError(`The API key is ${fault}, which is too weak to listen on ${host}. ${cure}`);
+  const weakness = weaknessOf(key);
+  if (!isLoopback(host) && weakness !== undefined) {
+    throw new ConfigError(`The API key is ${weakness}, which is too weak to listen on ${host}. ${cure}`);
   }
   return { value: key, created: false };
 }
@@ -63,6 +58,7 @@ function createKey(config: Config): ServerKey {
 
 /** A reason to warn about a key that is accepted only because nobody else can reach the server. */
 export function keyWarning(key: string): string | undefined {
-  if (key.length >= MIN_KEY_LENGTH && !PLACEHOLDERS.test(key)) return undefined;
-  return "The API key is weak. It is accepted because the server listens on loopback only.";
+  const weakness = weaknessOf(key);
+  if (weakness === undefined) return undefined;
+  return `The API key is weak: ${weakness}. It is accepted because the server listens on loopback only.`;
 }

@@ -65,6 +65,14 @@ export function invalidApiKey(message: string): ApiError {
   return new ApiError({ status: 401, type: INVALID, code: "invalid_api_key", message });
 }
 
+/** 429: many wrong keys came from where this one comes from; repeating it cannot help. */
+export function tooManyWrongKeys(retryAfterMs: number): ApiError {
+  const message =
+    "Incorrect API key provided, as many before it from your address. Send the server's API_SERVER_KEY.";
+  const { failure } = tooManyRequests(message, retryAfterMs);
+  return new ApiError({ ...failure, code: "too_many_wrong_keys", shouldRetry: false });
+}
+
 /** 403: a browser origin that is not on the allow-list. */
 export function originNotAllowed(origin: string): ApiError {
   const message = `Origin ${quoted(origin)} is not allowed. Add it to API_SERVER_CORS_ORIGINS (comma-separated exact origins).`;

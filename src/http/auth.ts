@@ -1,6 +1,8 @@
 import bearerAuth from "@fastify/bearer-auth";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { KeyRing, Principal } from "../auth/keys.ts";
+import { tooManyWrongKeys } from "../domain/error.ts";
+import { WrongKeys } from "./wrong-keys.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -13,8 +15,12 @@ declare module "fastify" {
   }
 }
 
-/** The one choke point: turns a bearer token into `request.principal`, or the request ends here with a 401. */
+/**
+ * The one choke point: turns a bearer token into `request.principal`, or the request ends here with a 401; with a 429
+ * when many wrong ones came from its source. A right one is taken from everywhere.
+ */
 export async function installAuth(app: FastifyInstance, keys: KeyRing): Promise<void> {
+  const wrongKeys = new WrongKeys((message) => app.log.warn(message));
   app.decorateRequest("principal", undefined);
   await app.register(bearerAuth, {
     addHook: false,
@@ -24,7 +30,10 @@ export async function installAuth(app: FastifyInstance, keys: KeyRing): Promise<
     verifyErrorLogLevel: "debug",
     auth: (token, request) => {
       request.principal = keys.verify(token);
-      return request.principal !== undefined;
+      if (request.principal !== undefined) return true;
+      const waitMs = wrongKeys.count(request.socket.remoteAddress);
+      if (waitMs !== undefined) throw tooManyWrongKeys(waitMs);
+      return false;
     },
   });
   app.addHook("onRequest", (request, reply, done) => {

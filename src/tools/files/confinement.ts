@@ -88,7 +88,9 @@ export function admit(limits: Limits, pinned: Pinned, kind: Kind): Pinned {
 /** @throws ToolError when the real path, or what is pinned there, is the server's own. */
 export function refuseProtected(limits: Limits, real: string, pinned?: Pinned): void {
   if (limits.protection.lookUp().covers(real, pinned?.stats)) {
-    throw new ToolError("it is the server's own (settings, keys or database); tools cannot use it.");
+    throw new ToolError(
+      "it is the server's own (settings, keys or database) or the kernel's; tools cannot use it.",
+    );
   }
 }
 

@@ -9,6 +9,9 @@ export interface Protected {
   covers(real: string, stats?: BigIntStats): boolean;
 }
 
+/** What the kernel shows as files, among them the memory and the environment of the server's own process. */
+const KERNEL_FILES = /^\/(proc|sys|dev(?!\/shm\/))(\/|$)/;
+
 /** A directory that changed so recently may change again without a new time stamp, ms. */
 const SETTLED_MS = 100;
 
@@ -16,7 +19,8 @@ const SETTLED_MS = 100;
  * Looks up what a list of absolute paths protects right now: each file, each directory with all in it. Segments of a
  * path may be globs (`state.db*`, `profiles/*\/.env`). Names are compared without regard to case and Unicode form, and
  * files by device and inode too, so neither a link nor a case-insensitive disk gives an alias. Asked for each use,
- * because a database file comes and goes; the disk is read again when one of the directories has changed.
+ * because a database file comes and goes; the disk is read again when one of the directories has changed. Files of the
+ * kernel are always protected.
  */
 export class Protection {
   readonly #paths: readonly string[];
@@ -34,6 +38,7 @@ export class Protection {
     let free: string | undefined;
     const found: Protected = {
       covers: (real, stats) => {
+        if (KERNEL_FILES.test(real)) return true;
         if (stats !== undefined && scan.identities.has(identityOf(stats))) return true;
         const path = fold(real);
         if (entries.some((matches) => matches(path))) return true;

@@ -50,6 +50,12 @@ describe("the first start", () => {
     expect((await fetch(`${server.origin}/v1/models`)).status).toBe(401);
   });
 
+  test("in a home directory warns that the file tools reach all of it, and says the cure", async () => {
+    const cwd = await temporaryDirectory();
+    const server = await serve({ cwd });
+    await server.says(/The workspace, .*, is a home directory.*Set workspace in .*config\.yaml/);
+  });
+
   test("keeps what else the home's .env says", async () => {
     const cwd = await temporaryDirectory();
     await mkdir(join(cwd, ".hermes"));

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { banner } from "../../../src/cli/banner.ts";
@@ -117,4 +117,9 @@ it("tells what answers and where things lie", async () => {
   const { home, text } = await start({});
   expect(text).toContain("demo/demo   (no model is configured)");
   expect(text).toContain(`home        ${home}`);
+});
+
+it("marks a workspace that is warned about, here because the home lies in it", async () => {
+  const { home, text } = await start({});
+  expect(text).toContain(`workspace   ${dirname(home)}   (too wide: see the warning below)`);
 });

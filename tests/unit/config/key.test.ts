@@ -1,11 +1,13 @@
+import { randomBytes, randomUUID } from "node:crypto";
 import { readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../../src/config/error.ts";
 import { ensureServerKey, isLoopback, keyWarning } from "../../../src/config/key.ts";
+import { weaknessOf } from "../../../src/config/weak-key.ts";
 import { home, load } from "../../helpers/config.ts";
 
-const STRONG = "0123456789abcdef";
+const STRONG = "9fQmT2vLx8RwB1nH";
 
 /** The refusal of a key, on an address. */
 async function refused(host: string, key?: string): Promise<string> {
@@ -120,10 +122,52 @@ describe("on any other address", () => {
     expect(await refused("0.0.0.0", STRONG.slice(1))).toContain("shorter than 16 characters");
   });
 
-  const placeholders =
-    "* ** *** changeme CHANGEME your_api_key your-api-key your_api_key_here placeholder Example dummy null none";
-  it.each(placeholders.split(" "))("the placeholder %s will not", async (key) => {
+  const short = "* ** *** changeme CHANGEME your_api_key your-api-key placeholder Example dummy null none";
+  it.each(short.split(" "))("the placeholder %s is refused", async (key) => {
     expect(await refused("0.0.0.0", key)).toContain("is a placeholder");
+  });
+
+  it.each([
+    "your_api_key_here",
+    "your-api-key-here",
+    "<your-secret-api-key>",
+    "ChangeMe!ChangeMe!",
+    "replace-with-openssl-rand-hex-32",
+    "$(openssl rand -hex 32)",
+    "$API_SERVER_KEY",
+    "hermes-api-server-key",
+    "sk-proj-xxxxxxxxxxxxxxxxxxxxxxxx",
+    "sk-1234567890abcdef1234",
+    "my super secret password",
+    "PASSWORD12345678",
+    "example-key-000000000",
+    "0123456789abcdef",
+    "fedcba9876543210",
+    "abcdefghijklmnopqrstuvwxyz",
+    "aaaaaaaaaaaaaaaa",
+    "ababababababababab",
+    "deadbeefdeadbeef",
+    "qwertyuiopasdfgh",
+    "00000000-0000-0000-0000-000000000000",
+  ])("the key %s, long as it is, is refused as a placeholder, with the cure", async (key) => {
+    const message = await refused("0.0.0.0", key);
+    expect(message).toMatch(
+      /is a placeholder or easily guessed.*Set API_SERVER_KEY in ~.*openssl rand -hex 32/,
+    );
+    expect(message).not.toContain(`key ${key}`);
+  });
+
+  it("a key that was made at random is never taken for a placeholder", () => {
+    const made = [
+      () => randomBytes(16).toString("hex"),
+      () => randomBytes(32).toString("hex"),
+      () => randomBytes(16).toString("base64url"),
+      () => randomBytes(24).toString("base64"),
+      () => `sk-${randomBytes(18).toString("base64url")}`,
+      () => randomUUID(),
+    ];
+    const keys = made.flatMap((make) => Array.from({ length: 2_000 }, make));
+    expect(keys.filter((key) => weaknessOf(key) !== undefined)).toEqual([]);
   });
 });
 

@@ -302,3 +302,30 @@ it("refuses a root that does not exist", async () => {
   const options = { root: join(await temporaryDirectory(), "missing"), protectedPaths: [] };
   await expect(createWorkspace(options)).rejects.toThrow("ENOENT");
 });
+
+describe.runIf(process.platform === "linux")("a workspace that is the whole machine", () => {
+  it.each([
+    "/proc/self/environ",
+    "/proc/self/maps",
+    "/proc/1/status",
+    "/sys/kernel/notes",
+    "/dev/null",
+  ])("does not open %s, which is the kernel's", async (path) => {
+    const workspace = await createWorkspace({ root: "/", protectedPaths: [] });
+    await expect(contentOf(workspace, path)).rejects.toThrow("or the kernel's; tools cannot use it");
+  });
+
+  it("does not search what is the kernel's", async () => {
+    const workspace = await createWorkspace({ root: "/", protectedPaths: [] });
+    const signal = AbortSignal.timeout(5_000);
+    const walk = workspace.walk({ path: "/proc", glob: "*", signal });
+    await expect(walk[Symbol.asyncIterator]().next()).rejects.toThrow("or the kernel's");
+  });
+
+  it("does not open the kernel's files through a link", async () => {
+    const directory = await temporaryDirectory();
+    await symlink("/proc/self/environ", join(directory, "link"));
+    const workspace = await createWorkspace({ root: "/", protectedPaths: [] });
+    await expect(contentOf(workspace, join(directory, "link"))).rejects.toThrow("or the kernel's");
+  });
+});
