@@ -6,6 +6,7 @@ const ALONE = [
   "tests/http/idempotency.test.ts",
   "tests/unit/agent/ending.test.ts",
   "tests/unit/http/streams.test.ts",
+  "tests/unit/http/wrong-keys.test.ts",
 ];
 
 export default defineConfig({
