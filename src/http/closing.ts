@@ -12,9 +12,9 @@ export interface ClosingLimits {
   maxConnections: number;
 }
 
-/** The times are those of nginx's lingering_time and lingering_timeout; the bytes six times the largest body allowed. */
+/** Six bodies of the largest size allowed, which a client at 1 MB/s has time to send. */
 const LIMITS: ClosingLimits = {
-  lingerMs: 30_000,
+  lingerMs: 60_000,
   silenceMs: 5_000,
   maxBytes: 64_000_000,
   maxConnections: 256,

@@ -15,7 +15,7 @@ it.each([
   ["/root", "a home directory"],
   ["/home", "a home directory"],
   ["/home/somebody", "a home directory"],
-  ["/Users/somebody", "a home directory"],
+  ["/Users", "a home directory"],
   [homedir(), "a home directory"],
   ["/somewhere/.hermes", "where the server keeps its own files"],
   ["/somewhere/.hermes/profiles", "where the server keeps its own files"],
