@@ -43,7 +43,9 @@ function flat(app: FastifyInstance, { schema, ...route }: Route): void {
       const failure = failureOf(error, request);
       reply.code(failure.status).headers(failureHeaders(failure));
       reply.send(
-        failure.status === 401 ? envelope(failure) : { error: WORDS[failure.code] ?? failure.message },
+        request.principal === undefined
+          ? envelope(failure)
+          : { error: WORDS[failure.code] ?? failure.message },
       );
     },
   });

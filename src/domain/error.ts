@@ -69,8 +69,8 @@ export function invalidApiKey(message: string): ApiError {
 export function tooManyWrongKeys(retryAfterMs: number): ApiError {
   const message =
     "Incorrect API key provided, as many before it from your address. Send the server's API_SERVER_KEY.";
-  const { failure } = tooManyRequests(message, retryAfterMs);
-  return new ApiError({ ...failure, code: "too_many_wrong_keys", shouldRetry: false });
+  const [status, type, code] = [429, "rate_limit_error", "too_many_wrong_keys"] as const;
+  return new ApiError({ status, type, code, message, retryAfterMs, shouldRetry: false });
 }
 
 /** 403: a browser origin that is not on the allow-list. */

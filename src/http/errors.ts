@@ -4,7 +4,6 @@ import {
   type Failure,
   httpRefusal,
   internalError,
-  invalidApiKey,
   invalidRequest,
   isFault,
   isTold,
@@ -73,14 +72,6 @@ const REFUSALS: Readonly<Record<string, () => ApiError>> = {
     ),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () =>
     invalidRequest(undefined, "The body is not as long as Content-Length says.", "invalid_content_length"),
-  FST_BEARER_AUTH_MISSING_AUTHORIZATION_HEADER: () =>
-    invalidApiKey(
-      "You did not provide an API key. Send it in the header Authorization: Bearer <API_SERVER_KEY>.",
-    ),
-  FST_BEARER_AUTH_INVALID_AUTHORIZATION_HEADER: () =>
-    invalidApiKey(
-      "Incorrect API key provided. Send the server's API_SERVER_KEY as Authorization: Bearer <key>.",
-    ),
 };
 
 function failureOfHttp(error: FastifyError): Failure {

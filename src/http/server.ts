@@ -101,7 +101,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     if (request.is404) answerUnknown(request, reply, routes);
     else done();
   });
-  await installAuth(app, options.keys);
+  installAuth(app, options.keys);
   return app;
 }
 

@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { type ApiError, tooManyWrongKeys } from "../domain/error.ts";
 
 /** What is known of a source since its last line in the log. */
 interface Tally {
@@ -24,13 +24,15 @@ const FURTHER = "further addresses";
 export class WrongKeys {
   readonly #warn: (message: string) => void;
   readonly #tallies = new Map<string, Tally>();
+  /** The refusal that was given last: made anew for each key, it would cost more than all else about it. */
+  #refusal: ApiError | undefined;
 
   constructor(warn: (message: string) => void) {
     this.#warn = warn;
   }
 
-  /** Counts one; returns how long its source must wait, ms, when it sent too many. */
-  count(address = "an unknown address"): number | undefined {
+  /** Counts one; returns the refusal of its source, a 429, when it sent too many. */
+  count(address = "an unknown address"): ApiError | undefined {
     const known = sourceOf(address);
     const source = this.#tallies.has(known) || this.#tallies.size < MAX_SOURCES ? known : FURTHER;
     const tally = this.#tallies.get(source);
@@ -40,7 +42,14 @@ export class WrongKeys {
       return undefined;
     }
     tally.count++;
-    return tally.count > MAX_PER_MINUTE ? tally.endsAt - performance.now() : undefined;
+    return tally.count > MAX_PER_MINUTE ? this.#refuse(tally.endsAt - performance.now()) : undefined;
+  }
+
+  #refuse(waitMs: number): ApiError {
+    const seconds = Math.ceil(waitMs / 1_000);
+    if (this.#refusal?.failure.retryAfterMs !== seconds * 1_000)
+      this.#refusal = tooManyWrongKeys(seconds * 1_000);
+    return this.#refusal;
   }
 
   #watch(source: string, count: number): void {
@@ -61,9 +70,9 @@ export class WrongKeys {
 
 /** The address that a key came from; of IPv6 the network (/64), because one customer has all addresses of it. */
 export function sourceOf(address: string): string {
+  if (!address.includes(":") || address === "::1") return address;
   const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
-  if (!isIPv6(address) || address === "::1") return address;
   const [left = "", right = ""] = address.replace(/%.*$/, "").split("::");
   const [head, tail] = [left, right].map((part) => part.split(":").filter(Boolean));
   const zeros = Array.from({ length: 8 - (head?.length ?? 0) - (tail?.length ?? 0) }, () => "0");

@@ -9,7 +9,7 @@ const KEY = "hermes-0123456789abcdef";
 async function server(key = KEY): Promise<FastifyInstance> {
   const app = Fastify();
   app.setErrorHandler(handleError);
-  await installAuth(app, createKeyRing(key));
+  installAuth(app, createKeyRing(key));
   app.get("/mine", (request) => ({ owner: principalOf(request).id }));
   app.get("/open", { config: { open: true } }, (request) => ({ known: request.principal !== undefined }));
   app.options("/mine", () => ({}));

@@ -14,7 +14,9 @@ function counter() {
   const lines: string[] = [];
   const keys = new WrongKeys((line) => lines.push(line));
   const send = (source: string, count: number) =>
-    Array.from({ length: count }, () => keys.count(source)).filter((waitMs) => waitMs !== undefined);
+    Array.from({ length: count }, () => keys.count(source)?.failure.retryAfterMs).filter(
+      (waitMs) => waitMs !== undefined,
+    );
   return { lines, send };
 }
 
