@@ -98,10 +98,11 @@ export async function createApp(config: Config, key: string, overrides: Override
   const tools = overrides.tools ?? (await openTools(config, (...call) => scheduling.jobsOf(...call)));
   const models = openModels(config, overrides.provider);
   const readers = openReaders(config);
+  const warn = (message: string) => http.log.warn(message);
   const prompt = createPromptBuilder({
     sections: coreSections(promptSources(config, readers)),
     now: clock.elapsed,
-    onLeftOut: (sentences) => http.log.warn(sentences.join(" ") || "The core prompt is whole again."),
+    onLeftOut: (sentences) => warn(sentences.join(" ") || "The core prompt is whole again."),
   });
   const log = new EventLog({ store, clock, onFault });
   const sessions = createSessions({ store, prompt, clock, nextId });
@@ -113,18 +114,11 @@ export async function createApp(config: Config, key: string, overrides: Override
   const disk = () => diskSpace(config.home.path);
   const backups = new Backups({ store, databaseFile: config.home.databaseFile, disk });
   const ofSessions = sessionParts({ ...shared, prompt });
-  const scheduling = openScheduling({
-    ...shared,
-    ...ofSessions,
-    config,
-    readers,
-    runs,
-    sandbox: sandboxOf(config),
-  });
+  const sandbox = sandboxOf(config);
+  const scheduling = openScheduling({ ...shared, ...ofSessions, config, readers, runs, sandbox });
   const parts = { ...shared, ...ofSessions, ...transports, ...scheduling, config, runs, backups };
   addRoutes(http, { ...parts, files: createFileReader(FILE_LIMITS), seal: createSeal(key), operator });
   const firesKeptMs = settings.jobs.retention_days * DAY_MS;
-  const warn = (message: string) => http.log.warn(message);
   const housekeeping = new Housekeeping({ ...shared, disk, firesKeptMs, warn });
   const close = closer({ ...parts, http, server, housekeeping });
   // Before its call is repeated or answered: what a killed server left running may still change something.
