@@ -75,6 +75,11 @@ export class Connection {
     }
   }
 
+  /** Whether one may write at this moment without waiting. */
+  get mayWrite(): boolean {
+    return this.#hold === undefined;
+  }
+
   /** Whether it can keep what it is given, as far as it knows. */
   get health(): StoreHealth {
     return this.#health;
@@ -162,15 +167,13 @@ export class Connection {
     await this.#space.look().catch(() => undefined);
   }
 
-  /** Nobody writes until that is over; who would all the same is refused loudly. */
+  /** Nobody writes until that is over. */
   async #alone(work: () => Promise<void> | undefined): Promise<void> {
     const { promise: over, resolve: giveUp } = Promise.withResolvers<void>();
     this.#hold = { since: performance.now(), over, giveUp };
-    this.db.pragma("query_only = ON");
     try {
       await work();
     } finally {
-      if (this.db.open) this.db.pragma("query_only = OFF");
       this.#hold = undefined;
       giveUp();
     }

@@ -15,22 +15,23 @@ export interface LogOptions {
   sync: "normal" | "full";
   /** By default the system's. */
   disk?: Disk;
-  /** How long the log may become before it goes into the database: what is copied at once takes some ms. 4 MB by default. */
+  /** How long the log may become before it goes into the database: what is copied at once takes some ms. 8 MB by default. */
   logBytes?: number;
 }
 
-const USUAL_BYTES = 4 * 2 ** 20;
+const USUAL_BYTES = 8 * 2 ** 20;
 
 /** On a disk so slow that checkpoints would take too much of the time, it may become so long. */
 const MOST_BYTES = 64 * 2 ** 20;
 
-/** After a checkpoint, writers have the database for so many times as long. */
+/** After a checkpoint that took longer than that, writers have the database for so many times as long. */
+const SLOW_MS = 100;
 const REST = 3;
 
 /** Commits between two looks at how long the log is, unless the file itself grows. */
 const LOOK_EVERY = 16;
 
-/** Between two tries of what failed, ms. */
+/** Before what could not be done is tried again, ms. */
 const RETRY_MS = 1_000;
 
 interface CheckpointRow {
@@ -55,6 +56,8 @@ export class WriteAheadLog {
   readonly #file: number;
   readonly #log: number;
   readonly #look;
+  readonly #toFile;
+  readonly #beginAnew;
   readonly #frameBytes: number;
   #syncing: Promise<void> | undefined;
   #nextSync: Promise<void> | undefined;
@@ -74,9 +77,11 @@ export class WriteAheadLog {
     this.#usualBytes = logBytes;
     this.#frameBytes = (db.pragma("page_size", { simple: true }) as number) + 24;
     this.#look = db.prepare<[], CheckpointRow>("PRAGMA wal_checkpoint(NOOP)");
+    this.#toFile = db.prepare<[], CheckpointRow>("PRAGMA wal_checkpoint(PASSIVE)");
+    this.#beginAnew = db.prepare<[]>(`PRAGMA user_version = ${MIGRATIONS.length}`);
     db.pragma("synchronous = OFF");
     db.pragma("wal_autocheckpoint = 0");
-    db.pragma(`journal_size_limit = ${4 * USUAL_BYTES}`);
+    db.pragma(`journal_size_limit = ${2 * USUAL_BYTES}`);
     this.#file = openSync(file, constants.O_RDWR);
     this.#log = openSync(`${file}-wal`, constants.O_RDWR);
   }
@@ -120,18 +125,15 @@ export class WriteAheadLog {
   async checkpoint(): Promise<void> {
     const began = performance.now();
     try {
+      this.#restsUntil = began + RETRY_MS;
       if (!(await this.#copy())) return;
-      this.#db.pragma("query_only = OFF");
-      this.#db.pragma(`user_version = ${MIGRATIONS.length}`);
-      this.#db.pragma("query_only = ON");
+      this.#beginAnew.run();
       this.#usedBytes = 0;
       await this.#sync(this.#log);
-    } catch (error) {
-      this.#restsUntil = performance.now() + RETRY_MS;
-      throw error;
+      this.#restsUntil = 0;
     } finally {
       const ended = performance.now();
-      this.#restsUntil = Math.max(this.#restsUntil, ended + REST * (ended - began));
+      if (ended - began > SLOW_MS) this.#restsUntil = ended + REST * (ended - began);
     }
   }
 
@@ -154,8 +156,7 @@ export class WriteAheadLog {
   }
 
   #intoFile(): CheckpointRow {
-    const copy = this.#db.prepare<[], CheckpointRow>("PRAGMA wal_checkpoint(PASSIVE)");
-    const done = () => copy.get() ?? { busy: 1, log: 0, checkpointed: 0 };
+    const done = () => this.#toFile.get() ?? { busy: 1, log: 0, checkpointed: 0 };
     try {
       return done();
     } catch (error) {
@@ -165,8 +166,8 @@ export class WriteAheadLog {
   }
 
   async #sync(fd: number): Promise<void> {
-    if (fd === this.#log && !this.#isNamed) await this.#syncName();
-    await this.#disk.sync(fd);
+    const synced = this.#disk.sync(fd);
+    await (fd === this.#log && !this.#isNamed ? Promise.all([synced, this.#syncName()]) : synced);
   }
 
   /** A log that the disk has is of no use while its directory does not name it. */

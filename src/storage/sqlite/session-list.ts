@@ -75,6 +75,8 @@ interface ListParts {
   sessions: SessionTable;
   runs: SessionRunTable;
   transcripts: TranscriptTable;
+  /** Whether one may write at this moment without waiting. */
+  mayWrite(): boolean;
 }
 
 /**
@@ -183,9 +185,9 @@ export class SessionListTable {
       entries.push(entryOf(row, tally));
     }
     try {
-      if (counted.length > 0) this.#keep.immediate(counted);
+      if (counted.length > 0 && this.#parts.mayWrite()) this.#keep.immediate(counted);
     } catch {
-      // A full disk or a checkpoint is no reason to show nothing: it is counted again the next time.
+      // A full disk is no reason to show nothing: it is counted again the next time.
     }
     return entries;
   }

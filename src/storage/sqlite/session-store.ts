@@ -47,7 +47,12 @@ export abstract class SqliteSessionStore implements SessionStore {
     const runs = new SessionRunTable(db);
     this.sessions = sessions;
     this.#runs = runs;
-    this.#list = new SessionListTable(db, { sessions, runs, transcripts: this.transcripts });
+    this.#list = new SessionListTable(db, {
+      sessions,
+      runs,
+      transcripts: this.transcripts,
+      mayWrite: () => connection.mayWrite,
+    });
     this.#create = db.transaction((session: NewSession) => sessions.create(session));
     this.#fork = db.transaction((fork: SessionFork) => this.#forked(fork));
     this.#change = db.transaction((...terms: Parameters<SessionTable["change"]>) =>

@@ -5,7 +5,7 @@ import type { Db } from "./db.ts";
 import { type Disk, SYSTEM_DISK } from "./disk.ts";
 
 /** Kept in the log, and as much again in a file of its own; less on a small disk. */
-const RESERVE_BYTES = 4 * 2 ** 20;
+const RESERVE_BYTES = 8 * 2 ** 20;
 const SHARE_OF_DISK = 32;
 
 /** So many times the reserve must be free before the database may grow again. */

@@ -77,7 +77,7 @@ test("space for a full disk is laid by while there is some, for this user only",
   const { store, file } = await openOn({ freeBytes: 500 * MB });
   await store.look();
   const [log, reserve] = [await stat(`${file}-wal`), await stat(`${file}-reserve`)];
-  expect([log.size, reserve.size, reserve.mode & 0o777]).toEqual([4 * MB, 4 * MB, 0o600]);
+  expect([log.size, reserve.size, reserve.mode & 0o777]).toEqual([8 * MB, 8 * MB, 0o600]);
   const run = await put(store);
   expect(await store.findRun(run.id, OWNER)).toBeDefined();
 });
