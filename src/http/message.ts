@@ -17,9 +17,10 @@ const SINGLE = new Set([
   "idempotency-key",
   "last-event-id",
   "x-request-id",
-  "x-hermes-session-id",
-  "x-hermes-session-key",
 ]);
+
+/** So can all headers of this server. */
+const OWN = "x-hermes-";
 
 /**
  * Refuses what Node's parser lets through although HTTP/1.1 does not, or this server cannot do it.
@@ -53,7 +54,7 @@ function refuseRepeated(rawHeaders: readonly string[]): void {
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? "";
     const key = name.toLowerCase();
-    if (SINGLE.has(key) && seen.has(key))
+    if (seen.has(key) && (SINGLE.has(key) || key.startsWith(OWN)))
       throw invalidRequest(name, `The header ${name} came more than once. Send it once.`, "repeated_header");
     seen.add(key);
   }

@@ -57,6 +57,7 @@ describe("a header that may come once", () => {
     ["Expect", chat({ expect: "100-continue\r\nExpect: 100-continue" })],
     ["Origin", chat({ origin: "http://a.example\r\nOrigin: http://127.0.0.1" })],
     ["Idempotency-Key", chat({ "idempotency-key": "a\r\nIdempotency-Key: b" })],
+    ["X-Hermes-Operator-Key", chat({ "x-hermes-operator-key": "a\r\nX-Hermes-Operator-Key: b" })],
     ["X-Hermes-Session-Id", chat({ "x-hermes-session-id": "a\r\nX-Hermes-Session-Id: b" })],
   ])("%s sent twice is refused by a 400 that names it", async (name, bytes) => {
     const [status, code, param] = await refusalOf(bytes);
