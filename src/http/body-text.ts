@@ -3,6 +3,11 @@ import { TextDecoder } from "node:util";
 import { type ApiError, invalidRequest } from "../domain/error.ts";
 import { JsonCount } from "./json-count.ts";
 
+/** A text of so many characters is long: what is done with it takes its time. */
+export const LONG_CHARS = 1_000_000;
+/** And one of so many values. */
+const LONG_VALUES = 10_000;
+
 /** The text of a body, counted and decoded as its bytes come in; what is refused is kept no longer. */
 export class BodyText {
   readonly #count = new JsonCount();
@@ -14,6 +19,11 @@ export class BodyText {
 
   /** Characters so far; until the second piece comes, bytes. */
   length = 0;
+
+  /** Whether others should have their turn between the steps of reading it. */
+  get isLong(): boolean {
+    return this.length >= LONG_CHARS || this.#count.values >= LONG_VALUES;
+  }
 
   /** Takes the next bytes; a character may be cut. */
   add(bytes: Buffer): void {

@@ -2,37 +2,40 @@ import type { Readable } from "node:stream";
 import { errorCodes, type FastifyInstance, type FastifyRequest } from "fastify";
 import { type ApiError, httpRefusal, invalidRequest } from "../domain/error.ts";
 import { Leftovers } from "../lib/memory.ts";
-import { BodyText } from "./body-text.ts";
+import { BodyText, LONG_CHARS } from "./body-text.ts";
 import { JsonCount } from "./json-count.ts";
 
 /** Bodies may be as long as this. */
 export const BODY_LIMIT_BYTES = 10_000_000;
-
-/** From this many characters on, others have their turn between the steps of reading a body. */
-const LONG_CHARS = 1_000_000;
 
 /** The one kind of body that comes in: JSON in UTF-8, not compressed. None at all needs no content type. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   const parseJson = app.getDefaultJsonParser("error", "error");
   const leftovers = new Leftovers();
+  const long = new WeakSet<FastifyRequest>();
   app.addContentTypeParser("application/json", (request, payload, done) => {
     receive(request, payload, (body) => {
       if (body instanceof Error) done(body);
       // Cancelling, for one, has no body, whatever the content type says.
       else if (body.length === 0) done(null, undefined);
-      else if (body.length < LONG_CHARS) parseJson(request, body.take(), done);
+      else if (!body.isLong) parseJson(request, body.take(), done);
       else {
         leftovers.expect();
+        long.add(request);
         parseLong(body, (text, then) => parseJson(request, text, then), done);
       }
     });
+  });
+  app.addHook("preHandler", (request, _reply, next) => {
+    if (long.delete(request)) setImmediate(next);
+    else next();
   });
 }
 
 type Done = (error: Error | null, value?: unknown) => void;
 
-/** Copying, parsing and validating 10 MB take some 25 ms each: not in one go. */
+/** Copying, parsing, validating and what comes then take some 25 ms each: others have their turn in between. */
 function parseLong(body: BodyText, parse: (text: string, done: Done) => void, done: Done): void {
   setImmediate(() => {
     const text = body.take();

@@ -3,12 +3,16 @@ import { type ApiError, invalidRequest } from "../domain/error.ts";
 /** Values of a body, all together; a long conversation has some thousands, and each costs some µs to read. */
 export const MAX_VALUES = 100_000;
 
+/** Members of one object; no list of names, say of a tool's schema, has so many. */
+export const MAX_KEYS = 5_000;
+
 /** Levels of a body. Schemas of tools, the deepest that clients send, lie at the fifth and may have 100 of their own. */
 export const MAX_LEVELS = 128;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
+const COLON = 0x3a;
 /** The brackets `[ ] { }`; with this bit, both kinds look the same. */
 const CURLY_BIT = 0x20;
 const OPEN = 0x7b;
@@ -20,7 +24,11 @@ export class JsonCount {
   values = 0;
   /** The deepest level so far. */
   levels = 0;
+  /** The members of the object that has the most so far. */
+  keys = 0;
   #level = 0;
+  /** The members of what is open at each level, as far as there may be levels. */
+  readonly #members: number[] = [];
   #inString = false;
   #isEscaped = false;
 
@@ -36,6 +44,7 @@ export class JsonCount {
     if (this.values > MAX_VALUES) {
       return tooComplex(`holds more than ${MAX_VALUES} values; send less at once`);
     }
+    if (this.keys > MAX_KEYS) return tooComplex(`holds an object of more than ${MAX_KEYS} keys`);
     return this.levels > MAX_LEVELS ? tooComplex(`is nested deeper than ${MAX_LEVELS} levels`) : undefined;
   }
 
@@ -57,16 +66,30 @@ export class JsonCount {
         this.#inString = true;
         return at + 1;
       }
-      if (byte === COMMA) this.values++;
-      else if ((byte | CURLY_BIT) === OPEN) this.#enter();
-      else if ((byte | CURLY_BIT) === CLOSE) this.#level--;
+      this.#count(byte);
     }
     return bytes.length;
+  }
+
+  #count(byte: number): void {
+    if (byte === COMMA) this.values++;
+    else if (byte === COLON) this.#addKey();
+    else if ((byte | CURLY_BIT) === OPEN) this.#enter();
+    // What is no JSON may close more than it opens.
+    else if ((byte | CURLY_BIT) === CLOSE && this.#level > 0) this.#level--;
   }
 
   #enter(): void {
     this.values++;
     this.levels = Math.max(this.levels, ++this.#level);
+    if (this.#level <= MAX_LEVELS) this.#members[this.#level] = 0;
+  }
+
+  #addKey(): void {
+    if (this.#level > MAX_LEVELS) return;
+    const members = (this.#members[this.#level] ?? 0) + 1;
+    this.#members[this.#level] = members;
+    this.keys = Math.max(this.keys, members);
   }
 }
 

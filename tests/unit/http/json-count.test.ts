@@ -1,15 +1,16 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { JsonCount, MAX_LEVELS, MAX_VALUES } from "../../../src/http/json-count.ts";
+import { JsonCount, MAX_KEYS, MAX_LEVELS, MAX_VALUES } from "../../../src/http/json-count.ts";
 
 /** What there is of a value, counted on the value itself. */
-function counted(value: unknown): { values: number; levels: number } {
-  if (typeof value !== "object" || value === null) return { values: 0, levels: 0 };
+function counted(value: unknown): { values: number; levels: number; keys: number } {
+  if (typeof value !== "object" || value === null) return { values: 0, levels: 0, keys: 0 };
   const inner = Object.values(value).map(counted);
   const own = Math.max(1, inner.length);
   return {
     values: inner.reduce((sum, { values }) => sum + values, own),
     levels: 1 + Math.max(0, ...inner.map(({ levels }) => levels)),
+    keys: Math.max(Array.isArray(value) ? 0 : inner.length, ...inner.map(({ keys }) => keys)),
   };
 }
 
@@ -25,7 +26,7 @@ function countOf(text: string, lengths: readonly number[] = [text.length + 1]): 
   return count;
 }
 
-const awkward = fc.constantFrom('"', "\\", '\\"', "[{,", "}]", "\\\\", "ü", "👋", "\u0000", "\ud800");
+const awkward = fc.constantFrom('"', "\\", '\\"', "[{,", ":", "}]", "\\\\", "ü", "👋", "\u0000", "\ud800");
 const text = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.array(awkward).map((parts) => parts.join("")),
@@ -44,8 +45,8 @@ const space = fc.constantFrom("", " ", "\n\t");
 test("the count of a text is that of its value, wherever the pieces in which it comes are cut", () => {
   fc.assert(
     fc.property(json, space, lengths, (value, indent, cuts) => {
-      const { values, levels } = countOf(JSON.stringify(value, null, indent), cuts);
-      expect({ values, levels }).toEqual(counted(JSON.parse(JSON.stringify(value))));
+      const { values, levels, keys } = countOf(JSON.stringify(value, null, indent), cuts);
+      expect({ values, levels, keys }).toEqual(counted(JSON.parse(JSON.stringify(value))));
     }),
     { numRuns: 2_000 },
   );
@@ -56,7 +57,7 @@ test("a text that is no JSON is counted to its end, whatever it is", () => {
     fc.property(fc.array(awkward), lengths, (parts, cuts) => {
       const all = countOf(parts.join(""));
       const cut = countOf(parts.join(""), cuts);
-      expect([cut.values, cut.levels]).toEqual([all.values, all.levels]);
+      expect([cut.values, cut.levels, cut.keys]).toEqual([all.values, all.levels, all.keys]);
     }),
   );
 });
@@ -66,6 +67,9 @@ test.each([
   ["one value more", `[${"0,".repeat(MAX_VALUES)}0]`, "holds more than 100000 values"],
   ["as many lists", `[${"[],".repeat(MAX_VALUES / 2 - 1)}[]]`, undefined],
   ["more members of objects", `{"a":[${'{"a":0},'.repeat(MAX_VALUES)}0]}`, "holds more than 100000 values"],
+  ["as many keys as one object may have", `{${'"a":0,'.repeat(MAX_KEYS - 1)}"a":0}`, undefined],
+  ["one key more", `[{${'"a":{},'.repeat(MAX_KEYS)}"a":0}]`, "holds an object of more than 5000 keys"],
+  ["as many keys in several objects", `[${`{${'"a":0,'.repeat(3_000)}"a":0},`.repeat(3)}0]`, undefined],
   ["as many levels as there may be", "[".repeat(MAX_LEVELS) + "]".repeat(MAX_LEVELS), undefined],
   ["one level more", '{"a":'.repeat(MAX_LEVELS + 1), "is nested deeper than 128 levels"],
   ["all of it in a string", JSON.stringify("[{,".repeat(MAX_VALUES)), undefined],
