@@ -130,7 +130,7 @@ export class Reader {
         throw new Unreadable("it is reached through a symbolic link");
       if (!isInside(directory, held.real)) throw new Unreadable("it leads out of its directory");
       if (this.#secrets.lookUp().covers(held.real, held.stats))
-        throw new Unreadable("it is the server's own (settings, keys or database)");
+        throw new Unreadable("it is the server's own (settings, keys or database) or the kernel's");
       const result = await use(held);
       await held.verify();
       return result;

@@ -95,7 +95,7 @@ describe("a body that holds more than anybody sends", () => {
     const { listen, talk } = await open();
     await listen();
     const raw = await talk({ messages: HELLO, unknown: Array(3_000_000).fill(0) });
-    expect(await raw.closed).toContain("body_too_complex");
+    expect(await raw.until("body_too_complex")).toContain("400 Bad Request");
   });
 });
 
@@ -206,7 +206,7 @@ describe("the bytes of a body", () => {
       raw.send(Buffer.from(`${piece.length.toString(16)}\r\n${piece}\r\n`, "latin1"));
     }
     raw.send("0\r\n\r\n");
-    expect(await raw.closed).toContain("The body is not UTF-8.");
+    expect(await raw.until("The body is not UTF-8.")).toContain("400 Bad Request");
   });
 
   test("all of Unicode comes through", async () => {
