@@ -8,12 +8,15 @@ import { JsonCount } from "./json-count.ts";
 /** Bodies may be as long as this. */
 export const BODY_LIMIT_BYTES = 10_000_000;
 
+/** The text of so long a body is collected before what was read of it is copied again, for the model's server and the store. */
+const HUGE_CHARS = 4_000_000;
+
 /** The one kind of body that comes in: JSON in UTF-8, not compressed. None at all needs no content type. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   const parseJson = app.getDefaultJsonParser("error", "error");
   const leftovers = new Leftovers();
-  const long = new WeakSet<FastifyRequest>();
+  const long = new WeakMap<FastifyRequest, BodyText>();
   app.addContentTypeParser("application/json", (request, payload, done) => {
     receive(request, payload, (body) => {
       if (body instanceof Error) done(body);
@@ -22,14 +25,20 @@ export function acceptJson(app: FastifyInstance): void {
       else if (!body.isLong) parseJson(request, body.take(), done);
       else {
         leftovers.expect();
-        long.add(request);
+        long.set(request, body);
         parseLong(body, (text, then) => parseJson(request, text, then), done);
       }
     });
   });
   app.addHook("preHandler", (request, _reply, next) => {
-    if (long.delete(request)) setImmediate(next);
-    else next();
+    const body = long.get(request);
+    if (body === undefined) next();
+    else if (body.length < HUGE_CHARS) setImmediate(next);
+    else
+      setImmediate(() => {
+        leftovers.collect();
+        setImmediate(next);
+      });
   });
 }
 
