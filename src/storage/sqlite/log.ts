@@ -29,7 +29,7 @@ const SLOW_MS = 100;
 const REST = 3;
 
 /** Commits between two looks at how long the log is, unless the file itself grows. */
-const LOOK_EVERY = 16;
+const LOOK_EVERY = 32;
 
 /** Before what could not be done is tried again, ms. */
 const RETRY_MS = 1_000;
