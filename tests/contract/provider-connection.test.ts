@@ -130,8 +130,9 @@ describe.each(KINDS)("the connection of $protocol", (kind) => {
     });
 
     test("a slow stream that goes on does not time out", async () => {
-      const answer: Reply = { text: "a b c d e f g h", drip: { everyMs: 25 }, split: "events" };
-      await using all = await setUp(kind, [answer], { timeoutMs: 150, idleTimeoutMs: 150 });
+      // Longer than the timeout in all, and each pause much shorter: a busy machine adds to them.
+      const answer: Reply = { text: "a b c d e f g h", drip: { everyMs: 100 }, split: "events" };
+      await using all = await setUp(kind, [answer], { timeoutMs: 600, idleTimeoutMs: 600 });
       expect(textIn((await generate(all.provider)).result.items)).toBe("a b c d e f g h");
     });
   });

@@ -88,7 +88,9 @@ test("a client that reads late gets all of a stream, in order, though the server
 
 describe("a client of a WebSocket", () => {
   test("that never reads costs little memory, and is cut off after the write timeout", async () => {
-    const { origin, sockets, running, peak } = await open(IMPATIENT);
+    // Time to fill the socket on a busy machine: it cannot answer a ping either.
+    const times = { write_timeout_seconds: 1, keepalive_seconds: 0.5 };
+    const { origin, sockets, running, peak } = await open({ gateway: { api_server: times } });
     const socket = await TestSocket.open(`${origin}/v1/responses`);
     socket.raw.pause();
     socket.send({ type: "response.create", input: "Talk.", store: false });
