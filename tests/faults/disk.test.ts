@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import { APPLICATION_ID } from "../../src/config/profile.ts";
 import { SYSTEM_DISK } from "../../src/storage/sqlite/disk.ts";
 import { openSqliteStore } from "../../src/storage/sqlite/store.ts";
@@ -66,28 +68,26 @@ fault(SLOW, async (rounds) => {
   return { n: health.length, failures, figure: percentile(health, 0.99) };
 });
 
+const PROBE = join(import.meta.dirname, "health-probe.ts");
+
 /** Several checkpoints of a slow disk. */
 const STORING_MS = 12_000;
 
 /** Stores as much as it can, and asks for the server's health meanwhile. */
 async function store(server: Server, failures: string[]) {
   const until = performance.now() + STORING_MS;
-  const health: number[] = [];
   let stored = 0;
-  const storing = Array.from({ length: CLIENTS }, async () => {
-    while (performance.now() < until) {
-      const { status } = await server.ask("/v1/responses", { input: "x" });
-      if (status === 200) stored++;
-      else failures.push(`a response was answered ${status}`);
-    }
-  });
-  while (performance.now() < until) {
-    const began = performance.now();
-    await server.ask("/health");
-    health.push(performance.now() - began);
-    await sleep(10);
-  }
-  await Promise.all(storing);
+  const probe = new Worker(PROBE, { workerData: { origin: server.origin, forMs: STORING_MS } });
+  const [[health]] = await Promise.all([
+    once(probe, "message") as Promise<[number[]]>,
+    ...Array.from({ length: CLIENTS }, async () => {
+      while (performance.now() < until) {
+        const { status } = await server.ask("/v1/responses", { input: "x" });
+        if (status === 200) stored++;
+        else failures.push(`a response was answered ${status}`);
+      }
+    }),
+  ]);
   const { code } = await server.stop();
   if (code !== 0) failures.push(`exit code ${code}`);
   return { stored, health };
