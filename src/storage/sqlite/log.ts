@@ -21,8 +21,9 @@ export interface LogOptions {
 
 const USUAL_BYTES = 8 * 2 ** 20;
 
-/** On a disk so slow that checkpoints would take too much of the time, it may become so long. */
-const MOST_BYTES = 64 * 2 ** 20;
+/** On a disk so slow that checkpoints would take too much of the time, it may become so long, and take so much of the space. */
+const MOST_BYTES = 256 * 2 ** 20;
+const SHARE_OF_SPACE = 16;
 
 /** After a checkpoint that took longer than that, writers have the database for so many times as long. */
 const SLOW_MS = 100;
@@ -94,10 +95,11 @@ export class WriteAheadLog {
 
   /** Whether the log should go into the database now. */
   get isDue(): boolean {
-    const { isShort, logBytes } = this.#space;
+    const { isShort, logBytes, freeBytes } = this.#space;
     if (isShort) return this.#usedBytes >= logBytes / 2;
     if (this.#usedBytes < Math.min(this.#usualBytes, logBytes)) return false;
-    return this.#usedBytes >= MOST_BYTES || performance.now() >= this.#restsUntil;
+    const most = Math.min(MOST_BYTES, freeBytes / SHARE_OF_SPACE);
+    return this.#usedBytes >= most || performance.now() >= this.#restsUntil;
   }
 
   /**

@@ -32,7 +32,7 @@ export class Space {
   #reserveBytes = RESERVE_BYTES;
   #isShort = false;
   #isTaken = false;
-  #freeBytes = 0;
+  #freeBytes = Number.POSITIVE_INFINITY;
 
   constructor(db: Db, { file, disk = SYSTEM_DISK }: { file: string; disk?: Disk }) {
     this.#db = db;
@@ -48,6 +48,11 @@ export class Space {
   /** Whether so much was deleted that there is space within the file. */
   get hasRoomInside(): boolean {
     return (this.#db.pragma("freelist_count", { simple: true }) as number) >= MARGIN_PAGES;
+  }
+
+  /** As it was seen last. */
+  get freeBytes(): number {
+    return this.#freeBytes;
   }
 
   /** How long the log may become without more space. */
