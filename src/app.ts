@@ -44,9 +44,11 @@ import { openSqliteStore } from "./storage/sqlite/store.ts";
 import type { Store } from "./storage/store.ts";
 import { Protection } from "./tools/files/protection.ts";
 import { createWorkspace } from "./tools/files/workspace.ts";
+import type { Policy } from "./tools/judgement.ts";
 import { loadTools, TOOLS_DIRECTORY } from "./tools/load.ts";
 import { createJudge } from "./tools/policy.ts";
-import { createRegistry, type Policy, type RegistryOptions, type ToolRegistry } from "./tools/registry.ts";
+import type { PortsFor } from "./tools/ports.ts";
+import { createRegistry, type ToolRegistry } from "./tools/registry.ts";
 import { createFileReader, FILE_LIMITS } from "./wire/files/reader.ts";
 
 /** What a test or an embedding program may replace. */
@@ -95,7 +97,12 @@ export async function createApp(config: Config, key: string, overrides: Override
   // A database that was closed has no log beside it.
   const wasKilled = existsSync(`${config.home.databaseFile}-wal`);
   const store = overrides.store ?? openStore(config, http.log);
-  const tools = overrides.tools ?? (await openTools(config, (...call) => scheduling.jobsOf(...call)));
+  const portsFor: PortsFor = (...call) => ({
+    get jobs() {
+      return scheduling.jobsOf(...call);
+    },
+  });
+  const tools = overrides.tools ?? (await openTools(config, portsFor));
   const models = openModels(config, overrides.provider);
   const readers = openReaders(config);
   const warn = (message: string) => http.log.warn(message);
@@ -233,10 +240,7 @@ function openStore({ home, settings }: Config, log: FastifyBaseLogger): Store {
   });
 }
 
-async function openTools(
-  config: Config,
-  jobsOf: NonNullable<RegistryOptions["jobsOf"]>,
-): Promise<ToolRegistry> {
+async function openTools(config: Config, portsFor: PortsFor): Promise<ToolRegistry> {
   const secrets = protectedPaths(config.home);
   const workspace = await createWorkspace({ root: config.workspace, protectedPaths: secrets });
   return createRegistry(await loadTools(TOOLS_DIRECTORY), {
@@ -248,7 +252,7 @@ async function openTools(
       const isAllowed = unattended === "approve";
       return surface === "jobs" ? ofJobs === "approve" && (byAgent !== true || isAllowed) : isAllowed;
     },
-    jobsOf,
+    portsFor,
   });
 }
 

@@ -54,20 +54,19 @@ export const tool = defineTool({
     const lines = Object.entries(fields).map(([name, value]) => `${name}: ${shown(value)}`);
     return [`${action} ${what}${when}`.trim(), ...lines].join("\n");
   },
-  problem: ({ action, job_id, reason: _why, ...fields }, jobs) => {
-    if (action === "create") return jobs()?.problem(fields, true);
+  problem: ({ action, job_id, reason: _why, ...fields }, { jobs }) => {
+    if (action === "create") return jobs?.problem(fields, true);
     if (action !== "list" && !job_id) return `${action} needs job_id; list shows the ids.`;
-    return action === "update" ? jobs()?.problem(fields, false) : undefined;
+    return action === "update" ? jobs?.problem(fields, false) : undefined;
   },
-  asks: async ({ action, job_id: id = "", prompt }, jobs) => {
+  asks: async ({ action, job_id: id = "", prompt }, { jobs }) => {
     if (action === "create") return "it schedules work that will run when nobody is there";
     if (action === "list") return undefined;
-    const job = await jobs()?.find(id);
+    const job = await jobs?.find(id);
     // Nobody is asked about what cannot be.
     return job && reasonToAsk(action, { job, hasPrompt: prompt !== undefined });
   },
-  run: async (args, context) => {
-    const jobs = context.jobs?.();
+  run: async (args, { ports: { jobs } }) => {
     if (jobs === undefined) throw new ToolError("There are no jobs here.");
     return JSON.stringify(await act(args, jobs));
   },

@@ -1,6 +1,7 @@
 import type { FunctionCallItem, FunctionCallOutputItem } from "../domain/item.ts";
 import { type CallQuestion, isGranted, type Settlement } from "../domain/question.ts";
 import type { Run } from "../domain/run.ts";
+import type { CallTerms, PreparedCall, ToolOutcome } from "../tools/prepared-call.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Person } from "./person.ts";
 import { RunStop } from "./stop.ts";
@@ -25,14 +26,15 @@ export interface CallContext {
 }
 
 /**
- * Runs one step's calls side by side. Results are numbered and returned in the order of the calls, and each is told
- * as soon as it is there. A call never fails the run: what goes wrong is a result that the model reads.
+ * Runs one step's calls side by side: each is prepared, executed and finalized. Results are numbered and returned in the
+ * order of the calls, and each is told as soon as it is there. A call never fails the run: what goes wrong is a result
+ * that the model reads.
  */
 export async function runToolCalls(
   calls: readonly FunctionCallItem[],
   context: CallContext,
 ): Promise<FunctionCallOutputItem[]> {
-  const started = calls.map((call, index) => startOf(call, index, context));
+  const started = calls.map((call, index) => startCall(call, index, context));
   const running = started.map((start) => runCall(start, context));
   const results = await untilStopped(allEnded(running), context.signal);
   context.signal.throwIfAborted();
@@ -51,37 +53,50 @@ async function allEnded<Result>(work: readonly Promise<Result>[]): Promise<Resul
 
 /** A call that is to be made, or was. */
 interface StartedCall {
-  call: FunctionCallItem;
-  /** As it is at its start; done where the call is not run, or not again. */
+  callId: string;
+  prepared: PreparedCall;
+  /** As it is at its start; completed where the call is not run, or not again. */
   result: FunctionCallOutputItem;
-  /** Whether a person may have to be asked first; until then a new call has not begun. */
-  mayAsk: boolean;
+  /** Who may have to be asked first; until then a new call has not begun. */
+  person: Person | undefined;
 }
 
-function startOf(call: FunctionCallItem, index: number, context: CallContext): StartedCall {
-  const { tools, transcript, begun, mayRun, person } = context;
-  const effect = tools.effect(call);
+function startCall(call: FunctionCallItem, index: number, context: CallContext): StartedCall {
+  const { run, tools, transcript, begun, mayRun } = context;
+  const { name, arguments: text, call_id: callId } = call;
+  const prepared = tools.prepare({ name, arguments: text, callId, run });
   const isRefused = index >= mayRun;
-  if (!isRefused && effect !== "read") context.onEffect();
-  const left = begun?.get(call.call_id);
-  const mayAsk = person !== undefined && !isRefused;
-  if (left?.status === "completed") return { call, result: left, mayAsk };
-  const result = left ?? transcript.resultOf(call, tools.display(call));
-  if (left === undefined && !mayAsk) transcript.begin(result);
-  if (isRefused) return { call, result: closed(result, OVER_LIMIT, transcript), mayAsk };
-  if (left !== undefined && effect === "write")
-    return { call, result: closed(result, UNKNOWN_OUTCOME, transcript), mayAsk };
-  return { call, result, mayAsk };
+  if (!isRefused && prepared.effect !== "read") context.onEffect();
+  const left = begun?.get(callId);
+  const person = isRefused ? undefined : context.person;
+  const result = left ?? transcript.resultOf(call, prepared.display);
+  const started = { callId, prepared, result, person };
+  if (result.status === "completed") return started;
+  if (left === undefined && person === undefined) transcript.begin(result);
+  if (isRefused) return { ...started, result: finalize(result, refuse(OVER_LIMIT), transcript) };
+  if (left !== undefined && prepared.effect === "write")
+    return { ...started, result: finalize(result, refuse(UNKNOWN_OUTCOME), transcript) };
+  return started;
 }
 
-function closed(
+/** Tells the call's result in its final form. */
+function finalize(
   result: FunctionCallOutputItem,
-  output: string,
+  { output, isError }: ToolOutcome,
   transcript: Transcript,
 ): FunctionCallOutputItem {
-  const done: FunctionCallOutputItem = { ...result, status: "completed", output, is_error: true };
+  const done: FunctionCallOutputItem = {
+    ...result,
+    status: "completed",
+    output,
+    ...(isError && { is_error: true }),
+  };
   transcript.done(done);
   return done;
+}
+
+function refuse(output: string): ToolOutcome {
+  return { output, isError: true };
 }
 
 /** What a model reads of a call beyond the request's limit. */
@@ -109,52 +124,36 @@ function untilStopped<Result>(work: Promise<Result>, signal: AbortSignal): Promi
   });
 }
 
-/** Asks first where that is needed, then makes the call; gives its result as it ended. */
-async function runCall(start: StartedCall, context: CallContext): Promise<FunctionCallOutputItem> {
-  const { call, result, mayAsk } = start;
+/** Asks a person first where that is needed, then executes the call; resolves with its result as it ended. */
+async function runCall(started: StartedCall, context: CallContext): Promise<FunctionCallOutputItem> {
+  const { callId, prepared, result, person } = started;
+  const { transcript } = context;
   if (result.status === "completed") return result;
-  const { run, tools, transcript, person } = context;
-  if (!mayAsk || person === undefined) return makeCall(start, context);
-  const asked = { name: call.name, arguments: call.arguments, callId: call.call_id, run };
-  const question = await tools.question(asked);
-  const settlement = question && (await person.approve(call.call_id, question));
+  if (person === undefined) return execute(started, context);
+  const question = await prepared.question();
+  const settlement = question && (await person.approve(callId, question));
   if (!transcript.isOpen(result)) transcript.begin(result);
   return question === undefined || settlement === undefined || isGranted(settlement)
-    ? makeCall(start, context, question?.digest)
-    : closed(result, refusalOf(question, settlement), transcript);
+    ? execute(started, context, question?.digest)
+    : finalize(result, refuse(explainRefusal(question, settlement)), transcript);
 }
 
-/** `permit`: the digest of the question that a person said yes to. */
-async function makeCall(
-  { call, result }: StartedCall,
-  { run, tools, transcript, signal, settled, person }: CallContext,
+/** `permit`: the digest of the question that a person answered with yes. */
+async function execute(
+  { callId, prepared, result, person }: StartedCall,
+  { transcript, signal, settled }: CallContext,
   permit?: string,
 ): Promise<FunctionCallOutputItem> {
   // A call that must not be made twice, or only under its own id, must be known to have begun.
-  if (settled !== undefined && tools.effect(call) !== "read") await settled();
+  if (settled !== undefined && prepared.effect !== "read") await settled();
   if (signal.aborted) return result;
-  const asking = person && new Asking(person, call.call_id);
-  const { output, isError } = await tools.call({
-    name: call.name,
-    arguments: call.arguments,
-    callId: call.call_id,
-    run,
-    signal,
-    progress: (text) => transcript.progress(result, text),
-    ask: asking?.ask,
-    permit,
-  });
+  const asking = person && new Asking(person, callId);
+  const progress: CallTerms["progress"] = (text) => transcript.progress(result, text);
+  const outcome = await prepared.run({ signal, progress, ask: asking?.ask, permit });
   asking?.throwIfStopped();
   // A result that came because the run was stopped is not the call's own; the run closes it as incomplete.
   if (signal.aborted || !transcript.isOpen(result)) return result;
-  const done: FunctionCallOutputItem = {
-    ...result,
-    status: "completed",
-    output,
-    ...(isError && { is_error: true }),
-  };
-  transcript.done(done);
-  return done;
+  return finalize(result, outcome, transcript);
 }
 
 /** One call's way to the user. What a tool makes of a run that stops meanwhile is no result of it. */
@@ -187,7 +186,7 @@ const REFUSALS: Readonly<Partial<Record<Settlement, string>>> = {
   withdrawn: "What a person was asked was another call, in another place",
 };
 
-function refusalOf({ description }: CallQuestion, settlement: Settlement): string {
+function explainRefusal({ description }: CallQuestion, settlement: Settlement): string {
   const why = REFUSALS[settlement] ?? "A person was asked, and nobody answered in time";
   return `Error: Not run: ${description}. ${why}. Do not try to get around this; find another way, or tell the user what to run.`;
 }

@@ -123,7 +123,7 @@ async function isWithoutEffect(
     (item) =>
       item.type === "function_call_output" &&
       item.executor === "server" &&
-      tools.effect({ name: item.name }) !== "read",
+      tools.effectOf(item.name) !== "read",
   );
 }
 

@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import type { JobPort } from "../domain/job.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { ToolPorts } from "./ports.ts";
 import type { Workspace } from "./workspace.ts";
 
 /**
@@ -20,9 +20,9 @@ export interface ToolContext {
   sandbox: Sandbox;
   /** Tells watchers how far the call is, in a few words or as raw output. */
   progress(text: string): void;
-  /** The jobs of whom the run is for; undefined where there are none. */
-  jobs?(): JobPort | undefined;
-  /** Asks the user, and waits: undefined when nobody answered in time. There only for tools that need a person. */
+  /** The server's own services, as the owner of the run may use them. */
+  ports: ToolPorts;
+  /** Asks the user and waits; resolves with undefined when nobody answered in time. Only for tools that need a person. */
   ask?: ((question: string, choices?: readonly string[]) => Promise<string | undefined>) | undefined;
 }
 
@@ -46,13 +46,10 @@ export interface Tool<Schema extends z.ZodType = z.ZodType> {
   preview(args: z.infer<Schema>): string;
   /** The command as a shell would run it, when the tool runs one: it is what the policy judges. */
   command?(args: z.infer<Schema>): string;
-  /** What is wrong with arguments of the right form, in words: nobody is asked about such a call, and it is not run. */
-  problem?(args: z.infer<Schema>, jobs: () => JobPort | undefined): string | undefined;
-  /** Why a person is to be asked about the call, whatever it runs and writes; undefined: no reason. */
-  asks?(
-    args: z.infer<Schema>,
-    jobs: () => JobPort | undefined,
-  ): string | undefined | Promise<string | undefined>;
+  /** Says what is wrong with valid arguments, in words: nobody is asked about such a call, and it is not run. */
+  problem?(args: z.infer<Schema>, ports: ToolPorts): string | undefined;
+  /** Says why a person must approve the call, whatever it runs and writes; undefined: no reason. */
+  asks?(args: z.infer<Schema>, ports: ToolPorts): string | undefined | Promise<string | undefined>;
   /** The files that the call changes, as the arguments name them: the policy judges these, and no others can be written. */
   writes?(args: z.infer<Schema>): string[];
   /**

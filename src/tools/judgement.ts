@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
 import { resolve } from "node:path";
-import type { JobPort } from "../domain/job.ts";
 import { canonicalJson } from "../lib/json.ts";
 import type { Tool } from "./define.ts";
+import type { ToolPorts } from "./ports.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Whether a call may run: at once, after a person agreed, or never. */
@@ -24,21 +24,19 @@ export interface Judgement {
   targets: readonly string[];
   /** Those that links lead to. */
   linked: readonly string[];
-  /** Of everything that decides what the call does. */
-  digest: string;
 }
 
 /** What calls are judged by. */
 export interface JudgeTerms {
   policy: Policy;
   workspace: Workspace;
-  jobs(): JobPort | undefined;
+  ports: ToolPorts;
 }
 
 /** Judges a call whose arguments are valid. @throws ToolError when it would write what it cannot. */
-export async function judged(tool: Tool, args: unknown, terms: JudgeTerms): Promise<Judgement> {
-  const { policy, workspace, jobs } = terms;
-  const asks = await tool.asks?.(args, jobs);
+export async function judge(tool: Tool, args: unknown, terms: JudgeTerms): Promise<Judgement> {
+  const { policy, workspace, ports } = terms;
+  const asks = await tool.asks?.(args, ports);
   const named = tool.writes?.(args);
   const targets = (named ?? []).map((path) => workspace.target(path));
   const linked = targets.filter((target, index) => target !== resolve(workspace.root, named?.[index] ?? ""));
@@ -48,6 +46,17 @@ export async function judged(tool: Tool, args: unknown, terms: JudgeTerms): Prom
     ...(tool.command && { command: tool.command(args) }),
     ...(named && { writes: [...named, ...linked] }),
   });
-  const parts = [tool.name, args, workspace.root, ...(linked.length > 0 ? [linked] : [])];
-  return { verdict, targets, linked, digest: hash("sha256", canonicalJson(parts)) };
+  return { verdict, targets, linked };
+}
+
+/**
+ * The SHA-256 of everything that decides what a call does: tool, arguments, workspace, and where links lead. A person's
+ * answer counts for the calls of one digest alone.
+ */
+export function digestCall(
+  { name }: Tool,
+  args: unknown,
+  { root, linked }: { root: string; linked: readonly string[] },
+): string {
+  return hash("sha256", canonicalJson([name, args, root, ...(linked.length > 0 ? [linked] : [])]));
 }

@@ -13,6 +13,7 @@ export async function toolContext(changes: Partial<ToolContext> = {}): Promise<T
     workspace,
     sandbox: createLocalSandbox({ env: process.env, home: "/home-of-tests" }),
     progress: () => undefined,
+    ports: {},
     ...changes,
   };
 }

@@ -189,12 +189,17 @@ test("a registry that throws in spite of its contract ends the run, and nothing 
   const slow = createGate();
   const tools: ToolRegistry = {
     ...registryOf([]),
-    call: async ({ name, progress }) => {
-      if (name === "broken") throw new TypeError("bug");
-      await slow.pass();
-      progress("late");
-      return { output: "late", isError: false };
-    },
+    prepare: ({ name }) => ({
+      effect: "read",
+      display: { label: name, emoji: "🔧" },
+      question: async () => undefined,
+      run: async ({ progress }) => {
+        if (name === "broken") throw new TypeError("bug");
+        await slow.pass();
+        progress("late");
+        return { output: "late", isError: false };
+      },
+    }),
   };
   const heard: EventBody[] = [];
   const { end } = await playAgent({

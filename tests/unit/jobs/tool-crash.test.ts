@@ -52,7 +52,7 @@ async function startProcess(left: Store, making: (create: CreateJob) => CreateJo
     workspace: nothing,
     sandbox: nothing,
     policy: () => ({ verdict: "allow" }),
-    jobsOf: (run, callId) => agentJobs({ jobs, desk }, run, callId),
+    portsFor: (run, callId) => ({ jobs: agentJobs({ jobs, desk }, run, callId) }),
   });
   return runService(provider, { tools }, left);
 }

@@ -6,7 +6,8 @@ import { createLocalSandbox } from "../../../src/sandbox/local.ts";
 import { createWorkspace } from "../../../src/tools/files/workspace.ts";
 import { loadTools, TOOLS_DIRECTORY } from "../../../src/tools/load.ts";
 import { createJudge } from "../../../src/tools/policy.ts";
-import { createRegistry, type ToolCall } from "../../../src/tools/registry.ts";
+import type { CallTerms } from "../../../src/tools/prepared-call.ts";
+import { createRegistry } from "../../../src/tools/registry.ts";
 import { temporaryDirectory } from "../../helpers/directory.ts";
 import { aRun } from "../../helpers/stored.ts";
 
@@ -46,18 +47,14 @@ async function scene({ profile, workspace = "." }: Scene = {}) {
       pid: process.pid,
     }),
   });
-  const asked = (name: string, args: object) => ({
-    name,
-    arguments: JSON.stringify(args),
-    callId: "call_1",
-    run: aRun(),
-  });
-  const call = (name: string, args: object, more: Partial<ToolCall> = {}) => {
+  const prepare = (name: string, args: object) =>
+    tools.prepare({ name, arguments: JSON.stringify(args), callId: "call_1", run: aRun() });
+  const call = (name: string, args: object, terms: Partial<CallTerms> = {}) => {
     const { signal } = new AbortController();
-    return tools.call({ ...asked(name, args), signal, progress: () => undefined, ...more });
+    return prepare(name, args).run({ signal, progress: () => undefined, ...terms });
   };
-  const question = (name: string, args: object) => tools.question(asked(name, args));
-  const write = (path: string, more?: Partial<ToolCall>) =>
+  const question = (name: string, args: object) => prepare(name, args).question();
+  const write = (path: string, more?: Partial<CallTerms>) =>
     call("write_file", { path, content: "new" }, more);
   const read = (path: string) => call("read_file", { path });
   return { user, base, root, call, question, write, read, textOf: (path: string) => readFile(path, "utf8") };

@@ -1,18 +1,14 @@
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool, type Tool } from "../../../src/tools/define.ts";
+import type { Policy } from "../../../src/tools/judgement.ts";
 import { loadTools, TOOLS_DIRECTORY } from "../../../src/tools/load.ts";
 import { createJudge } from "../../../src/tools/policy.ts";
-import {
-  createRegistry,
-  NO_TOOLS,
-  type Policy,
-  type ToolCall,
-  type ToolRegistry,
-} from "../../../src/tools/registry.ts";
+import type { CallTerms } from "../../../src/tools/prepared-call.ts";
+import { createRegistry, NO_TOOLS, type ToolRegistry } from "../../../src/tools/registry.ts";
 import { aRun } from "../../helpers/stored.ts";
 import { toolContext } from "../../helpers/tools.ts";
 
@@ -39,11 +35,14 @@ async function registry(
   return createRegistry(tools, { workspace, sandbox, policy });
 }
 
-function call(tools: ToolRegistry, name: string, args: unknown, more: Partial<ToolCall> = {}) {
+function prepare(tools: ToolRegistry, name: string, args: unknown) {
   const text = typeof args === "string" ? args : JSON.stringify(args);
+  return tools.prepare({ name, arguments: text, callId: "call_1", run: aRun() });
+}
+
+function call(tools: ToolRegistry, name: string, args: unknown, terms: Partial<CallTerms> = {}) {
   const { signal } = new AbortController();
-  const terms = { callId: "call_1", run: aRun(), signal, progress: () => undefined };
-  return tools.call({ name, arguments: text, ...terms, ...more });
+  return prepare(tools, name, args).run({ signal, progress: () => undefined, ...terms });
 }
 
 describe("a call", () => {
@@ -89,10 +88,7 @@ describe("a call", () => {
     const before = ran.length;
     const broken = await registry([{ ...echo, command: boom, preview: boom } as Tool]);
     expect(await call(broken, "echo", { text: "a" })).toEqual({ output: "Error: boom", isError: true });
-    expect(broken.display({ name: "echo", arguments: '{"text":"a"}' })).toEqual({
-      label: "echo",
-      emoji: "🔊",
-    });
+    expect(prepare(broken, "echo", { text: "a" }).display).toEqual({ label: "echo", emoji: "🔊" });
     expect(await call(await registry([echo], boom), "echo", { text: "a" })).toMatchObject({ isError: true });
     expect(ran.length).toBe(before);
   });
@@ -167,9 +163,11 @@ describe("the server's own tools", () => {
 
   it("say what a repetition would do", async () => {
     const { tools } = await own();
-    const effects = Object.fromEntries(tools.offered(true).map(({ name }) => [name, tools.effect({ name })]));
+    const effects = Object.fromEntries(tools.offered(true).map(({ name }) => [name, tools.effectOf(name)]));
     expect(effects).toMatchObject({ read_file: "read", search_files: "read", terminal: "write" });
-    expect(tools.effect({ name: "nobody" })).toBe("read");
+    expect(tools.effectOf("nobody")).toBe("read");
+    expect(prepare(tools, "cronjob", { action: "list" }).effect).toBe("read");
+    expect(prepare(tools, "cronjob", { action: "surprise" }).effect).toBe(tools.effectOf("cronjob"));
   });
 
   it.each([
@@ -194,11 +192,40 @@ describe("the server's own tools", () => {
   });
 });
 
+it("parses and validates a call's arguments once, whatever is done with the call", async () => {
+  let checks = 0;
+  const text = z.string().refine(() => ++checks > 0);
+  const counted = { ...echo, parameters: z.strictObject({ text, times: z.int().default(1) }) };
+  const tools = await registry([{ ...counted, effectOf: () => "read" } as Tool], () => ({
+    verdict: "ask",
+    reason: "it may harm",
+  }));
+  const prepared = prepare(tools, "echo", { text: "a" });
+  const [effect, { label }, question] = [prepared.effect, prepared.display, await prepared.question()];
+  const terms = { signal: new AbortController().signal, progress: () => undefined };
+  const outcome = await prepared.run({ ...terms, permit: question?.digest });
+  expect([effect, label, outcome, checks]).toEqual(["read", "a", { output: "a", isError: false }, 1]);
+});
+
+it("judges a call again before it runs: a file that a link has come before meanwhile is another question", async () => {
+  const { workspace, sandbox } = await toolContext();
+  const write = { ...echo, writes: () => ["notes/a.txt"] } as Tool;
+  const policy: Policy = () => ({ verdict: "ask", reason: "it may harm" });
+  const tools = createRegistry([write], { workspace, sandbox, policy });
+  await mkdir(join(workspace.root, "elsewhere"));
+  const prepared = prepare(tools, "echo", { text: "a" });
+  const permit = (await prepared.question())?.digest;
+  await symlink(join(workspace.root, "elsewhere"), join(workspace.root, "notes"));
+  const terms = { signal: new AbortController().signal, progress: () => undefined };
+  expect(await prepared.run({ ...terms, permit })).toMatchObject({ isError: true });
+  const again = (await prepared.question())?.digest;
+  expect(await prepared.run({ ...terms, permit: again })).toMatchObject({ isError: false });
+});
+
 describe("how a call shows", () => {
   it("by its most telling argument, in one short line", async () => {
     const tools = await registry([echo]);
-    const label = (text: string) =>
-      tools.display({ name: "echo", arguments: JSON.stringify({ text }) }).label;
+    const label = (text: string) => prepare(tools, "echo", { text }).display.label;
     expect(label("hello\nworld")).toBe("hello");
     expect(label("x".repeat(500))).toHaveLength(120);
     expect(label("")).toBe("echo");
@@ -206,8 +233,8 @@ describe("how a call shows", () => {
 
   it("by its name, while the arguments say nothing or the tool is unknown", async () => {
     const tools = await registry([echo]);
-    expect(tools.display({ name: "echo", arguments: '{"te' })).toEqual({ label: "echo", emoji: "🔊" });
-    expect(tools.display({ name: "shout", arguments: "{}" })).toEqual({ label: "shout", emoji: "⚙️" });
+    expect(prepare(tools, "echo", '{"te').display).toEqual({ label: "echo", emoji: "🔊" });
+    expect(prepare(tools, "shout", "{}").display).toEqual({ label: "shout", emoji: "⚙️" });
   });
 });
 
@@ -227,8 +254,8 @@ describe("a registry that works in a directory", () => {
     };
     const outer = createRegistry([echo], { workspace, sandbox, policy });
     const inner = outer.within("site");
-    const asked = { name: "echo", arguments: '{"text":"a"}', callId: "call_1", run: aRun() };
-    const [before, after] = [(await outer.question(asked))?.digest, (await inner.question(asked))?.digest];
+    const asked = (tools: ToolRegistry) => prepare(tools, "echo", { text: "a" }).question();
+    const [before, after] = [(await asked(outer))?.digest, (await asked(inner))?.digest];
     expect(before).not.toBe(after);
     expect(places).toEqual([undefined, join(workspace.root, "site")]);
     expect((await call(inner, "echo", { text: "a" }, { permit: before })).isError).toBe(true);
