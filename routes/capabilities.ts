@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { mount } from "../src/http/mount.ts";
-import type { Toolset } from "../src/tools/registry.ts";
+import type { ListedToolset } from "../src/tools/registry.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { Capabilities, SkillList, ToolsetList } from "../src/wire/health/schema.ts";
 
@@ -8,14 +8,15 @@ import { Capabilities, SkillList, ToolsetList } from "../src/wire/health/schema.
 export interface CapabilitiesDeps {
   model: string;
   cors: boolean;
-  toolsets: readonly Toolset[];
+  /** The groups of tools that there are now. */
+  toolsets(): readonly ListedToolset[];
   /** The skills of the home, by category and name. */
   skills(): Promise<SkillList["data"]>;
 }
 
 /** GET /v1/capabilities, /v1/toolsets and /v1/skills: what is here, and honestly what is not. */
 export function capabilityRoutes(app: FastifyInstance, deps: CapabilitiesDeps): void {
-  const { model, cors, toolsets } = deps;
+  const { model, cors } = deps;
   mount(app, {
     method: "GET",
     url: "/v1/capabilities",
@@ -39,8 +40,10 @@ export function capabilityRoutes(app: FastifyInstance, deps: CapabilitiesDeps): 
     handler: async () => ({
       object: "list",
       platform: "api_server",
-      data: toolsets.map(({ name, tools }) => ({
-        ...describe(name),
+      data: deps.toolsets().map(({ name, label, description, tools }) => ({
+        name,
+        label,
+        description,
         enabled: true,
         configured: true,
         tools,
@@ -58,18 +61,6 @@ export function capabilityRoutes(app: FastifyInstance, deps: CapabilitiesDeps): 
     },
     handler: async () => ({ object: "list", data: await deps.skills() }),
   });
-}
-
-const TOOLSETS: Readonly<Record<string, [label: string, description: string]>> = {
-  file: ["Files", "Read, write, patch and search files in the workspace"],
-  clarify: ["Questions", "Ask the user, where somebody can answer"],
-  cronjob: ["Jobs", "Schedule work, and look after it"],
-  terminal: ["Terminal", "Run shell commands in the workspace"],
-};
-
-function describe(name: string): { name: string; label: string; description: string } {
-  const [label, description] = TOOLSETS[name] ?? [name, ""];
-  return { name, label, description };
 }
 
 const ENDPOINTS: Capabilities["endpoints"] = {

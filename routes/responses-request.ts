@@ -18,8 +18,8 @@ import { toolItemsFor } from "../src/wire/responses/tool-items.ts";
 /** How requests for responses are treated where they do not say so themselves. */
 export interface ResponsesSettings {
   clientTools: "allow" | "ignore";
-  /** The names of the server's own tools. */
-  ownTools: ReadonlySet<string>;
+  /** Whether the server has a tool of that name. */
+  isOwnTool(name: string): boolean;
   files: FileReader;
   /** How the server's calls show to a client that is not recognised. */
   toolItems: ToolItems;
@@ -75,7 +75,7 @@ export async function runInput(
       attended,
       sessionId,
       clientTools: settings.clientTools,
-      ownTools: settings.ownTools,
+      isOwnTool: settings.isOwnTool,
       unseal: (sealed) => unsealReasoning(sealed, settings.seal, owner),
       referenced: await runs.findItems(referencedIds(body.input), owner),
     },

@@ -12,6 +12,7 @@ import { coreSections, createPromptBuilder } from "./context/core-prompt.ts";
 import { createPrompts } from "./context/prompt-cache.ts";
 import { isTold } from "./domain/error.ts";
 import type { RunId } from "./domain/id.ts";
+import type { JobPort } from "./domain/job.ts";
 import { Reader } from "./files/reader.ts";
 import { jsonReader } from "./http/body.ts";
 import { createServer, type LogOptions } from "./http/server.ts";
@@ -42,13 +43,14 @@ import { type CatalogDeps, SessionCatalog } from "./sessions/catalog.ts";
 import { createSessions } from "./sessions/service.ts";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
 import type { Store } from "./storage/store.ts";
+import { openCatalog, type ToolCatalog } from "./tools/catalog.ts";
 import { Protection } from "./tools/files/protection.ts";
 import { createWorkspace } from "./tools/files/workspace.ts";
 import type { Policy } from "./tools/judgement.ts";
 import { loadTools, TOOLS_DIRECTORY } from "./tools/load.ts";
 import { createJudge } from "./tools/policy.ts";
 import type { PortsFor } from "./tools/ports.ts";
-import { createRegistry, type ToolRegistry } from "./tools/registry.ts";
+import type { ToolSource } from "./tools/source.ts";
 import { createFileReader, FILE_LIMITS } from "./wire/files/reader.ts";
 
 /** What a test or an embedding program may replace. */
@@ -58,7 +60,8 @@ export interface Overrides {
   store?: Store;
   /** Answers instead of every configured upstream. */
   provider?: Provider;
-  tools?: ToolRegistry;
+  /** More tools, beside the server's own. */
+  toolSources?: readonly ToolSource[];
   /** Runs before the routes are added; for plugins that must see them. */
   beforeRoutes?(http: FastifyInstance): Promise<void>;
 }
@@ -97,15 +100,11 @@ export async function createApp(config: Config, key: string, overrides: Override
   // A database that was closed has no log beside it.
   const wasKilled = existsSync(`${config.home.databaseFile}-wal`);
   const store = overrides.store ?? openStore(config, http.log);
-  const portsFor: PortsFor = (...call) => ({
-    get jobs() {
-      return scheduling.jobsOf(...call);
-    },
-  });
-  const tools = overrides.tools ?? (await openTools(config, portsFor));
+  const warn = (message: string) => http.log.warn(message);
+  const jobsOf: JobsOf = (...call) => scheduling.jobsOf(...call);
+  const tools = await openTools(config, { sources: overrides.toolSources ?? [], jobsOf, warn });
   const models = openModels(config, overrides.provider);
   const readers = openReaders(config);
-  const warn = (message: string) => http.log.warn(message);
   const prompt = createPromptBuilder({
     sections: coreSections(promptSources(config, readers)),
     now: clock.elapsed,
@@ -240,10 +239,21 @@ function openStore({ home, settings }: Config, log: FastifyBaseLogger): Store {
   });
 }
 
-async function openTools(config: Config, portsFor: PortsFor): Promise<ToolRegistry> {
+type JobsOf = (...call: Parameters<PortsFor>) => JobPort;
+
+/** What the server's own tools are joined with. */
+interface ToolTerms {
+  /** More tools. */
+  sources: readonly ToolSource[];
+  jobsOf: JobsOf;
+  warn(message: string): void;
+}
+
+async function openTools(config: Config, { sources, jobsOf, warn }: ToolTerms): Promise<ToolCatalog> {
   const secrets = protectedPaths(config.home);
   const workspace = await createWorkspace({ root: config.workspace, protectedPaths: secrets });
-  return createRegistry(await loadTools(TOOLS_DIRECTORY), {
+  const own = await loadTools(TOOLS_DIRECTORY);
+  return openCatalog([own, ...sources], {
     workspace,
     sandbox: sandboxOf(config),
     policy: policyOf(config, secrets),
@@ -252,7 +262,12 @@ async function openTools(config: Config, portsFor: PortsFor): Promise<ToolRegist
       const isAllowed = unattended === "approve";
       return surface === "jobs" ? ofJobs === "approve" && (byAgent !== true || isAllowed) : isAllowed;
     },
-    portsFor,
+    portsFor: (...call) => ({
+      get jobs() {
+        return jobsOf(...call);
+      },
+    }),
+    warn,
   });
 }
 

@@ -38,7 +38,7 @@ import type { SessionCatalog } from "./sessions/catalog.ts";
 import type { Sessions } from "./sessions/service.ts";
 import type { Skills } from "./skills/skills.ts";
 import type { Store } from "./storage/store.ts";
-import type { ToolRegistry } from "./tools/registry.ts";
+import type { ToolCatalog } from "./tools/catalog.ts";
 import { VERSION } from "./version.ts";
 import type { FileReader } from "./wire/files/reader.ts";
 
@@ -60,7 +60,7 @@ export interface Parts {
   streams: Streams;
   sockets: Sockets;
   models: Models;
-  tools: ToolRegistry;
+  tools: ToolCatalog;
   files: FileReader;
   seal: Seal;
   operator: OperatorGate;
@@ -88,7 +88,7 @@ export function addRoutes(http: FastifyInstance, parts: Parts): void {
   capabilityRoutes(http, {
     model: models.name,
     cors: server.cors_origins.length > 0,
-    toolsets: tools.toolsets,
+    toolsets: () => tools.current.toolsets,
     skills: () => parts.skills.list(),
   });
   const list = modelList(models, llm.context_length);
@@ -150,7 +150,7 @@ function responsesSettings(
     toolItems: server.tool_items,
     inheritInstructions: server.inherit_instructions,
     previousNotFoundStatus: server.previous_response_not_found_status,
-    ownTools: new Set(tools.offered(true).map(({ name }) => name)),
+    isOwnTool: (name) => tools.current.has(name),
     seal,
     onDisconnect: server.on_disconnect,
     disconnectGraceMs: server.disconnect_grace_ms,

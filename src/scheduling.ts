@@ -35,7 +35,7 @@ import type { Sandbox } from "./sandbox/sandbox.ts";
 import type { Sessions } from "./sessions/service.ts";
 import { Skills } from "./skills/skills.ts";
 import type { Store } from "./storage/store.ts";
-import type { ToolRegistry } from "./tools/registry.ts";
+import type { ToolCatalog } from "./tools/catalog.ts";
 
 /** What scheduled work is put together from. */
 export interface SchedulingDeps {
@@ -45,7 +45,7 @@ export interface SchedulingDeps {
   runs: Runs;
   sessions: Sessions;
   contents: SessionContents;
-  tools: ToolRegistry;
+  tools: ToolCatalog;
   sandbox: Sandbox;
   models: Models;
   clock: Clock;
@@ -119,7 +119,7 @@ function workParts({ config, readers, store, runs, clock, models, tools, sandbox
     timeoutMs: settings.jobs.script_timeout_seconds * 1000,
   });
   const directoryOf = ({ workdir }: Pick<JobWork, "workdir">) =>
-    toolsOf(tools, { surface: "jobs", ...(workdir !== undefined && { workdir }) }).root;
+    toolsOf(tools.current, { surface: "jobs", ...(workdir !== undefined && { workdir }) }).root;
   const scripts = new ScriptRuns({ scripts: files, clock, directoryOf });
   const execution = new Execution({
     runs,
@@ -128,7 +128,7 @@ function workParts({ config, readers, store, runs, clock, models, tools, sandbox
     isPrincipal: (id) => id === OWNER.id,
   });
   const check = new WorkCheck({
-    toolsets: new Set(tools.toolsets.map(({ name }) => name)),
+    toolsets: () => tools.current.toolsets.map(({ name }) => name),
     skills,
     scripts: files,
     store: store.jobs,

@@ -1,10 +1,17 @@
 import { z } from "zod";
-import { defineTool, ToolError } from "../src/tools/define.ts";
+import { defineTool, ToolError, type Toolset } from "../src/tools/define.ts";
+
+/** The group of questions to the user. */
+export const toolset: Toolset = {
+  name: "clarify",
+  label: "Questions",
+  description: "Ask the user, where somebody can answer",
+};
 
 /** Asks the user a question, where somebody can answer. */
 export const tool = defineTool({
   name: "clarify",
-  toolset: "clarify",
+  toolset: toolset.name,
   emoji: "❓",
   description:
     "Asks the user one question and waits for the answer. Use it when the task cannot be done well without a decision " +

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { AskedJob, JobPort, JobView } from "../src/domain/job.ts";
-import { defineTool, ToolError } from "../src/tools/define.ts";
+import { defineTool, ToolError, type Toolset } from "../src/tools/define.ts";
 
 const MAX_PROMPT_SHOWN = 200;
 
@@ -33,10 +33,17 @@ const Parameters = z.strictObject({
 });
 type Parameters = z.infer<typeof Parameters>;
 
+/** The group of scheduled work. */
+export const toolset: Toolset = {
+  name: "cronjob",
+  label: "Jobs",
+  description: "Schedule work, and look after it",
+};
+
 /** Schedules work that the server does by itself, and looks after it. */
 export const tool = defineTool({
   name: "cronjob",
-  toolset: "cronjob",
+  toolset: toolset.name,
   emoji: "⏰",
   description:
     "Schedules work that the server does later or again and again by itself, and looks after it. Actions: create " +

@@ -1,15 +1,22 @@
 import { z } from "zod";
-import { defineTool, type ToolContext } from "../src/tools/define.ts";
+import { defineTool, type ToolContext, type Toolset } from "../src/tools/define.ts";
 
 const DEFAULT_LINES = 500;
 const MAX_LINES = 2_000;
 const MAX_LINE_CHARS = 2_000;
 const MAX_PAGE_CHARS = 50_000;
 
+/** The group of tools that work with files, in this file and others. */
+export const toolset: Toolset = {
+  name: "file",
+  label: "Files",
+  description: "Read, write, patch and search files in the workspace",
+};
+
 /** Reads a text file, a page at a time. */
 export const tool = defineTool({
   name: "read_file",
-  toolset: "file",
+  toolset: toolset.name,
   emoji: "📖",
   description:
     "Reads a text file of the workspace, a page at a time. Each line is answered as its number, a |, and its text; " +

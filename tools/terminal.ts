@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
-import { defineTool, type ToolContext } from "../src/tools/define.ts";
+import { defineTool, type ToolContext, type Toolset } from "../src/tools/define.ts";
 
 type CommandResult = Awaited<ReturnType<ToolContext["sandbox"]["run"]>>;
 
@@ -8,10 +8,17 @@ const DEFAULT_TIMEOUT_S = 120;
 const MAX_TIMEOUT_S = 600;
 const MAX_OUTPUT_BYTES = 50_000;
 
+/** The group of shell commands. */
+export const toolset: Toolset = {
+  name: "terminal",
+  label: "Terminal",
+  description: "Run shell commands in the workspace",
+};
+
 /** Runs a shell command. */
 export const tool = defineTool({
   name: "terminal",
-  toolset: "terminal",
+  toolset: toolset.name,
   emoji: "💻",
   description:
     "Runs a command with /bin/sh in the workspace and answers what it printed (stdout and stderr together), then " +

@@ -8,7 +8,8 @@ import type { Scripts } from "./scripts.ts";
 
 /** What a job's work is checked against. */
 export interface WorkTerms {
-  toolsets: ReadonlySet<string>;
+  /** The names of the toolsets that there are now. */
+  toolsets(): readonly string[];
   skills: Skills;
   scripts: Pick<Scripts, "command">;
   store: Pick<JobStore, "findJob">;
@@ -58,10 +59,10 @@ export class WorkCheck {
   }
 
   #checkToolsets(names: readonly string[]): void {
-    const { toolsets } = this.#terms;
-    const unknown = names.find((name) => !toolsets.has(name));
+    const toolsets = this.#terms.toolsets();
+    const unknown = names.find((name) => !toolsets.includes(name));
     if (unknown === undefined) return;
-    const message = `There is no toolset ${quoted(unknown)}. There are: ${[...toolsets].join(", ")}.`;
+    const message = `There is no toolset ${quoted(unknown)}. There are: ${toolsets.join(", ")}.`;
     throw invalidRequest("enabled_toolsets", message);
   }
 

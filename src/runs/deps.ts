@@ -5,7 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Models } from "../providers/resolve.ts";
 import type { Sessions } from "../sessions/service.ts";
 import type { Store } from "../storage/store.ts";
-import type { ToolRegistry } from "../tools/registry.ts";
+import type { ToolCatalog } from "../tools/catalog.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Retention } from "./retention.ts";
 
@@ -16,7 +16,7 @@ export interface RunDeps {
   sessions: Sessions;
   models: Models;
   prompts: Prompts;
-  tools: ToolRegistry;
+  tools: ToolCatalog;
   limits: Limits;
   /** Whether to ask upstream for a stream: when somebody reads deltas, always, or never. */
   upstreamStream: "auto" | "always" | "never";

@@ -2,7 +2,7 @@ import type { RunStop } from "../agent/stop.ts";
 import { ApiError, keyConflict, notFound, storageFailed } from "../domain/error.ts";
 import type { Run, RunInput } from "../domain/run.ts";
 import type { KeyClaim, KeyedRun, KeyScope, Store, StoredRun } from "../storage/store.ts";
-import type { ToolRegistry } from "../tools/registry.ts";
+import type { ToolCatalog } from "../tools/catalog.ts";
 import type { ActiveRun } from "./active-run.ts";
 import type { RunDeps } from "./deps.ts";
 import type { Reader } from "./follow.ts";
@@ -115,7 +115,7 @@ export class KeyedRuns {
 async function isWithoutEffect(
   { run, status }: StoredRun,
   store: Pick<Store, "readOutput">,
-  tools: ToolRegistry,
+  tools: ToolCatalog,
 ): Promise<boolean> {
   if (status === "completed") return false;
   const items = await store.readOutput(run.id);
@@ -123,7 +123,7 @@ async function isWithoutEffect(
     (item) =>
       item.type === "function_call_output" &&
       item.executor === "server" &&
-      tools.effectOf(item.name) !== "read",
+      tools.current.effectOf(item.name) !== "read",
   );
 }
 

@@ -66,7 +66,7 @@ export async function resolveRequest(
   const input = locked(asked, session?.lock);
   const target = await resolveTarget(deps, input);
   const from = previous === undefined ? undefined : await checkPrevious(deps, previous, owner);
-  const tools = toolsOf(deps.tools, input);
+  const tools = toolsOf(deps.tools.current, input);
   const history = sessionId === undefined ? await readHistory(deps, input) : { added: input.items };
   const prompt = from?.prompt === undefined ? undefined : await deps.prompts.keep(from.prompt);
   return { request: { input, target, tools, previous, prompt, ...history }, session };

@@ -57,7 +57,7 @@ export async function resumeRun(
   const events = await allEvents(store, run.id);
   const { run: begun, input: items, lastSeq } = fold(events);
   const target = await resolveTarget(deps, input);
-  const tools = toolsOf(deps.tools, input);
+  const tools = toolsOf(deps.tools.current, input);
   const prompt = run.prompt === undefined ? undefined : await deps.prompts.keep(run.prompt);
   const log = deps.log.open(run, {
     durable: true,

@@ -59,6 +59,13 @@ export interface Tool<Schema extends z.ZodType = z.ZodType> {
   run(args: z.infer<Schema>, context: ToolContext): Promise<string>;
 }
 
+/** A named group of tools, as people choose it and see it in lists. One of the files with its tools exports it as `toolset`. */
+export interface Toolset {
+  name: string;
+  label: string;
+  description: string;
+}
+
 /** Types a tool's parts against its parameters; the object is returned as it is. */
 export function defineTool<Schema extends z.ZodType>(tool: Tool<Schema>): Tool<Schema> {
   return tool;

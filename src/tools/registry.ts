@@ -1,5 +1,5 @@
 import type { Surface, ToolSpec } from "../domain/run.ts";
-import type { Effect, Tool } from "./define.ts";
+import type { Effect, Tool, Toolset } from "./define.ts";
 import { describeParameters } from "./parameters.ts";
 import {
   type CallOptions,
@@ -8,18 +8,20 @@ import {
   type ToolCall,
   UnknownCall,
 } from "./prepared-call.ts";
+import type { ToolList } from "./source.ts";
 
-/** A named group of tools. */
-export interface Toolset {
-  name: string;
+/** A group of tools, and the names of those that are here. */
+export interface ListedToolset extends Toolset {
   tools: readonly string[];
 }
 
-/** The tools of a run, and the one gate in front of them. */
+/** The tools of a run, and the one gate in front of them. It never changes. */
 export interface ToolRegistry {
   /** What the model is told; the same objects each time. `attended`: somebody can be asked while the run goes on. */
   offered(attended: boolean): readonly ToolSpec[];
-  readonly toolsets: readonly Toolset[];
+  has(name: string): boolean;
+  /** Sorted by name. */
+  readonly toolsets: readonly ListedToolset[];
   /** The registry as runs of a surface have it, and without the tools of all other toolsets if some are named. */
   only(use: { surface: Surface; toolsets?: readonly string[] | undefined }): ToolRegistry;
   /** The real path of the directory that its tools work in. */
@@ -32,12 +34,14 @@ export interface ToolRegistry {
   prepare(call: ToolCall): PreparedCall;
 }
 
-/** A registry of tools whose names are unique. */
-export function createRegistry(tools: readonly Tool[], options: CallOptions): ToolRegistry {
-  return registryOf(
-    tools.map((tool) => ({ tool, spec: describeTool(tool) })),
-    options,
-  );
+/** Creates a registry of tools whose names are unique. @throws Error when a tool's parameters have no JSON Schema. */
+export function createRegistry({ tools, toolsets = [] }: ToolList, options: CallOptions): ToolRegistry {
+  const entries = tools.map((tool) => ({ tool, spec: describeTool(tool) }));
+  return fromEntries(entries, { ...options, toolsets });
+}
+
+interface RegistryOptions extends CallOptions {
+  toolsets: readonly Toolset[];
 }
 
 /** A tool, and what models are told of it. */
@@ -46,25 +50,26 @@ interface Entry {
   spec: ToolSpec;
 }
 
-function registryOf(entries: readonly Entry[], options: CallOptions): ToolRegistry {
+function fromEntries(entries: readonly Entry[], options: RegistryOptions): ToolRegistry {
   const tools = entries.map(({ tool }) => tool);
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const all = entries.map(({ spec }) => spec);
   const unattended = all.filter((_spec, i) => tools[i]?.needsPerson !== true);
   const registry: ToolRegistry = {
     offered: (attended) => (attended ? all : unattended),
-    toolsets: groupTools(tools),
+    has: (name) => byName.has(name),
+    toolsets: groupTools(tools, options.toolsets),
     only: ({ surface, toolsets }) => {
       if (surface !== "jobs" && toolsets === undefined) return registry;
       const isThere = ({ notInJobs, toolset }: Tool) =>
         (surface !== "jobs" || notInJobs !== true) && (toolsets?.includes(toolset) ?? true);
       const fitting = entries.filter(({ tool }) => isThere(tool));
-      return registryOf(fitting, options);
+      return fromEntries(fitting, options);
     },
     get root() {
       return options.workspace.root;
     },
-    within: (directory) => registryOf(entries, narrow(options, directory)),
+    within: (directory) => fromEntries(entries, narrow(options, directory)),
     effectOf: (name) => byName.get(name)?.effect ?? "read",
     prepare: (call) => prepareCall(byName.get(call.name), call, options),
   };
@@ -74,6 +79,7 @@ function registryOf(entries: readonly Entry[], options: CallOptions): ToolRegist
 /** A registry without tools: whatever a model calls, it reads that there is no such tool. */
 export const NO_TOOLS: ToolRegistry = {
   offered: () => [],
+  has: () => false,
   toolsets: [],
   only: () => NO_TOOLS,
   root: "/",
@@ -82,7 +88,7 @@ export const NO_TOOLS: ToolRegistry = {
   prepare: ({ name }) => new UnknownCall(name),
 };
 
-function narrow(options: CallOptions, directory: string): CallOptions {
+function narrow(options: RegistryOptions, directory: string): RegistryOptions {
   const workspace = options.workspace.within(directory);
   return { ...options, workspace, policy: (call) => options.policy({ ...call, cwd: workspace.root }) };
 }
@@ -91,8 +97,11 @@ function describeTool(tool: Tool): ToolSpec {
   return { name: tool.name, description: tool.description, parameters: describeParameters(tool) };
 }
 
-function groupTools(tools: readonly Tool[]): Toolset[] {
-  const sets = new Map<string, string[]>();
-  for (const { toolset, name } of tools) sets.set(toolset, [...(sets.get(toolset) ?? []), name].sort());
-  return [...sets].sort().map(([name, names]) => ({ name, tools: names }));
+function groupTools(tools: readonly Tool[], described: readonly Toolset[]): ListedToolset[] {
+  const names = [...new Set(tools.map(({ toolset }) => toolset))].sort();
+  return names.map((name) => {
+    const toolset = described.find((one) => one.name === name) ?? { name, label: name, description: "" };
+    const members = tools.filter((tool) => tool.toolset === name);
+    return { ...toolset, tools: members.map((tool) => tool.name).sort() };
+  });
 }

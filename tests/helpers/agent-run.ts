@@ -122,9 +122,12 @@ export function fakeTool(
 /** A registry of tools that need neither files nor commands, behind a policy that allows everything. */
 export function registryOf(tools: readonly Tool[]): ToolRegistry {
   const nothing = new Proxy({}, { get: () => () => Promise.reject(new Error("not in this test")) });
-  return createRegistry(tools, {
-    workspace: nothing as never,
-    sandbox: nothing as never,
-    policy: () => ({ verdict: "allow" }),
-  });
+  return createRegistry(
+    { tools },
+    {
+      workspace: nothing as never,
+      sandbox: nothing as never,
+      policy: () => ({ verdict: "allow" }),
+    },
+  );
 }

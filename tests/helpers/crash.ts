@@ -47,7 +47,7 @@ export async function startProcess(left?: Store, onRead: () => void = () => unde
     );
   const provider = scriptedProvider((request) => answer(request));
   const tools = registryOf([tool("read", "read"), tool("write", "write"), tool("settle", "idempotent")]);
-  const service = await runService(provider, { tools }, left);
+  const service = await runService(provider, { tools: { current: tools } }, left);
   return { ...service, hooked: service, provider, effects };
 }
 

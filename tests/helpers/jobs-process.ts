@@ -42,7 +42,7 @@ export async function jobsProcess({ wall, left, play, script }: JobsProcessTerms
   const delivered: Fire[] = [];
   const faults: unknown[] = [];
   const write = fakeTool("write", async () => `write ${effects.push("write")}`, { effect: "write" });
-  const service = await runService(scriptedProvider(play), { tools: registryOf([write]) }, left);
+  const service = await runService(scriptedProvider(play), { tools: { current: registryOf([write]) } }, left);
   const isOver = () => writes > death.at || (writes === death.at && death.when === "before");
   const before = () => {
     writes++;

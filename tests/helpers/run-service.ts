@@ -42,7 +42,7 @@ export async function runService(
     sessions: createSessions({ store, prompt, clock, nextId: createIdSource() }),
     models,
     prompts: createPrompts(prompt, store),
-    tools: registryOf([]),
+    tools: { current: registryOf([]) },
     previousNotFoundStatus: 400,
     limits: { maxSteps: 10, maxRunMs: 60_000, contextTokens: 128_000, maxOutputTokens: 0 },
     upstreamStream: "auto",

@@ -25,6 +25,8 @@ export interface TestAppOptions {
   config?: string | object;
   /** Files of the workspace, by path. */
   files?: Record<string, string>;
+  /** More tools, beside the server's own. */
+  toolSources?: Overrides["toolSources"];
   /** Sees the routes before they are added. */
   beforeRoutes?: Overrides["beforeRoutes"];
   /** Set where the server itself is made to fail; else a fault in its log fails the test. */
@@ -92,6 +94,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     log: { level: config.settings.log.level, stream: { write: (line) => log.push(JSON.parse(line)) } },
     ...(options.provider && { provider: options.provider }),
     ...(options.store && { store: options.store }),
+    ...(options.toolSources && { toolSources: options.toolSources }),
     ...(options.beforeRoutes && { beforeRoutes: options.beforeRoutes }),
   });
   onTestFinished(async () => {

@@ -8,8 +8,8 @@ import type { ResponsesRequest } from "./schema.ts";
 export interface ToolTerms {
   /** `ignore`: the client's tools are left out, since it would not run them. */
   clientTools: "allow" | "ignore";
-  /** The names of the server's own tools that are enabled. */
-  ownTools: ReadonlySet<string>;
+  /** Whether the server has a tool of that name. */
+  isOwnTool(name: string): boolean;
 }
 
 type Tool = NonNullable<ResponsesRequest["tools"]>[number];
@@ -27,9 +27,9 @@ const OWN_TOOL: readonly [hosted: RegExp, own: string][] = [
 ];
 
 /** The enabled tool of the server that stands for a hosted one. */
-function ownTool(type: string, { ownTools }: ToolTerms): string | undefined {
+function ownTool(type: string, { isOwnTool }: ToolTerms): string | undefined {
   const own = OWN_TOOL.find(([hosted]) => hosted.test(type))?.[1];
-  return own !== undefined && ownTools.has(own) ? own : undefined;
+  return own !== undefined && isOwnTool(own) ? own : undefined;
 }
 
 function isFunction(tool: Tool): tool is Function {

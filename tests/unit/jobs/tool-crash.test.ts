@@ -48,13 +48,16 @@ async function startProcess(left: Store, making: (create: CreateJob) => CreateJo
   const work = { check: async () => undefined } as unknown as WorkCheck;
   const desk = new JobDesk({ jobs, terms, work, print: createPrinter() });
   const nothing = {} as never;
-  const tools = createRegistry([tool], {
-    workspace: nothing,
-    sandbox: nothing,
-    policy: () => ({ verdict: "allow" }),
-    portsFor: (run, callId) => ({ jobs: agentJobs({ jobs, desk }, run, callId) }),
-  });
-  return runService(provider, { tools }, left);
+  const tools = createRegistry(
+    { tools: [tool] },
+    {
+      workspace: nothing,
+      sandbox: nothing,
+      policy: () => ({ verdict: "allow" }),
+      portsFor: (run, callId) => ({ jobs: agentJobs({ jobs, desk }, run, callId) }),
+    },
+  );
+  return runService(provider, { tools: { current: tools } }, left);
 }
 
 const INPUT = inputOf({ surface: "runs", background: true, items: [textMessage("user", "Every day.")] });

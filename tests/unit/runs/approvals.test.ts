@@ -20,15 +20,22 @@ async function start(left?: Store, timeoutMs = 60_000, root = "/work") {
   const write: Tool = fakeTool("write", () => `wrote ${effects.push("write")}`, { effect: "write" });
   const { workspace, sandbox } = await toolContext();
   const ask = { verdict: "ask", reason: "It changes things", rule: "changes" } as const;
-  const tools = createRegistry([write], {
-    workspace: { ...workspace, root },
-    sandbox,
-    policy: () => ask,
-  });
+  const tools = createRegistry(
+    { tools: [write] },
+    {
+      workspace: { ...workspace, root },
+      sandbox,
+      policy: () => ask,
+    },
+  );
   const provider = scriptedProvider(({ items }) =>
     items.some(({ type }) => type === "function_call_output") ? say("Done.") : call("write"),
   );
-  const service = await runService(provider, { tools, approvalTimeoutMs: timeoutMs }, left);
+  const service = await runService(
+    provider,
+    { tools: { current: tools }, approvalTimeoutMs: timeoutMs },
+    left,
+  );
   return { ...service, hooked: service, effects };
 }
 

@@ -50,7 +50,7 @@ describe("an idempotency key", () => {
       { effect },
     );
     const provider = scriptedProvider([call("act"), say("Done.")]);
-    const service = await runService(provider, { tools: registryOf([tool]) });
+    const service = await runService(provider, { tools: { current: registryOf([tool]) } });
     await ask(service.runs);
     expect(seen).toEqual(["function_call", "function_call_output"]);
   });
@@ -108,7 +108,7 @@ describe("an idempotency key", () => {
   ] as const)("whose run's end could not be stored after a call that is %s %s", async (effect, outcome) => {
     const tool = fakeTool("act", () => "done", { effect });
     const provider = scriptedProvider([call("act"), say("Done."), say("Anew.")]);
-    const service = await runService(provider, { tools: registryOf([tool]) });
+    const service = await runService(provider, { tools: { current: registryOf([tool]) } });
     service.before = () => {
       if (provider.requests.length === 2) throw new StorageError("full", "no space");
     };

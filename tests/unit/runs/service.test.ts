@@ -210,7 +210,7 @@ describe("a session", () => {
         }),
     );
     const provider = scriptedProvider([[...call("weather"), ...call("slow")], say("2!"), say("3!")]);
-    const { runs, ask } = await runService(provider, { tools: registryOf([slow]) });
+    const { runs, ask } = await runService(provider, { tools: { current: registryOf([slow]) } });
     const tools = [{ name: "weather", parameters: {} }];
     const run = await runs.admit(inputOf({ ...inSession(user("1?")), tools }));
     const reader = {
@@ -279,7 +279,9 @@ describe("a run", () => {
 
   test("that is plain has neither core prompt nor tools", async () => {
     const provider = scriptedProvider([say("A title"), say("An answer")]);
-    const { ask } = await runService(provider, { tools: registryOf([fakeTool("echo", () => "")]) });
+    const { ask } = await runService(provider, {
+      tools: { current: registryOf([fakeTool("echo", () => "")]) },
+    });
     await ask({ mode: "plain" });
     await ask({});
     expect(provider.requests[0]).toMatchObject({ core: "", tools: [] });

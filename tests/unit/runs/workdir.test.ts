@@ -14,9 +14,12 @@ test("a run goes on in its directory after a crash", async () => {
   const { workspace, sandbox } = await toolContext();
   await mkdir(join(workspace.root, "site"));
   const where = fakeTool("where", (_args, context) => context.workspace.root);
-  const tools = createRegistry([where], { workspace, sandbox, policy: () => ({ verdict: "allow" }) });
+  const tools = createRegistry(
+    { tools: [where] },
+    { workspace, sandbox, policy: () => ({ verdict: "allow" }) },
+  );
   const process = (left?: Store) =>
-    runService(scriptedProvider([call("where"), say("Done.")]), { tools }, left);
+    runService(scriptedProvider([call("where"), say("Done.")]), { tools: { current: tools } }, left);
   const first = await process();
   const run = await first.runs.admit(inputOf({ surface: "jobs", background: true, workdir: "site" }));
   first.before = () => NEVER;

@@ -26,11 +26,12 @@ it("a file that is dropped into the directory is a tool; others are left alone",
     "a.js": source("yak"),
     "notes.md": "# no tool",
   });
-  expect((await loadTools(directory)).map(({ name }) => name)).toEqual(["yak", "zebra"]);
+  expect((await loadTools(directory)).list().tools.map(({ name }) => name)).toEqual(["yak", "zebra"]);
 });
 
 it("an empty directory has no tools", async () => {
-  expect(await loadTools(await directoryOf({}))).toEqual([]);
+  const source = await loadTools(await directoryOf({}));
+  expect(source.list()).toEqual({ tools: [], toolsets: [] });
 });
 
 it("two tools of one name, and a file without a tool, are told by their place", async () => {
@@ -45,7 +46,7 @@ it("two tools of one name, and a file without a tool, are told by their place", 
 });
 
 it("every file in tools/ is a tool, under the name of its file", async () => {
-  const tools = await loadTools(TOOLS_DIRECTORY);
+  const { tools } = (await loadTools(TOOLS_DIRECTORY)).list();
   const names = filesIn("tools").map((file) => file.replace(/^tools\/|\.ts$/g, "").replaceAll("-", "_"));
   expect(tools.map(({ name }) => name)).toEqual(names.sort());
 });

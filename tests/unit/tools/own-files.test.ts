@@ -35,7 +35,7 @@ async function scene({ profile, workspace = "." }: Scene = {}) {
   const root = join(user, workspace);
   const secrets = protectedPaths(home);
   const own = await createWorkspace({ root, protectedPaths: secrets });
-  const tools = createRegistry(await loadTools(TOOLS_DIRECTORY), {
+  const tools = createRegistry((await loadTools(TOOLS_DIRECTORY)).list(), {
     workspace: own,
     sandbox: createLocalSandbox({ env: process.env, home: base }),
     policy: createJudge({

@@ -32,7 +32,7 @@ async function registry(
   policy: Policy = () => ({ verdict: "allow" }),
 ): Promise<ToolRegistry> {
   const { workspace, sandbox } = await toolContext();
-  return createRegistry(tools, { workspace, sandbox, policy });
+  return createRegistry({ tools }, { workspace, sandbox, policy });
 }
 
 function prepare(tools: ToolRegistry, name: string, args: unknown) {
@@ -140,13 +140,13 @@ describe("the server's own tools", () => {
       workspaceRoot: workspace.root,
       pid: process.pid,
     });
-    const tools = createRegistry(await loadTools(TOOLS_DIRECTORY), { workspace, sandbox, policy });
+    const tools = createRegistry((await loadTools(TOOLS_DIRECTORY)).list(), { workspace, sandbox, policy });
     return { tools, root: workspace.root };
   };
 
   it("are seven, in four sets, with schemas that take nothing unknown", async () => {
     const { tools } = await own();
-    expect(tools.toolsets).toEqual([
+    expect(tools.toolsets).toMatchObject([
       { name: "clarify", tools: ["clarify"] },
       { name: "cronjob", tools: ["cronjob"] },
       { name: "file", tools: ["patch", "read_file", "search_files", "write_file"] },
@@ -211,7 +211,7 @@ it("judges a call again before it runs: a file that a link has come before meanw
   const { workspace, sandbox } = await toolContext();
   const write = { ...echo, writes: () => ["notes/a.txt"] } as Tool;
   const policy: Policy = () => ({ verdict: "ask", reason: "it may harm" });
-  const tools = createRegistry([write], { workspace, sandbox, policy });
+  const tools = createRegistry({ tools: [write] }, { workspace, sandbox, policy });
   await mkdir(join(workspace.root, "elsewhere"));
   const prepared = prepare(tools, "echo", { text: "a" });
   const permit = (await prepared.question())?.digest;
@@ -252,7 +252,7 @@ describe("a registry that works in a directory", () => {
       places.push(cwd);
       return { verdict: "ask", reason: "it may harm" };
     };
-    const outer = createRegistry([echo], { workspace, sandbox, policy });
+    const outer = createRegistry({ tools: [echo] }, { workspace, sandbox, policy });
     const inner = outer.within("site");
     const asked = (tools: ToolRegistry) => prepare(tools, "echo", { text: "a" }).question();
     const [before, after] = [(await asked(outer))?.digest, (await asked(inner))?.digest];
