@@ -55,16 +55,17 @@ interface Report {
 
 function print({ options, machine, result, notes, tookMs }: Report): void {
   const lines = reportLines(result);
+  const other = options.before === undefined ? "relay" : "before";
   const { rounds, windowMs } = options.timing;
   const medians = rounds === 1 ? "one round" : `medians of ${rounds} interleaved rounds`;
   const how = `${medians}, windows of ${windowMs / 1000} s, ${Math.round(tookMs / 1000)} s in all`;
   const heading = `${machine.description}; ${how}.`;
   process.stdout.write(
-    `\n${heading}\n\n${textTable(lines)}\n\n${notes.map((note) => `- ${note}`).join("\n")}\n`,
+    `\n${heading}\n\n${textTable(lines, other)}\n\n${notes.map((note) => `- ${note}`).join("\n")}\n`,
   );
   if (options.markdown !== undefined) {
     const list = notes.map((note) => `- ${note}`).join("\n");
-    writeFileSync(options.markdown, `${heading}\n\n${markdownTable(lines)}\n\n${list}\n`);
+    writeFileSync(options.markdown, `${heading}\n\n${markdownTable(lines, other)}\n\n${list}\n`);
   }
   if (options.json !== undefined) {
     const data = {

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
-import type { Row } from "./row.ts";
+import { againstBuild, type Row } from "./row.ts";
 import { ROWS } from "./rows.ts";
 import { SERVER_ENTRY, type TargetName } from "./targets.ts";
 
@@ -28,6 +28,8 @@ export interface Options {
   build: boolean;
   targets: Exclude<TargetName, "direct">[];
   serverEntry: string;
+  /** Another build, in the relay's place. */
+  before: string | undefined;
   json: string | undefined;
   markdown: string | undefined;
   /** The row whose server process is profiled. */
@@ -64,6 +66,7 @@ export const USAGE = `npm run bench -- [options]
   --markdown FILE    the table as Markdown
   --no-build         measure dist/ as it is
   --server FILE      another entry than dist/hermes.js
+  --before FILE      another build's dist/hermes.js in the relay's column: every row is a comparison with it
   --targets NAMES    relay,server (default); relay alone needs no server
   --profile ROW      CPU profile of the server during that row, into bench/results/`;
 
@@ -103,22 +106,25 @@ export function parseOptions(args: string[]): Options | undefined {
       markdown: { type: "string" },
       "no-build": { type: "boolean", default: false },
       server: { type: "string" },
+      before: { type: "string" },
       targets: { type: "string" },
       profile: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return undefined;
-  const { profile } = values;
+  const { profile, before } = values;
+  const rows = chooseRows(profile ?? values.only);
   if (profile === "start" || profile === "held" || profile === "growth")
     throw new Error("--profile takes a row with steady load.");
   return {
-    rows: chooseRows(profile ?? values.only),
+    rows: before === undefined ? rows : rows.map(againstBuild),
     timing: chooseTiming(values.quick, profile === undefined ? values.rounds : "1"),
     quick: values.quick,
     build: !values["no-build"] && values.server === undefined,
     targets: profile === undefined ? chooseTargets(values.targets) : ["server"],
     serverEntry: values.server === undefined ? SERVER_ENTRY : path.resolve(values.server),
+    before: before === undefined ? undefined : path.resolve(before),
     json: values.json,
     markdown: values.markdown,
     profile,

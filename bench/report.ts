@@ -146,7 +146,10 @@ function number(value: number, { digits, unit }: ReportLine): string {
   return unit === "" || unit === "/s" ? `${text}${unit}` : `${text} ${unit}`;
 }
 
-const HEADINGS = ["", "relay", "server", "ratio", "aim", ""];
+/** The headings of a table; the first column of numbers is the relay, or another build. */
+function headings(other: string): string[] {
+  return ["", other, "server", "ratio", "aim", ""];
+}
 
 function cells(line: ReportLine): string[] {
   const ratio = Number.isFinite(line.ratio) && line.unit !== "" ? `${line.ratio.toFixed(2)}×` : "";
@@ -154,9 +157,9 @@ function cells(line: ReportLine): string[] {
   return [line.label, number(line.relay, line), number(line.server, line), ratio, line.aim, verdict];
 }
 
-export function textTable(lines: readonly ReportLine[]): string {
-  const all = [HEADINGS, ...lines.map(cells)];
-  const widths = HEADINGS.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+export function textTable(lines: readonly ReportLine[], other: string): string {
+  const all = [headings(other), ...lines.map(cells)];
+  const widths = headings(other).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   const rightAligned = new Set([1, 2, 3]);
   return all
     .map((row) =>
@@ -170,8 +173,8 @@ export function textTable(lines: readonly ReportLine[]): string {
     .join("\n");
 }
 
-export function markdownTable(lines: readonly ReportLine[]): string {
-  const head = ["| row | relay | server | ratio | aim | |", "|---|---:|---:|---:|---|---|"];
+export function markdownTable(lines: readonly ReportLine[], other: string): string {
+  const head = [`| row | ${other} | server | ratio | aim | |`, "|---|---:|---:|---:|---|---|"];
   const body = lines.map((line) => {
     const [label = "", ...rest] = cells(line);
     // Lines of the same row are indented in the text table; Markdown drops spaces.

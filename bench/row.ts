@@ -24,9 +24,12 @@ export interface Seed {
   deltas?: number;
 }
 
+/** What runs in a column; `before` is another build of the server. */
+export type Program = "relay" | "server" | "before";
+
 /** A target other than usual: what runs in a column of the table, on which home. */
 export interface Stand {
-  program: "relay" | "server";
+  program: Program;
   /** Of the server's database; the relay takes it to store a row for each turn. */
   sync?: "normal" | "full";
   seed?: Seed;
@@ -67,4 +70,22 @@ export interface Row {
   pair?: Pair;
   /** Load that should fill the target's core; when it does not, the harness was the limit. */
   saturates?: true;
+}
+
+/** The row with another build of the server in the relay's column, on a home like the server's own; aims say nothing then. */
+export function againstBuild(row: Row): Row {
+  const { measurement, lines, pair } = row;
+  return {
+    ...row,
+    measurement: measurement.kind === "turns" ? withoutRelay(measurement) : measurement,
+    lines: lines.map(({ aim: _aim, ...line }) => line),
+    ...(pair?.relay !== undefined && { pair: { ...pair, relay: { ...pair.server, program: "before" } } }),
+  };
+}
+
+function withoutRelay({
+  relayScenario: _relay,
+  ...turns
+}: Extract<Measurement, { kind: "turns" }>): Measurement {
+  return turns;
 }

@@ -62,9 +62,13 @@ export class Run {
 
   async #start(name: "relay" | "server", options: Started = {}): Promise<StartedTarget> {
     const profiled = name === "server" ? this.#profiler : undefined;
+    const { serverEntry, before } = this.#options;
+    const usual = name === "relay" && before !== undefined ? { program: "before" as const } : undefined;
     const target = await startTarget({
       name,
-      serverEntry: this.#options.serverEntry,
+      ...(usual && { stand: usual }),
+      serverEntry,
+      before,
       upstreamPort: this.#harness.upstreamPort,
       machine: this.#harness.machine,
       ...options,

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { transformSync } from "esbuild";
 import type { Machine } from "./machine.ts";
 import { makeFolder, removeFolder, run, startNode, stop } from "./processes.ts";
-import type { Stand } from "./row.ts";
+import type { Program, Stand } from "./row.ts";
 import { TOOL_FILE, TOOL_FILE_TEXT } from "./scenarios.ts";
 
 const BENCH_DIR = import.meta.dirname;
@@ -23,8 +23,9 @@ export type TargetName = "direct" | "relay" | "server";
 export const SERVER_ENTRY: string = path.join(ROOT, "dist", "hermes.js");
 
 /** Another target is another entry here. All get the same environment and must answer `GET /health` when ready. */
-function targetArgs(name: "relay" | "server", serverEntry: string): string[] {
-  return name === "relay" ? [relayEntry()] : [...nodeFlags(), serverEntry, "serve"];
+function targetArgs(program: Program, { serverEntry, before }: StartOptions): string[] {
+  if (program === "relay") return [relayEntry()];
+  return [...nodeFlags(), program === "before" ? (before ?? serverEntry) : serverEntry, "serve"];
 }
 
 /** The flags that `npm start` gives to Node. */
@@ -154,6 +155,8 @@ export interface StartOptions {
   /** What runs in that column; the program of its name when not given. */
   stand?: Stand;
   serverEntry: string;
+  /** The other build, where one is compared. */
+  before: string | undefined;
   upstreamPort: number;
   machine: Machine;
   /** Kept by the caller when given; else made for this start and removed with it. */
@@ -171,7 +174,7 @@ export async function startTarget(options: StartOptions): Promise<StartedTarget>
   const log = path.join(scratch.folder, "output.log");
   const logFile = openSync(log, "w");
   const seeded = await seedHome(stand, scratch.home);
-  const args = [...(options.nodeOptions ?? []), ...targetArgs(stand.program, options.serverEntry)];
+  const args = [...(options.nodeOptions ?? []), ...targetArgs(stand.program, options)];
   const startedAt = performance.now();
   const child = startNode({
     args,
