@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { JsonObject } from "../lib/json.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { ToolPorts } from "./ports.ts";
 import type { Workspace } from "./workspace.ts";
@@ -26,8 +27,14 @@ export interface ToolContext {
   ask?: ((question: string, choices?: readonly string[]) => Promise<string | undefined>) | undefined;
 }
 
+/** What a tool takes: a zod type, or the JSON Schema of an object, as other programs describe their tools. */
+export type Parameters = z.ZodType | Readonly<JsonObject>;
+
+/** The arguments that a tool gets: as its zod type gives them, or as the model wrote them. */
+export type ArgumentsOf<Params extends Parameters> = Params extends z.ZodType ? z.infer<Params> : JsonObject;
+
 /** A tool as its file defines it. */
-export interface Tool<Schema extends z.ZodType = z.ZodType> {
+export interface Tool<Params extends Parameters = Parameters> {
   name: string;
   toolset: string;
   /** For the model: what it does, when to use it, what it answers. */
@@ -36,27 +43,27 @@ export interface Tool<Schema extends z.ZodType = z.ZodType> {
   emoji: string;
   effect: Effect;
   /** What repeating this very call would do, where that is less than the worst. */
-  effectOf?(args: z.infer<Schema>): Effect;
+  effectOf?(args: ArgumentsOf<Params>): Effect;
   /** It is offered only where somebody can be asked. */
   needsPerson?: boolean;
   /** It is not there for jobs: what runs by itself does not decide on what runs by itself. */
   notInJobs?: boolean;
-  parameters: Schema;
+  parameters: Params;
   /** The argument worth showing in a progress line, for example the command. */
-  preview(args: z.infer<Schema>): string;
+  preview(args: ArgumentsOf<Params>): string;
   /** The command as a shell would run it, when the tool runs one: it is what the policy judges. */
-  command?(args: z.infer<Schema>): string;
+  command?(args: ArgumentsOf<Params>): string;
   /** Says what is wrong with valid arguments, in words: nobody is asked about such a call, and it is not run. */
-  problem?(args: z.infer<Schema>, ports: ToolPorts): string | undefined;
+  problem?(args: ArgumentsOf<Params>, ports: ToolPorts): string | undefined;
   /** Says why a person must approve the call, whatever it runs and writes; undefined: no reason. */
-  asks?(args: z.infer<Schema>, ports: ToolPorts): string | undefined | Promise<string | undefined>;
+  asks?(args: ArgumentsOf<Params>, ports: ToolPorts): string | undefined | Promise<string | undefined>;
   /** The files that the call changes, as the arguments name them: the policy judges these, and no others can be written. */
-  writes?(args: z.infer<Schema>): string[];
+  writes?(args: ArgumentsOf<Params>): string[];
   /**
    * Does the call; the text is what the model reads.
    * @throws anything: the model then reads the message as the tool's error.
    */
-  run(args: z.infer<Schema>, context: ToolContext): Promise<string>;
+  run(args: ArgumentsOf<Params>, context: ToolContext): Promise<string>;
 }
 
 /** A named group of tools, as people choose it and see it in lists. One of the files with its tools exports it as `toolset`. */
@@ -67,7 +74,7 @@ export interface Toolset {
 }
 
 /** Types a tool's parts against its parameters; the object is returned as it is. */
-export function defineTool<Schema extends z.ZodType>(tool: Tool<Schema>): Tool<Schema> {
+export function defineTool<Params extends Parameters>(tool: Tool<Params>): Tool<Params> {
   return tool;
 }
 

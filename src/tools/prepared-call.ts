@@ -4,7 +4,7 @@ import { firstLine, headAndTail } from "../lib/text.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Effect, Tool, ToolContext } from "./define.ts";
 import { digestCall, type Judgement, judge, type Policy } from "./judgement.ts";
-import { type CheckedArguments, checkArguments } from "./parameters.ts";
+import type { CheckedArguments, CompiledTool } from "./parameters.ts";
 import type { PortsFor, ToolPorts } from "./ports.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -66,7 +66,11 @@ const MAX_OUTPUT_CHARS = 100_000;
 const MAX_LABEL_CHARS = 120;
 
 /** Parses and validates a call's arguments, once for everything that is done with it. `tool`: undefined for an unknown name. */
-export function prepareCall(tool: Tool | undefined, call: ToolCall, options: CallOptions): PreparedCall {
+export function prepareCall(
+  tool: CompiledTool | undefined,
+  call: ToolCall,
+  options: CallOptions,
+): PreparedCall {
   return tool === undefined ? new UnknownCall(call.name) : new KnownCall(tool, call, options);
 }
 
@@ -97,11 +101,11 @@ class KnownCall implements PreparedCall {
   readonly #options: CallOptions;
   readonly #checked: CheckedArguments;
 
-  constructor(tool: Tool, call: ToolCall, options: CallOptions) {
+  constructor({ tool, check }: CompiledTool, call: ToolCall, options: CallOptions) {
     this.#tool = tool;
     this.#call = call;
     this.#options = options;
-    this.#checked = checkArguments(tool, call.arguments);
+    this.#checked = check(call.arguments);
     this.effect = effectOf(tool, this.#checked);
   }
 

@@ -1,6 +1,6 @@
 import type { Surface, ToolSpec } from "../domain/run.ts";
 import type { Effect, Tool, Toolset } from "./define.ts";
-import { describeParameters } from "./parameters.ts";
+import { type CompiledTool, compileTool } from "./parameters.ts";
 import {
   type CallOptions,
   type PreparedCall,
@@ -36,7 +36,7 @@ export interface ToolRegistry {
 
 /** Creates a registry of tools whose names are unique. @throws Error when a tool's parameters have no JSON Schema. */
 export function createRegistry({ tools, toolsets = [] }: ToolList, options: CallOptions): ToolRegistry {
-  const entries = tools.map((tool) => ({ tool, spec: describeTool(tool) }));
+  const entries = tools.map((tool) => createEntry(compileTool(tool)));
   return fromEntries(entries, { ...options, toolsets });
 }
 
@@ -44,15 +44,19 @@ interface RegistryOptions extends CallOptions {
   toolsets: readonly Toolset[];
 }
 
-/** A tool, and what models are told of it. */
-interface Entry {
-  tool: Tool;
+interface Entry extends CompiledTool {
+  /** What models are told of the tool. */
   spec: ToolSpec;
+}
+
+function createEntry(compiled: CompiledTool): Entry {
+  const { name, description } = compiled.tool;
+  return { ...compiled, spec: { name, description, parameters: compiled.schema } };
 }
 
 function fromEntries(entries: readonly Entry[], options: RegistryOptions): ToolRegistry {
   const tools = entries.map(({ tool }) => tool);
-  const byName = new Map(tools.map((tool) => [tool.name, tool]));
+  const byName = new Map(entries.map((entry) => [entry.tool.name, entry]));
   const all = entries.map(({ spec }) => spec);
   const unattended = all.filter((_spec, i) => tools[i]?.needsPerson !== true);
   const registry: ToolRegistry = {
@@ -70,7 +74,7 @@ function fromEntries(entries: readonly Entry[], options: RegistryOptions): ToolR
       return options.workspace.root;
     },
     within: (directory) => fromEntries(entries, narrow(options, directory)),
-    effectOf: (name) => byName.get(name)?.effect ?? "read",
+    effectOf: (name) => byName.get(name)?.tool.effect ?? "read",
     prepare: (call) => prepareCall(byName.get(call.name), call, options),
   };
   return registry;
@@ -91,10 +95,6 @@ export const NO_TOOLS: ToolRegistry = {
 function narrow(options: RegistryOptions, directory: string): RegistryOptions {
   const workspace = options.workspace.within(directory);
   return { ...options, workspace, policy: (call) => options.policy({ ...call, cwd: workspace.root }) };
-}
-
-function describeTool(tool: Tool): ToolSpec {
-  return { name: tool.name, description: tool.description, parameters: describeParameters(tool) };
 }
 
 function groupTools(tools: readonly Tool[], described: readonly Toolset[]): ListedToolset[] {

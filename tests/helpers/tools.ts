@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { createLocalSandbox } from "../../src/sandbox/local.ts";
-import type { Tool, ToolContext } from "../../src/tools/define.ts";
+import type { ArgumentsOf, Tool, ToolContext } from "../../src/tools/define.ts";
 import { createWorkspace } from "../../src/tools/files/workspace.ts";
 import { temporaryDirectory } from "./directory.ts";
 
@@ -24,5 +24,5 @@ export function callTool<Schema extends z.ZodType>(
   args: z.input<Schema>,
   context: ToolContext,
 ): Promise<string> {
-  return tool.run(tool.parameters.parse(args), context);
+  return tool.run(tool.parameters.parse(args) as ArgumentsOf<Schema>, context);
 }

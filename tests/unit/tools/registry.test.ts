@@ -105,6 +105,52 @@ describe("a call", () => {
   });
 });
 
+describe("a tool whose parameters are a JSON Schema", () => {
+  const schema = {
+    $schema: "http://json-schema.org/draft-07/schema#",
+    type: "object",
+    properties: { text: { type: "string", format: "uri" }, times: { type: "integer", default: 1 } },
+    required: ["text"],
+    "x-order": ["text"],
+  };
+  const given: unknown[] = [];
+  const remote = {
+    ...{ name: "remote", toolset: "test", description: "Far away", emoji: "📡", effect: "read" },
+    parameters: schema,
+    preview: () => "",
+    run: async (args: unknown) => `got ${given.push(args)}`,
+  } as Tool;
+
+  it("is offered with that schema, without its dialect", async () => {
+    const [spec] = (await registry([remote])).offered(true);
+    const { $schema: _dialect, ...parameters } = schema;
+    expect(spec).toEqual({ name: "remote", description: "Far away", parameters });
+  });
+
+  it("gets its arguments as the model wrote them", async () => {
+    const args = { text: "no URI", more: [1] };
+    expect(await call(await registry([remote]), "remote", args)).toEqual({ output: "got 1", isError: false });
+    expect(given).toEqual([args]);
+  });
+
+  it.each([
+    ["a missing field", {}, "→ at text"],
+    ["a wrong type", { text: "a", times: "2" }, "→ at times"],
+    ["no object", ["a"], "expected object"],
+  ])("refuses %s, and the model reads why", async (_what, args, why) => {
+    const { output, isError } = await call(await registry([remote]), "remote", args);
+    expect([isError, output]).toEqual([true, expect.stringContaining("Wrong arguments for remote")]);
+    expect(output).toContain(why);
+  });
+
+  it("gets whatever object the model wrote where its schema cannot be checked", async () => {
+    const parameters = { $ref: "https://example.org/schema.json" };
+    const tools = await registry([{ ...remote, parameters, run: async (args) => JSON.stringify(args) }]);
+    expect(await call(tools, "remote", { a: 1 })).toEqual({ output: '{"a":1}', isError: false });
+    expect(await call(tools, "remote", [1])).toMatchObject({ isError: true });
+  });
+});
+
 describe("the policy", () => {
   it("sees what would run and be written, after the arguments were checked", async () => {
     const seen: unknown[] = [];
