@@ -119,7 +119,7 @@ function listRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
       const { status, order, limit, after } = request.query as ApprovalListQuery;
       if (after !== undefined && runIdOfPart(after) === undefined) throw unknownCursor(after);
       const owner = principalOf(request).id;
-      const found = await runs.approvals.listApprovals({ owner, status, order, limit: limit + 1, after });
+      const found = await runs.approvals.list({ owner, status, order, limit: limit + 1, after });
       return listOf(found.map(approvalObject), limit);
     },
   });
@@ -138,7 +138,7 @@ function revokeRoute(app: FastifyInstance, { runs, operator }: ApprovalsDeps): v
     handler: async (request) => {
       operator(request.headers);
       const { id } = request.params as { id: string };
-      if (!(await runs.approvals.revokePermission(id, principalOf(request).id)))
+      if (!(await runs.approvals.revoke(id, principalOf(request).id)))
         throw notFound("approval_not_found", "There is no such permission for later calls.");
       return { id, object: "hermes.approval.revoked", revoked: true };
     },

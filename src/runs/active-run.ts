@@ -66,7 +66,7 @@ export class ActiveRun {
     const { asked, slot } = this.#parts;
     return new Questions({
       log: this.#log,
-      store,
+      approvals: store.approvals,
       clock,
       timeoutMs: approvalTimeoutMs,
       signal: this.#abort.signal,

@@ -10,13 +10,13 @@ import {
   scopeOf,
 } from "../domain/question.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Store } from "../storage/store.ts";
+import type { ApprovalStore } from "../storage/approval-store.ts";
 import type { RunLog } from "./run-log.ts";
 
 /** What a run asks people with. */
 export interface QuestionsTerms {
   log: RunLog;
-  store: Pick<Store, "findPermission">;
+  approvals: Pick<ApprovalStore, "findPermission">;
   clock: Clock;
   /** How long a question may wait for its answer. */
   timeoutMs: number;
@@ -76,9 +76,9 @@ export class Questions implements Person {
       return "withdrawn";
     }
     if (!this.#pending.has(id) && !this.#answered.has(id)) {
-      const { log, store, clock, timeoutMs } = this.#terms;
+      const { log, approvals, clock, timeoutMs } = this.#terms;
       const { digest } = question;
-      if (await store.findPermission({ owner: log.run.owner, digest, scope: scopeOf(log.run) }))
+      if (await approvals.findPermission({ owner: log.run.owner, digest, scope: scopeOf(log.run) }))
         return "once";
       this.#checkGoesOn();
       const expiresAt = clock.now() + timeoutMs;

@@ -6,7 +6,8 @@ import { fold } from "../domain/fold.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
 import type { Item, ItemBody } from "../domain/item.ts";
 import { isOpenTo, type Run, type RunInput } from "../domain/run.ts";
-import type { RunQuery, Store, StoredRun } from "../storage/store.ts";
+import type { ApprovalStore } from "../storage/approval-store.ts";
+import type { RunQuery, StoredRun } from "../storage/store.ts";
 import type { ActiveRun, LiveStatus } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
 import { countInput } from "./count-input.ts";
@@ -193,8 +194,8 @@ export class Runs {
   }
 
   /** What people were asked about calls, and what they allowed. */
-  get approvals(): Pick<Store, "listApprovals" | "revokePermission"> {
-    return this.#deps.store;
+  get approvals(): ApprovalStore {
+    return this.#deps.store.approvals;
   }
 
   /** Stops a run and resolves when it has ended; false when it does not go on here. */

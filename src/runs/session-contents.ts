@@ -89,7 +89,7 @@ export class SessionContents {
   ): AsyncGenerator<SessionRun, void, undefined> {
     let last = from;
     for (let isFirst = true; ; isFirst = false) {
-      const read = await this.#deps.store.readSession(session, { order, from: last, limit: RUNS_AT_ONCE });
+      const read = await this.#deps.store.sessions.read(session, { order, from: last, limit: RUNS_AT_ONCE });
       // A page begins with the run that the page before ended with.
       yield* isFirst ? read : read.slice(1);
       if (read.length < RUNS_AT_ONCE) return;
@@ -101,17 +101,17 @@ export class SessionContents {
 
   /** One run of a session with its items. */
   async run(session: string, id: RunId): Promise<SessionRun | undefined> {
-    return (await this.#deps.store.readSession(session, { order: "desc", from: id, limit: 1 }))[0];
+    return (await this.#deps.store.sessions.read(session, { order: "desc", from: id, limit: 1 }))[0];
   }
 
   /** Takes items out of a session: it lists them no more, and no later run reads them. */
   hide(session: string, items: readonly string[]): Promise<void> {
-    return this.#deps.store.hideItems(session, items);
+    return this.#deps.store.sessions.hideItems(session, items);
   }
 
   /** The ids of what was taken out of a session. */
   hidden(session: string): Promise<ReadonlySet<string>> {
-    return this.#deps.store.hiddenItems(session);
+    return this.#deps.store.sessions.listHidden(session);
   }
 
   /** A result that answers no call would make every later run of the session fail. */

@@ -72,11 +72,11 @@ async function forkSession(
   };
   const end = terms.at === undefined ? { reason: BRANCHED, at: clock.now() } : undefined;
   const fork = { parent: from.id, session, holder, end };
-  const made = await store.forkSession(fork);
+  const made = await store.sessions.fork(fork);
   // A title that nobody asked for is no reason to refuse.
   const isUnasked = made === "title_taken" && terms.title === undefined;
   checkMade(
-    isUnasked ? await store.forkSession({ ...fork, session: { ...session, title: undefined } }) : made,
+    isUnasked ? await store.sessions.fork({ ...fork, session: { ...session, title: undefined } }) : made,
   );
   return catalog.entry(id, owner);
 }
@@ -87,7 +87,7 @@ type Point = Exclude<Run["parent"], undefined>;
 async function endOf(store: Store, { id, owner, headRun }: Session): Promise<Point | undefined> {
   if (headRun === undefined) return undefined;
   const found = await store.findRun(headRun as RunId, owner);
-  const [head] = await store.readSession(id, { order: "desc", limit: 1 });
+  const [head] = await store.sessions.read(id, { order: "desc", limit: 1 });
   if (found === undefined || found.endedAt !== undefined || head === undefined) return { runId: headRun };
   return {
     runId: headRun,
@@ -98,8 +98,8 @@ async function endOf(store: Store, { id, owner, headRun }: Session): Promise<Poi
 async function pointAt(store: Store, { id }: Session, at: number): Promise<Point> {
   const place = messagePlace(at);
   const [read] =
-    place.run < 1 ? [] : await store.readSession(id, { order: "asc", skip: place.run - 1, limit: 1 });
-  const message = read && messageOf(read, place.item, await store.hiddenItems(id));
+    place.run < 1 ? [] : await store.sessions.read(id, { order: "asc", skip: place.run - 1, limit: 1 });
+  const message = read && messageOf(read, place.item, await store.sessions.listHidden(id));
   if (read === undefined || message === undefined)
     throw invalidRequest("at", `There is no message ${at} in this session.`, "message_not_found");
   return { runId: read.run.id, throughItem: lastNumber(message) };
@@ -122,7 +122,7 @@ async function nextTitle(
   const { title } = await catalog.entry(id, owner);
   if (title === undefined) return undefined;
   const base = title.replace(/ #\d+$/, "");
-  const numbers = (await store.titlesLike(owner, `${base} #`)).map((taken) =>
+  const numbers = (await store.sessions.listTitles(owner, `${base} #`)).map((taken) =>
     Number(/ #(\d{1,9})$/.exec(taken)?.[1] ?? 1),
   );
   const end = ` #${Math.max(1, ...numbers) + 1}`;

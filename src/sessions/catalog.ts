@@ -48,12 +48,12 @@ export class SessionCatalog {
   async list(query: SessionQuery): Promise<SessionPage> {
     const { store } = this.#deps;
     const { owner, limit, offset, source, words } = query;
-    const found = await store.listSessions({ ...query, limit: limit + 1 });
+    const found = await store.sessions.list({ ...query, limit: limit + 1 });
     const entries = found.slice(0, limit);
     const hasMore = found.length > limit;
     if (!hasMore || offset > 0 || words !== undefined) return { entries, hasMore };
     const listed = new Set(entries.map(({ id }) => id));
-    const pinned = await store.pinnedSessions(owner, MAX_PINNED);
+    const pinned = await store.sessions.listPinned(owner, MAX_PINNED);
     const missed = pinned.filter((entry) => !listed.has(entry.id));
     return {
       entries: [...entries, ...missed.filter((entry) => source === undefined || entry.source === source)],
@@ -63,14 +63,14 @@ export class SessionCatalog {
 
   /** The session of that title, as a list of at most one; a hidden one only where it is asked for. */
   async titled(owner: string, title: string, hidden: boolean): Promise<SessionPage> {
-    const entry = await this.#deps.store.titledSession(owner, title);
+    const entry = await this.#deps.store.sessions.findTitled(owner, title);
     const isShown = entry !== undefined && (hidden || !entry.hidden);
     return { entries: isShown ? [entry] : [], hasMore: false };
   }
 
   /** @throws ApiError 404 when its owner has no such session. */
   async entry(id: string, owner: string): Promise<SessionEntry> {
-    const entry = await this.#deps.store.sessionEntry(id, owner);
+    const entry = await this.#deps.store.sessions.findEntry(id, owner);
     if (entry === undefined) throw unknownSession();
     return entry;
   }
@@ -93,7 +93,7 @@ export class SessionCatalog {
       ...(instructions !== undefined && { instructions }),
       ...(lock !== undefined && { lock }),
     };
-    checkMade(await store.createSession(session));
+    checkMade(await store.sessions.create(session));
     return this.entry(id, owner);
   }
 
@@ -103,7 +103,7 @@ export class SessionCatalog {
    */
   async change(id: string, owner: string, changes: SessionChanges): Promise<SessionEntry> {
     const { store, clock } = this.#deps;
-    const outcome = await store.changeSession(id, owner, { changes, now: clock.now() });
+    const outcome = await store.sessions.change(id, owner, { changes, now: clock.now() });
     if (outcome === "title_taken") throw titleTaken();
     if (outcome === "unknown") throw unknownSession();
     return this.entry(id, owner);

@@ -61,29 +61,29 @@ export function createSessions(deps: SessionDeps): Sessions {
   };
   const create = async (terms: Pick<Session, "id" | "owner" | "metadata">): Promise<Session> => {
     const session = { ...terms, createdAt: deps.clock.now(), prompt: await deps.prompt.current() };
-    await deps.store.createSession(session);
+    await deps.store.sessions.create(session);
     return session;
   };
   const findOrCreate = async (id: string, owner: string): Promise<Session> => {
-    const found = await deps.store.findSession(id, owner);
+    const found = await deps.store.sessions.find(id, owner);
     if (found === "foreign" || (found === undefined && isGivenId(id))) throw unknown(id);
     return found ?? create({ id, owner });
   };
   return {
     create: (owner, metadata) => create({ id: newSessionId(deps.nextId), owner, metadata }),
     async find(id, owner) {
-      const found = await deps.store.findSession(id, owner);
+      const found = await deps.store.sessions.find(id, owner);
       return found === "foreign" ? undefined : found;
     },
     async describe({ id, owner }, metadata) {
-      await deps.store.changeSession(id, owner, { changes: { metadata }, now: deps.clock.now() });
+      await deps.store.sessions.change(id, owner, { changes: { metadata }, now: deps.clock.now() });
     },
     async remove({ id, owner }) {
-      await deps.store.deleteSession(id, owner, deps.clock.now());
+      await deps.store.sessions.delete(id, owner, deps.clock.now());
     },
     async check(id, owner) {
       if (!isGivenId(id)) checkSessionId(id, { param: "X-Hermes-Session-Id" });
-      const found = await deps.store.findSession(id, owner);
+      const found = await deps.store.sessions.find(id, owner);
       if (found === "foreign" || (found === undefined && isGivenId(id))) throw unknown(id);
       return found;
     },

@@ -33,9 +33,9 @@ export interface PermissionQuery {
 /** What people were asked about calls; runs write it with their events. */
 export interface ApprovalStore {
   /** What an owner was asked about calls. */
-  listApprovals(query: ApprovalQuery): Promise<StoredApproval[]>;
+  list(query: ApprovalQuery): Promise<StoredApproval[]>;
   /** Whether a person allowed this very call before, here or everywhere. */
   findPermission(query: PermissionQuery): Promise<boolean>;
   /** Takes a permission for later calls back. False: there is none of that id. */
-  revokePermission(id: string, owner: string): Promise<boolean>;
+  revoke(id: string, owner: string): Promise<boolean>;
 }

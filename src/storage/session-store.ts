@@ -60,13 +60,13 @@ export type SessionMade = "made" | "id_taken" | "title_taken";
 /** What a store remembers of sessions; as all of it, looked up by id and owner. */
 export interface SessionStore {
   /** A session by id and owner, `foreign` when it is somebody else's. */
-  findSession(id: string, owner: string): Promise<Session | "foreign" | undefined>;
+  find(id: string, owner: string): Promise<Session | "foreign" | undefined>;
   /** Stores a new session. */
-  createSession(session: NewSession): Promise<SessionMade>;
+  create(session: NewSession): Promise<SessionMade>;
   /** Stores a new session that goes on from a point of another one, with what is hidden there. */
-  forkSession(fork: SessionFork): Promise<SessionMade>;
+  fork(fork: SessionFork): Promise<SessionMade>;
   /** Changes what is said of a session; `now` is epoch ms. */
-  changeSession(
+  change(
     id: string,
     owner: string,
     change: { changes: SessionChanges; now: number },
@@ -75,24 +75,24 @@ export interface SessionStore {
    * Deletes a session; what stays of it are responses, by their own ids, with what they go on from. False: there is
    * none. `now` is epoch ms.
    */
-  deleteSession(id: string, owner: string, now: number): Promise<boolean>;
+  delete(id: string, owner: string, now: number): Promise<boolean>;
   /** What a list shows of a session. */
-  sessionEntry(id: string, owner: string): Promise<SessionEntry | undefined>;
+  findEntry(id: string, owner: string): Promise<SessionEntry | undefined>;
   /** One page of an owner's sessions. */
-  listSessions(query: SessionQuery): Promise<SessionEntry[]>;
+  list(query: SessionQuery): Promise<SessionEntry[]>;
   /** An owner's pinned sessions, the last active first. */
-  pinnedSessions(owner: string, limit: number): Promise<SessionEntry[]>;
+  listPinned(owner: string, limit: number): Promise<SessionEntry[]>;
   /** The session of that title, hidden or not. */
-  titledSession(owner: string, title: string): Promise<SessionEntry | undefined>;
+  findTitled(owner: string, title: string): Promise<SessionEntry | undefined>;
   /** The titles of an owner that begin so, at most 1,000. */
-  titlesLike(owner: string, beginning: string): Promise<string[]>;
+  listTitles(owner: string, beginning: string): Promise<string[]>;
   /**
    * Runs of a session from one on, with their items, hidden ones too; none when `from` is no run of it. A fork has
    * those of its parent up to where it began.
    */
-  readSession(id: string, range: SessionRange): Promise<SessionRun[]>;
+  read(id: string, range: SessionRange): Promise<SessionRun[]>;
   /** Takes items out of a session, and only there. */
   hideItems(session: string, items: readonly string[]): Promise<void>;
   /** The ids of the items that were taken out of a session. */
-  hiddenItems(session: string): Promise<Set<string>>;
+  listHidden(session: string): Promise<Set<string>>;
 }

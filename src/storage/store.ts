@@ -127,7 +127,9 @@ export interface StoreHealth {
  *
  * @throws StorageError when the database cannot be read or written.
  */
-export interface Store extends SessionStore, ApprovalStore {
+export interface Store {
+  readonly sessions: SessionStore;
+  readonly approvals: ApprovalStore;
   readonly jobs: JobStore;
   /** Writes what happened; resolves when it is durable as far as `storage.sync` promises. */
   append(writes: readonly RunWrite[]): Promise<void>;

@@ -57,7 +57,7 @@ async function filled(file: string): Promise<OlderContents> {
   const first = aRun({ surface: "responses", prompt: PROMPT.hash });
   const chain = [first, following(first, { surface: "responses" })];
   for (const [n, run] of chain.entries()) await keep(store, run, `${n}?`, `${n}!`);
-  await store.createSession(aSession("talk"));
+  await store.sessions.create(aSession("talk"));
   const asked = aRun({ sessionId: "talk" });
   const runs = [asked, following(asked, { sessionId: "talk" })];
   for (const [n, run] of runs.entries()) await keep(store, run, `${n}?`, `${n}!`);

@@ -37,15 +37,15 @@ export function approvalContract(open: Open): void {
       const store = await open();
       const run = attended({ sessionId: "s" });
       const approval = await keepAnswered(store, run);
-      const listed = await store.listApprovals({ ...PAGE, status: "pending" });
+      const listed = await store.approvals.list({ ...PAGE, status: "pending" });
       expect(listed).toMatchObject([
         { approval, runId: run.id, sessionId: "s", status: "pending", settledAt: undefined },
       ]);
-      expect(await store.listApprovals({ ...PAGE, status: "deny" })).toEqual([]);
-      expect(await store.listApprovals({ ...PAGE, owner: "somebody else", status: "pending" })).toEqual([]);
+      expect(await store.approvals.list({ ...PAGE, status: "deny" })).toEqual([]);
+      expect(await store.approvals.list({ ...PAGE, owner: "somebody else", status: "pending" })).toEqual([]);
       const answered = attended();
       await keepAnswered(store, answered, "deny");
-      expect(await store.listApprovals({ ...PAGE, status: "deny" })).toMatchObject([
+      expect(await store.approvals.list({ ...PAGE, status: "deny" })).toMatchObject([
         { runId: answered.id, status: "deny", settledAt: expect.any(Number) },
       ]);
     });
@@ -57,7 +57,7 @@ export function approvalContract(open: Open): void {
       for (const order of ["asc", "desc"] as const) {
         const found: string[] = [];
         for (let after: string | undefined; ; after = found.at(-1)) {
-          const page = await store.listApprovals({ ...PAGE, order, limit: 2, status: "pending", after });
+          const page = await store.approvals.list({ ...PAGE, order, limit: 2, status: "pending", after });
           if (page.length === 0) break;
           found.push(...page.map(({ approval }) => approval.id));
         }
@@ -76,21 +76,21 @@ export function approvalContract(open: Open): void {
       const run = attended({ sessionId: "s" });
       const { id } = await keepAnswered(store, run, choice);
       const query = { owner: OWNER, digest: "d", scope: scopeOf(run) };
-      expect(await store.findPermission(query)).toBe(here);
-      expect(await store.findPermission({ ...query, scope: "t" })).toBe(elsewhere);
-      expect(await store.findPermission({ ...query, digest: "e" })).toBe(false);
-      expect(await store.findPermission({ ...query, owner: "somebody else" })).toBe(false);
-      expect(await store.revokePermission(id, "somebody else")).toBe(false);
-      expect(await store.revokePermission(id, OWNER)).toBe(here);
-      expect(await store.findPermission(query)).toBe(false);
+      expect(await store.approvals.findPermission(query)).toBe(here);
+      expect(await store.approvals.findPermission({ ...query, scope: "t" })).toBe(elsewhere);
+      expect(await store.approvals.findPermission({ ...query, digest: "e" })).toBe(false);
+      expect(await store.approvals.findPermission({ ...query, owner: "somebody else" })).toBe(false);
+      expect(await store.approvals.revoke(id, "somebody else")).toBe(false);
+      expect(await store.approvals.revoke(id, OWNER)).toBe(here);
+      expect(await store.approvals.findPermission(query)).toBe(false);
     });
 
     test("for a session end with it: a later one of its name is another", async () => {
       const store = await open();
-      await store.createSession(aSession("s"));
+      await store.sessions.create(aSession("s"));
       await keepAnswered(store, attended({ sessionId: "s" }), "session");
-      await store.deleteSession("s", OWNER, 1);
-      expect(await store.findPermission({ owner: OWNER, digest: "d", scope: "s" })).toBe(false);
+      await store.sessions.delete("s", OWNER, 1);
+      expect(await store.approvals.findPermission({ owner: OWNER, digest: "d", scope: "s" })).toBe(false);
     });
 
     test("go with a run that is deleted, but for what is allowed always", async () => {
@@ -100,8 +100,8 @@ export function approvalContract(open: Open): void {
         await keepAnswered(store, run, choice);
         await store.disownRun(run.id, OWNER, 1);
       }
-      expect(await store.listApprovals({ ...PAGE, status: "deny" })).toEqual([]);
-      expect(await store.listApprovals({ ...PAGE, status: "always" })).toHaveLength(1);
+      expect(await store.approvals.list({ ...PAGE, status: "deny" })).toEqual([]);
+      expect(await store.approvals.list({ ...PAGE, status: "always" })).toHaveLength(1);
     });
 
     test("are swept thirty days after their time, but for what is still allowed", async () => {
@@ -109,12 +109,12 @@ export function approvalContract(open: Open): void {
       for (const choice of ["deny", "always", "session"] as const)
         await keepAnswered(store, attended(), choice);
       await store.sweep(5_000 + 30 * DAY_MS - 1, 100);
-      expect(await store.listApprovals({ ...PAGE, status: "deny" })).toHaveLength(1);
+      expect(await store.approvals.list({ ...PAGE, status: "deny" })).toHaveLength(1);
       await store.sweep(5_000 + 30 * DAY_MS, 100);
-      expect(await store.listApprovals({ ...PAGE, status: "deny" })).toEqual([]);
+      expect(await store.approvals.list({ ...PAGE, status: "deny" })).toEqual([]);
       // Its run was its scope, and is over.
-      expect(await store.listApprovals({ ...PAGE, status: "session" })).toEqual([]);
-      expect(await store.listApprovals({ ...PAGE, status: "always" })).toHaveLength(1);
+      expect(await store.approvals.list({ ...PAGE, status: "session" })).toEqual([]);
+      expect(await store.approvals.list({ ...PAGE, status: "always" })).toHaveLength(1);
     });
   });
 }

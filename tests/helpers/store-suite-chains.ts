@@ -145,38 +145,38 @@ function sessions(open: Open): void {
     test("are found as they were stored, and foreign to everybody else", async () => {
       const store = await open();
       const session = aSession("s", { prompt: { text: "Snapshot “ü”", hash: "h" } });
-      expect(await store.findSession("s", OWNER)).toBeUndefined();
-      await store.createSession(session);
-      expect(await store.findSession("s", OWNER)).toEqual(session);
-      expect(await store.findSession("s", "somebody else")).toBe("foreign");
-      expect(await store.createSession(session)).toBe("id_taken");
-      expect(await store.createSession({ ...session, owner: "somebody else" })).toBe("id_taken");
-      expect(await store.findSession("s", OWNER)).toEqual(session);
+      expect(await store.sessions.find("s", OWNER)).toBeUndefined();
+      await store.sessions.create(session);
+      expect(await store.sessions.find("s", OWNER)).toEqual(session);
+      expect(await store.sessions.find("s", "somebody else")).toBe("foreign");
+      expect(await store.sessions.create(session)).toBe("id_taken");
+      expect(await store.sessions.create({ ...session, owner: "somebody else" })).toBe("id_taken");
+      expect(await store.sessions.find("s", OWNER)).toEqual(session);
     });
 
     test("end with the latest run that began in them", async () => {
       const store = await open();
-      await store.createSession(aSession("s"));
+      await store.sessions.create(aSession("s"));
       const first = aRun({ sessionId: "s" });
       const second = following(first, { sessionId: "s" });
       await keep(store, first, "1?", "1!");
-      expect(await store.findSession("s", OWNER)).toMatchObject({ headRun: first.id });
+      expect(await store.sessions.find("s", OWNER)).toMatchObject({ headRun: first.id });
       await store.append([writeOf(second, dialogue(second, "2?", "2!").slice(0, 2))]);
       // A later write of an earlier run moves nothing.
       await store.append([
         writeOf(first, numbered(first, [{ type: "run.status", kind: "retry", text: "x" }], 50)),
       ]);
       await keep(store, aRun(), "elsewhere", "yes");
-      expect(await store.findSession("s", OWNER)).toMatchObject({ headRun: second.id });
+      expect(await store.sessions.find("s", OWNER)).toMatchObject({ headRun: second.id });
     });
 
     test("are not moved by a run that does not go on from their latest", async () => {
       const store = await open();
-      await store.createSession(aSession("s"));
+      await store.sessions.create(aSession("s"));
       const first = aRun({ sessionId: "s" });
       await keep(store, first, "1?", "1!");
       await keep(store, aRun({ sessionId: "s" }), "cut off", "?");
-      expect(await store.findSession("s", OWNER)).toMatchObject({ headRun: first.id });
+      expect(await store.sessions.find("s", OWNER)).toMatchObject({ headRun: first.id });
     });
   });
 }

@@ -27,7 +27,7 @@ const FORK = "fork";
 
 /** A session of three turns, `0?` to `2!`. */
 async function parentOf(store: Store): Promise<Run[]> {
-  await store.createSession(aSession(PARENT));
+  await store.sessions.create(aSession(PARENT));
   const runs: Run[] = [];
   for (let n = 0; n < 3; n++) {
     const last = runs.at(-1);
@@ -50,13 +50,13 @@ function forkOf(
 }
 
 const said = async (store: Store, id = FORK) => {
-  const session = await store.findSession(id, OWNER);
+  const session = await store.sessions.find(id, OWNER);
   const head = session === "foreign" ? undefined : session?.headRun;
   return transcriptOf(await store.readTranscript(head as Run["id"], id));
 };
 
 const listed = async (store: Store, order: "asc" | "desc", id = FORK) => {
-  const runs = await store.readSession(id, { order, limit: 99 });
+  const runs = await store.sessions.read(id, { order, limit: 99 });
   return (order === "asc" ? runs : runs.toReversed()).flatMap(({ items }) => transcriptOf(items));
 };
 
@@ -72,7 +72,7 @@ export function forkContract(open: Open): void {
         for (const through of [0, 1]) {
           const id = `fork-${n}-${through}`;
           const fork = forkOf(run, { id, through });
-          expect(await store.forkSession(fork)).toBe("made");
+          expect(await store.sessions.fork(fork)).toBe("made");
           const before = ALL.slice(0, 2 * n + through + 1);
           expect(await said(store, id)).toEqual(before);
           await keep(store, following(fork.holder.run, { sessionId: id }), "new?", "new!");
@@ -92,14 +92,17 @@ export function forkContract(open: Open): void {
       const log = dialogue(running, "3?", "3!");
       await store.append([writeOf(running, log.slice(0, 2))]);
       const fork = forkOf(running, { through: 0 });
-      await store.forkSession(fork);
+      await store.sessions.fork(fork);
       await store.append([writeOf(running, log.slice(2))]);
       const expected = [...ALL, "user: 3?"];
       expect(await said(store)).toEqual(expected);
-      await store.forkSession(forkOf(fork.holder.run, { id: "second", parent: FORK }));
+      await store.sessions.fork(forkOf(fork.holder.run, { id: "second", parent: FORK }));
       expect(await said(store, "second")).toEqual(expected);
       expect(await listed(store, "asc", "second")).toEqual(expected);
-      expect(await store.sessionEntry("second", OWNER)).toMatchObject({ parentId: FORK, rootId: PARENT });
+      expect(await store.sessions.findEntry("second", OWNER)).toMatchObject({
+        parentId: FORK,
+        rootId: PARENT,
+      });
       expect(await said(store, PARENT)).toEqual([...expected, "assistant: 3!"]);
     });
 
@@ -107,10 +110,10 @@ export function forkContract(open: Open): void {
       const store = await open();
       const [first, second] = (await parentOf(store)) as [Run, Run, Run];
       const fork = forkOf(second);
-      await store.forkSession(fork);
+      await store.sessions.fork(fork);
       const chain = [first.id, second.id, fork.holder.run.id];
-      const read = async (range: Parameters<Store["readSession"]>[1]) =>
-        (await store.readSession(FORK, range)).map(({ run, place }) => {
+      const read = async (range: Parameters<Store["sessions"]["read"]>[1]) =>
+        (await store.sessions.read(FORK, range)).map(({ run, place }) => {
           expect(chain[place - 1]).toBe(run.id);
           return run.id;
         });
@@ -118,7 +121,7 @@ export function forkContract(open: Open): void {
       expect(await read({ order: "asc", from: second.id, limit: 9 })).toEqual(chain.slice(1));
       expect(await read({ order: "desc", from: second.id, limit: 9 })).toEqual([second.id, first.id]);
       expect(await read({ order: "asc", skip: 1, limit: 1 })).toEqual([second.id]);
-      const [{ times } = { times: new Map() }] = await store.readSession(FORK, { order: "asc", limit: 1 });
+      const [{ times } = { times: new Map() }] = await store.sessions.read(FORK, { order: "asc", limit: 1 });
       expect([...times].map(([id, at]) => [numberOfPart(id), at])).toEqual([
         [0, 2_000],
         [1, 2_004],
@@ -128,8 +131,8 @@ export function forkContract(open: Open): void {
     test("counts its parent's messages, not what they cost, and begins as its parent does", async () => {
       const store = await open();
       const [, second] = (await parentOf(store)) as [Run, Run, Run];
-      await store.forkSession(forkOf(second, { through: 0 }));
-      expect(await store.sessionEntry(FORK, OWNER)).toMatchObject({
+      await store.sessions.fork(forkOf(second, { through: 0 }));
+      expect(await store.sessions.findEntry(FORK, OWNER)).toMatchObject({
         parentId: PARENT,
         rootId: PARENT,
         preview: "0?",
@@ -140,9 +143,9 @@ export function forkContract(open: Open): void {
     test("leaves out what was taken out of its parent, and what is taken out later only there", async () => {
       const store = await open();
       const [first, second] = (await parentOf(store)) as [Run, Run, Run];
-      await store.hideItems(PARENT, [userItem(first, 0, "").id]);
-      await store.forkSession(forkOf(second));
-      await store.hideItems(FORK, [userItem(second, 0, "").id]);
+      await store.sessions.hideItems(PARENT, [userItem(first, 0, "").id]);
+      await store.sessions.fork(forkOf(second));
+      await store.sessions.hideItems(FORK, [userItem(second, 0, "").id]);
       expect(await said(store)).toEqual(["assistant: 0!", "assistant: 1!"]);
       expect(await said(store, PARENT)).toEqual(ALL.slice(1));
     });
@@ -150,21 +153,21 @@ export function forkContract(open: Open): void {
     test("keeps what it needs when its parent is deleted, and gives it back with its own end", async () => {
       const store = await open();
       const runs = await parentOf(store);
-      await store.forkSession(forkOf(runs[1] as Run, { through: 0 }));
-      await store.deleteSession(PARENT, OWNER, 5_000);
+      await store.sessions.fork(forkOf(runs[1] as Run, { through: 0 }));
+      await store.sessions.delete(PARENT, OWNER, 5_000);
       // The last turn is nobody's now.
       expect(await store.sweep(6_000, 9)).toBe(1);
       expect(await said(store)).toEqual(ALL.slice(0, 3));
       expect(await listed(store, "asc")).toEqual(ALL.slice(0, 3));
-      expect(await store.deleteSession(FORK, OWNER, 7_000)).toBe(true);
+      expect(await store.sessions.delete(FORK, OWNER, 7_000)).toBe(true);
       expect(await store.sweep(8_000, 9)).toBe(3);
     });
 
     test("is deleted without harm to its parent", async () => {
       const store = await open();
       const runs = await parentOf(store);
-      await store.forkSession(forkOf(runs[2] as Run));
-      await store.deleteSession(FORK, OWNER, 5_000);
+      await store.sessions.fork(forkOf(runs[2] as Run));
+      await store.sessions.delete(FORK, OWNER, 5_000);
       expect(await store.sweep(6_000, 9)).toBe(1);
       expect(await said(store, PARENT)).toEqual(ALL);
       expect(await store.findRun((runs[0] as Run).id, OWNER)).toBeDefined();
@@ -175,15 +178,15 @@ export function forkContract(open: Open): void {
       const runs = await parentOf(store);
       const end = { reason: "branched", at: 9_000 };
       const taken = { ...forkOf(runs[2] as Run, { id: PARENT }), end };
-      expect(await store.forkSession(taken)).toBe("id_taken");
-      expect(await store.sessionEntry(PARENT, OWNER)).toMatchObject({ endReason: undefined });
-      await store.forkSession({ ...forkOf(runs[2] as Run), end });
-      expect(await store.sessionEntry(PARENT, OWNER)).toMatchObject({
+      expect(await store.sessions.fork(taken)).toBe("id_taken");
+      expect(await store.sessions.findEntry(PARENT, OWNER)).toMatchObject({ endReason: undefined });
+      await store.sessions.fork({ ...forkOf(runs[2] as Run), end });
+      expect(await store.sessions.findEntry(PARENT, OWNER)).toMatchObject({
         endReason: "branched",
         endedAt: 9_000,
       });
-      await store.forkSession({ parent: FORK, session: aSession("empty"), holder: undefined });
-      expect(await store.findSession("empty", OWNER)).toEqual(aSession("empty"));
+      await store.sessions.fork({ parent: FORK, session: aSession("empty"), holder: undefined });
+      expect(await store.sessions.find("empty", OWNER)).toEqual(aSession("empty"));
     });
   });
 }

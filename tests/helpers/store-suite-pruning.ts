@@ -146,13 +146,13 @@ export function pruningContract(open: Open): void {
       for (const prompt of ["b", "c", "b"])
         await keep(store, aRun({ prompt, surface: "responses" }), "?", "!");
       await keep(store, aRun(), "?", "!");
-      await store.createSession(aSession("s", { prompt: { hash: "of-session", text: "Its own." } }));
+      await store.sessions.create(aSession("s", { prompt: { hash: "of-session", text: "Its own." } }));
       const used = new Set(["held"]);
       let after: string | undefined = "";
       while (after !== undefined) after = await store.sweepPrompts({ used, after, limit: 2 });
       const left = await Promise.all(hashes.map((hash) => store.findPrompt(hash)));
       expect(left.map((prompt) => prompt?.hash)).toEqual([undefined, "b", "c", "held"]);
-      expect(await store.findSession("s", OWNER)).toMatchObject({ prompt: { text: "Its own." } });
+      expect(await store.sessions.find("s", OWNER)).toMatchObject({ prompt: { text: "Its own." } });
     });
   });
 }

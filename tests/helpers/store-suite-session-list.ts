@@ -58,8 +58,8 @@ function turnWithCall(run: Run) {
   ]);
 }
 
-async function ids(store: Store, terms: Partial<Parameters<Store["listSessions"]>[0]> = {}) {
-  const list = await store.listSessions({ owner: OWNER, limit: 50, offset: 0, ...terms });
+async function ids(store: Store, terms: Partial<Parameters<Store["sessions"]["list"]>[0]> = {}) {
+  const list = await store.sessions.list({ owner: OWNER, limit: 50, offset: 0, ...terms });
   return list.map(({ id }) => id);
 }
 
@@ -68,10 +68,10 @@ function lists(open: Open): void {
     test("begins with the last active, page by page, and shows nobody another owner's or what is hidden", async () => {
       const store = await open();
       for (const [n, id] of ["a", "b", "c", "d"].entries())
-        await store.createSession(aSession(id, { createdAt: 1_000 + n }));
-      await store.createSession(aSession("theirs", { owner: "somebody" }));
+        await store.sessions.create(aSession(id, { createdAt: 1_000 + n }));
+      await store.sessions.create(aSession("theirs", { owner: "somebody" }));
       await keep(store, aRun({ sessionId: "b" }), "?", "!");
-      await store.changeSession("c", OWNER, { changes: { hidden: true }, now: 0 });
+      await store.sessions.change("c", OWNER, { changes: { hidden: true }, now: 0 });
       expect(await ids(store)).toEqual(["b", "d", "a"]);
       expect(await ids(store, { limit: 2 })).toEqual(["b", "d"]);
       expect(await ids(store, { limit: 2, offset: 2 })).toEqual(["a"]);
@@ -81,8 +81,8 @@ function lists(open: Open): void {
 
     test("is narrowed by source, and by words of titles and first questions, which are taken as they stand", async () => {
       const store = await open();
-      await store.createSession({ ...aSession("a"), source: "cli", title: "50% of Ünits" });
-      await store.createSession({ ...aSession("b"), title: "500 of them" });
+      await store.sessions.create({ ...aSession("a"), source: "cli", title: "50% of Ünits" });
+      await store.sessions.create({ ...aSession("b"), title: "500 of them" });
       await keep(store, aRun({ sessionId: "b" }), "Where is\nthe Moon_stone?", "!");
       expect(await ids(store, { source: "cli" })).toEqual(["a"]);
       expect(await ids(store, { words: "0% OF" })).toEqual(["a"]);
@@ -95,26 +95,26 @@ function lists(open: Open): void {
     test("of those that are pinned leaves out the hidden, and what was unpinned", async () => {
       const store = await open();
       for (const id of ["a", "b", "c"]) {
-        await store.createSession(aSession(id));
-        await store.changeSession(id, OWNER, { changes: { pinned: true }, now: 0 });
+        await store.sessions.create(aSession(id));
+        await store.sessions.change(id, OWNER, { changes: { pinned: true }, now: 0 });
       }
-      await store.changeSession("a", OWNER, { changes: { hidden: true }, now: 0 });
-      await store.changeSession("b", OWNER, { changes: { pinned: false }, now: 0 });
-      expect((await store.pinnedSessions(OWNER, 9)).map(({ id }) => id)).toEqual(["c"]);
-      expect(await store.pinnedSessions("somebody", 9)).toEqual([]);
+      await store.sessions.change("a", OWNER, { changes: { hidden: true }, now: 0 });
+      await store.sessions.change("b", OWNER, { changes: { pinned: false }, now: 0 });
+      expect((await store.sessions.listPinned(OWNER, 9)).map(({ id }) => id)).toEqual(["c"]);
+      expect(await store.sessions.listPinned("somebody", 9)).toEqual([]);
     });
 
     test("by title finds one, hidden or not, and the titles that begin alike", async () => {
       const store = await open();
-      await store.createSession({ ...aSession("a"), title: "X" });
-      await store.createSession({ ...aSession("b"), title: "X #2" });
-      await store.createSession({ ...aSession("c", { owner: "somebody" }), title: "X #3" });
-      await store.createSession({ ...aSession("d"), title: "Y #2" });
-      await store.changeSession("a", OWNER, { changes: { hidden: true }, now: 0 });
-      expect(await store.titledSession(OWNER, "X")).toMatchObject({ id: "a", hidden: true });
-      expect(await store.titledSession(OWNER, "x")).toBeUndefined();
-      expect(await store.titledSession("somebody", "X")).toBeUndefined();
-      expect(await store.titlesLike(OWNER, "X #")).toEqual(["X #2"]);
+      await store.sessions.create({ ...aSession("a"), title: "X" });
+      await store.sessions.create({ ...aSession("b"), title: "X #2" });
+      await store.sessions.create({ ...aSession("c", { owner: "somebody" }), title: "X #3" });
+      await store.sessions.create({ ...aSession("d"), title: "Y #2" });
+      await store.sessions.change("a", OWNER, { changes: { hidden: true }, now: 0 });
+      expect(await store.sessions.findTitled(OWNER, "X")).toMatchObject({ id: "a", hidden: true });
+      expect(await store.sessions.findTitled(OWNER, "x")).toBeUndefined();
+      expect(await store.sessions.findTitled("somebody", "X")).toBeUndefined();
+      expect(await store.sessions.listTitles(OWNER, "X #")).toEqual(["X #2"]);
     });
   });
 }
@@ -123,8 +123,8 @@ function entries(open: Open): void {
   describe("what a list says of a session", () => {
     test("is counted from its runs, each once, and goes on with them", async () => {
       const store = await open();
-      await store.createSession(aSession("s", { instructions: "Be brief.", lock: { model: "m2" } }));
-      const entry = async () => store.sessionEntry("s", OWNER);
+      await store.sessions.create(aSession("s", { instructions: "Be brief.", lock: { model: "m2" } }));
+      const entry = async () => store.sessions.findEntry("s", OWNER);
       expect(await entry()).toMatchObject({
         tally: { messages: 0, toolCalls: 0, modelCalls: 0, model: undefined },
         preview: undefined,
@@ -139,12 +139,12 @@ function entries(open: Open): void {
       const second = following(first, { sessionId: "s" });
       await store.append([writeOf(second, turnWithCall(second))]);
       expect((await entry())?.tally).toMatchObject({ messages: 8, usage: { inputTokens: 200 } });
-      expect(await store.sessionEntry("s", "somebody")).toBeUndefined();
+      expect(await store.sessions.findEntry("s", "somebody")).toBeUndefined();
     });
 
     test("is counted of a long session while others have their turn", async () => {
       const store = await open();
-      await store.createSession(aSession("s"));
+      await store.sessions.create(aSession("s"));
       let last: Run | undefined;
       for (let n = 0; n < 450; n++) {
         const run: Run = last === undefined ? aRun({ sessionId: "s" }) : following(last, { sessionId: "s" });
@@ -158,35 +158,38 @@ function entries(open: Open): void {
       };
       setImmediate(turn);
       const [one, other] = await Promise.all([
-        store.sessionEntry("s", OWNER),
-        store.sessionEntry("s", OWNER),
+        store.sessions.findEntry("s", OWNER),
+        store.sessions.findEntry("s", OWNER),
       ]);
       expect(turns).toBeGreaterThan(1);
       expect([one?.tally.messages, other?.tally.messages]).toEqual([900, 900]);
-      expect((await store.sessionEntry("s", OWNER))?.tally.messages).toBe(900);
+      expect((await store.sessions.findEntry("s", OWNER))?.tally.messages).toBe(900);
     });
 
     test("has what a turn says that goes on, and counts it again when it is over", async () => {
       const store = await open();
-      await store.createSession(aSession("s"));
+      await store.sessions.create(aSession("s"));
       const run = aRun({ sessionId: "s" });
       const log = turnWithCall(run);
       await store.append([writeOf(run, log.slice(0, 2))]);
-      expect((await store.sessionEntry("s", OWNER))?.tally.messages).toBe(1);
+      expect((await store.sessions.findEntry("s", OWNER))?.tally.messages).toBe(1);
       await store.append([writeOf(run, log.slice(2))]);
-      expect((await store.sessionEntry("s", OWNER))?.tally).toMatchObject({ messages: 4, usage: USAGE });
+      expect((await store.sessions.findEntry("s", OWNER))?.tally).toMatchObject({
+        messages: 4,
+        usage: USAGE,
+      });
     });
 
     test("says nothing of what was taken out", async () => {
       const store = await open();
-      await store.createSession(aSession("s"));
+      await store.sessions.create(aSession("s"));
       const run = aRun({ sessionId: "s" });
       await keep(store, run, "A secret", "!");
       const next = following(run, { sessionId: "s" });
       await keep(store, next, "Another", "!");
-      expect(await store.sessionEntry("s", OWNER)).toMatchObject({ preview: "A secret" });
-      await store.hideItems("s", [userItem(run, 0, "").id]);
-      expect(await store.sessionEntry("s", OWNER)).toMatchObject({
+      expect(await store.sessions.findEntry("s", OWNER)).toMatchObject({ preview: "A secret" });
+      await store.sessions.hideItems("s", [userItem(run, 0, "").id]);
+      expect(await store.sessions.findEntry("s", OWNER)).toMatchObject({
         preview: "Another",
         tally: { messages: 3 },
       });
@@ -195,14 +198,14 @@ function entries(open: Open): void {
 
     test("has only what an image's question says in words, cut to a line", async () => {
       const store = await open();
-      await store.createSession(aSession("s"));
+      await store.sessions.create(aSession("s"));
       const run = aRun({ sessionId: "s" });
       const input = [
         itemOf(run, 0, textMessage("system", "no"), { place: "input" }),
         userItem(run, 1, `${"long ".repeat(99)}`),
       ];
       await store.append([writeOf(run, numbered(run, [{ type: "run.created", run, input }, COMPLETED]))]);
-      const preview = (await store.sessionEntry("s", OWNER))?.preview ?? "";
+      const preview = (await store.sessions.findEntry("s", OWNER))?.preview ?? "";
       expect(preview).toMatch(/^(long )+/);
       expect(preview).toHaveLength(120);
     });
@@ -213,20 +216,23 @@ function changes(open: Open): void {
   describe("what changes of a session", () => {
     test("is what is named, and nothing else", async () => {
       const store = await open();
-      await store.createSession(aSession("s", { metadata: { a: "1" }, lock: { model: "m" } }));
-      await store.changeSession("s", OWNER, { changes: { title: "T", pinned: true, unread: true }, now: 0 });
-      await store.changeSession("s", OWNER, { changes: { archived: true, endReason: "done" }, now: 9_000 });
+      await store.sessions.create(aSession("s", { metadata: { a: "1" }, lock: { model: "m" } }));
+      await store.sessions.change("s", OWNER, {
+        changes: { title: "T", pinned: true, unread: true },
+        now: 0,
+      });
+      await store.sessions.change("s", OWNER, { changes: { archived: true, endReason: "done" }, now: 9_000 });
       const notes = { title: "T", pinned: true, unread: true, archived: true, hidden: false };
       const lock = { model: "m" };
-      expect(await store.sessionEntry("s", OWNER)).toMatchObject({
+      expect(await store.sessions.findEntry("s", OWNER)).toMatchObject({
         ...notes,
         lock,
         endReason: "done",
         endedAt: 9_000,
       });
       const changes = { title: null, endReason: null, lock: null, pinned: false };
-      await store.changeSession("s", OWNER, { changes, now: 0 });
-      expect(await store.sessionEntry("s", OWNER)).toMatchObject({
+      await store.sessions.change("s", OWNER, { changes, now: 0 });
+      expect(await store.sessions.findEntry("s", OWNER)).toMatchObject({
         title: undefined,
         endReason: undefined,
         endedAt: undefined,
@@ -234,29 +240,33 @@ function changes(open: Open): void {
         pinned: false,
         archived: true,
       });
-      expect(await store.findSession("s", OWNER)).toEqual(aSession("s", { metadata: { a: "1" } }));
+      expect(await store.sessions.find("s", OWNER)).toEqual(aSession("s", { metadata: { a: "1" } }));
     });
 
     test("is no title that another one of its owner has", async () => {
       const store = await open();
-      expect(await store.createSession({ ...aSession("a"), title: "T" })).toBe("made");
-      expect(await store.createSession({ ...aSession("b"), title: "T" })).toBe("title_taken");
-      expect(await store.findSession("b", OWNER)).toBeUndefined();
-      expect(await store.createSession({ ...aSession("c", { owner: "somebody" }), title: "T" })).toBe("made");
-      await store.createSession(aSession("d"));
-      const change = (id: string) => store.changeSession(id, OWNER, { changes: { title: "T" }, now: 0 });
+      expect(await store.sessions.create({ ...aSession("a"), title: "T" })).toBe("made");
+      expect(await store.sessions.create({ ...aSession("b"), title: "T" })).toBe("title_taken");
+      expect(await store.sessions.find("b", OWNER)).toBeUndefined();
+      expect(await store.sessions.create({ ...aSession("c", { owner: "somebody" }), title: "T" })).toBe(
+        "made",
+      );
+      await store.sessions.create(aSession("d"));
+      const change = (id: string) => store.sessions.change(id, OWNER, { changes: { title: "T" }, now: 0 });
       expect(await change("d")).toBe("title_taken");
       expect(await change("a")).toBe("changed");
-      expect(await store.changeSession("a", "somebody", { changes: { title: "U" }, now: 0 })).toBe("unknown");
+      expect(await store.sessions.change("a", "somebody", { changes: { title: "U" }, now: 0 })).toBe(
+        "unknown",
+      );
     });
 
     test("is its end, which the next turn takes back", async () => {
       const store = await open();
-      await store.createSession(aSession("s"));
-      await store.changeSession("s", OWNER, { changes: { endReason: "done" }, now: 9_000 });
+      await store.sessions.create(aSession("s"));
+      await store.sessions.change("s", OWNER, { changes: { endReason: "done" }, now: 9_000 });
       const run = aRun({ sessionId: "s" });
       await store.append([writeOf(run, dialogue(run, "?", "!").slice(0, 2))]);
-      expect(await store.sessionEntry("s", OWNER)).toMatchObject({
+      expect(await store.sessions.findEntry("s", OWNER)).toMatchObject({
         endReason: undefined,
         endedAt: undefined,
       });

@@ -36,7 +36,7 @@ export function sessionContract(open: Open): void {
 
 /** A session of so many runs, the oldest first. */
 async function sessionOf(store: Store, count: number, terms: Partial<Run> = {}): Promise<Run[]> {
-  await store.createSession(aSession(SESSION));
+  await store.sessions.create(aSession(SESSION));
   const runs: Run[] = [];
   for (let n = 0; n < count; n++) {
     const last = runs.at(-1);
@@ -49,7 +49,7 @@ async function sessionOf(store: Store, count: number, terms: Partial<Run> = {}):
 }
 
 const idsOf = async (store: Store, range: SessionRange, session = SESSION) =>
-  (await store.readSession(session, range)).map(({ run }) => run.id);
+  (await store.sessions.read(session, range)).map(({ run }) => run.id);
 
 function contents(open: Open): void {
   describe("the contents of a session", () => {
@@ -63,7 +63,7 @@ function contents(open: Open): void {
       expect(await idsOf(store, { order: "asc", limit: 2 })).toEqual(ids.slice(0, 2));
       expect(await idsOf(store, { order: "asc", from: ids[1], limit: 2 })).toEqual(ids.slice(1, 3));
       expect(await idsOf(store, { order: "desc", from: ids[1], limit: 9 })).toEqual([ids[1], ids[0]]);
-      const [first] = await store.readSession(SESSION, { order: "asc", limit: 1 });
+      const [first] = await store.sessions.read(SESSION, { order: "asc", limit: 1 });
       expect(first?.run).toEqual(runs[0]);
       expect(transcriptOf(first?.items ?? [])).toEqual(["user: 0?", "assistant: 0!"]);
     });
@@ -73,7 +73,7 @@ function contents(open: Open): void {
       const [run] = await sessionOf(store, 1);
       const other = following(run as Run);
       await keep(store, other, "?", "!");
-      await store.createSession(aSession("empty"));
+      await store.sessions.create(aSession("empty"));
       expect(await idsOf(store, { order: "asc", from: other.id, limit: 9 })).toEqual([]);
       expect(await idsOf(store, { order: "desc", from: run?.id, limit: 9 }, "empty")).toEqual([]);
       for (const session of ["empty", "unknown"])
@@ -83,7 +83,7 @@ function contents(open: Open): void {
 
     test("are read by later runs without what is hidden, and the results of calls that are", async () => {
       const store = await open();
-      await store.createSession(aSession(SESSION));
+      await store.sessions.create(aSession(SESSION));
       const run = aRun({ sessionId: SESSION });
       const bodies = [textMessage("user", "a"), CALL, RESULT, textMessage("user", "b"), CALL, RESULT];
       const input = bodies.map((body, n) => itemOf(run, n, body, { place: "input" }));
@@ -92,25 +92,25 @@ function contents(open: Open): void {
       const all = ["user: a", "call f", "result r", "user: b", "call f", "result r"];
       expect(await read(SESSION)).toEqual(all);
       const hidden = [input[0]?.id, input[1]?.id] as string[];
-      await store.hideItems(SESSION, hidden);
-      await store.hideItems(SESSION, hidden.slice(1));
-      expect(await store.hiddenItems(SESSION)).toEqual(new Set(hidden));
-      expect(await store.hiddenItems("other")).toEqual(new Set());
+      await store.sessions.hideItems(SESSION, hidden);
+      await store.sessions.hideItems(SESSION, hidden.slice(1));
+      expect(await store.sessions.listHidden(SESSION)).toEqual(new Set(hidden));
+      expect(await store.sessions.listHidden("other")).toEqual(new Set());
       expect(await read(SESSION)).toEqual(all.slice(3));
       // The run itself, and whoever goes on from it elsewhere, keep them.
       expect(await read()).toEqual(all);
-      expect((await store.readSession(SESSION, { order: "asc", limit: 1 }))[0]?.items).toHaveLength(6);
+      expect((await store.sessions.read(SESSION, { order: "asc", limit: 1 }))[0]?.items).toHaveLength(6);
     });
 
     test("carry what their client wrote, until it writes something else", async () => {
       const store = await open();
-      await store.createSession(aSession(SESSION, { metadata: { a: "ü" } }));
-      expect(await store.findSession(SESSION, OWNER)).toMatchObject({ metadata: { a: "ü" } });
+      await store.sessions.create(aSession(SESSION, { metadata: { a: "ü" } }));
+      expect(await store.sessions.find(SESSION, OWNER)).toMatchObject({ metadata: { a: "ü" } });
       const describe = (owner: string, metadata: Record<string, string>) =>
-        store.changeSession(SESSION, owner, { changes: { metadata }, now: 0 });
+        store.sessions.change(SESSION, owner, { changes: { metadata }, now: 0 });
       expect(await describe("somebody", { a: "stolen" })).toBe("unknown");
       expect(await describe(OWNER, { b: "2" })).toBe("changed");
-      expect(await store.findSession(SESSION, OWNER)).toMatchObject({ metadata: { b: "2" } });
+      expect(await store.sessions.find(SESSION, OWNER)).toMatchObject({ metadata: { b: "2" } });
     });
   });
 }
@@ -119,17 +119,17 @@ function endings(open: Open): void {
   describe("the end of a session", () => {
     test("takes its runs along, but neither responses nor what they go on from", async () => {
       const store = await open();
-      await store.createSession(aSession(SESSION));
+      await store.sessions.create(aSession(SESSION));
       const own = { sessionId: SESSION };
       const held = aRun({ ...own, surface: "conversations" });
       const response = following(held, { ...own, surface: "responses" });
       const last = following(response, { ...own, surface: "conversations" });
       for (const run of [held, response, last]) await keep(store, run, "?", "!");
-      expect(await store.deleteSession(SESSION, "somebody", 5_000)).toBe(false);
+      expect(await store.sessions.delete(SESSION, "somebody", 5_000)).toBe(false);
       expect(await store.sweep(5_000, 9)).toBe(0);
-      expect(await store.deleteSession(SESSION, OWNER, 5_000)).toBe(true);
-      expect(await store.deleteSession(SESSION, OWNER, 5_000)).toBe(false);
-      expect(await store.findSession(SESSION, OWNER)).toBeUndefined();
+      expect(await store.sessions.delete(SESSION, OWNER, 5_000)).toBe(true);
+      expect(await store.sessions.delete(SESSION, OWNER, 5_000)).toBe(false);
+      expect(await store.sessions.find(SESSION, OWNER)).toBeUndefined();
       expect(await store.sweep(5_000, 9)).toBe(1);
       expect(await store.findRun(response.id, OWNER)).toBeDefined();
       expect(await store.readTranscript(response.id)).toHaveLength(4);
@@ -140,11 +140,11 @@ function endings(open: Open): void {
     test("leaves nothing to a new one of the same id", async () => {
       const store = await open();
       const [run] = await sessionOf(store, 1, { surface: "responses" });
-      await store.hideItems(SESSION, [userItem(run as Run, 0, "").id]);
-      await store.deleteSession(SESSION, OWNER, 5_000);
-      await store.createSession(aSession(SESSION));
+      await store.sessions.hideItems(SESSION, [userItem(run as Run, 0, "").id]);
+      await store.sessions.delete(SESSION, OWNER, 5_000);
+      await store.sessions.create(aSession(SESSION));
       await keep(store, aRun({ sessionId: SESSION }), "new?", "new!");
-      expect(await store.hiddenItems(SESSION)).toEqual(new Set());
+      expect(await store.sessions.listHidden(SESSION)).toEqual(new Set());
       expect(await idsOf(store, { order: "asc", from: run?.id, limit: 9 })).toEqual([]);
     });
 
@@ -154,7 +154,7 @@ function endings(open: Open): void {
       for (const run of [first, second]) await store.disownRun((run as Run).id, OWNER, 5_000);
       expect(await store.sweep(5_000, 9)).toBe(0);
       expect(await idsOf(store, { order: "asc", limit: 9 })).toEqual([first?.id, second?.id]);
-      await store.deleteSession(SESSION, OWNER, 5_000);
+      await store.sessions.delete(SESSION, OWNER, 5_000);
       expect(await store.sweep(5_000, 9)).toBe(2);
     });
   });

@@ -114,12 +114,12 @@ describe("a request about conversations", () => {
   test("finds no conversation of somebody else", async () => {
     const store = await openStore();
     const prompt = { text: "", hash: "" };
-    await store.createSession({ id: UNKNOWN, owner: "somebody", createdAt: 0, prompt });
+    await store.sessions.create({ id: UNKNOWN, owner: "somebody", createdAt: 0, prompt });
     const { ask } = await openTestApp({ store });
     expect(errorOf(await ask(`/v1/conversations/${UNKNOWN}`))).toEqual([404, "conversation_not_found", null]);
     const body = { input: "x", conversation: UNKNOWN };
     expect(errorOf(await ask("/v1/responses", { body }))).toEqual(UNKNOWN_FIELD);
-    expect(await store.findSession(UNKNOWN, "somebody")).toMatchObject({ owner: "somebody" });
+    expect(await store.sessions.find(UNKNOWN, "somebody")).toMatchObject({ owner: "somebody" });
   });
 });
 

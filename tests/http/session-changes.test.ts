@@ -103,7 +103,7 @@ describe("somebody else's session", () => {
   test("is as unknown as none, whatever is asked of it", async () => {
     const store = await openStore();
     const prompt = { text: "", hash: "" };
-    await store.createSession({ id: "theirs", owner: "somebody", createdAt: 0, prompt, title: "Secret" });
+    await store.sessions.create({ id: "theirs", owner: "somebody", createdAt: 0, prompt, title: "Secret" });
     const { at, list, provider } = await openSessions([], { store });
     expect(await list()).toEqual([]);
     expect(await list("?title=Secret&include_hidden=1")).toEqual([]);
@@ -125,7 +125,7 @@ describe("somebody else's session", () => {
         expect(answer.text).not.toMatch(/somebody|Secret/);
       }
     expect(provider.requests).toEqual([]);
-    expect(await store.findSession("theirs", "somebody")).toMatchObject({ id: "theirs" });
+    expect(await store.sessions.find("theirs", "somebody")).toMatchObject({ id: "theirs" });
     // Titles are each owner's own, ids are not.
     expect((await at("", { body: { title: "Secret" } })).status).toBe(201);
     expect((await at("", { body: { id: "theirs" } })).json().error.code).toBe("session_exists");

@@ -19,7 +19,7 @@ describe("a busy session", () => {
     await opened.listen();
     const first = opened.turn([user("First?")]);
     await gate.reached();
-    const head = async () => ((await store.findSession("s-1", "owner")) as Session | undefined)?.headRun;
+    const head = async () => ((await store.sessions.find("s-1", "owner")) as Session | undefined)?.headRun;
     await vi.waitFor(async () => expect(await head()).toBeDefined(), { interval: 5 });
     const wait = (stream: boolean) => opened.talk({ messages: [user("Second?")], stream }, SESSION);
     return { ...opened, gate, first, wait };

@@ -91,7 +91,7 @@ describe("the id of a session", () => {
   test("of somebody else is unknown, streamed or not", async () => {
     const store = await openStore();
     const prompt = { text: "", hash: "" };
-    await store.createSession({ id: "s-1", owner: "somebody", createdAt: 0, prompt });
+    await store.sessions.create({ id: "s-1", owner: "somebody", createdAt: 0, prompt });
     const { ask, provider } = await openSession([], { store });
     for (const stream of [false, true]) {
       const answer = await ask(CHAT, { body: { messages: [user("Hello?")], stream }, headers: SESSION });

@@ -4,23 +4,30 @@ import { hookedStore } from "../helpers/hooked-store.ts";
 import { say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { openTestApp } from "../helpers/test-app.ts";
 
-/** A server whose store refuses one of its methods. */
+/** A server whose store refuses one of its methods, by its path from the store. */
 async function openBroken(method: string, kind: StorageError["kind"]) {
   const { store } = await hookedStore();
-  const broken = new Proxy(store, {
-    get(target, key) {
-      if (key === method) return () => Promise.reject(new StorageError(kind, `canary ${kind}`));
-      const value: unknown = Reflect.get(target, key);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
+  const broken = refusing(store, method.split("."), () => {
+    throw new StorageError(kind, `canary ${kind}`);
   });
   return openTestApp({ store: broken, provider: scriptedProvider(() => say("Hi.")), faultsExpected: true });
 }
 
+function refusing<Part extends object>(part: Part, [name, ...rest]: string[], refuse: () => never): Part {
+  return new Proxy(part, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (key === name && rest.length === 0) return async () => refuse();
+      if (key === name) return refusing(value as object, rest, refuse);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
 describe("a database that cannot be used", () => {
   test.each([
-    ["createSession", "full", 507, "storage_full"],
-    ["findSession", "unavailable", 503, "storage_unavailable"],
+    ["sessions.create", "full", 507, "storage_full"],
+    ["sessions.find", "unavailable", 503, "storage_unavailable"],
     ["append", "full", 507, "storage_full"],
     ["append", "damaged", 503, "storage_unavailable"],
   ] as const)("at %s (%s) is told as %i, and why only in the log", async (method, kind, status, code) => {

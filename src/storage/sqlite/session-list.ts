@@ -1,7 +1,6 @@
-import { chatMessages } from "../../domain/messages.ts";
 import type { Run } from "../../domain/run.ts";
 import type { ModelLock, SessionEntry, SessionTally } from "../../domain/session.ts";
-import { addUsage, NO_USAGE } from "../../domain/usage.ts";
+import { addRun, emptyTally } from "../session-rules.ts";
 import type { SessionQuery } from "../session-store.ts";
 import type { Db } from "./db.ts";
 import type { Link, SessionRunTable } from "./session-runs.ts";
@@ -195,7 +194,7 @@ export class SessionListTable {
   /** `pace`: how many runs were counted so far. */
   async #count(row: EntryRow, pace: { runs: number }): Promise<{ tally: SessionTally; keep?: Counted }> {
     const known = row.tally === null ? undefined : (JSON.parse(row.tally) as Counted);
-    let tally = known?.tally ?? nothingIn(row);
+    let tally = known?.tally ?? emptyTally(row.created_at);
     const hidden = this.#parts.sessions.hidden(row.id);
     let keep: Counted | undefined;
     for (const link of this.#newer(row, known)) {
@@ -223,32 +222,17 @@ export class SessionListTable {
   ): { sum: SessionTally; isFinal: boolean } {
     const row = this.#run.get(id);
     if (row === undefined) return { sum: tally, isFinal: false };
-    const own = this.#parts.transcripts.own(id, through);
-    const items = own.items.filter((item) => !hidden.has(item.id));
-    const { model } = JSON.parse(row.data) as Run;
-    // What a fork shares with its parent was paid for there.
-    const isOwn = row.session_id === session;
-    const sum: SessionTally = {
-      messages: tally.messages + chatMessages(items).length,
-      toolCalls: tally.toolCalls + items.filter(({ type }) => type === "function_call").length,
-      modelCalls: tally.modelCalls + (isOwn ? own.steps : 0),
-      usage: isOwn ? addUsage(tally.usage, own.usage) : tally.usage,
-      model: model.served === "" ? tally.model : model.served,
-      endedAt: isOwn ? (row.ended_at ?? tally.endedAt) : tally.endedAt,
-    };
+    const { items, steps, usage } = this.#parts.transcripts.own(id, through);
+    const sum = addRun(tally, {
+      items: items.filter((item) => !hidden.has(item.id)),
+      model: (JSON.parse(row.data) as Run).model,
+      steps,
+      usage,
+      endedAt: row.ended_at,
+      isOwn: row.session_id === session,
+    });
     return { sum, isFinal: row.ended_at !== null || through !== null };
   }
-}
-
-function nothingIn({ created_at }: EntryRow): SessionTally {
-  return {
-    messages: 0,
-    toolCalls: 0,
-    modelCalls: 0,
-    usage: NO_USAGE,
-    model: undefined,
-    endedAt: created_at,
-  };
 }
 
 function entryOf(row: EntryRow, tally: SessionTally): SessionEntry {

@@ -2,6 +2,7 @@ import type { RunId } from "../../domain/id.ts";
 import type { Item } from "../../domain/item.ts";
 import { previewOf } from "../../domain/messages.ts";
 import type { SessionChanges } from "../../domain/session.ts";
+import { withoutHidden } from "../session-rules.ts";
 import type {
   NewSession,
   SessionFork,
@@ -11,23 +12,26 @@ import type {
   SessionStore,
 } from "../session-store.ts";
 import type { RunWrite } from "../store.ts";
-import { ApprovalTable } from "./approvals.ts";
+import type { ApprovalTable } from "./approvals.ts";
 import type { Connection } from "./connection.ts";
-import { EventTable } from "./events.ts";
-import { PromptTable } from "./prompts.ts";
 import { SessionListTable } from "./session-list.ts";
 import { SessionRunTable } from "./session-runs.ts";
-import { SessionTable } from "./sessions.ts";
-import { TranscriptTable } from "./transcripts.ts";
+import type { SessionTable } from "./sessions.ts";
+import type { TranscriptTable } from "./transcripts.ts";
 
-/** What the store on SQLite remembers of sessions. */
-export abstract class SqliteSessionStore implements SessionStore {
-  protected readonly connection: Connection;
-  protected readonly approvals: ApprovalTable;
-  protected readonly events: EventTable;
-  protected readonly prompts: PromptTable;
-  protected readonly transcripts: TranscriptTable;
-  protected readonly sessions: SessionTable;
+/** What the sessions of a store share with its runs. */
+interface SessionParts {
+  sessions: SessionTable;
+  approvals: ApprovalTable;
+  transcripts: TranscriptTable;
+  /** Writes what happened in a run, within a transaction. */
+  writeRun(write: RunWrite): void;
+}
+
+/** The sessions of a store on SQLite. */
+export class SqliteSessionStore implements SessionStore {
+  readonly #connection: Connection;
+  readonly #parts: SessionParts;
   readonly #runs: SessionRunTable;
   readonly #list: SessionListTable;
   readonly #create;
@@ -36,133 +40,117 @@ export abstract class SqliteSessionStore implements SessionStore {
   readonly #delete;
   readonly #hide;
 
-  constructor(connection: Connection) {
-    this.connection = connection;
+  constructor(connection: Connection, parts: SessionParts) {
+    this.#connection = connection;
+    this.#parts = parts;
     const { db } = connection;
-    this.approvals = new ApprovalTable(db);
-    this.events = new EventTable(db);
-    this.transcripts = new TranscriptTable(db, this.events);
-    this.prompts = new PromptTable(db);
-    const sessions = new SessionTable(db, this.prompts);
+    const { sessions, approvals, transcripts } = parts;
     const runs = new SessionRunTable(db);
-    this.sessions = sessions;
     this.#runs = runs;
     this.#list = new SessionListTable(db, {
       sessions,
       runs,
-      transcripts: this.transcripts,
+      transcripts,
       mayWrite: () => connection.mayWrite,
     });
     this.#create = db.transaction((session: NewSession) => sessions.create(session));
-    this.#fork = db.transaction((fork: SessionFork) => this.#forked(fork));
+    this.#fork = db.transaction((fork: SessionFork) => this.#createFork(fork));
     this.#change = db.transaction((...terms: Parameters<SessionTable["change"]>) =>
       sessions.change(...terms),
     );
     this.#delete = db.transaction((id: string, owner: string, now: number) => {
       const head = sessions.delete(id, owner);
-      if (head !== undefined) this.approvals.forgetSession(id);
+      if (head !== undefined) approvals.forgetSession(id);
       if (head !== undefined && head !== null) runs.leave(id, head, now);
       return head !== undefined;
     });
     this.#hide = db.transaction((id: string, items: readonly string[]) => {
       sessions.hide(id, items);
       const head = sessions.head(id);
-      if (head !== undefined) this.#list.recount(id, previewOf(this.transcriptOf(head as RunId, id)));
+      if (head !== undefined) this.#list.recount(id, previewOf(this.readVisible(head as RunId, id)));
     });
   }
 
-  /** Writes what happened in a run, within a transaction. */
-  protected abstract write(write: RunWrite): void;
-
-  findSession(id: string, owner: string) {
-    return this.connection.read(() => this.sessions.find(id, owner));
+  find(id: string, owner: string) {
+    return this.#connection.read(() => this.#parts.sessions.find(id, owner));
   }
 
-  createSession(session: NewSession): Promise<SessionMade> {
-    return this.connection.write(() => this.#create.immediate(session));
+  create(session: NewSession): Promise<SessionMade> {
+    return this.#connection.write(() => this.#create.immediate(session));
   }
 
-  forkSession(fork: SessionFork): Promise<SessionMade> {
-    return this.connection.write(() => this.#fork.immediate(fork));
+  fork(fork: SessionFork): Promise<SessionMade> {
+    return this.#connection.write(() => this.#fork.immediate(fork));
   }
 
-  changeSession(id: string, owner: string, change: { changes: SessionChanges; now: number }) {
-    return this.connection.write(() => this.#change.immediate(id, owner, change));
+  change(id: string, owner: string, change: { changes: SessionChanges; now: number }) {
+    return this.#connection.write(() => this.#change.immediate(id, owner, change));
   }
 
-  deleteSession(id: string, owner: string, now: number) {
-    return this.connection.write(() => {
+  delete(id: string, owner: string, now: number) {
+    return this.#connection.write(() => {
       const isGone = this.#delete.immediate(id, owner, now);
-      if (isGone) this.transcripts.clear();
+      if (isGone) this.#parts.transcripts.clear();
       return isGone;
     }, "makes room");
   }
 
-  sessionEntry(id: string, owner: string) {
-    return this.connection.read(() => this.#list.entry(id, owner));
+  findEntry(id: string, owner: string) {
+    return this.#connection.read(() => this.#list.entry(id, owner));
   }
 
-  listSessions(query: SessionQuery) {
-    return this.connection.read(() => this.#list.page(query));
+  list(query: SessionQuery) {
+    return this.#connection.read(() => this.#list.page(query));
   }
 
-  pinnedSessions(owner: string, limit: number) {
-    return this.connection.read(() => this.#list.pinned(owner, limit));
+  listPinned(owner: string, limit: number) {
+    return this.#connection.read(() => this.#list.pinned(owner, limit));
   }
 
-  titledSession(owner: string, title: string) {
-    return this.connection.read(() => this.#list.titled(owner, title));
+  findTitled(owner: string, title: string) {
+    return this.#connection.read(() => this.#list.titled(owner, title));
   }
 
-  titlesLike(owner: string, beginning: string) {
-    return this.connection.read(() => this.#list.titles(owner, beginning));
+  listTitles(owner: string, beginning: string) {
+    return this.#connection.read(() => this.#list.titles(owner, beginning));
   }
 
-  readSession(id: string, range: SessionRange) {
-    return this.connection.read(() => {
-      const head = this.sessions.head(id);
+  read(id: string, range: SessionRange) {
+    const { sessions, transcripts } = this.#parts;
+    return this.#connection.read(() => {
+      const head = sessions.head(id);
       const read = head === undefined ? [] : this.#runs.read(head, range);
       return read.map(({ run, through, place }) => {
-        const { items, times } = this.transcripts.own(run.id, through);
+        const { items, times } = transcripts.own(run.id, through);
         return { run, items, times, place };
       });
     });
   }
 
   hideItems(session: string, items: readonly string[]) {
-    return this.connection.write(() => this.#hide.immediate(session, items), "makes room");
+    return this.#connection.write(() => this.#hide.immediate(session, items), "makes room");
   }
 
-  hiddenItems(session: string) {
-    return this.connection.read(() => this.sessions.hidden(session));
+  listHidden(session: string) {
+    return this.#connection.read(() => this.#parts.sessions.hidden(session));
   }
 
-  /** What was said up to the end of a run; with a session, without what is hidden there. */
-  protected transcriptOf(id: RunId, session: string | undefined): Item[] {
-    const items = this.transcripts.read(id);
-    return session === undefined ? items : withoutHidden(items, this.sessions.hidden(session));
+  /** The transcript up to the end of a run, without what is hidden in a session; synchronous, for use in a read or write. */
+  readVisible(id: RunId, session: string): Item[] {
+    const { transcripts, sessions } = this.#parts;
+    return withoutHidden(transcripts.read(id), sessions.hidden(session));
   }
 
-  #forked({ parent, session, holder, end }: SessionFork): SessionMade {
-    const made = this.sessions.create(session, this.sessions.originOf(parent));
+  #createFork({ parent, session, holder, end }: SessionFork): SessionMade {
+    const { sessions, writeRun } = this.#parts;
+    const made = sessions.create(session, sessions.originOf(parent));
     if (made !== "made") return made;
-    this.sessions.copyHidden(parent, session.id);
-    if (holder !== undefined) this.write(holder);
+    sessions.copyHidden(parent, session.id);
+    if (holder !== undefined) writeRun(holder);
     if (end !== undefined) {
       const changes = { endReason: end.reason };
-      this.sessions.change(parent, session.owner, { changes, now: end.at });
+      sessions.change(parent, session.owner, { changes, now: end.at });
     }
     return made;
   }
-}
-
-/** A result without its call would answer nothing. */
-function withoutHidden(items: Item[], hidden: ReadonlySet<string>): Item[] {
-  if (hidden.size === 0) return items;
-  const calls = new Set<string>();
-  return items.filter((item) => {
-    if (hidden.has(item.id)) return false;
-    if (item.type === "function_call") calls.add(item.call_id);
-    return item.type !== "function_call_output" || calls.has(item.call_id);
-  });
 }

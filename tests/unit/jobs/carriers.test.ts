@@ -107,7 +107,7 @@ describe("a message in a session", () => {
     const contents = new SessionContents({ ...deps, sessions });
     const session = await sessions.create(OWNER, {});
     const said = async () => {
-      const runs = await store.readSession(session.id, { order: "asc", limit: 9 });
+      const runs = await store.sessions.read(session.id, { order: "asc", limit: 9 });
       return runs.flatMap(({ items }) => items.map((item) => JSON.stringify(item)));
     };
     return { sessions, session, said, carrier: sessionCarrier({ sessions, contents }) };

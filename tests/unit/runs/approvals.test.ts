@@ -107,7 +107,7 @@ describe("a call that waits for approval", () => {
     const first = await start();
     const id = await begin(first);
     await waits(first, id);
-    const [asked] = await first.runs.approvals.listApprovals({
+    const [asked] = await first.runs.approvals.list({
       owner: OWNER,
       status: "pending",
       order: "asc",
@@ -117,7 +117,7 @@ describe("a call that waits for approval", () => {
     expect(await second.runs.recover()).toEqual({ ended: 0, resumed: 1 });
     await waits(second, id);
     expect(
-      await second.runs.approvals.listApprovals({ owner: OWNER, status: "pending", order: "asc", limit: 9 }),
+      await second.runs.approvals.list({ owner: OWNER, status: "pending", order: "asc", limit: 9 }),
     ).toEqual([asked]);
     expect(await answer(second, id)).toBe(1);
     const events = await ends(second, id);
@@ -160,7 +160,7 @@ describe("a call that waits for approval", () => {
     expect(JSON.stringify(events)).toContain("another call, in another place");
     expect([first.effects, second.effects]).toEqual([[], []]);
     const query = { owner: OWNER, status: "pending", order: "asc", limit: 9 } as const;
-    expect(await second.runs.approvals.listApprovals(query)).toEqual([]);
+    expect(await second.runs.approvals.list(query)).toEqual([]);
   });
 
   test("waits through any number of restarts in peace: only processes that die are counted", async () => {
@@ -203,8 +203,8 @@ describe("a call that waits for approval", () => {
     const types = (await allEvents(second.inner, run.run.id)).map(({ type }) => type);
     expect(types.slice(-2)).toEqual(["approval.resolved", "run.failed"]);
     const query = { owner: OWNER, order: "asc", limit: 9 } as const;
-    expect(await second.runs.approvals.listApprovals({ ...query, status: "pending" })).toEqual([]);
-    expect(await second.runs.approvals.listApprovals({ ...query, status: "withdrawn" })).toHaveLength(1);
+    expect(await second.runs.approvals.list({ ...query, status: "pending" })).toEqual([]);
+    expect(await second.runs.approvals.list({ ...query, status: "withdrawn" })).toHaveLength(1);
   });
 
   const POINTS = Array.from({ length: 6 }, (_, n) => n + 1).flatMap((at) => [
@@ -233,6 +233,6 @@ describe("a call that waits for approval", () => {
     const isUnknown = JSON.stringify(events).includes("outcome is unknown");
     expect(made === 1 || (made === 0 && isUnknown)).toBe(true);
     const query = { owner: OWNER, status: "pending", order: "asc", limit: 9 } as const;
-    expect(await second.runs.approvals.listApprovals(query)).toEqual([]);
+    expect(await second.runs.approvals.list(query)).toEqual([]);
   });
 });

@@ -62,7 +62,7 @@ describe("admission", () => {
 
   test("of a foreign session is refused as of one that does not exist, before anything is run", async () => {
     const { runs, store } = await runService(scriptedProvider([]));
-    await store.createSession(aSession("s", { owner: "somebody else" }));
+    await store.sessions.create(aSession("s", { owner: "somebody else" }));
     await expect(runs.admit(inputOf({ sessionId: "s" }))).rejects.toMatchObject({ failure: { status: 404 } });
   });
 });
@@ -165,7 +165,7 @@ describe("a session", () => {
     const done = waiting.begin();
     waiting.stop(stop);
     await done;
-    expect(await store.findSession("s", OWNER)).not.toMatchObject({ headRun: waiting.run.id });
+    expect(await store.sessions.find("s", OWNER)).not.toMatchObject({ headRun: waiting.run.id });
     const events = await store.readEvents(waiting.run.id, { afterSeq: 0, limit: 10 });
     expect(endOf(events)).toBe(end);
     expect(waiting.run).not.toHaveProperty("sessionId");

@@ -31,14 +31,14 @@ describe("a session", () => {
   test("that is unknown is made, with the prompt as it is now", async () => {
     const { sessions, store } = await setUp();
     await sessions.check("s", OWNER);
-    expect(await store.findSession("s", OWNER)).toBeUndefined();
+    expect(await store.sessions.find("s", OWNER)).toBeUndefined();
     const { session } = await sessions.take("s", OWNER, signal);
     const expected = aSession("s", {
       createdAt: 7_000,
       prompt: { text: "first prompt", hash: "first prompt" },
     });
     expect(session).toEqual(expected);
-    expect(await store.findSession("s", OWNER)).toEqual(expected);
+    expect(await store.sessions.find("s", OWNER)).toEqual(expected);
   });
 
   test("keeps its prompt whatever the prompt is later, and knows its latest run", async () => {
@@ -53,7 +53,7 @@ describe("a session", () => {
 
   test("of somebody else is as unknown as none, and is not held up by who asks", async () => {
     const { sessions, store } = await setUp();
-    await store.createSession(aSession("s", { owner: "somebody else" }));
+    await store.sessions.create(aSession("s", { owner: "somebody else" }));
     const unknown = expect.objectContaining({
       failure: expect.objectContaining({ status: 404, code: "session_not_found" }),
     });

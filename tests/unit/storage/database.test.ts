@@ -119,14 +119,14 @@ describe("sessions of an older database", () => {
     const store = openSqliteStore(terms(file));
     onTestFinished(() => store.close());
     const session = { owner: OWNER, createdAt: 1_000, prompt };
-    expect(await store.findSession("a", OWNER)).toEqual({
+    expect(await store.sessions.find("a", OWNER)).toEqual({
       ...session,
       id: "a",
       headRun: "run_1",
       metadata: { k: "v" },
     });
-    expect(await store.findSession("b", OWNER)).toEqual({ ...session, id: "b" });
-    const list = await store.listSessions({ owner: OWNER, limit: 9, offset: 0 });
+    expect(await store.sessions.find("b", OWNER)).toEqual({ ...session, id: "b" });
+    const list = await store.sessions.list({ owner: OWNER, limit: 9, offset: 0 });
     expect(list.map(({ id, source }) => [id, source])).toEqual([
       ["b", "api_server"],
       ["a", "api_server"],

@@ -25,8 +25,8 @@ test.each(
     const last = runs.at(-1);
     expect(transcriptOf(await store.readTranscript(last?.id ?? "run_"))).toEqual(SAID);
   }
-  expect(await store.findSession(session.id, OWNER)).toMatchObject({ id: session.id, prompt: PROMPT });
-  const found = await store.readSession(session.id, { order: "asc", limit: 10 });
+  expect(await store.sessions.find(session.id, OWNER)).toMatchObject({ id: session.id, prompt: PROMPT });
+  const found = await store.sessions.read(session.id, { order: "asc", limit: 10 });
   expect(found.map(({ run }) => run.id)).toEqual(session.runs.map(({ id }) => id));
   const [, head] = session.runs;
   if (head === undefined) throw new Error("no run");

@@ -68,10 +68,10 @@ test("a search for sessions finds what matches among many, page by page, while o
   const store = open();
   for (let n = 0; n < MANY; n++) {
     const title = n % 1_000 === 7 ? `needle ${n}` : `hay ${n}`;
-    await store.createSession({ ...aSession(`s-${n}`, { createdAt: 1_000 + (n % 50) }), title });
+    await store.sessions.create({ ...aSession(`s-${n}`, { createdAt: 1_000 + (n % 50) }), title });
   }
   const search = async (offset: number, words: string) => {
-    const { result, turns } = await turnsOf(store.listSessions({ owner: OWNER, limit: 3, offset, words }));
+    const { result, turns } = await turnsOf(store.sessions.list({ owner: OWNER, limit: 3, offset, words }));
     return { titles: result.map(({ title }) => title), turns };
   };
   const first = await search(0, "needle");
