@@ -1,3 +1,5 @@
+import { isSameOutput, type ToolOutput } from "../domain/tool-output.ts";
+
 /** The limits of one run. */
 export interface Limits {
   /** Model calls before the summary. */
@@ -28,16 +30,22 @@ export function closest(
 const TELL_AT = 3;
 const END_AT = 5;
 
+/** A call with its result. */
+interface FinishedCall {
+  name: string;
+  arguments: string;
+  output: ToolOutput;
+}
+
 /** Notices a model that repeats itself. */
 export class LoopDetector {
-  #last = "";
+  #last: FinishedCall | undefined;
   #times = 0;
 
   /** Takes the next finished call and says what to do about it. */
-  observe(call: { name: string; arguments: string; output: string }): "go on" | "tell" | "end" {
-    const key = JSON.stringify([call.name, call.arguments, call.output]);
-    this.#times = key === this.#last ? this.#times + 1 : 1;
-    this.#last = key;
+  observe(call: FinishedCall): "go on" | "tell" | "end" {
+    this.#times = this.#last !== undefined && isSameCall(call, this.#last) ? this.#times + 1 : 1;
+    this.#last = call;
     if (this.#times >= END_AT) return "end";
     return this.#times === TELL_AT ? "tell" : "go on";
   }
@@ -45,6 +53,11 @@ export class LoopDetector {
   get times(): number {
     return this.#times;
   }
+}
+
+function isSameCall(one: FinishedCall, other: FinishedCall): boolean {
+  const isSame = one.name === other.name && one.arguments === other.arguments;
+  return isSame && isSameOutput(one.output, other.output);
 }
 
 /** What the model reads when it repeated itself. */

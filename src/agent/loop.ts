@@ -8,7 +8,6 @@ import {
   type FunctionCallOutputItem,
   type ItemBody,
   textMessage,
-  textOf,
 } from "../domain/item.ts";
 import type { Run } from "../domain/run.ts";
 import { addUsage, NO_USAGE, type Usage } from "../domain/usage.ts";
@@ -214,8 +213,8 @@ class Agent {
   }
 
   #watch(call: FunctionCallItem, result: FunctionCallOutputItem | undefined): void {
-    const output = textOf(result?.output ?? "");
-    const verdict = this.#detector.observe({ name: call.name, arguments: call.arguments, output });
+    const { name, arguments: text } = call;
+    const verdict = this.#detector.observe({ name, arguments: text, output: result?.output ?? "" });
     if (verdict === "end") throw RunStop.fail(toolLoop(call.name, this.#detector.times));
     if (verdict === "tell") this.#tell(loopNotice(call.name));
   }

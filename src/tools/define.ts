@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { InputImage, InputText } from "../domain/item.ts";
 import type { JsonObject } from "../lib/json.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { ToolPorts } from "./ports.ts";
@@ -26,6 +27,9 @@ export interface ToolContext {
   /** Asks the user and waits; resolves with undefined when nobody answered in time. Only for tools that need a person. */
   ask?: ((question: string, choices?: readonly string[]) => Promise<string | undefined>) | undefined;
 }
+
+/** What a tool answers: text, or parts of text and images. Long ones are cut. */
+export type ToolResult = string | (InputText | InputImage)[];
 
 /** What a tool takes: a zod type, or the JSON Schema of an object, as other programs describe their tools. */
 export type Parameters = z.ZodType | Readonly<JsonObject>;
@@ -60,10 +64,10 @@ export interface Tool<Params extends Parameters = Parameters> {
   /** The files that the call changes, as the arguments name them: the policy judges these, and no others can be written. */
   writes?(args: ArgumentsOf<Params>): string[];
   /**
-   * Does the call; the text is what the model reads.
+   * Does the call; the model reads what it resolves with.
    * @throws anything: the model then reads the message as the tool's error.
    */
-  run(args: ArgumentsOf<Params>, context: ToolContext): Promise<string>;
+  run(args: ArgumentsOf<Params>, context: ToolContext): Promise<ToolResult>;
 }
 
 /** A named group of tools, as people choose it and see it in lists. One of the files with its tools exports it as `toolset`. */

@@ -1,8 +1,9 @@
 import type { CallQuestion } from "../domain/question.ts";
 import type { Run } from "../domain/run.ts";
+import { cutTexts, type ToolOutput } from "../domain/tool-output.ts";
 import { firstLine, headAndTail } from "../lib/text.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import type { Effect, Tool, ToolContext } from "./define.ts";
+import type { Effect, Tool, ToolContext, ToolResult } from "./define.ts";
 import { digestCall, type Judgement, judge, type Policy } from "./judgement.ts";
 import type { CheckedArguments, CompiledTool } from "./parameters.ts";
 import type { PortsFor, ToolPorts } from "./ports.ts";
@@ -26,7 +27,7 @@ export interface CallTerms extends Pick<ToolContext, "signal" | "progress" | "as
 
 /** What the model reads. */
 export interface ToolOutcome {
-  output: string;
+  output: ToolOutput;
   isError: boolean;
 }
 
@@ -61,8 +62,12 @@ export interface CallOptions {
   portsFor?: PortsFor;
 }
 
-/** A result longer than this is cut in the middle. */
+/** Longer texts of a result are cut in the middle. */
 const MAX_OUTPUT_CHARS = 100_000;
+/** What the URLs of a result's images may have together: about 6 MB of data. Images beyond that are left out. */
+const MAX_IMAGE_CHARS = 8_000_000;
+/** Parts of a result at most; the others are left out. */
+const MAX_PARTS = 1_000;
 const MAX_LABEL_CHARS = 120;
 
 /** Parses and validates a call's arguments, once for everything that is done with it. `tool`: undefined for an unknown name. */
@@ -175,7 +180,7 @@ class KnownCall implements PreparedCall {
     if (!mayRun) return failWith(explainDenial(verdict));
     const workspace = targets.length === 0 ? whole : whole.writingOnly(targets);
     const output = await this.#tool.run(args, { callId, signal, progress, ask, workspace, sandbox, ports });
-    return { output: headAndTail(output, MAX_OUTPUT_CHARS), isError: false };
+    return { output: limitOutput(output), isError: false };
   }
 
   #judge(args: unknown, ports: ToolPorts): Promise<Judgement> {
@@ -200,6 +205,19 @@ function effectOf(tool: Tool, checked: CheckedArguments): Effect {
     return tool.effect;
   }
 }
+
+function limitOutput(output: ToolResult): ToolOutput {
+  if (typeof output === "string") return headAndTail(output, MAX_OUTPUT_CHARS);
+  let left = MAX_IMAGE_CHARS;
+  return cutTexts(output.slice(0, MAX_PARTS), MAX_OUTPUT_CHARS).map((part) => {
+    if (part.type !== "input_image") return part;
+    if (part.image_url.length > left) return IMAGE_LEFT_OUT;
+    left -= part.image_url.length;
+    return part;
+  });
+}
+
+const IMAGE_LEFT_OUT = { type: "input_text", text: "[An image is left out: it is too big.]" } as const;
 
 function failWith(message: string): ToolOutcome {
   return { output: headAndTail(`Error: ${message}`, MAX_OUTPUT_CHARS), isError: true };

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { textOf } from "../../src/domain/item.ts";
 import { createLocalSandbox } from "../../src/sandbox/local.ts";
 import type { ArgumentsOf, Tool, ToolContext } from "../../src/tools/define.ts";
 import { createWorkspace } from "../../src/tools/files/workspace.ts";
@@ -18,11 +19,11 @@ export async function toolContext(changes: Partial<ToolContext> = {}): Promise<T
   };
 }
 
-/** Calls a tool as the registry does: the arguments are checked first. */
-export function callTool<Schema extends z.ZodType>(
+/** Calls a tool as the registry does: the arguments are checked first. Resolves with the text of its result. */
+export async function callTool<Schema extends z.ZodType>(
   tool: Tool<Schema>,
   args: z.input<Schema>,
   context: ToolContext,
 ): Promise<string> {
-  return tool.run(tool.parameters.parse(args) as ArgumentsOf<Schema>, context);
+  return textOf(await tool.run(tool.parameters.parse(args) as ArgumentsOf<Schema>, context));
 }

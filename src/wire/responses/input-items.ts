@@ -29,7 +29,8 @@ export function listedItem(item: Item): ListedItem {
   }
 }
 
-function listedPart(part: Part): Readonly<Record<string, unknown>> {
+/** A part of a message or a tool's output as it is listed again. */
+export function listedPart(part: Part): Readonly<Record<string, unknown>> {
   if (part.type === "input_image") return { ...part, detail: part.detail ?? "auto" };
   return part.type === "output_text" ? { ...part, annotations: [], logprobs: [] } : part;
 }

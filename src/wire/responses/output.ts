@@ -5,6 +5,7 @@ import type {
   Part,
   ReasoningBody,
 } from "../../domain/item.ts";
+import { listedPart } from "./input-items.ts";
 
 /**
  * How the server's own tool calls stand in a response's output: `mcp_call`, which no SDK takes for a call of its own;
@@ -38,7 +39,7 @@ export type OutputItem =
       type: "function_call_output";
       status: Status;
       call_id: string;
-      output: { type: "input_text"; text: string }[];
+      output: Readonly<Record<string, unknown>>[];
     }
   | McpCall
   | { id: string; type: "compaction"; encrypted_content: string };
@@ -94,7 +95,7 @@ export function outputItem(item: Item, tools: ToolItems, seal?: Sealer): OutputI
         type: "function_call_output",
         status,
         call_id: item.call_id,
-        output: [{ type: "input_text", text: resultText(item) }],
+        output: resultParts(item),
       };
   }
 }
@@ -133,6 +134,10 @@ function outputPart(part: Part): OutputPart[] {
     return [{ type: "output_text", text: part.text, annotations: [], logprobs: [] }];
   }
   return part.type === "refusal" ? [{ type: "refusal", refusal: part.refusal }] : [];
+}
+
+function resultParts({ output }: FunctionCallOutputItem): Readonly<Record<string, unknown>>[] {
+  return typeof output === "string" ? [{ type: "input_text", text: output }] : output.map(listedPart);
 }
 
 function resultText({ output }: FunctionCallOutputItem): string {

@@ -99,6 +99,16 @@ describe("a model that repeats itself", () => {
     expect(new Set(names)).toEqual(new Set(["go on"]));
   });
 
+  test("is not one whose results are other images", () => {
+    const detector = new LoopDetector();
+    const observe = (image_url: string) =>
+      detector.observe({ name: "look", arguments: "{}", output: [{ type: "input_image", image_url }] });
+    expect(["1", "2", "3", "4", "4", "4"].map(observe)).toEqual([
+      ...["go on", "go on", "go on", "go on", "go on"],
+      "tell",
+    ]);
+  });
+
   test("begins anew after something else", () => {
     const detector = new LoopDetector();
     const observe = (output: string) => detector.observe({ name: "a", arguments: "{}", output });

@@ -3,7 +3,8 @@ import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { defineTool, type Tool } from "../../../src/tools/define.ts";
+import { textOf } from "../../../src/domain/item.ts";
+import { defineTool, type Tool, type ToolResult } from "../../../src/tools/define.ts";
 import type { Policy } from "../../../src/tools/judgement.ts";
 import { loadTools, TOOLS_DIRECTORY } from "../../../src/tools/load.ts";
 import { createJudge } from "../../../src/tools/policy.ts";
@@ -65,7 +66,7 @@ describe("a call", () => {
     const before = ran.length;
     const { output, isError } = await call(tools, name, args);
     expect([isError, output]).toEqual([true, expect.stringContaining(expected)]);
-    expect(output.startsWith("Error: ")).toBe(true);
+    expect(output).toMatch(/^Error: /);
     expect(ran.length).toBe(before);
   });
 
@@ -97,6 +98,36 @@ describe("a call", () => {
     const { output } = await call(await registry([echo]), "echo", { text: "x", times: 250_000 });
     expect(output).toContain("[... 150000 characters left out ...]");
     expect(output.length).toBeLessThan(100_100);
+  });
+
+  const image = (chars: number) => ({
+    type: "input_image" as const,
+    image_url: `data:image/png;base64,${"A".repeat(chars)}`,
+  });
+  const text = (chars: number) => ({ type: "input_text" as const, text: "x".repeat(chars) });
+  const answering = (result: ToolResult) => registry([{ ...echo, run: async () => result } as Tool]);
+
+  it("brings the parts that its tool answers", async () => {
+    const parts = [text(3), image(10), text(0)];
+    expect(await call(await answering(parts), "echo", { text: "a" })).toEqual({
+      output: parts,
+      isError: false,
+    });
+  });
+
+  it("brings at most 100,000 characters of text parts, 8 million of images, and 1,000 parts", async () => {
+    const big = [text(150_000), image(5_000_000), image(5_000_000), text(50_000), image(1_000_000)];
+    const { output } = await call(await answering(big), "echo", { text: "a" });
+    expect(output).toEqual([
+      { type: "input_text", text: expect.stringContaining("characters left out ...]") },
+      big[1],
+      { type: "input_text", text: "[An image is left out: it is too big.]" },
+      { type: "input_text", text: expect.stringContaining("characters left out ...]") },
+      big[4],
+    ]);
+    expect(textOf(output).length).toBeLessThan(100_300);
+    const many = Array.from({ length: 1_001 }, () => text(1));
+    expect((await call(await answering(many), "echo", { text: "a" })).output).toHaveLength(1_000);
   });
 
   it("without any arguments is one with none", async () => {
