@@ -40,12 +40,19 @@ const MAX_COMMAND_CHARS = 32 * 1024;
  */
 export function createJudge(context: PolicyContext): (call: PolicyCall) => Verdict {
   const placesNow = createPlaces(context);
-  return ({ command, writes, asks, cwd = context.workspaceRoot }) => {
+  return ({ command, writes = [], asks, cwd = context.workspaceRoot }) => {
     const found = new Set<RuleId>();
-    const places = placesNow(cwd);
-    const guide = { context: { ...context, workspaceRoot: cwd }, places, found, effort: new Effort() };
-    inspectWrites(guide, writes ?? []);
-    if (command !== undefined) inspectCommand(guide, command);
+    // What runs nothing and writes nothing breaks no rule, so no path needs to be looked up.
+    if (command !== undefined || writes.length > 0) {
+      const guide = {
+        context: { ...context, workspaceRoot: cwd },
+        places: placesNow(cwd),
+        found,
+        effort: new Effort(),
+      };
+      inspectWrites(guide, writes);
+      if (command !== undefined) inspectCommand(guide, command);
+    }
     if (found.size > 0) return strictest(found);
     return asks === undefined ? ALLOWED : { verdict: "ask", rule: "asked-by-tool", reason: asks };
   };
