@@ -105,7 +105,7 @@ class Agent {
     this.#usage = left.usage;
     this.#items.push(...left.items);
     this.#callsLeft -= left.called.length - left.begun.size;
-    this.#effects = left.called.some(({ name }) => this.#run.context.tools.effectOf(name) !== "read");
+    this.#effects = left.called.some((call) => this.#run.context.tools.mayHaveActed(call));
     this.#transcript.adopt(left.open);
     emit({ type: "step.restarted", step: Math.max(1, left.steps + (left.isCut ? 1 : 0)) });
     for (const item of left.discarded)

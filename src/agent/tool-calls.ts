@@ -74,7 +74,7 @@ function startCall(call: FunctionCallItem, index: number, context: CallContext):
   if (result.status === "completed") return started;
   if (left === undefined && person === undefined) transcript.begin(result);
   if (isRefused) return { ...started, result: finalize(result, refuse(OVER_LIMIT), transcript) };
-  if (left !== undefined && prepared.effect === "write")
+  if (left !== undefined && (prepared.effect === "write" || !tools.has(name)))
     return { ...started, result: finalize(result, refuse(UNKNOWN_OUTCOME), transcript) };
   return started;
 }

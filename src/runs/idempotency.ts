@@ -121,9 +121,7 @@ async function isWithoutEffect(
   const items = await store.readOutput(run.id);
   return !items.some(
     (item) =>
-      item.type === "function_call_output" &&
-      item.executor === "server" &&
-      tools.current.effectOf(item.name) !== "read",
+      item.type === "function_call_output" && item.executor === "server" && tools.current.mayHaveActed(item),
   );
 }
 

@@ -1,5 +1,5 @@
 import type { Surface, ToolSpec } from "../domain/run.ts";
-import type { Effect, Tool, Toolset } from "./define.ts";
+import type { Tool, Toolset } from "./define.ts";
 import { type CompiledTool, compileTool } from "./parameters.ts";
 import {
   type CallOptions,
@@ -28,8 +28,11 @@ export interface ToolRegistry {
   readonly root: string;
   /** The registry whose tools work in a directory of the workspace alone. @throws ToolError when that cannot be. */
   within(directory: string): ToolRegistry;
-  /** The worst that repeating a call of a tool could do; an unknown tool does nothing. */
-  effectOf(name: string): Effect;
+  /**
+   * Whether a call that began, perhaps in a former process, may have changed something. A tool that is gone may have; only
+   * its failure is taken for that of a name that no tool ever had.
+   */
+  mayHaveActed(call: { name: string; is_error?: boolean }): boolean;
   /** Parses and validates a call's arguments; what follows is done with the prepared call. Never throws. */
   prepare(call: ToolCall): PreparedCall;
 }
@@ -62,7 +65,9 @@ function fromEntries(entries: readonly Entry[], options: RegistryOptions): ToolR
   const registry: ToolRegistry = {
     offered: (attended) => (attended ? all : unattended),
     has: (name) => byName.has(name),
-    toolsets: groupTools(tools, options.toolsets),
+    get toolsets() {
+      return groupTools(tools, options.toolsets);
+    },
     only: ({ surface, toolsets }) => {
       if (surface !== "jobs" && toolsets === undefined) return registry;
       const isThere = ({ notInJobs, toolset }: Tool) =>
@@ -74,7 +79,10 @@ function fromEntries(entries: readonly Entry[], options: RegistryOptions): ToolR
       return options.workspace.root;
     },
     within: (directory) => fromEntries(entries, narrow(options, directory)),
-    effectOf: (name) => byName.get(name)?.tool.effect ?? "read",
+    mayHaveActed: ({ name, is_error }) => {
+      const effect = byName.get(name)?.tool.effect;
+      return effect === undefined ? is_error !== true : effect !== "read";
+    },
     prepare: (call) => prepareCall(byName.get(call.name), call, options),
   };
   return registry;
@@ -88,7 +96,7 @@ export const NO_TOOLS: ToolRegistry = {
   only: () => NO_TOOLS,
   root: "/",
   within: () => NO_TOOLS,
-  effectOf: () => "read",
+  mayHaveActed: ({ is_error }) => is_error !== true,
   prepare: ({ name }) => new UnknownCall(name),
 };
 

@@ -240,11 +240,21 @@ describe("the server's own tools", () => {
 
   it("say what a repetition would do", async () => {
     const { tools } = await own();
-    const effects = Object.fromEntries(tools.offered(true).map(({ name }) => [name, tools.effectOf(name)]));
-    expect(effects).toMatchObject({ read_file: "read", search_files: "read", terminal: "write" });
-    expect(tools.effectOf("nobody")).toBe("read");
+    const effects = tools.offered(true).map(({ name }) => [name, prepare(tools, name, {}).effect]);
+    expect(Object.fromEntries(effects)).toMatchObject({
+      read_file: "read",
+      terminal: "write",
+      cronjob: "write",
+    });
     expect(prepare(tools, "cronjob", { action: "list" }).effect).toBe("read");
-    expect(prepare(tools, "cronjob", { action: "surprise" }).effect).toBe(tools.effectOf("cronjob"));
+    expect(prepare(tools, "nobody", {}).effect).toBe("read");
+  });
+
+  it("say whether a call that began may have changed something, and so may tools that are gone", async () => {
+    const { tools } = await own();
+    const acted = (name: string, is_error = false) => tools.mayHaveActed({ name, is_error });
+    expect([acted("read_file"), acted("terminal"), acted("terminal", true)]).toEqual([false, true, true]);
+    expect([acted("gone"), acted("gone", true)]).toEqual([true, false]);
   });
 
   it.each([
