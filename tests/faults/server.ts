@@ -61,7 +61,8 @@ export async function openPlace(script: Script, yaml = "", odd: OddMachine = {})
     LLM_BASE_URL: upstream.origin,
     LLM_MODEL: "fake-model",
     API_SERVER_KEY: TEST_KEY,
-    // As `npm start` has it.
+    // As the image has them.
+    MALLOC_TRIM_THRESHOLD_: "131072",
     NODE_OPTIONS: `--max-semi-space-size=8${isOdd ? ` --import ${ODD_MACHINE}` : ""}`,
     ...odd,
   };
