@@ -10,6 +10,13 @@ export interface Schema {
   pattern?: string;
   anyOf?: Schema[];
   oneOf?: Schema[];
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  minItems?: number;
+  maxItems?: number;
+  maxProperties?: number;
   items?: Schema;
   properties?: Record<string, Schema>;
   required?: string[];
@@ -87,7 +94,7 @@ export function* hostileValues(schema: Schema, turn = { n: 0 }, depth = 0): Gene
 }
 
 /** The least that a schema allows. */
-function exampleOf(schema: Schema): Record<string, unknown> {
+export function exampleOf(schema: Schema): Record<string, unknown> {
   const { properties = {}, required = [] } = resolved(schema);
   return Object.fromEntries(required.map((name) => [name, leastOf(properties[name] ?? {})]));
 }
@@ -104,7 +111,8 @@ function leastOf(schema: Schema): unknown {
   return type === "boolean" ? false : "every 2h";
 }
 
-function resolved(schema: Schema): Schema {
+/** A schema, or the one that it refers to. */
+export function resolved(schema: Schema): Schema {
   const name = schema.$ref?.replace("#/components/schemas/", "");
   return name === undefined ? schema : (document.components.schemas[name] ?? {});
 }
