@@ -2,11 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { mount } from "../src/http/mount.ts";
 import type { Scheduler } from "../src/jobs/scheduler.ts";
-import type { JobsTally } from "../src/jobs/tally.ts";
-import { diskSpace } from "../src/lib/disk.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { DetailedHealth, Health, Ready } from "../src/wire/health/schema.ts";
+import { DetailedHealth, Health, type HealthCheck, Ready } from "../src/wire/health/schema.ts";
 
 /** How long a part has to say how it is, ms. */
 const PATIENCE_MS = 1_000;
@@ -22,14 +20,9 @@ export interface HealthDeps {
   version: string;
   runs: Runs;
   store: { health: StoreHealth; look(): Promise<StoreHealth> };
-  /** Whether jobs are begun when they are due, and how many wait. */
-  scheduler: Pick<Scheduler, "isAlive" | "load">;
-  /** What became of jobs since the process began. */
-  tally: JobsTally;
-  /** The home directory, whose disk must not run full. */
-  home: string;
-  /** Which model serves, for people. */
-  model(): Promise<string>;
+  scheduler: Pick<Scheduler, "isAlive">;
+  /** The entries of the server's parts, by name. */
+  checks(): Iterable<readonly [name: string, check: () => HealthCheck | Promise<HealthCheck>]>;
 }
 
 /** Liveness and readiness, open and without details; the details for those who have the key. */
@@ -82,24 +75,11 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
   });
 }
 
-type Check = DetailedHealth["readiness"]["checks"][string];
-
-async function detailed({
-  version,
-  runs,
-  store,
-  scheduler,
-  tally,
-  home,
-  model,
-}: HealthDeps): Promise<DetailedHealth> {
+async function detailed({ version, runs, store, checks: partChecks }: HealthDeps): Promise<DetailedHealth> {
   const state = runs.isDraining ? "draining" : "running";
-  const checks: Record<string, Check> = {
+  const checks: Record<string, HealthCheck> = {
     state_db: storeCheck(await stateOf(store)),
     config: { status: "ok" },
-    scheduler: { status: scheduler.isAlive ? "ok" : "degraded", ...scheduler.load, ...tally.totals },
-    model: await told(async () => ({ status: "ok", detail: await model() })),
-    disk: await told(() => diskCheck(home)),
     gateway: { status: "ok", state, connected_platforms: ["api_server"] },
     background_queues: {
       status: "ok",
@@ -108,6 +88,7 @@ async function detailed({
       active_delegations: 0,
     },
   };
+  for (const [name, check] of partChecks()) checks[name] = await told(check);
   const status = Object.values(checks).some((check) => check.status === "degraded") ? "degraded" : "ok";
   return {
     status,
@@ -138,20 +119,15 @@ async function soon<Result>(work: Promise<Result>): Promise<Result | undefined> 
 }
 
 /** A part that cannot even be asked is not well. */
-async function told(check: () => Promise<Check>): Promise<Check> {
+async function told(check: () => HealthCheck | Promise<HealthCheck>): Promise<HealthCheck> {
   try {
-    return (await soon(check())) ?? { status: "degraded", detail: "It does not answer." };
+    return (await soon(Promise.resolve(check()))) ?? { status: "degraded", detail: "It does not answer." };
   } catch (error) {
     return { status: "degraded", detail: error instanceof Error ? error.message : String(error) };
   }
 }
 
-function storeCheck({ state, detail }: StoreHealth): Check {
+function storeCheck({ state, detail }: StoreHealth): HealthCheck {
   const told = { backend: "sqlite", ...(detail !== undefined && { detail }) };
   return { status: state === "ok" ? "ok" : "degraded", state, ...told };
-}
-
-async function diskCheck(home: string): Promise<Check> {
-  const { usedPercent, freeBytes, isLow } = await diskSpace(home);
-  return { status: isLow ? "degraded" : "ok", used_percent: usedPercent, free_bytes: freeBytes };
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import swagger from "@fastify/swagger";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
 import { stringify } from "yaml";
-import { createApp } from "../src/app.ts";
+import { createApp } from "../src/app/app.ts";
 import { loadConfig } from "../src/config/load.ts";
 import { VERSION } from "../src/version.ts";
 
@@ -31,7 +31,7 @@ async function generate(): Promise<Document> {
     await app.close();
     describeStreams(document);
     describeKeys(document);
-    return tidyComponents(document);
+    return sortDocument(tidyComponents(document));
   } finally {
     rmSync(home, { recursive: true, force: true });
   }
@@ -80,6 +80,18 @@ function tidyComponents(document: Document): Document {
       .replace(`"${name}":`, `"${plain}":`);
   }
   return JSON.parse(text) as Document;
+}
+
+/** Paths and schemas by name: the file does not change when the routes are added in another order. */
+function sortDocument(document: Document): Document {
+  const byName = <Value>(entries: Record<string, Value>) =>
+    Object.fromEntries(Object.entries(entries).sort(([one], [other]) => (one < other ? -1 : 1)));
+  const { components, paths } = document;
+  return {
+    ...document,
+    components: { ...components, schemas: byName(components.schemas) },
+    paths: byName(paths),
+  };
 }
 
 const RESPONSE_STREAM =

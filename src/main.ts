@@ -1,5 +1,5 @@
 import type { AddressInfo } from "node:net";
-import { type App, createApp } from "./app.ts";
+import { type App, createApp } from "./app/app.ts";
 import { banner } from "./cli/banner.ts";
 import { EXIT, StartError } from "./cli/failure.ts";
 import { createLogStream } from "./cli/log.ts";

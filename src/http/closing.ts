@@ -32,6 +32,9 @@ const SHUTDOWN_MS = 500;
 export class Closing {
   readonly #limits: ClosingLimits;
   readonly #sockets = new Set<Socket>();
+  /** When the server that shuts down stops reading, on the monotonic clock. */
+  #endsAt: number | undefined;
+  #end: NodeJS.Timeout | undefined;
 
   constructor(limits: ClosingLimits = LIMITS) {
     this.#limits = limits;
@@ -65,15 +68,30 @@ export class Closing {
 
   /** Reads on for a moment only. */
   shutDown(): void {
-    setTimeout(() => {
+    this.#endsAt = performance.now() + SHUTDOWN_MS;
+    this.#endSoon();
+  }
+
+  #endSoon(): void {
+    if (this.#endsAt === undefined || this.#sockets.size === 0) return;
+    const leftMs = Math.max(0, this.#endsAt - performance.now());
+    this.#end ??= setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
-    }, SHUTDOWN_MS).unref();
+    }, leftMs).unref();
+  }
+
+  #remove(socket: Socket): void {
+    this.#sockets.delete(socket);
+    if (this.#sockets.size > 0) return;
+    clearTimeout(this.#end);
+    this.#end = undefined;
   }
 
   #add(socket: Socket): boolean {
     if (this.#sockets.size >= this.#limits.maxConnections) return false;
     this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
+    socket.once("close", () => this.#remove(socket));
+    this.#endSoon();
     // Node calls this after an answer that says `connection: close`.
     socket.destroySoon = () => this.#linger(socket);
     return true;

@@ -9,6 +9,12 @@ export interface ToolCatalog {
   readonly current: ToolRegistry;
 }
 
+/** A catalog whose sources may become more. */
+export interface OpenCatalog extends ToolCatalog {
+  /** Adds a source, whose tools runs have that begin from now on. @throws Error as `openCatalog`. */
+  add(source: ToolSource): void;
+}
+
 /** What a catalog is made from. */
 export interface CatalogOptions extends CallOptions {
   /** Hears about tools that are left out. */
@@ -19,17 +25,23 @@ export interface CatalogOptions extends CallOptions {
  * Makes one catalog of several sources. Of two tools with one name the source that comes first has its own offered.
  * @throws Error when a tool's parameters have no JSON Schema.
  */
-export function openCatalog(sources: readonly ToolSource[], options: CatalogOptions): ToolCatalog {
-  const build = () => createRegistry(mergeLists(sources, options.warn), options);
+export function openCatalog(sources: readonly ToolSource[], options: CatalogOptions): OpenCatalog {
+  let known = sources;
+  const build = () => createRegistry(mergeLists(known, options.warn), options);
   let current = build();
-  for (const source of sources) {
+  const watch = (source: ToolSource) =>
     source.onChange?.(() => {
       current = build();
     });
-  }
+  for (const source of sources) watch(source);
   return {
     get current() {
       return current;
+    },
+    add(source) {
+      known = [...known, source];
+      current = build();
+      watch(source);
     },
   };
 }

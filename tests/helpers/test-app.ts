@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, vi } from "vitest";
-import { type App, createApp, type Overrides } from "../../src/app.ts";
+import { type App, createApp, type Overrides } from "../../src/app/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import type { Store } from "../../src/storage/store.ts";
@@ -27,6 +27,8 @@ export interface TestAppOptions {
   files?: Record<string, string>;
   /** More tools, beside the server's own. */
   toolSources?: Overrides["toolSources"];
+  /** More parts, after the server's own. */
+  parts?: Overrides["parts"];
   /** Sees the routes before they are added. */
   beforeRoutes?: Overrides["beforeRoutes"];
   /** Set where the server itself is made to fail; else a fault in its log fails the test. */
@@ -95,6 +97,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     ...(options.provider && { provider: options.provider }),
     ...(options.store && { store: options.store }),
     ...(options.toolSources && { toolSources: options.toolSources }),
+    ...(options.parts && { parts: options.parts }),
     ...(options.beforeRoutes && { beforeRoutes: options.beforeRoutes }),
   });
   onTestFinished(async () => {

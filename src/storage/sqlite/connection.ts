@@ -106,6 +106,12 @@ export class Connection {
     return this.#closed;
   }
 
+  /** Closes the files of a database that cannot be used. */
+  closeAsIs(): void {
+    if (this.#log === undefined) this.db.close();
+    else this.#log.closeAsIs();
+  }
+
   async #close(): Promise<void> {
     while (this.#hold !== undefined) await this.#free(this.#hold);
     if (this.#log === undefined) this.db.close();

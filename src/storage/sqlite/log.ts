@@ -144,6 +144,11 @@ export class WriteAheadLog {
     const isCopied = await this.#copy().catch(() => false);
     // Whatever is left SQLite copies itself, with all its syncs.
     if (!isCopied) this.#db.pragma("synchronous = FULL");
+    this.closeAsIs();
+  }
+
+  /** Closes the database and its files without a checkpoint. */
+  closeAsIs(): void {
     this.#db.close();
     closeSync(this.#log);
     closeSync(this.#file);

@@ -32,7 +32,13 @@ export function openSqliteStore(options: OpenOptions & ConnectionOptions): Store
 
 /** The store on an open database, which it closes. */
 export function storeOn(db: Db, options: ConnectionOptions): Store {
-  return new SqliteStore(new Connection(db, options));
+  const connection = new Connection(db, options);
+  try {
+    return new SqliteStore(connection);
+  } catch (error) {
+    connection.closeAsIs();
+    throw error;
+  }
 }
 
 /** The tables of one database that runs, sessions and approvals share. */

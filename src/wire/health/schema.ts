@@ -13,6 +13,8 @@ export const Ready = z
   .meta({ id: "Ready", description: "Whether new work is taken" });
 
 const Check = z.looseObject({ status: z.enum(["ok", "degraded"]), detail: z.string().optional() });
+/** The state of one part of the server. */
+export type HealthCheck = z.infer<typeof Check>;
 
 /** The state of the parts; only for those who have the key. */
 export const DetailedHealth = z

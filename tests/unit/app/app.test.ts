@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { type App, createApp } from "../../src/app.ts";
-import { loadConfig } from "../../src/config/load.ts";
-import { temporaryDirectory } from "../helpers/directory.ts";
+import { type App, createApp } from "../../../src/app/app.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { temporaryDirectory } from "../../helpers/directory.ts";
 
 /** A server with a home and a workspace of its own, which answers with the demo. */
 async function open(name: string, key: string): Promise<App> {

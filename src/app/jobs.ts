@@ -1,0 +1,192 @@
+import { join } from "node:path";
+import { apiJobsRoutes } from "../../routes/api-jobs.ts";
+import { jobImportRoute } from "../../routes/job-import.ts";
+import { jobOutputRoutes } from "../../routes/job-outputs.ts";
+import type { JobsRoutesDeps } from "../../routes/job-request.ts";
+import { jobsRoutes } from "../../routes/jobs.ts";
+import { OWNER } from "../auth/keys.ts";
+import type { JobWork } from "../domain/job.ts";
+import { agentJobs } from "../jobs/agent-jobs.ts";
+import { WorkCheck } from "../jobs/check-work.ts";
+import { Deliveries } from "../jobs/deliveries.ts";
+import { JobDesk } from "../jobs/desk.ts";
+import { Execution } from "../jobs/execution.ts";
+import { fileCarrier } from "../jobs/file-carrier.ts";
+import { JobImport } from "../jobs/import.ts";
+import { Outputs } from "../jobs/outputs.ts";
+import { parseSchedule } from "../jobs/parse-schedule.ts";
+import { scanPrompt } from "../jobs/scan.ts";
+import { Scheduler } from "../jobs/scheduler.ts";
+import { ScriptRuns } from "../jobs/script-run.ts";
+import { Scripts } from "../jobs/scripts.ts";
+import { Jobs } from "../jobs/service.ts";
+import { sessionCarrier } from "../jobs/session-carrier.ts";
+import { JobsTally } from "../jobs/tally.ts";
+import { webhookCarrier } from "../jobs/webhook-carrier.ts";
+import { createPrinter } from "../jobs/zone.ts";
+import { Places } from "../net/places.ts";
+import { createSafeFetch } from "../net/safe-fetch.ts";
+import type { Models } from "../providers/resolve.ts";
+import { toolsOf } from "../runs/prepare.ts";
+import type { Runs } from "../runs/service.ts";
+import { Skills } from "../skills/skills.ts";
+import type { Store } from "../storage/store.ts";
+import type { AppContext } from "./context.ts";
+import type { Part } from "./part.ts";
+import { CLOSE_GRACE_MS } from "./parts.ts";
+import type { Readers } from "./prompt.ts";
+import type { SessionServices } from "./sessions.ts";
+import type { ToolsPart } from "./tools.ts";
+
+/** Jobs, and what does them when they are due. */
+export interface JobsPart extends Part {
+  readonly scheduler: Scheduler;
+  readonly skills: Skills;
+}
+
+/** What jobs are done with. */
+export interface JobsNeeds {
+  readers: Readers;
+  store: Store;
+  runs: Runs;
+  sessions: SessionServices;
+  tools: ToolsPart;
+  models: Models;
+}
+
+/** Opens the jobs; nothing is due before they are started. */
+export function openJobs(context: AppContext, needs: JobsNeeds): JobsPart {
+  const tally = new JobsTally();
+  const { skills, scripts, execution, check } = openWork(context, needs);
+  const deliveries = openDeliveries(context, needs, tally);
+  const scheduler = openScheduler(context, needs, { tally, deliveries, execution });
+  const asked = openRequests(context, needs, { scheduler, deliveries, check });
+  return {
+    name: "jobs",
+    scheduler,
+    skills,
+    ports: { jobs: (run, callId) => agentJobs(asked, run, callId) },
+    routes(http) {
+      jobsRoutes(http, asked);
+      jobOutputRoutes(http, asked);
+      jobImportRoute(http, asked);
+      apiJobsRoutes(http, asked);
+    },
+    health: {
+      scheduler: () => ({
+        status: scheduler.isAlive ? "ok" : "degraded",
+        ...scheduler.load,
+        ...tally.totals,
+      }),
+    },
+    async start() {
+      await scheduler.start();
+      await deliveries.start();
+    },
+    async drain(timeoutMs) {
+      await scheduler.stop();
+      await scripts.close(timeoutMs);
+    },
+    async flush(graceMs) {
+      await scheduler.live.whenIdle(CLOSE_GRACE_MS);
+      await deliveries.stop(graceMs);
+    },
+  };
+}
+
+function openDeliveries(context: AppContext, needs: JobsNeeds, observer: JobsTally): Deliveries {
+  const { config, clock, onFault } = context;
+  const { network, jobs } = config.settings;
+  const places = new Places(network.allow_private);
+  const carriers = [
+    fileCarrier(config.home.path, needs.readers.home),
+    sessionCarrier(needs.sessions),
+    webhookCarrier({ places, fetch: createSafeFetch({ places }), secret: jobs.webhook_secret, clock }),
+  ];
+  return new Deliveries({ carriers, store: needs.store.jobs, clock, observer, onFault });
+}
+
+function openScheduler(
+  { config, clock, nextId, onFault }: AppContext,
+  { store, runs }: JobsNeeds,
+  { tally, deliveries, execution }: { tally: JobsTally; deliveries: Deliveries; execution: Execution },
+): Scheduler {
+  return new Scheduler({
+    store: store.jobs,
+    clock,
+    maxRunning: config.settings.jobs.max_concurrent,
+    execute: (begun) => execution.execute(begun),
+    stopRun: ({ runId, owner }) => runId !== undefined && runs.stop(runId, owner),
+    onSettled: () => void deliveries.wake(),
+    observer: tally,
+    nextId,
+    onFault,
+  });
+}
+
+/** What makes, changes and shows jobs for clients and for the agent. */
+function openRequests(
+  { config, clock, nextId }: AppContext,
+  { store, readers }: JobsNeeds,
+  { scheduler, deliveries, check }: { scheduler: Scheduler; deliveries: Deliveries; check: WorkCheck },
+): JobsRoutesDeps {
+  const { settings, home } = config;
+  const jobs = new Jobs({ store: store.jobs, scheduler, clock, nextId });
+  const terms = {
+    scan: scanPrompt,
+    checkTarget: (target: string, param: string) => deliveries.check(target, param),
+    // Asked for when it is needed: the first question loads 8 MB of what is known of languages.
+    get timezone() {
+      return settings.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+    },
+    readSchedule: (text: string, zone: string) =>
+      parseSchedule(text, { timezone: zone, now: clock.now(), param: "schedule" }),
+  };
+  const print = createPrinter();
+  const importer = new JobImport({
+    store: store.jobs,
+    scheduler,
+    work: check,
+    terms: () => ({ ...terms, now: clock.now() }),
+  });
+  return {
+    jobs,
+    desk: new JobDesk({ jobs, terms, work: check, print }),
+    importer,
+    outputs: new Outputs(home.path, readers.home),
+    print,
+    now: clock.now,
+  };
+}
+
+/** What does a job's work, and what checks that it can be done. */
+function openWork({ config, clock }: AppContext, needs: JobsNeeds) {
+  const { settings, home } = config;
+  const { readers, store, runs, models } = needs;
+  const { catalog: tools, sandbox } = needs.tools;
+  const skills = new Skills(join(home.path, "skills"), readers.home);
+  const files = new Scripts({
+    directory: join(home.path, "scripts"),
+    reader: readers.home,
+    sandbox,
+    timeoutMs: settings.jobs.script_timeout_seconds * 1000,
+  });
+  const directoryOf = ({ workdir }: Pick<JobWork, "workdir">) =>
+    toolsOf(tools.current, { surface: "jobs", ...(workdir !== undefined && { workdir }) }).root;
+  const scripts = new ScriptRuns({ scripts: files, clock, directoryOf });
+  const execution = new Execution({
+    runs,
+    sources: { skills, reader: readers.workspace, store: store.jobs, directoryOf },
+    scripts,
+    isPrincipal: (id) => id === OWNER.id,
+  });
+  const check = new WorkCheck({
+    toolsets: () => tools.current.toolsets.map(({ name }) => name),
+    skills,
+    scripts: files,
+    store: store.jobs,
+    checkWorkdir: (workdir) => void directoryOf({ workdir }),
+    resolve: (ask) => models.resolve(ask),
+  });
+  return { skills, scripts, execution, check };
+}
