@@ -17,7 +17,7 @@ export default defineConfig({
         test: {
           name: "server",
           include: ["tests/**/*.test.ts"],
-          exclude: ["tests/faults/**", "tests/e2e/process/**", ...ALONE],
+          exclude: ["tests/faults/**", "tests/process/**", ...ALONE],
           // Nothing in the program has a state of its own, so that files may share what they load: half of the time.
           isolate: false,
         },
@@ -28,8 +28,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "process",
-          include: ["tests/e2e/process/**/*.test.ts"],
-          globalSetup: "tests/helpers/build.ts",
+          include: ["tests/process/**/*.test.ts"],
+          globalSetup: "tests/process/build.ts",
         },
       },
     ],

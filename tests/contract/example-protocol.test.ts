@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from "vitest";
 import { PROTOCOLS } from "../../src/providers/catalogue.ts";
 import { createModels, type Models } from "../../src/providers/resolve.ts";
-import { ask, failure, generate, textIn } from "../helpers/provider-suite.ts";
 import { openTestApp } from "../helpers/test-app.ts";
 import { example } from "./example-protocol/protocol.ts";
 import { startExampleUpstream } from "./example-protocol/upstream.ts";
+import { ask, failure, generate, textIn } from "./provider-suite.ts";
 
 const KEY = "example-key";
 const WORDS = ["Grüße, ", "世界", "! 👋"];

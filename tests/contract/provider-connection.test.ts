@@ -1,10 +1,10 @@
 import { getEventListeners } from "node:events";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
-import { bodyBytes } from "../helpers/fake-upstream/plan.ts";
-import type { Answer, Reply } from "../helpers/fake-upstream/script.ts";
-import { ask, connect, failure, generate, KEY, KINDS, setUp, textIn } from "../helpers/provider-suite.ts";
+import { createGate } from "../fake-upstream/gate.ts";
+import { bodyBytes } from "../fake-upstream/plan.ts";
+import type { Answer, Reply } from "../fake-upstream/script.ts";
+import { ask, connect, failure, generate, KEY, KINDS, setUp, textIn } from "./provider-suite.ts";
 
 /** How soon an upstream must see that nobody wants its answer any more. */
 const FREE_MS = 250;

@@ -2,9 +2,9 @@ import type { AddressInfo } from "node:net";
 import { createServer, type Server } from "node:net";
 import { describe, expect, test } from "vitest";
 import type { ProviderErrorKind } from "../../src/providers/provider.ts";
-import { CONTEXT_LENGTH, htmlPage, QUOTA_EXCEEDED } from "../helpers/fake-upstream/faults.ts";
-import type { RawReply, Reply } from "../helpers/fake-upstream/script.ts";
-import { ask, connect, failure, KEY, KINDS, setUp } from "../helpers/provider-suite.ts";
+import { CONTEXT_LENGTH, htmlPage, QUOTA_EXCEEDED } from "../fake-upstream/faults.ts";
+import type { RawReply, Reply } from "../fake-upstream/script.ts";
+import { ask, connect, failure, KEY, KINDS, setUp } from "./provider-suite.ts";
 
 const STATUSES: readonly [number, ProviderErrorKind, boolean][] = [
   [400, "bad_request", false],

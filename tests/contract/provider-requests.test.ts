@@ -3,7 +3,7 @@ import { type ItemBody, textMessage } from "../../src/domain/item.ts";
 import type { ToolChoice, ToolSpec } from "../../src/domain/run.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
 import type { ModelRequest } from "../../src/providers/provider.ts";
-import { ask, generate, KINDS, type Kind, MODEL, setUp } from "../helpers/provider-suite.ts";
+import { ask, generate, KINDS, type Kind, MODEL, setUp } from "./provider-suite.ts";
 
 const PIXEL = "iVBORw0KGgo=";
 const ADD: ToolSpec = {

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isJsonObject, parseJsonObject } from "../../src/lib/json.ts";
 import { ProviderError } from "../../src/providers/provider.ts";
-import { badJson, insertEvent } from "../helpers/fake-upstream/edits.ts";
-import { bodyBytes } from "../helpers/fake-upstream/plan.ts";
-import type { Answer, RawReply, Reply } from "../helpers/fake-upstream/script.ts";
-import type { SseFormat } from "../helpers/fake-upstream/sse.ts";
+import { badJson, insertEvent } from "../fake-upstream/edits.ts";
+import { bodyBytes } from "../fake-upstream/plan.ts";
+import type { Answer, RawReply, Reply } from "../fake-upstream/script.ts";
+import type { SseFormat } from "../fake-upstream/sse.ts";
 import {
   ask,
   callsIn,
@@ -18,7 +18,7 @@ import {
   setUp,
   textIn,
   visible,
-} from "../helpers/provider-suite.ts";
+} from "./provider-suite.ts";
 
 /** Every script width of UTF-8, and what SSE and JSON give a meaning to. */
 const TEXT = 'a ü 世 👋 "q" \\ data: [DONE]\nend';

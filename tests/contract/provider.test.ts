@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { NO_USAGE } from "../../src/domain/usage.ts";
 import { isJsonObject, type JsonObject } from "../../src/lib/json.ts";
 import { createDemoProvider } from "../../src/providers/protocols/demo/provider.ts";
-import { EMPTY_CHOICES, editEach } from "../helpers/fake-upstream/edits.ts";
+import { EMPTY_CHOICES, editEach } from "../fake-upstream/edits.ts";
 import {
   ask,
   callsIn,
@@ -15,7 +15,7 @@ import {
   setUp,
   textIn,
   visible,
-} from "../helpers/provider-suite.ts";
+} from "./provider-suite.ts";
 
 const MODES = [
   { mode: "streamed", stream: true },

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { openSqliteStore } from "../../src/storage/sqlite/store.ts";
 import { temporaryDirectory } from "../helpers/directory.ts";
-import { storeContract } from "../helpers/store-suite.ts";
-import { watchedStore } from "../helpers/watched-store.ts";
+import { storeContract } from "./store/suite.ts";
+import { watchedStore } from "./store/watched-store.ts";
 
 const terms = { applicationId: 1, sync: "normal" } as const;
 

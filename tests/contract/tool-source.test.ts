@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import type { Tool } from "../../src/tools/define.ts";
 import type { ToolSource } from "../../src/tools/source.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { fakeTool } from "../helpers/agent-run.ts";
 import { openChat } from "../helpers/chat-app.ts";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
 import { call, hold, type Play, say } from "../helpers/scripted-provider.ts";
 
 /** A source whose tools change while the server runs, as those of a connected server do. */

@@ -2,9 +2,9 @@ import { Agent, OpenAIChatCompletionsModel, Runner, tool } from "@openai/agents"
 import OpenAI from "openai";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { asChat } from "../fake-upstream/request.ts";
+import type { Reply, Script } from "../fake-upstream/script.ts";
 import { collect } from "../helpers/collect.ts";
-import { asChat } from "../helpers/fake-upstream/request.ts";
-import type { Reply, Script } from "../helpers/fake-upstream/script.ts";
 import { type Live, startLive } from "../helpers/live-app.ts";
 
 const FILES = { "notes.txt": "The code is 7431.\n" };

@@ -3,10 +3,10 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, isStepCount, type LanguageModel, streamText, tool } from "ai";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { badJson } from "../fake-upstream/edits.ts";
+import { asChat } from "../fake-upstream/request.ts";
+import type { Reply, Script } from "../fake-upstream/script.ts";
 import { collect } from "../helpers/collect.ts";
-import { badJson } from "../helpers/fake-upstream/edits.ts";
-import { asChat } from "../helpers/fake-upstream/request.ts";
-import type { Reply, Script } from "../helpers/fake-upstream/script.ts";
 import { type Live, startLive } from "../helpers/live-app.ts";
 
 const FILES = { "notes.txt": "The code is 7431.\n" };

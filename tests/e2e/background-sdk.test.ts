@@ -2,9 +2,9 @@ import OpenAI from "openai";
 import { zodTextFormat } from "openai/helpers/zod";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
+import { createGate } from "../fake-upstream/gate.ts";
+import type { Script } from "../fake-upstream/script.ts";
 import { collect } from "../helpers/collect.ts";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
-import type { Script } from "../helpers/fake-upstream/script.ts";
 import { startLive } from "../helpers/live-app.ts";
 
 const MODEL = "hermes-agent";

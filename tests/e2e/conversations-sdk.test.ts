@@ -1,8 +1,8 @@
 import OpenAI from "openai";
 import { describe, expect, test } from "vitest";
+import { asChat } from "../fake-upstream/request.ts";
+import type { Script } from "../fake-upstream/script.ts";
 import { collect } from "../helpers/collect.ts";
-import { asChat } from "../helpers/fake-upstream/request.ts";
-import type { Script } from "../helpers/fake-upstream/script.ts";
 import { type Live, startLive } from "../helpers/live-app.ts";
 
 const MODEL = "hermes-agent";

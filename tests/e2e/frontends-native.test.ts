@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { asChat } from "../helpers/fake-upstream/request.ts";
+import { asChat } from "../fake-upstream/request.ts";
 import { plainCall, play, READ, startFor } from "../helpers/frontend.ts";
 import { send } from "../helpers/live-app.ts";
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { asChat } from "../helpers/fake-upstream/request.ts";
+import { asChat } from "../fake-upstream/request.ts";
 import { startFor } from "../helpers/frontend.ts";
 import { type Live, send } from "../helpers/live-app.ts";
 import { openStream } from "../helpers/live-stream.ts";

@@ -3,8 +3,8 @@ import { tool } from "@langchain/core/tools";
 import { ChatOpenAI } from "@langchain/openai";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import type { Reply, Script } from "../fake-upstream/script.ts";
 import { collect } from "../helpers/collect.ts";
-import type { Reply, Script } from "../helpers/fake-upstream/script.ts";
 import { type Live, startLive } from "../helpers/live-app.ts";
 
 const FILES = { "notes.txt": "The code is 7431.\n" };

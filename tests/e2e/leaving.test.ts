@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { FakeUpstream } from "../helpers/fake-upstream/fake-upstream.ts";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
-import { asChat } from "../helpers/fake-upstream/request.ts";
-import type { Script } from "../helpers/fake-upstream/script.ts";
+import { FakeUpstream } from "../fake-upstream/fake-upstream.ts";
+import { createGate } from "../fake-upstream/gate.ts";
+import { asChat } from "../fake-upstream/request.ts";
+import type { Script } from "../fake-upstream/script.ts";
 import { type Live, type LiveOptions, send, startLive } from "../helpers/live-app.ts";
 import { openWire } from "../helpers/wire-client.ts";
 

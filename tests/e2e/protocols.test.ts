@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import { describe, expect, test } from "vitest";
-import { asChat, asMessages } from "../helpers/fake-upstream/request.ts";
-import type { Script } from "../helpers/fake-upstream/script.ts";
+import { asChat, asMessages } from "../fake-upstream/request.ts";
+import type { Script } from "../fake-upstream/script.ts";
 import { type LiveOptions, startLive } from "../helpers/live-app.ts";
 
 type Message = OpenAI.ChatCompletionMessageParam;

@@ -3,9 +3,9 @@ import { ChatOpenAI } from "@langchain/openai";
 import { generateText, streamText } from "ai";
 import OpenAI from "openai";
 import { describe, expect, test } from "vitest";
+import { asChat } from "../fake-upstream/request.ts";
+import type { Script } from "../fake-upstream/script.ts";
 import { collect } from "../helpers/collect.ts";
-import { asChat } from "../helpers/fake-upstream/request.ts";
-import type { Script } from "../helpers/fake-upstream/script.ts";
 import { type Live, type LiveOptions, startLive } from "../helpers/live-app.ts";
 
 const MODEL = "hermes-agent";

@@ -1,8 +1,8 @@
 import OpenAI from "openai";
 import { describe, expect, test } from "vitest";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
-import { asChat } from "../helpers/fake-upstream/request.ts";
-import type { Script } from "../helpers/fake-upstream/script.ts";
+import { createGate } from "../fake-upstream/gate.ts";
+import { asChat } from "../fake-upstream/request.ts";
+import type { Script } from "../fake-upstream/script.ts";
 import { startLive } from "../helpers/live-app.ts";
 
 type Message = OpenAI.ChatCompletionMessageParam;

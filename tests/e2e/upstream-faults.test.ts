@@ -1,9 +1,9 @@
 import OpenAI from "openai";
 import { describe, expect, test } from "vitest";
-import { badJson } from "../helpers/fake-upstream/edits.ts";
-import { FakeUpstream } from "../helpers/fake-upstream/fake-upstream.ts";
-import { CONTEXT_LENGTH, htmlPage, QUOTA_EXCEEDED } from "../helpers/fake-upstream/faults.ts";
-import type { Reply, Script } from "../helpers/fake-upstream/script.ts";
+import { badJson } from "../fake-upstream/edits.ts";
+import { FakeUpstream } from "../fake-upstream/fake-upstream.ts";
+import { CONTEXT_LENGTH, htmlPage, QUOTA_EXCEEDED } from "../fake-upstream/faults.ts";
+import type { Reply, Script } from "../fake-upstream/script.ts";
 import { type Live, type LiveOptions, send, startLive } from "../helpers/live-app.ts";
 
 /** `first`: the place of the first delta among a stream's events; `failure`: what its own error event means. */

@@ -111,7 +111,7 @@ async function afterwards(server: Server): Promise<number> {
 
 /** How others fare while something is done, and by how much the server grows meanwhile. */
 async function watched(server: Server, work: () => Promise<number>) {
-  const script = join(import.meta.dirname, "..", "helpers", "beside.ts");
+  const script = join(import.meta.dirname, "beside.ts");
   const asking = spawn(process.execPath, [script, `${server.origin}/health`]);
   await once(asking.stdout, "data");
   const printed = textOf(asking.stdout);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OWNER } from "../../src/auth/keys.ts";
 import { APPLICATION_ID } from "../../src/config/profile.ts";
 import { openSqliteStore } from "../../src/storage/sqlite/store.ts";
-import type { ReceivedRequest } from "../helpers/fake-upstream/request.ts";
+import type { ReceivedRequest } from "../fake-upstream/request.ts";
 import { aJob } from "../helpers/jobs.ts";
 import { historiesOf } from "./job-histories.ts";
 import { fault, percentile, report } from "./report.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ReceivedRequest } from "../helpers/fake-upstream/request.ts";
+import type { ReceivedRequest } from "../fake-upstream/request.ts";
 import { mixedScript } from "./mixed-load.ts";
 import { fault, randomFrom, SEED } from "./report.ts";
 import { killAfter, openPlace, type Server, type Told } from "./server.ts";

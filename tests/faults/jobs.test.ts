@@ -1,5 +1,5 @@
-import { asChat, type ReceivedRequest } from "../helpers/fake-upstream/request.ts";
-import type { Reply } from "../helpers/fake-upstream/script.ts";
+import { asChat, type ReceivedRequest } from "../fake-upstream/request.ts";
+import type { Reply } from "../fake-upstream/script.ts";
 import { CRASH_KINDS, crashFiring } from "../helpers/jobs-crash.ts";
 import { checkHistories, historiesOf, letJobsEnd, makeJobs, ranIn } from "./job-histories.ts";
 import { fault, percentile, randomFrom, SEED } from "./report.ts";

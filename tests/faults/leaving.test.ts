@@ -1,4 +1,4 @@
-import type { Reply } from "../helpers/fake-upstream/script.ts";
+import type { Reply } from "../fake-upstream/script.ts";
 import { type Live, startLive } from "../helpers/live-app.ts";
 import { openRaw, type RawSocket, rawRequest } from "../helpers/raw-socket.ts";
 import { forEach, numberOf, range } from "./answers.ts";

@@ -1,5 +1,5 @@
-import { asChat, type ReceivedRequest } from "../helpers/fake-upstream/request.ts";
-import type { Reply } from "../helpers/fake-upstream/script.ts";
+import { asChat, type ReceivedRequest } from "../fake-upstream/request.ts";
+import type { Reply } from "../fake-upstream/script.ts";
 import { framesOf } from "../helpers/frames.ts";
 import { openStream } from "../helpers/live-stream.ts";
 import type { Server } from "./server.ts";

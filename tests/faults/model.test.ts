@@ -1,6 +1,6 @@
-import { EMPTY_CHOICES } from "../helpers/fake-upstream/edits.ts";
-import { asChat, type ReceivedRequest } from "../helpers/fake-upstream/request.ts";
-import type { Answer, Reply } from "../helpers/fake-upstream/script.ts";
+import { EMPTY_CHOICES } from "../fake-upstream/edits.ts";
+import { asChat, type ReceivedRequest } from "../fake-upstream/request.ts";
+import type { Answer, Reply } from "../fake-upstream/script.ts";
 import { type Live, send, startLive } from "../helpers/live-app.ts";
 import { forEach, numberOf, range } from "./answers.ts";
 import { fault } from "./report.ts";

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, vi } from "vitest";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { forEach, range } from "./answers.ts";
 import { rssKb, settledRssKb } from "./process-memory.ts";
 import { FORM, fault, percentile, report } from "./report.ts";

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { asChat } from "../helpers/fake-upstream/request.ts";
+import { asChat } from "../fake-upstream/request.ts";
 import { range } from "./answers.ts";
 import { rssKb, settledRssKb } from "./process-memory.ts";
 import { FORM, fault, percentile, report } from "./report.ts";

@@ -2,9 +2,9 @@ import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { onTestFinished } from "vitest";
+import { FakeUpstream } from "../fake-upstream/fake-upstream.ts";
+import type { Script } from "../fake-upstream/script.ts";
 import { temporaryDirectory } from "../helpers/directory.ts";
-import { FakeUpstream } from "../helpers/fake-upstream/fake-upstream.ts";
-import type { Script } from "../helpers/fake-upstream/script.ts";
 import { serve, type TestProcess } from "../helpers/process.ts";
 import { TEST_KEY } from "../helpers/test-app.ts";
 

@@ -1,7 +1,7 @@
-import { badJson, insertEvent } from "../helpers/fake-upstream/edits.ts";
-import { bodyBytes } from "../helpers/fake-upstream/plan.ts";
-import type { Reply } from "../helpers/fake-upstream/script.ts";
-import type { SseFormat } from "../helpers/fake-upstream/sse.ts";
+import { badJson, insertEvent } from "../fake-upstream/edits.ts";
+import { bodyBytes } from "../fake-upstream/plan.ts";
+import type { Reply } from "../fake-upstream/script.ts";
+import type { SseFormat } from "../fake-upstream/sse.ts";
 import { type Live, send, startLive } from "../helpers/live-app.ts";
 import { forEach, hear, numberOf, range } from "./answers.ts";
 import { fault, randomFrom, SEED } from "./report.ts";

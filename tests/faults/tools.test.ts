@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { vi } from "vitest";
 import { createLocalSandbox } from "../../src/sandbox/local.ts";
-import { asChat } from "../helpers/fake-upstream/request.ts";
+import { asChat } from "../fake-upstream/request.ts";
 import { longSleep, processesWith } from "../helpers/left-processes.ts";
 import { forEach, range } from "./answers.ts";
 import { FORM, fault, percentile, report } from "./report.ts";

@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["tests/faults/**/*.test.ts"],
-    globalSetup: "tests/helpers/build.ts",
+    globalSetup: "tests/process/build.ts",
     testTimeout: 30 * 60_000,
     hookTimeout: 60_000,
     maxWorkers: 1,

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import { asChat } from "./fake-upstream/request.ts";
-import type { Script } from "./fake-upstream/script.ts";
+import { asChat } from "../fake-upstream/request.ts";
+import type { Script } from "../fake-upstream/script.ts";
 import { type Live, type LiveOptions, send, startLive } from "./live-app.ts";
 
 /** The model's call of a tool of the server, which finds "The code is 7431." */

@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 import type { App } from "../../src/app/app.ts";
-import { FakeUpstream } from "./fake-upstream/fake-upstream.ts";
-import type { Script } from "./fake-upstream/script.ts";
+import { FakeUpstream } from "../fake-upstream/fake-upstream.ts";
+import type { Script } from "../fake-upstream/script.ts";
 import { openTestApp, TEST_KEY } from "./test-app.ts";
 
 /** What a live server is started with. */

@@ -1,4 +1,4 @@
-import { DEADLINE_MS, withDeadline } from "./fake-upstream/deadline.ts";
+import { DEADLINE_MS, withDeadline } from "../fake-upstream/deadline.ts";
 import { TEST_KEY } from "./test-app.ts";
 
 /** An event stream that is read while it comes. */

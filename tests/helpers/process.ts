@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { DEADLINE_MS, withDeadline } from "./fake-upstream/deadline.ts";
+import { DEADLINE_MS, withDeadline } from "../fake-upstream/deadline.ts";
 
 /** The built program, as `npm start` runs it. */
 export const PROGRAM = join(import.meta.dirname, "..", "..", "dist", "hermes.js");

@@ -10,7 +10,7 @@ import {
   ProviderError,
   type ProviderErrorKind,
 } from "../../src/providers/provider.ts";
-import type { Gate } from "./fake-upstream/gate.ts";
+import type { Gate } from "../fake-upstream/gate.ts";
 
 /** One thing that happens in a model's answer. */
 export type Move =

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
-import { DEADLINE_MS, withDeadline } from "./fake-upstream/deadline.ts";
+import { DEADLINE_MS, withDeadline } from "../fake-upstream/deadline.ts";
 import { TEST_KEY } from "./test-app.ts";
 
 /** A message of the server's. */

@@ -6,7 +6,7 @@ import { type App, createApp, type Overrides } from "../../src/app/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import type { Store } from "../../src/storage/store.ts";
-import { checkAnswer } from "./contract.ts";
+import { checkAnswer } from "../contract/openapi.ts";
 import { temporaryDirectory } from "./directory.ts";
 import { openRaw, type RawSocket, rawRequest } from "./raw-socket.ts";
 

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { FakeUpstream } from "../fake-upstream/fake-upstream.ts";
 import { HELLO } from "../helpers/chat.ts";
 import { openChat } from "../helpers/chat-app.ts";
-import { FakeUpstream } from "../helpers/fake-upstream/fake-upstream.ts";
 import { call, type Play, say } from "../helpers/scripted-provider.ts";
 import { WEATHER } from "../helpers/session-app.ts";
 import { openTestApp } from "../helpers/test-app.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { textOf } from "../../src/domain/item.ts";
 import { StorageError } from "../../src/storage/store.ts";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { framesOf } from "../helpers/frames.ts";
 import { hookedStore } from "../helpers/hooked-store.ts";
 import { openStream } from "../helpers/live-stream.ts";

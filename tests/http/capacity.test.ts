@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { createGate } from "../fake-upstream/gate.ts";
 import { HELLO } from "../helpers/chat.ts";
 import { openChat } from "../helpers/chat-app.ts";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
 import { fail, hold, say } from "../helpers/scripted-provider.ts";
 
 const capped = (max: number) => ({ config: { gateway: { api_server: { max_concurrent_runs: max } } } });

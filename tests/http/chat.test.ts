@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { createGate } from "../fake-upstream/gate.ts";
 import { HELLO } from "../helpers/chat.ts";
 import { openChat } from "../helpers/chat-app.ts";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
 import { type Chunk, chunksOf, contentOf, framesOf } from "../helpers/frames.ts";
 import { answersOf } from "../helpers/raw-socket.ts";
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { call, hold, type Play, say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { heard, openStore } from "../helpers/session-app.ts";
 import { openTestApp, type TestAnswer, type TestAppOptions } from "../helpers/test-app.ts";

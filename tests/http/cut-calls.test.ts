@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { FakeUpstream } from "../fake-upstream/fake-upstream.ts";
 import { chunksOf } from "../helpers/chat-run.ts";
-import { FakeUpstream } from "../helpers/fake-upstream/fake-upstream.ts";
 import { openTestApp } from "../helpers/test-app.ts";
 
 const WEATHER = { type: "function", function: { name: "weather" } };

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { FakeUpstream } from "../helpers/fake-upstream/fake-upstream.ts";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
-import type { Script } from "../helpers/fake-upstream/script.ts";
+import { FakeUpstream } from "../fake-upstream/fake-upstream.ts";
+import { createGate } from "../fake-upstream/gate.ts";
+import type { Script } from "../fake-upstream/script.ts";
 import { call, hold, type Play, say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { openTestApp, type TestAppOptions } from "../helpers/test-app.ts";
 

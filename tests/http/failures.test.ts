@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test } from "vitest";
+import { FakeUpstream } from "../fake-upstream/fake-upstream.ts";
+import type { Reply } from "../fake-upstream/script.ts";
 import { HELLO } from "../helpers/chat.ts";
 import { openChat } from "../helpers/chat-app.ts";
-import { FakeUpstream } from "../helpers/fake-upstream/fake-upstream.ts";
-import type { Reply } from "../helpers/fake-upstream/script.ts";
 import { type Chunk, contentOf, framesOf } from "../helpers/frames.ts";
 import { call, fail, say } from "../helpers/scripted-provider.ts";
 import { openTestApp, type TestAnswer } from "../helpers/test-app.ts";

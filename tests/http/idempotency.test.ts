@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { openStream } from "../helpers/live-stream.ts";
 import { call, fail, hold, type Play, say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { openTestApp, type TestAppOptions, type TestRequest } from "../helpers/test-app.ts";

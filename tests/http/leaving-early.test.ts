@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { hookedStore } from "../helpers/hooked-store.ts";
 import { hold, say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { openTestApp, TEST_KEY } from "../helpers/test-app.ts";

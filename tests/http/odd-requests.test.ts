@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { checkAnswer } from "../helpers/contract.ts";
+import { checkAnswer } from "../contract/openapi.ts";
 import { answersOf, openRaw, type RawAnswer, rawRequest } from "../helpers/raw-socket.ts";
 import { say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { openTestApp, TEST_KEY } from "../helpers/test-app.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { OPERATIONS } from "../helpers/contract.ts";
+import { OPERATIONS } from "../contract/openapi.ts";
 import { openTestApp, type TestAnswer, type TestRequest } from "../helpers/test-app.ts";
 
 const MESSAGE = { role: "user", content: "Hello?" };

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { type AnyBody, openTestApp, TEST_KEY, type TestApp } from "../helpers/test-app.ts";
-import { type WrongRequest, wrongRequests } from "../helpers/wrong-requests.ts";
+import { type WrongRequest, wrongRequests } from "./wrong-requests.ts";
 
 /** What the answer to each request says for machines; `npx vitest run -u` with this file records it anew. */
 const RECORDED = "./refused-requests.txt";

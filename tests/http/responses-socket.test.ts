@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { call, fail, hold, say } from "../helpers/scripted-provider.ts";
 import { openSockets as open } from "../helpers/socket-app.ts";
 

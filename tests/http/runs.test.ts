@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { openStream } from "../helpers/live-stream.ts";
 import { eventsOf, LOOK, openRuns as open, type RunBody, RUNS as URL } from "../helpers/runs-app.ts";
 import { fail, hold, type Play, say } from "../helpers/scripted-provider.ts";

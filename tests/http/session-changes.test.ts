@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { call, hold, say } from "../helpers/scripted-provider.ts";
 import { openStore, user } from "../helpers/session-app.ts";
 import { brief, openSessions } from "../helpers/sessions-app.ts";

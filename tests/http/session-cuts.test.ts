@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import type { Session } from "../../src/domain/session.ts";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { call, hold, type Play, say } from "../helpers/scripted-provider.ts";
 import { heard, openSession, openStore, SESSION, user, WEATHER } from "../helpers/session-app.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import type { Run } from "../../src/domain/run.ts";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { LOOK } from "../helpers/runs-app.ts";
 import { fail, hold, say } from "../helpers/scripted-provider.ts";
 import { heard, openStore, user } from "../helpers/session-app.ts";

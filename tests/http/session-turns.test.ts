@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { openStream } from "../helpers/live-stream.ts";
 import { cost, fail, finish, hold, say } from "../helpers/scripted-provider.ts";
 import { heard, user } from "../helpers/session-app.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test } from "vitest";
+import { FakeUpstream } from "../fake-upstream/fake-upstream.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { HELLO } from "../helpers/chat.ts";
 import { openChat } from "../helpers/chat-app.ts";
-import { FakeUpstream } from "../helpers/fake-upstream/fake-upstream.ts";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
 import { contentOf } from "../helpers/frames.ts";
 import { answersOf, openRaw } from "../helpers/raw-socket.ts";
 import { call, hold, type Play, say } from "../helpers/scripted-provider.ts";

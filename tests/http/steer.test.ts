@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { eventsOf, LOOK, openRuns as open, RUNS as URL } from "../helpers/runs-app.ts";
 import { hold, say } from "../helpers/scripted-provider.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createGate } from "../helpers/fake-upstream/gate.ts";
+import { createGate } from "../fake-upstream/gate.ts";
 import { framesOf } from "../helpers/frames.ts";
 import { openStream } from "../helpers/live-stream.ts";
 import { call, hold, type Play, say, scriptedProvider, think } from "../helpers/scripted-provider.ts";

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { describe, expect, test, vi } from "vitest";
-import { checkAnswer } from "../helpers/contract.ts";
+import { checkAnswer } from "../contract/openapi.ts";
 import { answersOf, openRaw, type RawAnswer, rawRequest } from "../helpers/raw-socket.ts";
 import { say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { openTestApp, TEST_KEY } from "../helpers/test-app.ts";

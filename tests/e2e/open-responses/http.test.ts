@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { asChat } from "../../helpers/fake-upstream/request.ts";
-import type { Script } from "../../helpers/fake-upstream/script.ts";
+import { asChat } from "../../fake-upstream/request.ts";
+import type { Script } from "../../fake-upstream/script.ts";
 import { type LiveOptions, send, startLive } from "../../helpers/live-app.ts";
 import {
   Compaction,

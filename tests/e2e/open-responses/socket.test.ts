@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import { ResponsesWS } from "openai/resources/responses/ws";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { Script } from "../../helpers/fake-upstream/script.ts";
+import type { Script } from "../../fake-upstream/script.ts";
 import { type Live, type LiveOptions, send, startLive } from "../../helpers/live-app.ts";
 import { checked, finalOf, type ResponseResource } from "../../helpers/open-responses.ts";
 import { type SocketMessage, TestSocket } from "../../helpers/socket.ts";

@@ -4,8 +4,8 @@ import { runTimeout } from "../../../src/domain/error.ts";
 import type { AgentEvent, EventBody } from "../../../src/domain/event.ts";
 import type { Provider } from "../../../src/providers/provider.ts";
 import type { ToolRegistry } from "../../../src/tools/registry.ts";
+import { createGate } from "../../fake-upstream/gate.ts";
 import { fakeTool, playAgent, registryOf } from "../../helpers/agent-run.ts";
-import { createGate } from "../../helpers/fake-upstream/gate.ts";
 import { call, fail, hold, say, scriptedProvider, think } from "../../helpers/scripted-provider.ts";
 import { transcriptOf } from "../../helpers/stored.ts";
 

@@ -4,8 +4,8 @@ import type { AgentEvent } from "../../../src/domain/event.ts";
 import { callId } from "../../../src/domain/id.ts";
 import { textMessage } from "../../../src/domain/item.ts";
 import type { ToolSpec } from "../../../src/domain/run.ts";
+import { createGate } from "../../fake-upstream/gate.ts";
 import { fakeTool, playAgent, registryOf } from "../../helpers/agent-run.ts";
-import { createGate } from "../../helpers/fake-upstream/gate.ts";
 import { call, cost, finish, say, scriptedProvider, think } from "../../helpers/scripted-provider.ts";
 import { aRun, transcriptOf } from "../../helpers/stored.ts";
 

@@ -7,8 +7,8 @@ import { fold } from "../../../src/domain/fold.ts";
 import { callId, itemId } from "../../../src/domain/id.ts";
 import { type Item, textMessage } from "../../../src/domain/item.ts";
 import { NO_USAGE } from "../../../src/domain/usage.ts";
+import { createGate } from "../../fake-upstream/gate.ts";
 import { fakeTool, playAgent, registryOf } from "../../helpers/agent-run.ts";
-import { createGate } from "../../helpers/fake-upstream/gate.ts";
 import {
   type Answer,
   call,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createGate } from "../../helpers/fake-upstream/gate.ts";
-import { ask, foldEvents, generate } from "../../helpers/provider-suite.ts";
+import { ask, foldEvents, generate } from "../../contract/provider-suite.ts";
+import { createGate } from "../../fake-upstream/gate.ts";
 import {
   type Answer,
   call,

@@ -2,8 +2,8 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import { detectLocalModel, findFirstModel, isOwnPort, ownsListeners } from "../../../src/providers/detect.ts";
-import { FakeUpstream } from "../../helpers/fake-upstream/fake-upstream.ts";
-import type { Reply } from "../../helpers/fake-upstream/script.ts";
+import { FakeUpstream } from "../../fake-upstream/fake-upstream.ts";
+import type { Reply } from "../../fake-upstream/script.ts";
 
 const PATIENT_MS = 5_000;
 const HURRIED_MS = 120;

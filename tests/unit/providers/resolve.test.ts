@@ -7,8 +7,8 @@ import {
   type Models,
   type ModelsOptions,
 } from "../../../src/providers/resolve.ts";
-import { FakeUpstream } from "../../helpers/fake-upstream/fake-upstream.ts";
-import { ask, generate } from "../../helpers/provider-suite.ts";
+import { ask, generate } from "../../contract/provider-suite.ts";
+import { FakeUpstream } from "../../fake-upstream/fake-upstream.ts";
 
 const OPTIONS: ModelsOptions = {
   name: "hermes-agent",

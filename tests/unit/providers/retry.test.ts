@@ -6,7 +6,7 @@ import {
   ProviderError,
 } from "../../../src/providers/provider.ts";
 import { type RetryOptions, withRetry } from "../../../src/providers/retry.ts";
-import { ask, generate, KINDS, setUp, textIn } from "../../helpers/provider-suite.ts";
+import { ask, generate, KINDS, setUp, textIn } from "../../contract/provider-suite.ts";
 
 const RESULT: ModelResult = {
   items: [],

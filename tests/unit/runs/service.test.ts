@@ -5,8 +5,8 @@ import { callId } from "../../../src/domain/id.ts";
 import { textMessage } from "../../../src/domain/item.ts";
 import type { Models } from "../../../src/providers/resolve.ts";
 import { StorageError } from "../../../src/storage/store.ts";
+import { createGate } from "../../fake-upstream/gate.ts";
 import { fakeTool, inputOf, registryOf } from "../../helpers/agent-run.ts";
-import { createGate } from "../../helpers/fake-upstream/gate.ts";
 import { runService } from "../../helpers/run-service.ts";
 import {
   call,

@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import type { RunId } from "../../../src/domain/id.ts";
 import { StorageError } from "../../../src/storage/store.ts";
-import { createGate } from "../../helpers/fake-upstream/gate.ts";
+import { createGate } from "../../fake-upstream/gate.ts";
 import { runService } from "../../helpers/run-service.ts";
 import { hold, say, scriptedProvider } from "../../helpers/scripted-provider.ts";
 import { OWNER } from "../../helpers/stored.ts";

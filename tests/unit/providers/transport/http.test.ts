@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { ProviderError } from "../../../../src/providers/provider.ts";
 import { eventStream } from "../../../../src/providers/transport/event-stream.ts";
 import { createEndpoint, type Endpoint, type Sign } from "../../../../src/providers/transport/http.ts";
-import { FakeUpstream } from "../../../helpers/fake-upstream/fake-upstream.ts";
-import type { Script } from "../../../helpers/fake-upstream/script.ts";
+import { FakeUpstream } from "../../../fake-upstream/fake-upstream.ts";
+import type { Script } from "../../../fake-upstream/script.ts";
 
 interface Setup extends AsyncDisposable {
   upstream: FakeUpstream;

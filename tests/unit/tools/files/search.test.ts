@@ -8,7 +8,7 @@ import { Protection } from "../../../../src/tools/files/protection.ts";
 import { search } from "../../../../src/tools/files/search.ts";
 import type { SearchMatch } from "../../../../src/tools/workspace.ts";
 import { temporaryDirectory } from "../../../helpers/directory.ts";
-import { plainLines, plainSearch } from "../../../helpers/plain-search.ts";
+import { plainLines, plainSearch } from "./plain-search.ts";
 
 function limitsOf(root: string, pin = platformPin()): Limits {
   return { root, alias: root, protection: new Protection([]), pin };

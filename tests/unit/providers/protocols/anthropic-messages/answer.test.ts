@@ -13,7 +13,7 @@ import {
   setUp,
   textIn,
   visible,
-} from "../../../../helpers/provider-suite.ts";
+} from "../../../../contract/provider-suite.ts";
 
 const MODEL = "claude-opus-5";
 const ASKED = { provider: "p", model: MODEL };

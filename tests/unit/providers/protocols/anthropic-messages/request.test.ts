@@ -4,7 +4,7 @@ import { type ItemBody, textMessage } from "../../../../../src/domain/item.ts";
 import type { ModelSettings, ToolSpec } from "../../../../../src/domain/run.ts";
 import { createEncoder } from "../../../../../src/providers/protocols/anthropic-messages/request.ts";
 import type { ModelRequest } from "../../../../../src/providers/provider.ts";
-import { ask } from "../../../../helpers/provider-suite.ts";
+import { ask } from "../../../../contract/provider-suite.ts";
 
 const EPHEMERAL = { type: "ephemeral" };
 const ADD: ToolSpec = { name: "add", parameters: { type: "object", properties: { a: { type: "number" } } } };

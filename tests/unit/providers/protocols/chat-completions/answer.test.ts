@@ -4,7 +4,7 @@ import { ChatAnswer } from "../../../../../src/providers/protocols/chat-completi
 import type { ModelEvent, ModelResult } from "../../../../../src/providers/provider.ts";
 import { AnswerStream } from "../../../../../src/providers/transport/answer-stream.ts";
 import { eventStream } from "../../../../../src/providers/transport/event-stream.ts";
-import { callsIn, foldEvents, reasoningIn, textIn } from "../../../../helpers/provider-suite.ts";
+import { callsIn, foldEvents, reasoningIn, textIn } from "../../../../contract/provider-suite.ts";
 
 const ASKED = { provider: "p", model: "m" };
 

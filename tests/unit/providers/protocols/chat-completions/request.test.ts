@@ -4,7 +4,7 @@ import { type ItemBody, textMessage } from "../../../../../src/domain/item.ts";
 import type { ModelSettings } from "../../../../../src/domain/run.ts";
 import { createEncoder } from "../../../../../src/providers/protocols/chat-completions/request.ts";
 import type { ModelRequest } from "../../../../../src/providers/provider.ts";
-import { ask } from "../../../../helpers/provider-suite.ts";
+import { ask } from "../../../../contract/provider-suite.ts";
 
 function body(request: Partial<ModelRequest>, openai = false): OpenAI.ChatCompletionCreateParams {
   const encode = createEncoder(openai ? "https://api.openai.com/v1" : "http://127.0.0.1:9/v1");

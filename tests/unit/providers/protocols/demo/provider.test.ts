@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type ItemBody, textMessage } from "../../../../../src/domain/item.ts";
 import { createDemoProvider, DEMO_HINT } from "../../../../../src/providers/protocols/demo/provider.ts";
 import type { ModelRequest } from "../../../../../src/providers/provider.ts";
-import { ask, callsIn, generate, textIn } from "../../../../helpers/provider-suite.ts";
+import { ask, callsIn, generate, textIn } from "../../../../contract/provider-suite.ts";
 
 const provider = createDemoProvider(0);
 const TOOLS = ["terminal", "read_file", "search_files"].map((name) => ({
