@@ -11,10 +11,16 @@ test("every wrong request is refused with the status, type, code and param that 
     provider: scriptedProvider(() => say("Hi.")),
     config: { server: { max_concurrent_runs: 64, max_queued_runs: 1_000 } },
   });
-  const existing = await makeOneOfEach(app);
   const lines: string[] = [];
-  for (const request of wrongRequests())
+  let existing: Ids = {};
+  let operation = "";
+  for (const request of wrongRequests()) {
+    const now = `${request.method} ${request.path}`;
+    // What other operations changed must not matter: the order of the routes may change.
+    if (now !== operation) existing = await makeOneOfEach(app);
+    operation = now;
     lines.push(`${request.name} -> ${await answerTo(app, request, existing)}`);
+  }
   expect(new Set(lines).size).toBeGreaterThan(3_000);
   expect(lines.filter((line) => / -> 5\d\d /.test(line) && !/ not_implemented /.test(line))).toEqual([]);
   await expect(`${lines.join("\n")}\n`).toMatchFileSnapshot(RECORDED);
@@ -27,8 +33,7 @@ async function makeOneOfEach({ ask }: TestApp): Promise<Ids> {
   const made = async (path: string, body: object) => (await ask(path, { body })).json<{ id: string }>().id;
   const run = (await ask("/v1/runs", { body: { input: "Hello?" } })).json<{ run_id: string }>().run_id;
   const job = await made("/v1/jobs", { prompt: "Hello?", schedule: "0 0 1 1 *" });
-  const session = await ask("/api/sessions", { body: { id: "talk" } });
-  expect(session.status).toBe(201);
+  const { session } = (await ask("/api/sessions", { body: {} })).json<{ session: { id: string } }>();
   return {
     "/v1/models/": "hermes-agent",
     "/v1/responses/": await made("/v1/responses", { input: "Hello?" }),
@@ -36,7 +41,7 @@ async function makeOneOfEach({ ask }: TestApp): Promise<Ids> {
     "/v1/runs/": run,
     "/v1/jobs/": job,
     "/api/jobs/": job,
-    "/api/sessions/": "talk",
+    "/api/sessions/": session.id,
   };
 }
 

@@ -141,11 +141,18 @@ export function wrongRequests(): WrongRequest[] {
   return [...named.values()];
 }
 
+/** In an order that says nothing about who registers what first. */
+const SORTED = OPERATIONS.toSorted((a, b) => compare(a.path, b.path) || compare(a.method, b.method));
+
+function compare(a: string, b: string): number {
+  return Number(a > b) - Number(a < b);
+}
+
 function* allRequests(): Generator<WrongRequest> {
-  for (const operation of OPERATIONS) yield* requestsTo(operation);
-  for (const path of new Set(OPERATIONS.map((operation) => operation.path))) {
+  for (const operation of SORTED) yield* requestsTo(operation);
+  for (const path of new Set(SORTED.map((operation) => operation.path))) {
     for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
-      if (OPERATIONS.some((operation) => operation.path === path && operation.method === method)) continue;
+      if (SORTED.some((operation) => operation.path === path && operation.method === method)) continue;
       yield { ...plain(method, path), name: `${method} ${path} | the method` };
     }
   }
