@@ -4,6 +4,7 @@ import type { Job } from "../src/domain/job.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { envelope, failureHeaders, failureOf } from "../src/http/errors.ts";
 import { ErrorBody } from "../src/wire/error.ts";
+import { decodeJob } from "../src/wire/jobs/decode.ts";
 import {
   FlatError,
   FlatJob,
@@ -15,7 +16,7 @@ import {
   LooseJobRequest,
   LooseRunRequest,
 } from "../src/wire/jobs/schema.ts";
-import { type JobsRoutesDeps, jobNamed, originOf } from "./job-request.ts";
+import { type JobsRoutesDeps, jobNamed, originOf, showFire, showJob, showJobs } from "./job-request.ts";
 
 /**
  * `/api/jobs`: the same jobs as the reference's clients know them, with its codes and its flat errors.
@@ -52,7 +53,7 @@ function flat(app: FastifyInstance, { schema, ...route }: Route): void {
 }
 
 function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs, desk } = deps;
+  const { jobs } = deps;
   flat(app, {
     method: "GET",
     url: "/api/jobs",
@@ -68,7 +69,7 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       const texts: string[] = [];
       // Its clients know no pages; printed part by part, thousands keep no other request waiting.
       for await (const part of jobs.all(principalOf(request).id))
-        for (const job of await desk.shownAll(part.filter(isListed))) texts.push(JSON.stringify(job));
+        for (const job of await showJobs(deps, part.filter(isListed))) texts.push(JSON.stringify(job));
       return reply.type("application/json; charset=utf-8").send(`{"jobs":[${texts.join(",")}]}`);
     },
   });
@@ -83,20 +84,20 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     },
     handler: async (request) => {
       const body = request.body as LooseJobRequest;
-      const job = await desk.create(principalOf(request).id, body, { origin: originOf(request) });
-      return { job: await desk.shown(job) };
+      const job = await jobs.create(principalOf(request).id, decodeJob(body), { origin: originOf(request) });
+      return { job: await showJob(deps, job) };
     },
   });
 }
 
 function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs, desk } = deps;
+  const { jobs } = deps;
   const response = { 200: FlatJob, 401: ErrorBody, default: FlatError };
   flat(app, {
     method: "GET",
     url: "/api/jobs/:id",
     schema: { operationId: "getHermesJob", summary: "Read a job as hermes does", response },
-    handler: async (request) => ({ job: await desk.shown(await jobNamed(deps, request)) }),
+    handler: async (request) => ({ job: await showJob(deps, await jobNamed(deps, request)) }),
   });
   flat(app, {
     method: "PATCH",
@@ -111,8 +112,8 @@ function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       const body = request.body as LooseJobPatch;
       if (Object.values(body).every((value) => value === undefined))
         throw invalidRequest(undefined, "No valid fields to update");
-      const job = await desk.update(await jobNamed(deps, request), body);
-      return { job: await desk.shown(job) };
+      const job = await jobs.update(await jobNamed(deps, request), decodeJob(body));
+      return { job: await showJob(deps, job) };
     },
   });
   flat(app, {
@@ -140,13 +141,13 @@ function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     handler: async (request) => {
       const job = await jobNamed(deps, request);
       const found = await jobs.fires({ jobId: job.id, owner: job.owner, order: "desc", limit: 100 });
-      return { runs: found.map((fire) => desk.shownFire(job, fire)) };
+      return { runs: found.map((fire) => showFire(deps, job, fire)) };
     },
   });
 }
 
 function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs, desk } = deps;
+  const { jobs } = deps;
   const action = (name: string, summary: string, act: (job: Job, request: FastifyRequest) => Promise<Job>) =>
     flat(app, {
       method: "POST",
@@ -158,13 +159,13 @@ function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
         response: { 200: FlatJob, 401: ErrorBody, default: FlatError },
       },
       handler: async (request) => ({
-        job: await desk.shown(await act(await jobNamed(deps, request), request)),
+        job: await showJob(deps, await act(await jobNamed(deps, request), request)),
       }),
     });
   action("pause", "Pause a job as hermes does", ({ id, owner }) => jobs.pause(id, owner));
-  action("resume", "Go on with a job as hermes does", (job) => desk.resume(job));
+  action("resume", "Go on with a job as hermes does", (job) => jobs.resume(job));
   action("run", "Do a job now as hermes does", async (job, { body }) => {
-    const done = await desk.run(job, body as LooseRunRequest);
+    const done = await jobs.runNow(job, { prompt: (body as LooseRunRequest)?.prompt ?? undefined });
     return done.job;
   });
 }

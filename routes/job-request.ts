@@ -1,22 +1,23 @@
 import type { FastifyRequest } from "fastify";
-import type { Job } from "../src/domain/job.ts";
+import type { Fire, Job } from "../src/domain/job.ts";
 import { principalOf } from "../src/http/auth.ts";
-import type { JobDesk } from "../src/jobs/desk.ts";
 import type { JobImport } from "../src/jobs/import.ts";
+import { checkJobId } from "../src/jobs/job-id.ts";
 import type { Outputs } from "../src/jobs/outputs.ts";
 import type { Jobs } from "../src/jobs/service.ts";
-import { checkJobId } from "../src/wire/jobs/decode.ts";
-import type { PrintTime } from "../src/wire/jobs/object.ts";
+import { fireObject, jobObject, type PrintTime } from "../src/wire/jobs/object.ts";
+
+/** What shows jobs. */
+export interface ShownJobs {
+  jobs: Jobs;
+  print: PrintTime;
+}
 
 /** What the routes of jobs need. */
-export interface JobsRoutesDeps {
-  jobs: Jobs;
-  /** Where requests are read, and jobs shown. */
-  desk: JobDesk;
+export interface JobsRoutesDeps extends ShownJobs {
   /** The files of their results. */
   outputs: Outputs;
   importer: JobImport;
-  print: PrintTime;
   /** Epoch ms. */
   now(): number;
 }
@@ -25,6 +26,23 @@ export interface JobsRoutesDeps {
 export function jobNamed({ jobs }: JobsRoutesDeps, request: FastifyRequest): Promise<Job> {
   const { id } = request.params as { id: string };
   return jobs.find(checkJobId(id), principalOf(request).id);
+}
+
+/** A job with its latest fire, as both surfaces print it. */
+export async function showJob(deps: ShownJobs, job: Job) {
+  const [latest] = await deps.jobs.latestFires([job]);
+  return jobObject(job, { latest, print: deps.print });
+}
+
+/** Jobs, each with its latest fire. */
+export async function showJobs({ jobs, print }: ShownJobs, listed: readonly Job[]) {
+  const fires = await jobs.latestFires(listed);
+  return listed.map((job, i) => jobObject(job, { latest: fires[i], print }));
+}
+
+/** One time that a job was due or was run. */
+export function showFire({ print }: ShownJobs, { schedule }: Job, fire: Fire) {
+  return fireObject(fire, { timezone: schedule.timezone, print });
 }
 
 /** Who made a job, in the reference's words. */

@@ -4,8 +4,9 @@ import type { Job } from "../src/domain/job.ts";
 import { isInstant, LAST_INSTANT } from "../src/domain/schedule.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
+import { isFireId, isJobId } from "../src/jobs/job-id.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { isFireId, isJobId } from "../src/wire/jobs/decode.ts";
+import { decodeJob } from "../src/wire/jobs/decode.ts";
 import { occurrenceObject } from "../src/wire/jobs/object.ts";
 import {
   Forecast,
@@ -23,7 +24,7 @@ import {
   RunJobRequest,
 } from "../src/wire/jobs/schema.ts";
 import { listOf, unknownCursor } from "../src/wire/page.ts";
-import { type JobsRoutesDeps, jobNamed, originOf } from "./job-request.ts";
+import { type JobsRoutesDeps, jobNamed, originOf, showFire, showJob, showJobs } from "./job-request.ts";
 
 const tags = ["jobs"];
 
@@ -36,7 +37,7 @@ export function jobsRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
 }
 
 function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs, desk } = deps;
+  const { jobs } = deps;
   mount(app, {
     method: "POST",
     url: "/v1/jobs",
@@ -49,8 +50,8 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     },
     handler: async (request, reply) => {
       const body = request.body as JobRequest;
-      const job = await desk.create(principalOf(request).id, body, { origin: originOf(request) });
-      return reply.code(201).send(await desk.shown(job));
+      const job = await jobs.create(principalOf(request).id, decodeJob(body), { origin: originOf(request) });
+      return reply.code(201).send(await showJob(deps, job));
     },
   });
   mount(app, {
@@ -73,19 +74,19 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
         after,
         state,
       });
-      return listOf(await desk.shownAll(found), limit);
+      return listOf(await showJobs(deps, found), limit);
     },
   });
 }
 
 function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs, desk } = deps;
+  const { jobs } = deps;
   const response = { 200: JobObject, default: ErrorBody };
   mount(app, {
     method: "GET",
     url: "/v1/jobs/:id",
     schema: { operationId: "getJob", summary: "Read a job", tags, response },
-    handler: async (request) => desk.shown(await jobNamed(deps, request)),
+    handler: async (request) => showJob(deps, await jobNamed(deps, request)),
   });
   mount(app, {
     method: "PATCH",
@@ -93,7 +94,7 @@ function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     schema: { operationId: "updateJob", summary: "Change a job", tags, body: JobPatch, response },
     handler: async (request) => {
       const job = await jobNamed(deps, request);
-      return desk.shown(await desk.update(job, request.body as JobPatch));
+      return showJob(deps, await jobs.update(job, decodeJob(request.body as JobPatch)));
     },
   });
   mount(app, {
@@ -114,7 +115,7 @@ function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
 }
 
 function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs, desk } = deps;
+  const { jobs } = deps;
   const action = (
     name: string,
     terms: { summary: string; body?: typeof PauseJobRequest },
@@ -124,12 +125,12 @@ function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       method: "POST",
       url: `/v1/jobs/:id/${name}`,
       schema: { operationId: `${name}Job`, tags, ...terms, response: { 200: JobObject, default: ErrorBody } },
-      handler: async (request) => desk.shown(await act(await jobNamed(deps, request), request)),
+      handler: async (request) => showJob(deps, await act(await jobNamed(deps, request), request)),
     });
   action("pause", { summary: "Pause a job", body: PauseJobRequest }, ({ id, owner }, { body }) =>
     jobs.pause(id, owner, { reason: (body as PauseJobRequest)?.reason ?? undefined }),
   );
-  action("resume", { summary: "Go on with a paused job" }, (job) => desk.resume(job));
+  action("resume", { summary: "Go on with a paused job" }, (job) => jobs.resume(job));
   mount(app, {
     method: "POST",
     url: "/v1/jobs/:id/run",
@@ -141,14 +142,16 @@ function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       response: { 202: JobRun, default: ErrorBody },
     },
     handler: async (request, reply) => {
-      const { job, fire } = await desk.run(await jobNamed(deps, request), request.body as RunJobRequest);
-      return reply.code(202).send(desk.shownFire(job, fire));
+      const { job, fire } = await jobs.runNow(await jobNamed(deps, request), {
+        prompt: (request.body as RunJobRequest)?.prompt ?? undefined,
+      });
+      return reply.code(202).send(showFire(deps, job, fire));
     },
   });
 }
 
 function historyRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  const { jobs, desk } = deps;
+  const { jobs } = deps;
   mount(app, {
     method: "GET",
     url: "/v1/jobs/:id/runs",
@@ -166,7 +169,7 @@ function historyRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       const { id: jobId, owner } = job;
       const found = await jobs.fires({ jobId, owner, order, limit: limit + 1, after, status });
       return listOf(
-        found.map((fire) => desk.shownFire(job, fire)),
+        found.map((fire) => showFire(deps, job, fire)),
         limit,
       );
     },

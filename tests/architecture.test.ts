@@ -154,6 +154,14 @@ describe("floors", () => {
     expect(wrong.map(tell)).toEqual([]);
   });
 
+  it("wire is imported only by http, routes and app: what is below them knows no wire format", () => {
+    const above = ["src/wire", "src/http", "routes", "src/app"];
+    const wrong = OUR_EDGES.filter(
+      ({ file, target }) => ownerOf(target) === "src/wire" && !above.includes(ownerOf(file)),
+    );
+    expect(wrong.map(tell)).toEqual([]);
+  });
+
   it("nothing imports routes but src/app, and nothing imports a tool", () => {
     const wrong = OUR_EDGES.filter(
       ({ file, target }) =>

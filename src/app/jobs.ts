@@ -6,16 +6,12 @@ import type { JobsRoutesDeps } from "../../routes/job-request.ts";
 import { jobsRoutes } from "../../routes/jobs.ts";
 import { OWNER } from "../auth/keys.ts";
 import type { JobWork } from "../domain/job.ts";
-import { agentJobs } from "../jobs/agent-jobs.ts";
 import { WorkCheck } from "../jobs/check-work.ts";
 import { Deliveries } from "../jobs/deliveries.ts";
-import { JobDesk } from "../jobs/desk.ts";
 import { Execution } from "../jobs/execution.ts";
 import { fileCarrier } from "../jobs/file-carrier.ts";
 import { JobImport } from "../jobs/import.ts";
 import { Outputs } from "../jobs/outputs.ts";
-import { parseSchedule } from "../jobs/parse-schedule.ts";
-import { scanPrompt } from "../jobs/scan.ts";
 import { Scheduler } from "../jobs/scheduler.ts";
 import { ScriptRuns } from "../jobs/script-run.ts";
 import { Scripts } from "../jobs/scripts.ts";
@@ -31,6 +27,9 @@ import { toolsOf } from "../runs/prepare.ts";
 import type { Runs } from "../runs/service.ts";
 import { Skills } from "../skills/skills.ts";
 import type { Store } from "../storage/store.ts";
+import { fireFacts } from "../wire/jobs/object.ts";
+import { decodeRecord } from "../wire/jobs/record.ts";
+import { agentJobs } from "./agent-jobs.ts";
 import type { AppContext } from "./context.ts";
 import type { Part } from "./part.ts";
 import { CLOSE_GRACE_MS } from "./parts.ts";
@@ -101,7 +100,13 @@ function openDeliveries(context: AppContext, needs: JobsNeeds, observer: JobsTal
   const carriers = [
     fileCarrier(config.home.path, needs.readers.home),
     sessionCarrier(needs.sessions),
-    webhookCarrier({ places, fetch: createSafeFetch({ places }), secret: jobs.webhook_secret, clock }),
+    webhookCarrier({
+      places,
+      fetch: createSafeFetch({ places }),
+      secret: jobs.webhook_secret,
+      clock,
+      printFire: fireFacts,
+    }),
   ];
   return new Deliveries({ carriers, store: needs.store.jobs, clock, observer, onFault });
 }
@@ -131,30 +136,19 @@ function openRequests(
   { scheduler, deliveries, check }: { scheduler: Scheduler; deliveries: Deliveries; check: WorkCheck },
 ): JobsRoutesDeps {
   const { settings, home } = config;
-  const jobs = new Jobs({ store: store.jobs, scheduler, clock, nextId });
   const terms = {
-    scan: scanPrompt,
-    checkTarget: (target: string, param: string) => deliveries.check(target, param),
     // Asked for when it is needed: the first question loads 8 MB of what is known of languages.
-    get timezone() {
-      return settings.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
-    },
-    readSchedule: (text: string, zone: string) =>
-      parseSchedule(text, { timezone: zone, now: clock.now(), param: "schedule" }),
+    timezone: () => settings.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+    now: clock.now,
+    checkTarget: (target: string, param: string) => deliveries.check(target, param),
   };
-  const print = createPrinter();
-  const importer = new JobImport({
-    store: store.jobs,
-    scheduler,
-    work: check,
-    terms: () => ({ ...terms, now: clock.now() }),
-  });
+  const jobs = new Jobs({ store: store.jobs, scheduler, work: check, terms, clock, nextId });
+  const importer = new JobImport({ store: store.jobs, scheduler, work: check, terms, decode: decodeRecord });
   return {
     jobs,
-    desk: new JobDesk({ jobs, terms, work: check, print }),
     importer,
     outputs: new Outputs(home.path, readers.home),
-    print,
+    print: createPrinter(),
     now: clock.now,
   };
 }

@@ -2,11 +2,10 @@ import { hash } from "node:crypto";
 import { ApiError, invalidRequest } from "../domain/error.ts";
 import type { Job } from "../domain/job.ts";
 import { canonicalJson, isJsonObject } from "../lib/json.ts";
-import { readAs } from "../lib/read-as.ts";
 import type { JobStore } from "../storage/job-store.ts";
-import { type ImportResult, JobRecord } from "../wire/jobs/record.ts";
 import type { WorkCheck } from "./check-work.ts";
-import { type Difference, problemOf, type ReadRecord, type RecordTerms, readRecord } from "./record.ts";
+import type { DraftTerms } from "./read-draft.ts";
+import { type Difference, problemOf, type ReadRecord, type RecordDraft, readRecord } from "./record.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { checkedWork } from "./work.ts";
 
@@ -15,8 +14,23 @@ export interface ImportDeps {
   store: JobStore;
   scheduler: Scheduler;
   work: WorkCheck;
-  /** How records are read at this moment. */
-  terms(): RecordTerms;
+  terms: DraftTerms;
+  /** Reads the fields of one record. @throws ApiError 400 naming the field without which there is no job. */
+  decode(record: unknown): RecordDraft;
+}
+
+/** What became of one record. */
+export interface ImportResult {
+  index: number;
+  id: string | null;
+  name: string | null;
+  result: "created" | "updated" | "unchanged" | "kept" | "refused";
+  /** As the job is now, or would be. */
+  state: string | null;
+  param: string | null;
+  reason: string | null;
+  /** What is not as it was in hermes. */
+  differences: Difference[];
 }
 
 /** How a file is read. */
@@ -65,8 +79,8 @@ export class JobImport {
     { owner, record, others }: { owner: string; record: unknown; others: ReadonlyMap<unknown, number> },
     { isDry, isForced }: ImportOptions,
   ): Promise<Outcome> {
-    const { store, terms } = this.#deps;
-    const read = readRecord(readAs(JobRecord, record), terms());
+    const { store, terms, decode } = this.#deps;
+    const read = readRecord(decode(record), terms);
     await this.#checkWork(owner, read, others);
     const digest = hash("sha256", canonicalJson(record));
     const current = await store.findJob(read.job.id, owner);

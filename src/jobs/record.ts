@@ -1,20 +1,60 @@
 import { ApiError, invalidRequest } from "../domain/error.ts";
 import { type Job, type JobWork, USUAL } from "../domain/job.ts";
+import type { JobDraft } from "../domain/job-draft.ts";
 import type { Schedule } from "../domain/schedule.ts";
 import { withoutNulls } from "../lib/json.ts";
-import { readAs } from "../lib/read-as.ts";
 import { quoted } from "../lib/text.ts";
-import { decodeParts, type JobTerms } from "../wire/jobs/decode.ts";
-import { type JobRecord, PARTS } from "../wire/jobs/record.ts";
-import { JobPatch } from "../wire/jobs/schema.ts";
 import { secondsFirst } from "./cron-text.ts";
-import { instantOf } from "./parse-schedule.ts";
+import { instantOf, parseSchedule } from "./parse-schedule.ts";
+import { type DraftTerms, readParts } from "./read-draft.ts";
+import { scanPrompt } from "./scan.ts";
 import { calendarOf } from "./schedule.ts";
 
 /** A field that is not as it was in hermes; what cannot be done without it keeps the job paused. */
 export interface Difference {
   param: string;
   reason: string;
+}
+
+type Text = string | null | undefined;
+type Whole = number | null | undefined;
+type Targets = string | readonly string[] | null | undefined;
+
+/** A job as hermes stores it in its jobs.json, under its names. */
+export interface JobRecord {
+  readonly [field: string]: unknown;
+  id: string;
+  name?: Text;
+  prompt?: Text;
+  schedule:
+    | { kind: "cron"; expr: string; timezone?: Text; display?: Text }
+    | { kind: "interval"; minutes: number; timezone?: Text; display?: Text }
+    | { kind: "once"; run_at: string; timezone?: Text; display?: Text };
+  schedule_display?: Text;
+  timezone?: Text;
+  repeat?: { times?: Whole; completed?: Whole } | Whole;
+  enabled?: boolean | null | undefined;
+  state?: Text;
+  paused_at?: Text;
+  paused_reason?: Text;
+  created_at?: Text;
+  next_run_at?: Text;
+  last_run_at?: Text;
+  last_status?: Text;
+  last_error?: Text;
+  failure_streak?: Whole;
+  deliver?: Targets;
+  failure_deliver?: Targets;
+  origin?: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+/** A record whose fields were read one by one. */
+export interface RecordDraft {
+  record: JobRecord;
+  /** The fields that mean the same as in a request. */
+  parts: JobDraft;
+  /** Fields that cannot be read, or that nothing here corresponds to. */
+  missing: Difference[];
 }
 
 /** A record as a job of ours. */
@@ -26,16 +66,21 @@ export interface ReadRecord {
   missing: Difference[];
 }
 
-/** What a record is read against. */
-export interface RecordTerms extends JobTerms {
+/** What a record is read against, at one moment. */
+interface RecordTerms {
+  timezone: string;
   /** Epoch ms. */
   now: number;
 }
 
-/** A record of hermes' jobs.json as a job. @throws ApiError 400 naming the field that cannot be. */
-export function readRecord(record: JobRecord, terms: RecordTerms): ReadRecord {
+/** Reads a record of hermes' jobs.json as a job. @throws ApiError 400 naming the field that cannot be. */
+export function readRecord(
+  { record, parts, missing: unread }: RecordDraft,
+  draftTerms: DraftTerms,
+): ReadRecord {
   const { id, prompt } = record;
-  if (prompt) terms.scan(prompt, "prompt");
+  const terms = { timezone: draftTerms.timezone(), now: draftTerms.now() };
+  if (prompt) scanPrompt(prompt, "prompt");
   const at = (text: string | null | undefined, param: string) => readTime(text, param, terms);
   const times = {
     next: at(record.next_run_at, "next_run_at"),
@@ -43,8 +88,7 @@ export function readRecord(record: JobRecord, terms: RecordTerms): ReadRecord {
     made: at(record.created_at, "created_at") ?? terms.now,
     paused: at(record.paused_at, "paused_at"),
   };
-  const { parts, missing } = partsOf(record, terms);
-  const { work: said, misfire, overlap, jitterMs, retry, maxFailures } = decodeParts(parts, terms);
+  const { work: said, misfire, overlap, jitterMs, retry, maxFailures } = readParts(parts, draftTerms);
   const work: JobWork = {
     prompt: prompt ?? "",
     ...withoutNulls(said),
@@ -53,10 +97,11 @@ export function readRecord(record: JobRecord, terms: RecordTerms): ReadRecord {
   const schedule = scheduleOf(record, times, terms);
   const deliver = targetsOf(record.deliver, USUAL.deliver);
   const failureDeliver = targetsOf(record.failure_deliver, USUAL.failureDeliver);
-  missing.push(
-    ...unreachable(deliver, "deliver", terms),
-    ...unreachable(failureDeliver, "failure_deliver", terms),
-  );
+  const missing = [
+    ...unread,
+    ...unreachable(deliver, "deliver", draftTerms),
+    ...unreachable(failureDeliver, "failure_deliver", draftTerms),
+  ];
   const { last, lost } = lastOf(record, times.last);
   const origin = originOf(record.origin);
   const job = {
@@ -100,33 +145,6 @@ function readTime(
   return at;
 }
 
-/** What can be read of what clients may say, and what cannot. */
-function partsOf(record: JobRecord, terms: RecordTerms): { parts: JobPatch; missing: Difference[] } {
-  const parts: Record<string, unknown> = {};
-  const missing: Difference[] = [];
-  for (const param of PARTS) {
-    const value = record[param];
-    if (value === null || value === undefined) continue;
-    const problem = problemOf(() => decodeParts(readAs(JobPatch, { [param]: value }), terms));
-    if (problem === undefined) parts[param] = value;
-    else missing.push(dropped(param, problem.message));
-  }
-  for (const param of FOREIGN) {
-    const value = record[param];
-    if (value !== null && value !== undefined && value !== "" && value !== false)
-      missing.push(dropped(param, `'${param}' is not known here.`));
-  }
-  return { parts: parts as JobPatch, missing };
-}
-
-/** Whoever resumes the job decides that it is done without. */
-function dropped(param: string, why: string): Difference {
-  return { param, reason: `${why} Resumed, it is done without.` };
-}
-
-/** Fields of hermes' that change what a job does, and that nothing here corresponds to. */
-const FOREIGN = ["base_url", "monitor_script", "monitor_url", "interpreter"] as const;
-
 /** What a check throws as a refusal. */
 export function problemOf(check: () => void): ApiError | undefined {
   try {
@@ -143,7 +161,7 @@ function targetsOf(field: JobRecord["deliver"], usual: readonly string[]): strin
   return targets.map((target) => target.trim()).filter((target) => target !== "");
 }
 
-function unreachable(targets: readonly string[], param: string, terms: RecordTerms): Difference[] {
+function unreachable(targets: readonly string[], param: string, terms: DraftTerms): Difference[] {
   return targets.flatMap((target) => {
     const problem = problemOf(() => terms.checkTarget(target, param));
     return problem === undefined ? [] : [{ param, reason: problem.message }];
@@ -152,7 +170,8 @@ function unreachable(targets: readonly string[], param: string, terms: RecordTer
 
 function scheduleOf(record: JobRecord, times: Times, terms: RecordTerms): Schedule {
   const { schedule } = record;
-  const { timezone } = terms.readSchedule("every 1h", record.timezone ?? schedule.timezone ?? terms.timezone);
+  const zone = record.timezone ?? schedule.timezone ?? terms.timezone;
+  const { timezone } = parse("every 1h", { ...terms, timezone: zone });
   // What this server printed has the seconds first already.
   const isOurs = record["object"] === "hermes.job";
   const expr = schedule.kind === "cron" && !isOurs ? secondsFirst(schedule.expr) : undefined;
@@ -165,13 +184,17 @@ function readSchedule(schedule: JobRecord["schedule"], times: Times, terms: Reco
   const { timezone } = terms;
   if (schedule.kind === "interval") return intervalOf(schedule.minutes, times, timezone);
   if (schedule.kind === "cron") {
-    const read = terms.readSchedule(schedule.expr, timezone);
+    const read = parse(schedule.expr, terms);
     if (read.kind === "cron") return read;
     throw invalidRequest("schedule.expr", "'schedule.expr' is no cron expression.");
   }
   const runAt = readTime(schedule.run_at, "schedule.run_at", terms);
   if (runAt === undefined) throw invalidRequest("schedule.run_at", "'schedule.run_at' is missing.");
   return { kind: "once", runAt, timezone, display: `once at ${schedule.run_at}` };
+}
+
+function parse(text: string, { timezone, now }: RecordTerms): Schedule {
+  return parseSchedule(text, { timezone, now, param: "schedule" });
 }
 
 /** It goes on in the rhythm that it had. */

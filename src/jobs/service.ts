@@ -1,19 +1,27 @@
 import { hash, randomInt } from "node:crypto";
-import { conflict, notFound } from "../domain/error.ts";
-import { type Fire, type Job, type JobChanges, type NewJob, USUAL, type WorkChanges } from "../domain/job.ts";
+import { invalidRequest, notFound } from "../domain/error.ts";
+import { type Fire, type Job, type NewJob, USUAL } from "../domain/job.ts";
+import type { JobDraft } from "../domain/job-draft.ts";
 import type { Occurrence } from "../domain/schedule.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { FireQuery, JobQuery, JobStore } from "../storage/job-store.ts";
+import type { WorkCheck } from "./check-work.ts";
 import { editJob } from "./edit.ts";
 import { type Pause, paused } from "./pause.ts";
+import { type DraftTerms, readChanges, readNewJob } from "./read-draft.ts";
+import { scanPrompt } from "./scan.ts";
 import { calendarOf, occurrencesOf } from "./schedule.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { changedWork } from "./work.ts";
+import { changed, due, resumed } from "./transitions.ts";
+import { changedWork, checkedWork } from "./work.ts";
 
 /** What jobs are kept and done with. */
 export interface JobsDeps {
   store: JobStore;
   scheduler: Scheduler;
+  /** Refuses work that cannot be done. */
+  work: WorkCheck;
+  terms: DraftTerms;
   clock: Clock;
   nextId(): string;
 }
@@ -31,7 +39,16 @@ export interface MakingCall {
   at: number;
 }
 
-/** Jobs as their owners make, change and read them. */
+/** Who makes a job. */
+export interface Making {
+  /** For whoever looks at the job later. */
+  origin: Job["origin"];
+  call?: MakingCall;
+}
+
+type Checked = Pick<Job, "id" | "owner" | "work" | "deliver" | "failureDeliver">;
+
+/** Jobs as their owners make, change and read them: each draft is parsed, scanned, checked and stored here. */
 export class Jobs {
   readonly #deps: JobsDeps;
   #lastNumber = 0;
@@ -40,19 +57,27 @@ export class Jobs {
     this.#deps = deps;
   }
 
+  /** Reads a new job as far as that can be done without asking anybody. @throws ApiError 400 as `create`. */
+  read(draft: JobDraft): NewJob {
+    return readNewJob(draft, this.#deps.terms);
+  }
+
   /**
    * Stores a job, which is due from now on. A call that makes it makes it once: asked again, it gives the job that it
-   * made. @throws StorageError when it cannot be stored.
+   * made.
+   * @throws ApiError 400 for a field that cannot be, naming it; StorageError when it cannot be stored.
    */
-  async create(owner: string, { paused: asked, ...terms }: NewJob, call?: MakingCall): Promise<Job> {
-    const { store, clock, scheduler } = this.#deps;
+  async create(owner: string, draft: JobDraft, { origin, call }: Making): Promise<Job> {
+    const { store, clock, scheduler, work } = this.#deps;
+    const { paused: asked, ...terms } = this.read(draft);
+    await work.check(terms.work, { owner, work: terms.work });
     const now = clock.now();
     const place = await this.#place(owner, now, call);
     if (place.made !== undefined) return place.made;
     const made: Job = {
       ...USUAL,
-      origin: {},
       ...terms,
+      origin,
       id: place.id,
       owner,
       completed: 0,
@@ -95,10 +120,19 @@ export class Jobs {
     }
   }
 
-  /** @throws ApiError 404 as `find`. */
-  update(id: string, owner: string, changes: JobChanges): Promise<Job> {
-    const now = this.#deps.clock.now();
-    return this.#edit(id, owner, (job) => changed(job, changes, now));
+  /**
+   * Changes a job. `byAgent`: it is the agent's change, not a person's.
+   * @throws ApiError 400 as `create`, 404 when the job is gone, 409 as `resume`.
+   */
+  async update(job: Job, draft: JobDraft, { byAgent = false } = {}): Promise<Job> {
+    const { terms, work: check, clock } = this.#deps;
+    const changes = { ...readChanges(draft, job, terms), byAgent };
+    const { work = {} } = changes;
+    const after = { ...job, ...changes, work: changedWork(job.work, work) };
+    if (changes.enabled === true && job.state === "paused") await this.checkAll(after);
+    else await check.check(work, after);
+    const now = clock.now();
+    return this.#edit(job.id, job.owner, (current) => changed(current, changes, now));
   }
 
   pause(id: string, owner: string, { reason, byAgent }: Partial<Omit<Pause, "now">> = {}): Promise<Job> {
@@ -106,10 +140,24 @@ export class Jobs {
     return this.#edit(id, owner, (job) => paused(job, { now, reason, byAgent }));
   }
 
-  /** Goes on with a job as it is. @throws ApiError 404 as `find`, 409 for one that is completed. */
-  resume(id: string, owner: string): Promise<Job> {
+  /** Goes on with a job that can be done as it stands. @throws ApiError 400 as `create`, 404 as `find`, 409 for one that is completed. */
+  async resume(job: Job): Promise<Job> {
+    if (job.state !== "scheduled") await this.checkAll(job);
     const now = this.#deps.clock.now();
-    return this.#edit(id, owner, (job) => resumed(job, now));
+    return this.#edit(job.id, job.owner, (current) => resumed(current, now));
+  }
+
+  /**
+   * Checks what is checked of a new job: files came with more, and what was there may be gone.
+   * @throws ApiError 400 for what cannot be, naming the field.
+   */
+  async checkAll(job: Checked): Promise<void> {
+    const { terms, work: check } = this.#deps;
+    checkedWork(job.work);
+    scanPrompt(job.work.prompt, "prompt");
+    for (const target of job.deliver) terms.checkTarget(target, "deliver");
+    for (const target of job.failureDeliver) terms.checkTarget(target, "failure_deliver");
+    await check.check(job.work, job);
   }
 
   /** Deletes a job with its history, and stops what goes on of it. @throws ApiError 404 as `find`. */
@@ -118,12 +166,19 @@ export class Jobs {
     this.#deps.scheduler.forget(id);
   }
 
-  /** Does a job now, whatever its schedule says; `prompt` instead of its own. @throws ApiError 404 as `find`. */
+  /**
+   * Does a job now, whatever its schedule says; `prompt` instead of its own.
+   * @throws ApiError 400 for a prompt that is refused or missing, 404 as `find`.
+   */
   async runNow(
-    id: string,
-    owner: string,
+    { id, owner, work }: Pick<Job, "id" | "owner" | "work">,
     { prompt, byAgent }: { prompt?: string | undefined; byAgent?: boolean | undefined } = {},
   ): Promise<{ job: Job; fire: Fire }> {
+    if (prompt !== undefined && work.noAgent === true)
+      throw invalidRequest("prompt", "The job asks no model: a 'prompt' would change nothing.");
+    if (prompt !== undefined) scanPrompt(prompt, "prompt");
+    // One that came from a file may have none of its own.
+    checkedWork({ ...work, prompt: prompt ?? work.prompt });
     const { store, clock, nextId, scheduler } = this.#deps;
     const now = clock.now();
     const fire: Fire = {
@@ -191,54 +246,6 @@ export class Jobs {
       if (made === undefined || (call && made.origin["call_id"] === call.id)) return { id, made };
     }
   }
-}
-
-/** A job as it waits for its next time after now. */
-function due(job: Job, now: number): Job {
-  const { nextAt: _at, nextOccurrence: _occurrence, ...rest } = job;
-  const next = calendarOf(job.schedule).next(now);
-  if (next === undefined) return { ...rest, state: "completed" };
-  return { ...rest, state: "scheduled", nextAt: next.at, nextOccurrence: next.at };
-}
-
-function resumed(job: Job, now: number): Job {
-  if (job.state === "scheduled") return job;
-  const { pausedAt: _at, pausedReason: _reason, pausedByAgent: _byAgent, ...rest } = job;
-  const isDone = job.times !== undefined && job.completed >= job.times;
-  const next = due({ ...rest, failureStreak: 0, updatedAt: now }, now);
-  if (isDone || next.state === "completed")
-    throw conflict(
-      "job_completed",
-      "The job is completed: change its schedule or repeat first, or run it now.",
-    );
-  return next;
-}
-
-function changed(job: Job, changes: JobChanges, now: number): Job {
-  const { work, times, enabled, reason, byAgent, ...plain } = changes;
-  const { times: before, ...rest } = job;
-  const limit = times === undefined ? before : (times ?? undefined);
-  const next: Job = {
-    ...rest,
-    ...plain,
-    ...whoseWork(work, byAgent),
-    work: changedWork(job.work, work ?? {}),
-    updatedAt: now,
-    ...(limit !== undefined && { times: limit }),
-  };
-  if (enabled === false) return paused(next, { now, reason, byAgent });
-  if (enabled === undefined && reason !== undefined && job.state === "paused")
-    return { ...next, pausedReason: reason };
-  if (enabled === true && job.state === "paused") return resumed(next, now);
-  const isMoved = plain.schedule !== undefined && job.state !== "paused";
-  return isMoved ? due(next, now) : next;
-}
-
-/** Any part of the work that the agent changes makes it the agent's; the words that a person writes make it a person's. */
-function whoseWork(work: WorkChanges = {}, byAgent = false): Pick<Job, "byAgent"> {
-  const isChanged = Object.values(work).some((value) => value !== undefined);
-  if (byAgent) return isChanged ? { byAgent } : {};
-  return work.prompt !== undefined || work.script !== undefined ? { byAgent } : {};
 }
 
 function unknownJob(): Error {

@@ -1,11 +1,11 @@
 import { createHash, createHmac } from "node:crypto";
 import { WEBHOOK } from "../domain/delivery.ts";
 import { invalidRequest } from "../domain/error.ts";
+import type { Fire } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
 import { FetchError } from "../net/fetch-error.ts";
 import type { Places } from "../net/places.ts";
 import type { SafeAnswer, SafeFetch } from "../net/safe-fetch.ts";
-import { fireFacts } from "../wire/jobs/object.ts";
 import { type Carrier, DeliveryError, type Parcel } from "./carrier.ts";
 
 /** What webhooks are sent with. */
@@ -15,6 +15,8 @@ export interface WebhookDeps {
   /** `whsec_` and base64; undefined: nothing can be signed, and no webhook is taken. */
   secret: string | undefined;
   clock: Clock;
+  /** What a fire came to, under the names that receivers know; `time` prints instants. */
+  printFire(fire: Fire, time: (at: number) => string): object;
 }
 
 const TIMEOUT_MS = 15_000;
@@ -24,7 +26,7 @@ const GONE = 410;
  * `webhook:<url>`: the result is sent there as JSON, signed. A 2xx means that it arrived; redirects are not followed.
  * @see https://www.standardwebhooks.com for the headers and what is signed.
  */
-export function webhookCarrier({ fetch, places, secret, clock }: WebhookDeps): Carrier {
+export function webhookCarrier({ fetch, places, secret, clock, printFire }: WebhookDeps): Carrier {
   return {
     takes(target, param) {
       if (!target.startsWith(WEBHOOK)) return false;
@@ -35,7 +37,7 @@ export function webhookCarrier({ fetch, places, secret, clock }: WebhookDeps): C
       return true;
     },
     async bring(parcel, signal) {
-      const body = bodyOf(parcel);
+      const body = writeBody(parcel, printFire);
       const id = messageId(parcel);
       const headers = signed({ id, body, timestamp: Math.floor(clock.now() / 1_000), secret: secret ?? "" });
       const url = parcel.target.slice(WEBHOOK.length);
@@ -75,13 +77,13 @@ function messageId({ fire, target }: Parcel): string {
   return `msg_${createHash("sha256").update(`${fire.id} ${target}`).digest("hex").slice(0, 32)}`;
 }
 
-function bodyOf({ job, fire }: Parcel): string {
+function writeBody({ job, fire }: Parcel, printFire: WebhookDeps["printFire"]): string {
   const at = new Date(fire.endedAt ?? fire.createdAt).toISOString();
   const type = fire.status === "completed" ? "job.completed" : "job.failed";
   return JSON.stringify({
     type,
     timestamp: at,
-    data: { job: { id: job.id, name: job.name }, ...fireFacts(fire, (time) => new Date(time).toISOString()) },
+    data: { job: { id: job.id, name: job.name }, ...printFire(fire, (time) => new Date(time).toISOString()) },
   });
 }
 

@@ -3,6 +3,7 @@ import { webhookCarrier } from "../../src/jobs/webhook-carrier.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { Places } from "../../src/net/places.ts";
 import { createSafeFetch } from "../../src/net/safe-fetch.ts";
+import { fireFacts } from "../../src/wire/jobs/object.ts";
 import { temporaryDirectory } from "../helpers/directory.ts";
 import { aFire, aJob } from "../helpers/jobs.ts";
 import { TestProcess } from "../helpers/process.ts";
@@ -29,7 +30,7 @@ test("the receiver that the guide shows takes what is signed with its secret, an
   const job = aJob();
   const fire = aFire(job.id, { status: "completed", output: "Nothing changed." });
   const send = (secret: string, clock = systemClock) =>
-    webhookCarrier({ places, fetch: createSafeFetch({ places }), secret, clock }).bring(
+    webhookCarrier({ places, fetch: createSafeFetch({ places }), secret, clock, printFire: fireFacts }).bring(
       { job, fire, target: `webhook:http://127.0.0.1:${other}/`, text: "" },
       new AbortController().signal,
     );

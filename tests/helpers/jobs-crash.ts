@@ -82,7 +82,7 @@ export async function crashFiring(
   first.dieAt(at, when);
   void first.start();
   let isTold = false;
-  if (isManual) void first.jobs.runNow(job.id, OWNER).then(() => (isTold = true));
+  if (isManual) void first.jobs.runNow(job).then(() => (isTold = true));
   await diesOrEnds(first, job, () => (wall.now += 10));
   const hasDied = first.isDead;
   void first.scheduler.stop();

@@ -13,6 +13,7 @@ import type { Store } from "../../src/storage/store.ts";
 import { fakeTool, registryOf } from "./agent-run.ts";
 import { readerOf } from "./confined-reader.ts";
 import { NEVER } from "./crash.ts";
+import { ANY_DRAFT } from "./jobs.ts";
 import { runService } from "./run-service.ts";
 import { type Play, scriptedProvider } from "./scripted-provider.ts";
 import { OWNER } from "./stored.ts";
@@ -86,7 +87,7 @@ export async function jobsProcess({ wall, left, play, script }: JobsProcessTerms
     wall,
     store: service.inner,
     runs: service.runs,
-    jobs: new Jobs({ store, scheduler, clock, nextId }),
+    jobs: new Jobs({ ...ANY_DRAFT, store, scheduler, clock, nextId }),
     scheduler,
     tally,
     effects,

@@ -1,4 +1,5 @@
 import type { Fire, Job } from "../../src/domain/job.ts";
+import type { WorkCheck } from "../../src/jobs/check-work.ts";
 import { OWNER } from "./stored.ts";
 
 let made = 0;
@@ -50,3 +51,9 @@ export function aFire(jobId: string, terms: Partial<Fire> = {}): Fire {
     ...terms,
   };
 }
+
+/** What drafts are read with where any work and any place to deliver to will do. */
+export const ANY_DRAFT = {
+  work: { check: async () => undefined } as unknown as WorkCheck,
+  terms: { timezone: () => "UTC", now: Date.now, checkTarget: () => undefined },
+};

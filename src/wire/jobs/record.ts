@@ -1,7 +1,10 @@
 import { z } from "zod";
+import type { JobDraft } from "../../domain/job-draft.ts";
+import { errorOf, readAs } from "../../lib/read-as.ts";
 import { list, pairs } from "../bounded.ts";
 import { depthWithin, optional } from "../fields.ts";
-import { type JobPatch, Minutes, scheduleError } from "./schema.ts";
+import { decodeJob } from "./decode.ts";
+import { JobPatch, Minutes, scheduleError } from "./schema.ts";
 
 /** Longer than what clients may send: what lies in hermes' files is kept whole. */
 const MAX_PROMPT_CHARS = 100_000;
@@ -66,6 +69,7 @@ export const ImportQuery = z.object({ dry_run: Flag.exactOptional(), force: Flag
 export type ImportQuery = z.infer<typeof ImportQuery>;
 
 const Difference = z.object({ param: z.string(), reason: z.string() });
+type Difference = z.infer<typeof Difference>;
 
 /** What became of one record. */
 export const ImportResult = z
@@ -94,7 +98,7 @@ export const ImportAnswer = z
 export type ImportAnswer = z.infer<typeof ImportAnswer>;
 
 /** What clients may say of a job that a record says in the same way, and no state of it. */
-export const PARTS = [
+const PARTS = [
   "skills",
   "skill",
   "model",
@@ -113,3 +117,35 @@ export const PARTS = [
   "limits",
   "max_failures",
 ] as const satisfies readonly (keyof JobPatch)[];
+
+/** Fields of hermes' that change what a job does, and that nothing here corresponds to. */
+const FOREIGN = ["base_url", "monitor_script", "monitor_url", "interpreter"] as const;
+
+/**
+ * Reads one record of a file. Of the fields that a request has as well, those that cannot be read are left out, each with
+ * the reason.
+ * @throws ApiError 400 naming the field without which there is no job.
+ */
+export function decodeRecord(value: unknown): { record: JobRecord; parts: JobDraft; missing: Difference[] } {
+  const record = readAs(JobRecord, value);
+  const parts: Record<string, unknown> = {};
+  const missing: Difference[] = [];
+  for (const param of PARTS) {
+    const said = record[param];
+    if (said === null || said === undefined) continue;
+    const read = JobPatch.safeParse({ [param]: said });
+    if (read.success) parts[param] = said;
+    else missing.push(leaveOut(param, errorOf(read.error, { [param]: said }).message));
+  }
+  for (const param of FOREIGN) {
+    const said = record[param];
+    if (said !== null && said !== undefined && said !== "" && said !== false)
+      missing.push(leaveOut(param, `'${param}' is not known here.`));
+  }
+  return { record, parts: decodeJob(parts as JobPatch), missing };
+}
+
+/** Whoever resumes the job decides that it is done without. */
+function leaveOut(param: string, why: string): Difference {
+  return { param, reason: `${why} Resumed, it is done without.` };
+}

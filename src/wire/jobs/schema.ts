@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Delivery } from "../../domain/delivery.ts";
 import { FireStatus, Overlap } from "../../domain/job.ts";
+import { MAX_TARGETS } from "../../domain/job-draft.ts";
 import { MAX_INTERVAL_MS } from "../../domain/schedule.ts";
 import { list } from "../bounded.ts";
 import { optional, QueryNumber, ReasoningEffort } from "../fields.ts";
@@ -18,8 +19,6 @@ const Name = z
 const Prompt = z.string().max(MAX_PROMPT_CHARS, `must be ≤ ${MAX_PROMPT_CHARS} characters`);
 const ShortName = z.string().min(1, "must not be empty").max(128, "must be ≤ 128 characters");
 const SOME_IDS = "must be a job's id, or a list of at most 8";
-/** Places that one result goes to. */
-export const MAX_TARGETS = 8;
 const Target = z.string().min(1).max(2_048);
 const Targets = z.union([z.string().max(MAX_TARGETS * 2_049), list(Target, MAX_TARGETS)]);
 const Seconds = z.number().min(0, "must not be negative").max(31_622_400, "must be at most a year");
@@ -61,7 +60,6 @@ const ScheduleField = z.union(
   ],
   'must be a text such as "0 9 * * mon-fri", "every 2h" or "2027-05-01T09:00", or a schedule as the server answers it',
 );
-export type ScheduleField = z.infer<typeof ScheduleField>;
 
 const fields = {
   name: optional(Name),

@@ -3,22 +3,20 @@ import type { Scheduler } from "../../../src/jobs/scheduler.ts";
 import { Jobs } from "../../../src/jobs/service.ts";
 import { createIdSource } from "../../../src/lib/id.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
-import { aJob } from "../../helpers/jobs.ts";
+import { ANY_DRAFT } from "../../helpers/jobs.ts";
 import { OWNER } from "../../helpers/stored.ts";
+
+const DRAFT = { name: "news", work: { prompt: "Look." }, schedule: "@hourly" };
 
 /** The jobs of a process, over what a former one left. */
 async function open() {
   const { inner } = await hookedStore();
   const scheduler = { tick: async () => undefined } as unknown as Scheduler;
   const clock = { now: Date.now, elapsed: () => performance.now() };
-  const start = () => new Jobs({ store: inner.jobs, scheduler, clock, nextId: createIdSource() });
-  const { name, work, schedule } = aJob();
+  const start = () =>
+    new Jobs({ ...ANY_DRAFT, store: inner.jobs, scheduler, clock, nextId: createIdSource() });
   const make = (jobs: Jobs, call: string) =>
-    jobs.create(
-      OWNER,
-      { name, work, schedule, origin: { call_id: call } },
-      { id: call, at: 1_790_000_000_000 },
-    );
+    jobs.create(OWNER, DRAFT, { origin: { call_id: call }, call: { id: call, at: 1_790_000_000_000 } });
   return { start, make };
 }
 
@@ -42,9 +40,8 @@ test("calls of one second make jobs of their own, also where their ids would be 
 test("jobs of one second are listed in the order in which they were made", async () => {
   const { start } = await open();
   const jobs = start();
-  const { work, schedule } = aJob();
   const names = Array.from({ length: 20 }, (_, n) => `job ${n}`);
-  for (const name of names) await jobs.create(OWNER, { name, work, schedule });
+  for (const name of names) await jobs.create(OWNER, { ...DRAFT, name }, { origin: {} });
   const listed = await jobs.list({ owner: OWNER, limit: 100, order: "asc" });
   expect(listed.map(({ name }) => name)).toEqual(names);
 });

@@ -1,9 +1,6 @@
 import { expect, test, vi } from "vitest";
+import { agentJobs } from "../../../src/app/agent-jobs.ts";
 import { textMessage } from "../../../src/domain/item.ts";
-import { agentJobs } from "../../../src/jobs/agent-jobs.ts";
-import type { WorkCheck } from "../../../src/jobs/check-work.ts";
-import { JobDesk } from "../../../src/jobs/desk.ts";
-import { parseSchedule } from "../../../src/jobs/parse-schedule.ts";
 import type { Scheduler } from "../../../src/jobs/scheduler.ts";
 import { Jobs } from "../../../src/jobs/service.ts";
 import { createPrinter } from "../../../src/jobs/zone.ts";
@@ -14,6 +11,7 @@ import { tool } from "../../../tools/cronjob.ts";
 import { inputOf } from "../../helpers/agent-run.ts";
 import { NEVER } from "../../helpers/crash.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
+import { ANY_DRAFT } from "../../helpers/jobs.ts";
 import { runService } from "../../helpers/run-service.ts";
 import { call, say, scriptedProvider } from "../../helpers/scripted-provider.ts";
 import { OWNER, transcriptOf } from "../../helpers/stored.ts";
@@ -37,16 +35,8 @@ async function startProcess(left: Store, making: (create: CreateJob) => CreateJo
   });
   const clock = { now: Date.now, elapsed: () => performance.now() };
   const scheduler = { tick: async () => undefined, add: () => undefined } as unknown as Scheduler;
-  const jobs = new Jobs({ store, scheduler, clock, nextId: createIdSource() });
-  const terms = {
-    scan: () => undefined,
-    checkTarget: () => undefined,
-    timezone: "UTC",
-    readSchedule: (text: string) =>
-      parseSchedule(text, { timezone: "UTC", now: clock.now(), param: "schedule" }),
-  };
-  const work = { check: async () => undefined } as unknown as WorkCheck;
-  const desk = new JobDesk({ jobs, terms, work, print: createPrinter() });
+  const jobs = new Jobs({ ...ANY_DRAFT, store, scheduler, clock, nextId: createIdSource() });
+  const shown = { jobs, print: createPrinter() };
   const nothing = {} as never;
   const tools = createRegistry(
     { tools: [tool] },
@@ -54,7 +44,7 @@ async function startProcess(left: Store, making: (create: CreateJob) => CreateJo
       workspace: nothing,
       sandbox: nothing,
       policy: () => ({ verdict: "allow" }),
-      portsFor: (run, callId) => ({ jobs: agentJobs({ jobs, desk }, run, callId) }),
+      portsFor: (run, callId) => ({ jobs: agentJobs(shown, run, callId) }),
     },
   );
   return runService(provider, { tools: { current: tools } }, left);

@@ -6,6 +6,7 @@ import { webhookCarrier } from "../../../src/jobs/webhook-carrier.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { Places } from "../../../src/net/places.ts";
 import { createSafeFetch } from "../../../src/net/safe-fetch.ts";
+import { fireFacts } from "../../../src/wire/jobs/object.ts";
 import { aFire, aJob } from "../../helpers/jobs.ts";
 import { type Answering, startReceiver } from "../../helpers/receiver.ts";
 
@@ -21,6 +22,7 @@ async function open(answer?: Answering) {
     fetch: createSafeFetch({ places }),
     secret: SECRET,
     clock: systemClock,
+    printFire: fireFacts,
   });
   const job = aJob({ name: "Weather" });
   const parcel = (terms: Partial<Fire> = {}, path = "/hook?key=secret"): Parcel => {

@@ -1,29 +1,30 @@
+import { type ShownJobs, showJob, showJobs } from "../../routes/job-request.ts";
 import type { Job, JobPort } from "../domain/job.ts";
 import type { Run } from "../domain/run.ts";
+import { checkJobId, isJobId } from "../jobs/job-id.ts";
 import { readAs } from "../lib/read-as.ts";
-import { checkJobId, isJobId } from "../wire/jobs/decode.ts";
+import { decodeJob } from "../wire/jobs/decode.ts";
 import { JobPatch, JobRequest } from "../wire/jobs/schema.ts";
-import type { JobDesk } from "./desk.ts";
-import type { Jobs } from "./service.ts";
 
 /** Jobs that one answer to the agent lists, the newest. */
 const MAX_LISTED = 100;
 
-/** The way of a run's tool call to the jobs of the run's owner: what it asks for is read as a client's request is. */
+/** The way of a run's tool call to the jobs of the run's owner: its fields are read, and its answers shown, as a client's are. */
 export function agentJobs(
-  { jobs, desk }: { jobs: Jobs; desk: JobDesk },
+  deps: ShownJobs,
   run: Pick<Run, "id" | "owner" | "surface" | "sessionId" | "createdAt">,
   callId: string,
 ): JobPort {
+  const { jobs } = deps;
   const { owner } = run;
   const find = (id: string) => jobs.find(checkJobId(id), owner);
-  const shown = (job: Job) => desk.shown(job);
-  const asNew = (fields: Fields) => readAs(JobRequest, withOrigin(fields, run.sessionId));
-  const asChange = (fields: Fields) => readAs(JobPatch, withOrigin(fields, run.sessionId));
+  const show = (job: Job) => showJob(deps, job);
+  const asNew = (fields: Fields) => decodeJob(readAs(JobRequest, withOrigin(fields, run.sessionId)));
+  const asChange = (fields: Fields) => decodeJob(readAs(JobPatch, withOrigin(fields, run.sessionId)));
   return {
     problem(fields, isNew) {
       try {
-        if (isNew) desk.read(asNew(fields));
+        if (isNew) jobs.read(asNew(fields));
         else asChange(fields);
         return undefined;
       } catch (error) {
@@ -31,14 +32,13 @@ export function agentJobs(
       }
     },
     async list() {
-      const found = await jobs.list({ owner, order: "desc", limit: MAX_LISTED });
-      return desk.shownAll(found);
+      return showJobs(deps, await jobs.list({ owner, order: "desc", limit: MAX_LISTED }));
     },
     async find(id) {
       const job = isJobId(id) ? await jobs.findIfThere(id, owner) : undefined;
       if (job === undefined) return undefined;
       const canBeDone = () =>
-        desk.checkAll(job).then(
+        jobs.checkAll(job).then(
           () => true,
           () => false,
         );
@@ -53,16 +53,16 @@ export function agentJobs(
         call_id: callId,
       };
       const call = { id: callId, at: run.createdAt };
-      return shown(await desk.create(owner, asNew(fields), { origin, call }));
+      return show(await jobs.create(owner, asNew(fields), { origin, call }));
     },
     async update(id, fields) {
       const job = await find(id);
-      return shown(await desk.update(job, asChange(fields), true));
+      return show(await jobs.update(job, asChange(fields), { byAgent: true }));
     },
-    pause: async (id, reason) => shown(await jobs.pause(checkJobId(id), owner, { reason, byAgent: true })),
-    resume: async (id) => shown(await desk.resume(await find(id))),
+    pause: async (id, reason) => show(await jobs.pause(checkJobId(id), owner, { reason, byAgent: true })),
+    resume: async (id) => show(await jobs.resume(await find(id))),
     async run(id, prompt) {
-      const { fire } = await desk.run(await find(id), { prompt }, true);
+      const { fire } = await jobs.runNow(await find(id), { prompt, byAgent: true });
       return { run_id: fire.runId ?? null };
     },
     remove: (id) => jobs.remove(checkJobId(id), owner),

@@ -1,0 +1,182 @@
+import { invalidRequest } from "../domain/error.ts";
+import {
+  type Job,
+  type JobChanges,
+  type JobWork,
+  type NewJob,
+  USUAL,
+  type WorkChanges,
+} from "../domain/job.ts";
+import { type JobDraft, MAX_TARGETS, type ScheduleDraft } from "../domain/job-draft.ts";
+import type { Schedule } from "../domain/schedule.ts";
+import { withoutNulls } from "../lib/json.ts";
+import { parseSchedule } from "./parse-schedule.ts";
+import { scanPrompt } from "./scan.ts";
+import { checkedWork } from "./work.ts";
+
+/** What drafts are read with. */
+export interface DraftTerms {
+  /** The time zone of jobs that name none; IANA name. */
+  timezone(): string;
+  /** Epoch ms. */
+  now(): number;
+  /** @throws ApiError 400 for a place where nothing can be delivered. */
+  checkTarget(target: string, param: string): void;
+}
+
+/** Reads a new job. @throws ApiError 400 for a field that cannot be, naming it. */
+export function readNewJob(draft: JobDraft, terms: DraftTerms): NewJob {
+  const { enabled, reason, times, work, name, ...rest } = readParts(draft, terms);
+  const schedule = readSchedule(draft.schedule ?? "", zoneOf(draft) ?? terms.timezone(), terms);
+  const whole: JobWork = { prompt: "", ...withoutNulls(work), limits: withoutNulls(work.limits ?? {}) };
+  // What is due once is done once, unless the draft says otherwise.
+  const limit = schedule.kind === "once" ? (times ?? (draft.repeat === "forever" ? null : 1)) : times;
+  return {
+    ...rest,
+    name: name ?? nameOf(whole, schedule),
+    schedule,
+    work: checkedWork(whole),
+    ...(typeof limit === "number" && { times: limit }),
+    ...(enabled === false && { paused: reason === undefined ? {} : { reason } }),
+  };
+}
+
+/**
+ * Reads what changes of a job. A cleared field that has a usual value has it again; a schedule without a zone stays in the
+ * job's.
+ * @throws ApiError 400 as `readNewJob`.
+ */
+export function readChanges(draft: JobDraft, job: Job, terms: DraftTerms): JobChanges {
+  const changes = readParts(draft, terms, job);
+  const schedule = changedSchedule(draft, job.schedule, terms);
+  const { prompt = job.work.prompt } = changes.work;
+  const name = nameOf({ ...job.work, prompt: prompt ?? "" }, schedule ?? job.schedule);
+  return {
+    ...changes,
+    ...(schedule !== undefined && { schedule }),
+    ...(draft.name === null && { name }),
+  };
+}
+
+/** A draft's parts of a job, all but its schedule. */
+type Parts = Omit<JobChanges, "schedule" | "work"> & { work: WorkChanges };
+
+/** Reads all but the schedule. `base`: what stays of what is said in parts. @throws ApiError 400 as `readNewJob`. */
+export function readParts(
+  draft: JobDraft,
+  terms: Pick<DraftTerms, "checkTarget">,
+  base: Pick<Job, "retry" | "misfire"> = USUAL,
+): Parts {
+  const { work, repeat } = draft;
+  if (typeof work.prompt === "string") scanPrompt(work.prompt, "prompt");
+  checkTargets(draft.deliver ?? [], "deliver", terms);
+  checkTargets(draft.failureDeliver ?? [], "failure_deliver", terms);
+  return {
+    work,
+    ...withoutNulls({
+      name: draft.name,
+      deliver: orUsual(draft.deliver, USUAL.deliver),
+      failureDeliver: orUsual(draft.failureDeliver, USUAL.failureDeliver),
+      overlap: orUsual(draft.overlap, USUAL.overlap),
+      maxFailures: orUsual(draft.maxFailures, USUAL.maxFailures),
+      jitterMs: orUsual(draft.jitterMs, USUAL.jitterMs),
+      misfire: misfireOf(draft.misfire, base.misfire),
+      retry: draft.retry
+        ? { ...base.retry, ...withoutNulls(draft.retry) }
+        : orUsual(draft.retry, USUAL.retry),
+      enabled: enabledOf(draft),
+      reason: draft.pausedReason,
+    }),
+    ...(repeat !== undefined && { times: repeat === "forever" ? null : repeat }),
+  };
+}
+
+/** Null is as usual, undefined is not spoken of. */
+function orUsual<Value>(value: Value | null | undefined, usual: Value): Value | undefined {
+  return value === null ? usual : value;
+}
+
+function misfireOf(said: JobDraft["misfire"], base: Job["misfire"]): Job["misfire"] | undefined {
+  if (said === undefined || said === null) return orUsual(said, USUAL.misfire);
+  const graceMs = said.graceMs === undefined ? base.graceMs : said.graceMs;
+  return { policy: said.policy ?? base.policy, ...withoutNulls({ graceMs }) };
+}
+
+/** @throws ApiError 400 when the two say different things. */
+function enabledOf({ enabled, paused }: JobDraft): boolean | undefined {
+  const isEnabled = enabled ?? undefined;
+  if (paused === undefined || paused === null) return isEnabled;
+  if (isEnabled === paused) throw invalidRequest("paused", "'paused' and 'enabled' contradict each other.");
+  return !paused;
+}
+
+function checkTargets(
+  targets: readonly string[],
+  param: string,
+  { checkTarget }: Pick<DraftTerms, "checkTarget">,
+): void {
+  if (targets.length > MAX_TARGETS)
+    throw invalidRequest(param, `'${param}' must name at most ${MAX_TARGETS} places.`);
+  for (const target of targets) checkTarget(target, param);
+}
+
+/** The schedule that a draft names, or the job's own in another zone; undefined: neither. */
+function changedSchedule(draft: JobDraft, current: Schedule, terms: DraftTerms): Schedule | undefined {
+  const { schedule } = draft;
+  if (schedule === null)
+    throw invalidRequest("schedule", "A job needs a 'schedule': it can be changed, not cleared.");
+  const timezone = draft.timezone === null ? terms.timezone() : draft.timezone;
+  const zone = zoneOf({ schedule, timezone }, current.timezone) ?? current.timezone;
+  if (schedule !== undefined && !isSame(schedule, current)) return readSchedule(schedule, zone, terms);
+  if (zone === current.timezone) return undefined;
+  // Any schedule is read, so that the zone is checked; an instant stays the same one, an interval keeps its rhythm.
+  return { ...current, timezone: readSchedule("every 1h", zone, terms).timezone };
+}
+
+/**
+ * The zone that a draft names, beside its schedule or in it as the server answers it; undefined: none but the current one.
+ * @throws ApiError 400 when the two say different things.
+ */
+function zoneOf(
+  { schedule, timezone }: Pick<JobDraft, "schedule" | "timezone">,
+  current?: string,
+): string | undefined {
+  const inner = typeof schedule === "object" ? schedule?.timezone : undefined;
+  const named = [timezone, inner].filter((zone) => typeof zone === "string");
+  const [said, ...others] = new Set(named.filter((zone) => zone !== current));
+  if (others.length > 0)
+    throw invalidRequest("timezone", "'timezone' and 'schedule.timezone' contradict each other.");
+  return said;
+}
+
+/** Whether a client only says again what the server answered; it does not begin anew then. */
+function isSame(said: ScheduleDraft, current: Schedule): boolean {
+  if (typeof said === "string") return current.kind !== "once" && said === current.display;
+  if (said.kind === "cron") return current.kind === "cron" && said.expr === current.expr;
+  if (said.kind === "interval")
+    return current.kind === "interval" && Math.round(said.minutes * 60_000) === current.everyMs;
+  // Instants are answered in whole seconds.
+  const seconds = (ms: number) => Math.floor(ms / 1000);
+  const isAnswered = /[+-]\d{2}:\d{2}$/.test(said.run_at);
+  return current.kind === "once" && isAnswered && seconds(Date.parse(said.run_at)) === seconds(current.runAt);
+}
+
+function readSchedule(said: ScheduleDraft, timezone: string, { now }: Pick<DraftTerms, "now">): Schedule {
+  return parseSchedule(writeSchedule(said), { timezone, now: now(), param: "schedule" });
+}
+
+/** A schedule as people write it. */
+function writeSchedule(said: ScheduleDraft): string {
+  if (typeof said === "string") return said;
+  if (said.kind === "cron") return said.expr;
+  if (said.kind === "once") return said.run_at;
+  const seconds = Math.round(said.minutes * 60);
+  return seconds % 60 === 0 ? `every ${seconds / 60}m` : `every ${seconds}s`;
+}
+
+/** A job's own name: the beginning of what it does. */
+function nameOf({ prompt, script = "" }: JobWork, schedule: Schedule): string {
+  const said = prompt.trim() === "" ? script : prompt;
+  const line = said.trim().split("\n")[0]?.slice(0, 50) ?? "";
+  return line === "" ? schedule.display : line;
+}
