@@ -5,12 +5,7 @@ import { mount } from "../src/http/mount.ts";
 import { sendRun } from "../src/http/send.ts";
 import { sessionOf } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import {
-  CompactedResponse,
-  CompactionEncoder,
-  CompactRequest,
-  summaryInput,
-} from "../src/wire/responses/compact.ts";
+import { CompactedResponse, CompactionEncoder, CompactRequest } from "../src/wire/responses/compact.ts";
 import { InputTokens, InputTokensRequest } from "../src/wire/responses/input-tokens.ts";
 import { type ResponsesDeps, readTerms, runInput } from "./responses-request.ts";
 
@@ -39,7 +34,7 @@ function compactRoute(app: FastifyInstance, { runs, streams, settings }: Respons
       const { previous } = asked;
       if (previous === undefined && asked.items.length === 0) throw nothingGiven();
       const before = previous === undefined ? [] : await runs.transcript(previous, owner);
-      const run = await runs.admit(summaryInput(asked));
+      const run = await runs.summarize(asked);
       reply.header("x-hermes-run-id", run.run.id);
       const encoder = new CompactionEncoder(run.run, before);
       await sendRun(reply, { run, encoder, stream: false, disconnect, streams });

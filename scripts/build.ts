@@ -14,7 +14,7 @@ rmSync("dist", { recursive: true, force: true });
 await build({
   entryPoints: [
     { in: "src/cli/hermes.ts", out: "hermes" },
-    { in: "src/wire/files/pdf-worker.ts", out: "pdf-worker" },
+    { in: "src/files/pdf-worker.ts", out: "pdf-worker" },
     { in: "src/tools/files/search-worker.ts", out: "search-worker" },
     ...readdirSync("tools").map((file) => ({
       in: `tools/${file}`,

@@ -1,5 +1,6 @@
 import { failureOf } from "../agent/failure.ts";
 import { RunStop } from "../agent/stop.ts";
+import { summaryInput } from "../context/summary.ts";
 import { draining, serverShutdown } from "../domain/error.ts";
 import type { AgentEvent } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
@@ -70,6 +71,11 @@ export class Runs {
     return key === undefined
       ? this.#admitNew(input)
       : this.#keyed.admit(input, key, () => this.#admitNew(input));
+  }
+
+  /** Takes on a run that sums up what `input` would have gone on from, as text for a later run. @throws ApiError as `admit`. */
+  summarize(input: RunInput): Promise<LiveRun> {
+    return this.admit(summaryInput(input));
   }
 
   async #admitNew(input: RunInput): Promise<ActiveRun> {

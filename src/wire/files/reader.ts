@@ -1,7 +1,7 @@
 import { type ApiError, invalidRequest, tooManyRequests } from "../../domain/error.ts";
 import type { InputImage, InputText } from "../../domain/item.ts";
+import { type PdfLimits, readPdf } from "../../files/pdf.ts";
 import { firstLine } from "../../lib/text.ts";
-import { type PdfLimits, readPdf } from "./pdf.ts";
 
 /** What files may cost. */
 export interface FileLimits extends PdfLimits {

@@ -3,8 +3,8 @@ import { packSummary } from "../../domain/compaction.ts";
 import type { Failure } from "../../domain/error.ts";
 import { type AgentEvent, isTerminal, type TerminalEvent } from "../../domain/event.ts";
 import { itemId, responseId } from "../../domain/id.ts";
-import { type Item, textMessage, textOf } from "../../domain/item.ts";
-import type { Run, RunInput } from "../../domain/run.ts";
+import { type Item, textOf } from "../../domain/item.ts";
+import type { Run } from "../../domain/run.ts";
 import type { Answer, Encoder } from "../encoder.ts";
 import { onlyNull } from "../fields.ts";
 import { listedItem } from "./input-items.ts";
@@ -38,30 +38,6 @@ export const CompactedResponse = z
     id: "CompactedResponse",
     description: "The user's messages, then one compaction item that stands for everything so far",
   });
-
-const REQUEST = `Write a summary of our conversation so far. It will stand in place of the conversation: whoever goes on reads it and nothing else.
-
-Keep, in the words that were used: what the user wants and every instruction still in force; facts, numbers, names, ids, file names, paths, URLs, commands and code that later steps may need; what was decided and why; what was done and what came of it, failures included; what is open, and the next step.
-
-Leave out greetings, repetitions and dead ends that teach nothing. Do not answer the conversation, do not call tools, and write the summary only.`;
-
-/** The run that sums up what a request for a response would have gone on from. */
-export function summaryInput({ surface, owner, ask, previous, items, instructions }: RunInput): RunInput {
-  return {
-    surface,
-    owner,
-    ask,
-    mode: "plain",
-    ...(previous !== undefined && { previous }),
-    items: [...items, textMessage("user", REQUEST)],
-    ...(instructions !== undefined && { instructions }),
-    tools: [],
-    toolChoice: { mode: "none" },
-    settings: {},
-    deltas: false,
-    store: false,
-  };
-}
 
 /**
  * Prints a run that wrote a summary as what it summed up: the user's messages and one compaction item.
