@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { invalidRequest } from "../src/domain/error.ts";
 import type { Job } from "../src/domain/job.ts";
 import { principalOf } from "../src/http/auth.ts";
-import { envelope, failureHeaders, failureOf } from "../src/http/errors.ts";
+import { envelope, failureHeaders, failureOf, httpStatus } from "../src/http/errors.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { decodeJob } from "../src/wire/jobs/decode.ts";
 import {
@@ -42,7 +42,7 @@ function flat(app: FastifyInstance, { schema, ...route }: Route): void {
     schema: { tags: ["jobs"], ...schema },
     errorHandler: (error, request, reply) => {
       const failure = failureOf(error, request);
-      reply.code(failure.status).headers(failureHeaders(failure));
+      reply.code(httpStatus(failure)).headers(failureHeaders(failure));
       reply.send(
         request.principal === undefined
           ? envelope(failure)

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { OperatorGate } from "../src/auth/operator.ts";
 import { conflict, notFound } from "../src/domain/error.ts";
+import type { ErrorCode } from "../src/domain/error-codes.ts";
 import { runIdOfPart } from "../src/domain/id.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
@@ -95,7 +96,7 @@ function clarifyRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
 async function channelOf(
   runs: Runs,
   { id, owner }: ReturnType<typeof namedRun>,
-  code: string,
+  code: ErrorCode,
 ): Promise<Questions> {
   if ((await runs.status(id, owner)) === undefined) throw unknownRun();
   const questions = runs.questions(id, owner);

@@ -58,8 +58,7 @@ export async function readItems(
 /** Aborts when the client leaves: what waits for a busy session then never happens. */
 export function leaving(reply: FastifyReply): AbortSignal {
   const left = new AbortController();
-  const leave = () =>
-    left.abort(httpRefusal(499, "client_closed_request", "The client left before its turn."));
+  const leave = () => left.abort(httpRefusal("client_closed_request", "The client left before its turn."));
   // Its close may have been while the request was read.
   if (reply.raw.destroyed) leave();
   else reply.raw.once("close", leave);

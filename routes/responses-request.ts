@@ -25,7 +25,7 @@ export interface ResponsesSettings {
   toolItems: ToolItems;
   /** Whether instructions go on along a chain. */
   inheritInstructions: boolean;
-  previousNotFoundStatus: 400 | 404;
+  previousNotFound: "invalid" | "missing";
   /** For reasoning that clients keep themselves. */
   seal: Seal;
   onDisconnect: "cancel" | "continue";
@@ -112,5 +112,5 @@ function previousRun(
   if (id === undefined || id === null || (history !== undefined && history !== null)) return undefined;
   const run = runIdFrom(id);
   if (run !== undefined) return run;
-  throw previousNotFound(id, settings.previousNotFoundStatus);
+  throw previousNotFound(id, settings.previousNotFound);
 }

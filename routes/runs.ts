@@ -87,7 +87,7 @@ function previousOf({
 }: RunRequest): RunId | undefined {
   if (id === undefined || id === null) return undefined;
   const run = runIdFrom(id);
-  if (run === undefined) throw previousNotFound(id, 400);
+  if (run === undefined) throw previousNotFound(id, "invalid");
   return history === undefined || history === null ? run : undefined;
 }
 

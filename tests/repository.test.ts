@@ -19,9 +19,12 @@ function linesLike(files: readonly string[], pattern: RegExp): string[] {
 }
 
 describe("code", () => {
-  it("no file has more than 400 lines", () => {
+  it("no file has more than 400 lines, but the catalogue of error codes", () => {
     const length = (file: string) => textOf(file).trimEnd().split("\n").length;
-    expect(CODE.filter((file) => length(file) > 400).map((file) => `${file}: ${length(file)}`)).toEqual([]);
+    const measured = CODE.filter((file) => file !== "src/domain/error-codes.ts");
+    expect(measured.filter((file) => length(file) > 400).map((file) => `${file}: ${length(file)}`)).toEqual(
+      [],
+    );
   });
 
   it("the environment is read in one place", () => {

@@ -1,81 +1,57 @@
 import type { Failure } from "../domain/error.ts";
 import { ApiError, internalError } from "../domain/error.ts";
+import { type ErrorCode, errorKind } from "../domain/error-codes.ts";
 import type { EventBody } from "../domain/event.ts";
 import type { Usage } from "../domain/usage.ts";
 import { ProviderError, type ProviderErrorKind } from "../providers/provider.ts";
 import { RunStop } from "./stop.ts";
 
 interface Mapping {
-  status: number;
-  type: string;
-  code: string;
+  code: ErrorCode;
   /** What the client reads before the upstream's own words; alone when those would tell nothing. */
   message: string;
 }
 
-const SERVER = "server_error";
-const INVALID = "invalid_request_error";
-
 /** What each upstream failure is to a client; the operator's own mistakes (a wrong key, model) are 502, not the client's. */
 const MAPPINGS: Readonly<Record<ProviderErrorKind, Mapping>> = {
   bad_request: {
-    status: 400,
-    type: INVALID,
     code: "upstream_rejected",
     message: "The model's server rejected the request",
   },
   context_length: {
-    status: 400,
-    type: INVALID,
     code: "context_length_exceeded",
     message: "The conversation is too long for the model",
   },
   auth: {
-    status: 502,
-    type: SERVER,
     code: "upstream_auth_failed",
     message: "The model's server refused our credentials; check its API key in the configuration",
   },
   not_found: {
-    status: 502,
-    type: SERVER,
     code: "upstream_model_not_found",
     message: "The model's server does not know the model; check LLM_MODEL and LLM_BASE_URL",
   },
   rate_limit: {
-    status: 429,
-    type: "rate_limit_error",
     code: "upstream_rate_limited",
     message: "The model's server limits our requests",
   },
   overloaded: {
-    status: 503,
-    type: SERVER,
     code: "upstream_overloaded",
     message: "The model's server is overloaded",
   },
   timeout: {
-    status: 504,
-    type: SERVER,
     code: "upstream_timeout",
     message: "The model's server took too long",
   },
   network: {
-    status: 502,
-    type: SERVER,
     code: "upstream_unreachable",
     message: "The model's server cannot be reached",
   },
-  server: { status: 502, type: SERVER, code: "upstream_error", message: "The model's server failed" },
+  server: { code: "upstream_error", message: "The model's server failed" },
   malformed: {
-    status: 502,
-    type: SERVER,
     code: "upstream_malformed",
     message: "The model's server sent an answer that cannot be read",
   },
   truncated: {
-    status: 502,
-    type: SERVER,
     code: "upstream_truncated",
     message: "The model's answer was cut off",
   },
@@ -87,13 +63,14 @@ export function failureOf(error: unknown): Failure {
   if (!(error instanceof ProviderError)) return internalError();
   const { message, ...mapping } = MAPPINGS[error.kind];
   const detail = redact(error.message);
+  const isInvalid = errorKind(mapping) === "invalid";
   const retryAfterMs = error.retryAfterMs ?? (error.kind === "rate_limit" ? 1_000 : undefined);
   return {
     ...mapping,
     message: detail === "" ? `${message}.` : `${message}: ${detail}`,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     // A wrong key does not mend itself; SDKs would send the request twice more all the same.
-    ...(!error.retryable && mapping.status >= 429 && { shouldRetry: false }),
+    ...(!error.retryable && !isInvalid && { shouldRetry: false }),
   };
 }
 

@@ -59,8 +59,15 @@ function runSettings({ agent, approvals, llm, server, responses, runs }: Setting
     maxConcurrent: server.max_concurrent_runs,
     maxQueued: server.max_queued_runs,
     upstreamStream: llm.upstream_stream,
-    previousNotFoundStatus: server.previous_response_not_found_status,
+    previousNotFound: missingPreviousKind(server),
     historyOutputChars: server.history_tool_output_max_chars,
     ephemeralPrompt: agent.ephemeral_system_prompt,
   };
+}
+
+/** Returns what a previous response that is not there makes of a request, as the setting says. */
+export function missingPreviousKind({
+  previous_response_not_found_status: status,
+}: Settings["server"]): "invalid" | "missing" {
+  return status === 404 ? "missing" : "invalid";
 }

@@ -24,6 +24,7 @@ import type { HealthCheck } from "../wire/health/schema.ts";
 import type { AppContext } from "./context.ts";
 import type { JobsPart } from "./jobs.ts";
 import type { Part } from "./part.ts";
+import { missingPreviousKind } from "./runs.ts";
 import type { SessionServices } from "./sessions.ts";
 import type { TransportsPart } from "./transports.ts";
 
@@ -99,7 +100,7 @@ function responsesSurface({ config }: AppContext, needs: SurfaceNeeds): Part {
     files,
     toolItems: server.tool_items,
     inheritInstructions: server.inherit_instructions,
-    previousNotFoundStatus: server.previous_response_not_found_status,
+    previousNotFound: missingPreviousKind(server),
     isOwnTool: (name) => tools.current.has(name),
     seal,
     onDisconnect: server.on_disconnect,

@@ -1,14 +1,16 @@
 import { z } from "zod";
 import { firstChars, quoted, shown } from "../lib/text.ts";
+import { type ErrorCode, type ErrorKind, errorKind, isServerKind } from "./error-codes.ts";
 
 /**
- * A failure as every surface prints it: OpenAI's error object plus the HTTP status that a non-streamed answer uses.
+ * A failure as every surface prints it, in OpenAI's error object; its HTTP status and type follow from its code.
  * @see https://platform.openai.com/docs/guides/error-codes
  */
 export const Failure = z.object({
-  status: z.int(),
-  type: z.string(),
-  code: z.string(),
+  /** One of the catalogue; a database may hold one that an older build had. */
+  code: z.custom<ErrorCode>((code) => typeof code === "string"),
+  /** Where the server's settings want another than its code's. */
+  kind: z.custom<ErrorKind>((kind) => typeof kind === "string").exactOptional(),
   message: z.string(),
   param: z.string().exactOptional(),
   /** How long the client should wait before it tries again, in ms. */
@@ -36,47 +38,48 @@ export class ApiError extends Error {
   }
 }
 
-const INVALID = "invalid_request_error";
-const SERVER = "server_error";
-
 /** 400: a request field that cannot be accepted; `param` is its path, for example `messages[2].content`. */
-export function invalidRequest(param: string | undefined, message: string, code = "invalid_value"): ApiError {
+export function invalidRequest(
+  param: string | undefined,
+  message: string,
+  code: ErrorCode = "invalid_value",
+): ApiError {
   return new ApiError({
-    status: 400,
-    type: INVALID,
     code,
+    // What is not found by its own address is missing; named in a request, it makes that request invalid.
+    ...(errorKind({ code }) !== "invalid" && { kind: "invalid" as const }),
     message,
-    ...(param === undefined ? {} : { param }),
+    ...(param !== undefined && { param }),
   });
 }
 
-/** 401: no credential, or one that no key matches. */
 /** The response that a request goes on from is not there; hermes' own clients expect a 404, all others a 400. */
-export function previousNotFound(id: string, status: 400 | 404): ApiError {
+export function previousNotFound(id: string, kind: "invalid" | "missing"): ApiError {
   const { failure } = invalidRequest(
     "previous_response_id",
     `Previous response with id '${shown(id)}' not found.`,
     "previous_response_not_found",
   );
-  return new ApiError({ ...failure, status });
+  return new ApiError({ ...failure, kind });
 }
 
+/** 401: no credential, or one that no key matches. */
 export function invalidApiKey(message: string): ApiError {
-  return new ApiError({ status: 401, type: INVALID, code: "invalid_api_key", message });
+  return new ApiError({ code: "invalid_api_key", message });
 }
 
 /** 429: many wrong keys came from where this one comes from; repeating it cannot help. */
 export function tooManyWrongKeys(retryAfterMs: number): ApiError {
   const message =
     "Incorrect API key provided, as many before it from your address. Send the server's API_SERVER_KEY.";
-  const [status, type, code] = [429, "rate_limit_error", "too_many_wrong_keys"] as const;
-  return new ApiError({ status, type, code, message, retryAfterMs, shouldRetry: false });
+  const code = "too_many_wrong_keys";
+  return new ApiError({ code, message, retryAfterMs, shouldRetry: false });
 }
 
 /** 403: a browser origin that is not on the allow-list. */
 export function originNotAllowed(origin: string): ApiError {
   const message = `Origin ${quoted(origin)} is not allowed. Add it to API_SERVER_CORS_ORIGINS (comma-separated exact origins).`;
-  return new ApiError({ status: 403, type: INVALID, code: "origin_not_allowed", message });
+  return new ApiError({ code: "origin_not_allowed", message });
 }
 
 /** 403: only the operator may do that, with a key of its own; `isGiven`: the request brought another one. */
@@ -85,12 +88,12 @@ export function operatorKeyNeeded(isGiven: boolean): ApiError {
     ? "The X-Hermes-Operator-Key is not the operator's. hermes operator-key makes a new one."
     : "Approvals are answered by the operator alone here (approvals.require_operator_key): send the operator's key as X-Hermes-Operator-Key.";
   const code = isGiven ? "invalid_operator_key" : "operator_key_required";
-  return new ApiError({ status: 403, type: INVALID, code, message });
+  return new ApiError({ code, message });
 }
 
 /** 404: an id that does not exist or is somebody else's; the two are never told apart. */
-export function notFound(code: string, message: string): ApiError {
-  return new ApiError({ status: 404, type: INVALID, code, message });
+export function notFound(code: ErrorCode, message: string): ApiError {
+  return new ApiError({ code, message });
 }
 
 /** 404: a session that its owner does not have. */
@@ -114,54 +117,54 @@ export function keyConflict(): ApiError {
 /** 421: a Host header that names neither this machine nor an allowed host (DNS rebinding). */
 export function misdirectedHost(host: string): ApiError {
   const message = `Host ${quoted(host)} is not served here. Add it to API_SERVER_ALLOWED_HOSTS if it should be.`;
-  return new ApiError({ status: 421, type: INVALID, code: "host_not_allowed", message });
+  return new ApiError({ code: "host_not_allowed", message });
 }
 
 /** Any other refusal by HTTP rules (405, 413, 415, 431 …). */
-export function httpRefusal(status: number, code: string, message: string): ApiError {
-  return new ApiError({ status, type: INVALID, code, message });
+export function httpRefusal(code: ErrorCode, message: string): ApiError {
+  return new ApiError({ code, message });
 }
 
 /** 429: a limit of this server was reached; the client should come back after `retryAfterMs`. */
 export function tooManyRequests(message: string, retryAfterMs = 1_000): ApiError {
   const code = "rate_limit_exceeded";
-  return new ApiError({ status: 429, type: "rate_limit_error", code, message, retryAfterMs });
+  return new ApiError({ code, message, retryAfterMs });
 }
 
 /** 503: the server is shutting down and takes no new work. */
 export function draining(): ApiError {
   const message = "The server is shutting down; send the request again in a moment.";
-  return new ApiError({ status: 503, type: SERVER, code: "gateway_draining", message, retryAfterMs: 1_000 });
+  return new ApiError({ code: "gateway_draining", message, retryAfterMs: 1_000 });
 }
 
 /** What a run ends with when it outlived its wall-clock limit. */
 export function runTimeout(limitMs: number): Failure {
   const message = `The run took longer than its limit of ${Math.round(limitMs / 1000)} s (agent.max_run_seconds, or a closer one of its own).`;
-  return { status: 504, type: SERVER, code: "run_timeout", message };
+  return { code: "run_timeout", message };
 }
 
 /** What a run ends with when the model repeats one call with one result and does not stop. */
 export function toolLoop(name: string, times: number): Failure {
   const message = `The model called ${name} ${times} times in a row with the same arguments and the same result.`;
-  return { status: 502, type: SERVER, code: "tool_loop", message, shouldRetry: false };
+  return { code: "tool_loop", message, shouldRetry: false };
 }
 
 /** What a run ends with when the server stops before the run does. */
 export function serverShutdown(): Failure {
   const message = "The server shut down before the answer was complete.";
-  return { status: 503, type: SERVER, code: "server_shutdown", message };
+  return { code: "server_shutdown", message };
 }
 
 /** What a foreground run ends with when the process that served it died. */
 export function serverRestarted(): Failure {
   const message = "The server was restarted before the answer was complete.";
-  return { status: 503, type: SERVER, code: "server_restarted", message };
+  return { code: "server_restarted", message };
 }
 
 /** What a run ends with that was begun again too often. */
 export function runInterrupted(attempts: number): Failure {
   const message = `The server was restarted before the run was over, ${attempts} times; it is not tried again.`;
-  return { status: 503, type: SERVER, code: "server_restarted", message, shouldRetry: false };
+  return { code: "server_restarted", message, shouldRetry: false };
 }
 
 /** What a run ends with when its result could not be stored. */
@@ -170,15 +173,13 @@ export function storageFailed(full: boolean): Failure {
     ? "The disk is full: the result could not be stored."
     : "The server's database cannot be used at the moment; nothing was stored.";
   const code = full ? "storage_full" : "storage_unavailable";
-  return { status: full ? 507 : 503, type: SERVER, code, message, retryAfterMs: 2_000 };
+  return { code, message, retryAfterMs: 2_000 };
 }
 
 /** 409: one copy of the database is made or read at a time. */
 export function backupGoesOn(): ApiError {
   const message = "Another backup is being made or read; ask again when it is over.";
   return new ApiError({
-    status: 409,
-    type: INVALID,
     code: "backup_in_progress",
     message,
     shouldRetry: false,
@@ -189,12 +190,20 @@ export function backupGoesOn(): ApiError {
 export function noSpaceForBackup(neededBytes: number): ApiError {
   const message = `A backup needs ${Math.ceil(neededBytes / 2 ** 20)} MB of free space on the server's disk for a while.`;
   return new ApiError({
-    status: 507,
-    type: SERVER,
     code: "insufficient_storage",
     message,
     shouldRetry: false,
   });
+}
+
+/** Whether an error may pass by itself, so that the same can be tried again: a limit, a shutdown, a full disk. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof ApiError && ["busy", "unavailable", "full"].includes(errorKind(error.failure));
+}
+
+/** Whether the server or the model's server failed, and not the client. */
+export function isServerFailure(failure: Failure): boolean {
+  return isServerKind(errorKind(failure));
 }
 
 /** Whether a failure is the server's own: then its log has the cause. */
@@ -208,8 +217,8 @@ export function isTold(error: unknown): boolean {
 }
 
 /** 409: what cannot be as things are; repeating the request alone cannot help. */
-export function conflict(code: string, message: string, param?: string): ApiError {
-  const terms = { status: 409, type: INVALID, code, message, shouldRetry: false };
+export function conflict(code: ErrorCode, message: string, param?: string): ApiError {
+  const terms = { code, message, shouldRetry: false };
   return new ApiError({ ...terms, ...(param !== undefined && { param }) });
 }
 
@@ -240,5 +249,5 @@ export function notSteerable(): ApiError {
 export function internalError(): Failure {
   const message =
     "The server had an internal error. Its log has the details, under the x-request-id or run id of this answer.";
-  return { status: 500, type: SERVER, code: "internal_error", message };
+  return { code: "internal_error", message };
 }

@@ -108,11 +108,11 @@ function receive(
 function refusalOf(headers: FastifyRequest["headers"]): ApiError | undefined {
   const encoding = headers["content-encoding"];
   if (encoding !== undefined && !/^(identity)?$/i.test(encoding)) {
-    return httpRefusal(415, "unsupported_content_encoding", "Send the body as it is, not compressed.");
+    return httpRefusal("unsupported_content_encoding", "Send the body as it is, not compressed.");
   }
   const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(headers["content-type"] ?? "")?.[1];
   if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
-    return httpRefusal(415, "unsupported_media_type", "Send the body in UTF-8; JSON has no other charset.");
+    return httpRefusal("unsupported_media_type", "Send the body in UTF-8; JSON has no other charset.");
   }
   return undefined;
 }

@@ -8,15 +8,47 @@ import {
   isFault,
   isTold,
 } from "../domain/error.ts";
+import { type ErrorKind, errorKind, errorType } from "../domain/error-codes.ts";
 
 /** OpenAI's error envelope; all four keys are always there. */
 export interface ErrorEnvelope {
   error: { message: string; type: string; param: string | null; code: string | null };
 }
 
+/** Which HTTP status a kind of failure has; nothing below this folder knows one. */
+const STATUS: Readonly<Record<ErrorKind, number>> = {
+  invalid: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  missing: 404,
+  not_allowed: 405,
+  too_slow: 408,
+  conflict: 409,
+  too_large: 413,
+  url_too_long: 414,
+  unsupported: 415,
+  expectation: 417,
+  misdirected: 421,
+  busy: 429,
+  headers_too_large: 431,
+  client_left: 499,
+  internal: 500,
+  not_implemented: 501,
+  upstream: 502,
+  unavailable: 503,
+  timeout: 504,
+  http_version: 505,
+  full: 507,
+};
+
+/** The HTTP status of an answer that is a failure. */
+export function httpStatus(failure: Pick<Failure, "code" | "kind">): number {
+  return STATUS[errorKind(failure)];
+}
+
 /** The envelope of a failure. */
-export function envelope({ message, type, param, code }: Failure): ErrorEnvelope {
-  return { error: { message, type, param: param ?? null, code } };
+export function envelope({ message, param, code }: Failure): ErrorEnvelope {
+  return { error: { message, type: errorType(code), param: param ?? null, code } };
 }
 
 /**
@@ -30,7 +62,7 @@ export function failureHeaders(failure: Failure): Record<string, string> {
     headers["retry-after-ms"] = String(Math.ceil(failure.retryAfterMs));
   }
   if (failure.shouldRetry !== undefined) headers["x-should-retry"] = String(failure.shouldRetry);
-  if (failure.status === 401) headers["www-authenticate"] = 'Bearer realm="hermes"';
+  if (failure.code === "invalid_api_key") headers["www-authenticate"] = 'Bearer realm="hermes"';
   return headers;
 }
 
@@ -53,7 +85,7 @@ export function failureOf(error: FastifyError | ApiError, request: FastifyReques
 
 /** Answers with a failure. */
 export function sendFailure(reply: FastifyReply, failure: Failure): void {
-  reply.code(failure.status).headers(failureHeaders(failure)).send(envelope(failure));
+  reply.code(httpStatus(failure)).headers(failureHeaders(failure)).send(envelope(failure));
 }
 
 /** What Fastify and its plugins refuse, by their error codes. */
@@ -62,11 +94,9 @@ const REFUSALS: Readonly<Record<string, () => ApiError>> = {
     invalidRequest(undefined, "Invalid JSON in request body", "invalid_json"),
   FST_ERR_CTP_EMPTY_JSON_BODY: () =>
     invalidRequest(undefined, "The request body is empty; send JSON.", "invalid_json"),
-  FST_ERR_CTP_BODY_TOO_LARGE: () =>
-    httpRefusal(413, "body_too_large", "The request body is larger than 10 MB."),
+  FST_ERR_CTP_BODY_TOO_LARGE: () => httpRefusal("body_too_large", "The request body is larger than 10 MB."),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
     httpRefusal(
-      415,
       "unsupported_media_type",
       "Send the body as JSON, with the header Content-Type: application/json.",
     ),
@@ -80,7 +110,6 @@ function failureOfHttp(error: FastifyError): Failure {
   const status = error.statusCode ?? 500;
   if (status < 400 || status >= 500) return internalError();
   if (status === 414)
-    return httpRefusal(status, "path_too_long", "The path is too long: an id has at most 512 characters.")
-      .failure;
-  return httpRefusal(status, "invalid_request", "The request is not valid HTTP for this server.").failure;
+    return httpRefusal("path_too_long", "The path is too long: an id has at most 512 characters.").failure;
+  return httpRefusal("invalid_request", "The request is not valid HTTP for this server.").failure;
 }

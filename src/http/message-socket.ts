@@ -1,7 +1,9 @@
 import type { Socket } from "node:net";
 import type { WebSocket } from "@fastify/websocket";
 import { type ApiError, type Failure, invalidRequest, tooManyRequests } from "../domain/error.ts";
+import { errorType } from "../domain/error-codes.ts";
 import type { Budget } from "./budget.ts";
+import { httpStatus } from "./errors.ts";
 
 /** Unread bytes at which what comes next waits in the store, not in memory. */
 const HIGH_WATER_BYTES = 64 * 1024;
@@ -91,9 +93,10 @@ export class MessageSocket {
   }
 
   /** Tells the client of a failure. */
-  fail({ status, type, code, message, param }: Failure): void {
-    const error = { type, code, message, ...(param !== undefined && { param }) };
-    this.send(JSON.stringify({ type: "error", status, error }));
+  fail(failure: Failure): void {
+    const { code, message, param } = failure;
+    const error = { type: errorType(code), code, message, ...(param !== undefined && { param }) };
+    this.send(JSON.stringify({ type: "error", status: httpStatus(failure), error }));
   }
 
   /** Closes the socket, after the message that is being answered. */

@@ -35,7 +35,7 @@ export function checkMessage({ raw }: FastifyRequest): void {
   if (headers["transfer-encoding"] !== undefined) checkCoding(headers["transfer-encoding"], httpVersion);
   if (headers.expect !== undefined && !CONTINUE.test(headers.expect)) {
     const message = "The header Expect can only be 100-continue.";
-    throw new ApiError({ ...httpRefusal(417, "expectation_failed", message).failure, param: "Expect" });
+    throw new ApiError({ ...httpRefusal("expectation_failed", message).failure, param: "Expect" });
   }
 }
 
@@ -46,7 +46,7 @@ function unknownVersion(version: string): ApiError {
   // Before 1.0 there were no versions, nor status codes.
   return version === "0.9"
     ? invalidRequest(undefined, message, "invalid_request")
-    : httpRefusal(505, "http_version_not_supported", message);
+    : httpRefusal("http_version_not_supported", message);
 }
 
 function refuseRepeated(rawHeaders: readonly string[]): void {
@@ -61,10 +61,10 @@ function refuseRepeated(rawHeaders: readonly string[]): void {
 }
 
 function checkCoding(coding: string, version: string): void {
-  const [param, code] = ["Transfer-Encoding", "unsupported_transfer_encoding"];
+  const [param, code] = ["Transfer-Encoding", "unsupported_transfer_encoding"] as const;
   // A proxy of that time would take the chunks for the body.
   if (version === "1.0") throw invalidRequest(param, "HTTP/1.0 has no Transfer-Encoding.", code);
   if (coding.toLowerCase() === "chunked") return;
   const message = "The only Transfer-Encoding is chunked; send the body as it is, not compressed.";
-  throw new ApiError({ ...httpRefusal(501, code, message).failure, param });
+  throw new ApiError({ code, kind: "not_implemented", message, param });
 }

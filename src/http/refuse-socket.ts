@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { type ApiError, httpRefusal, invalidRequest } from "../domain/error.ts";
 import type { Closing } from "./closing.ts";
-import { envelope } from "./errors.ts";
+import { envelope, httpStatus } from "./errors.ts";
 
 // Not by an import statement: that reads everything node:http exports, and loads a whole fetch for it, 16 MB.
 const { STATUS_CODES } = process.getBuiltinModule("node:http");
@@ -21,6 +21,7 @@ export function refuseSocket(
   { failure }: ApiError,
   { closing, headers }: SocketAnswers,
 ): void {
+  const status = httpStatus(failure);
   const body = JSON.stringify(envelope(failure));
   const all = {
     ...headers(),
@@ -30,10 +31,7 @@ export function refuseSocket(
     connection: "close",
   };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`);
-  closing.withBytes(
-    socket,
-    [`HTTP/1.1 ${failure.status} ${STATUS_CODES[failure.status]}`, ...lines, "", body].join("\r\n"),
-  );
+  closing.withBytes(socket, [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, "", body].join("\r\n"));
 }
 
 /** What Node reports as `clientError`. */
@@ -54,13 +52,12 @@ export function handleClientError(error: ClientError, socket: Socket, answers: S
 
 function refusalOf({ code, rawPacket }: ClientError, { bytesRead }: Socket): ApiError {
   if (code === "ERR_HTTP_REQUEST_TIMEOUT")
-    return httpRefusal(408, "request_timeout", "The request took too long to arrive.");
-  if (code !== "HPE_HEADER_OVERFLOW")
-    return httpRefusal(400, "invalid_request", "The request is not valid HTTP.");
+    return httpRefusal("request_timeout", "The request took too long to arrive.");
+  if (code !== "HPE_HEADER_OVERFLOW") return httpRefusal("invalid_request", "The request is not valid HTTP.");
   // The first bytes of the connection, without the end of a line.
   if (Buffer.isBuffer(rawPacket) && rawPacket.length === bytesRead && !rawPacket.includes("\n"))
-    return httpRefusal(414, "url_too_long", "The URL is too long: with the headers, 16 KB at most.");
-  return httpRefusal(431, "headers_too_large", "The request headers are too large: 16 KB at most.");
+    return httpRefusal("url_too_long", "The URL is too long: with the headers, 16 KB at most.");
+  return httpRefusal("headers_too_large", "The request headers are too large: 16 KB at most.");
 }
 
 /** Takes on what Node and the WebSocket package would otherwise answer by themselves, without the envelope. */
@@ -77,7 +74,7 @@ export function answerOddRequests(app: FastifyInstance, answers: SocketAnswers):
   });
   server.on("checkExpectation", handle);
   server.on("connect", (_request: IncomingMessage, socket: Socket) => {
-    refuseSocket(socket, httpRefusal(405, "method_not_allowed", "CONNECT is not allowed here."), answers);
+    refuseSocket(socket, httpRefusal("method_not_allowed", "CONNECT is not allowed here."), answers);
   });
   websocketServer.on("wsClientError", (error, socket) => {
     const refusal = invalidRequest(undefined, `${error.message}.`, "invalid_handshake");

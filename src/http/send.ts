@@ -4,7 +4,7 @@ import { type AgentEvent, isLast } from "../domain/event.ts";
 import type { Reader } from "../runs/follow.ts";
 import type { LiveRun, WatchedRun } from "../runs/live-run.ts";
 import type { Encoder, StreamEncoder } from "../wire/encoder.ts";
-import { envelope, failureHeaders } from "./errors.ts";
+import { envelope, failureHeaders, httpStatus } from "./errors.ts";
 import type { EventStream, Streams } from "./streams.ts";
 
 /** What a disconnect before the end does to the run. */
@@ -132,7 +132,7 @@ function sendWhole(reply: FastifyReply, { encoder, run, streams }: SendOptions):
     // The same request would be answered with the same again.
     const failure = run.replay === "over" ? { ...answer.failure, shouldRetry: false } : answer.failure;
     const body = { ...envelope(failure), hermes: { run_id: run.run.id } };
-    reply.code(failure.status).headers(failureHeaders(failure)).send(body);
+    reply.code(httpStatus(failure)).headers(failureHeaders(failure)).send(body);
     return;
   }
   // The socket counts only time without progress, and is cut off then.

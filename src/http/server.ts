@@ -197,7 +197,7 @@ function answerUnknown(request: FastifyRequest, reply: FastifyReply, routes: Rou
     return;
   }
   const message = `${method} is not allowed for ${shown(path)}; use ${methods.join(" or ")}.`;
-  throw httpRefusal(405, "method_not_allowed", message);
+  throw httpRefusal("method_not_allowed", message);
 }
 
 /** For answers that no hook sees. */

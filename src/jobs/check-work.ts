@@ -1,4 +1,5 @@
 import { ApiError, invalidRequest } from "../domain/error.ts";
+import { errorKind } from "../domain/error-codes.ts";
 import type { JobWork, WorkChanges } from "../domain/job.ts";
 import { quoted } from "../lib/text.ts";
 import { checkSessionId } from "../sessions/session-id.ts";
@@ -91,7 +92,7 @@ export class WorkCheck {
     try {
       await this.#terms.resolve(ask);
     } catch (error) {
-      if (error instanceof ApiError && error.failure.status === 400) throw error;
+      if (error instanceof ApiError && errorKind(error.failure) === "invalid") throw error;
     }
   }
 }

@@ -1,4 +1,4 @@
-import { ApiError } from "../domain/error.ts";
+import { ApiError, isPassing, isServerFailure } from "../domain/error.ts";
 import type { AgentEvent } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import type { RunId } from "../domain/id.ts";
@@ -82,8 +82,7 @@ export class Execution {
       void (await this.#deps.runs.admit(input)).begin();
       return { goesOn: true };
     } catch (error) {
-      if (!(error instanceof ApiError) || error.failure.status === 429 || error.failure.status >= 500)
-        throw error;
+      if (!(error instanceof ApiError) || isPassing(error) || isServerFailure(error.failure)) throw error;
       return { goesOn: false, result: { status: "failed", reason: error.message, mayRepeat: true } };
     }
   }

@@ -1,4 +1,4 @@
-import { ApiError } from "../domain/error.ts";
+import { isPassing } from "../domain/error.ts";
 import type { Fire, Job, Overlap } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Rounds } from "../lib/rounds.ts";
@@ -281,9 +281,4 @@ export class Scheduler {
     const waitMs = Math.min(MAX_WAIT_MS, Math.max(0, Math.min(...times) - clock.now()));
     this.#timer = setTimeout(() => void this.tick(), waitMs);
   }
-}
-
-function isPassing(error: unknown): boolean {
-  const status = error instanceof ApiError ? error.failure.status : 500;
-  return status === 429 || status === 503 || status === 507;
 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { type ApiError, invalidRequest } from "../domain/error.ts";
+import { type ErrorCode, isErrorCode } from "../domain/error-codes.ts";
 import { bestIssue, type Issue, sayIssue } from "./issue.ts";
 
 /** What somebody sent, as a schema has it. @throws ApiError 400 naming the first field that is wrong. */
@@ -44,11 +45,11 @@ function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 /** A schema may carry its own error code in `params.code` of a custom issue. */
-function issueCode(issue: Issue): string | undefined {
+function issueCode(issue: Issue): ErrorCode | undefined {
   // A part of a kind that the agent cannot read: hermes' clients know it by this code.
   if (issue.path.at(-1) === "type" && issue.path.includes("content")) return "unsupported_content_type";
   const code: unknown = issue.code === "custom" ? issue.params?.["code"] : undefined;
-  return typeof code === "string" ? code : undefined;
+  return isErrorCode(code) ? code : undefined;
 }
 
 /** A name that a client made up need not come back whole. */

@@ -21,7 +21,7 @@ export interface RunDeps {
   /** Whether to ask upstream for a stream: when somebody reads deltas, always, or never. */
   upstreamStream: "auto" | "always" | "never";
   /** How a request is answered that goes on from a response that is not there. */
-  previousNotFoundStatus: 400 | 404;
+  previousNotFound: "invalid" | "missing";
   /** Longest tool output in the history of a later run, characters; 0 for no limit. */
   historyOutputChars: number;
   /** Text after every request's own system prompt. */

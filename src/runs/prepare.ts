@@ -176,7 +176,7 @@ function isCallPart({ type }: ItemBody): boolean {
  * @throws ApiError 400 when it has not ended, 400 or 404 as configured when this owner has no such run.
  */
 export async function checkPrevious(
-  { store, log, previousNotFoundStatus }: RunDeps,
+  { store, log, previousNotFound: kind }: RunDeps,
   id: RunId,
   owner: string,
 ): Promise<Run> {
@@ -186,7 +186,7 @@ export async function checkPrevious(
   const isHeld = found?.run.surface === "conversations";
   if (found?.endedAt !== undefined && !isHeld) return found.run;
   if (isHeld || (found === undefined && (live?.isStored !== true || !isOpenTo(live.run, owner)))) {
-    throw previousNotFound(name, previousNotFoundStatus);
+    throw previousNotFound(name, kind);
   }
   const message = `The response '${name}' is still in progress; wait for its end, or cancel it.`;
   throw invalidRequest("previous_response_id", message, "previous_response_in_progress");

@@ -1,4 +1,5 @@
 import { invalidRequest } from "../domain/error.ts";
+import type { ErrorCode } from "../domain/error-codes.ts";
 import { hasControlCharacter } from "../lib/text.ts";
 
 const MAX_ID_CHARS = 256;
@@ -6,7 +7,7 @@ const MAX_ID_CHARS = 256;
 /** Where an id stood in its request, and what an error about it is called. */
 interface Place {
   param: string;
-  code?: string;
+  code?: ErrorCode;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ErrorCode } from "../domain/error-codes.ts";
 import { pairs } from "./bounded.ts";
 
 /** An optional field: null means absent, as for OpenAI. */
@@ -54,7 +55,7 @@ export const FunctionName = z
 /** A refusal of something that OpenAI knows and an agent cannot do. */
 export const unsupported = (message: string) => ({
   error: message,
-  params: { code: "unsupported_parameter" },
+  params: { code: "unsupported_parameter" satisfies ErrorCode },
 });
 
 /** A field of OpenAI's that is refused by name, since leaving it out in silence would answer something else. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { invalidRequest } from "../domain/error.ts";
+import type { ErrorCode } from "../domain/error-codes.ts";
 import type { Part } from "../domain/item.ts";
 import { onlyNull, optional } from "./fields.ts";
 
@@ -9,7 +10,7 @@ const Detail = z.enum(["auto", "low", "high", "original"]);
 
 const ImageUrl = z.string().refine((url) => /^(https?:\/\/|data:image\/)/i.test(url), {
   error: "use an http(s) URL or a data:image/ URL",
-  params: { code: "invalid_image_url" },
+  params: { code: "invalid_image_url" satisfies ErrorCode },
 });
 
 const ImagePart = z.object({

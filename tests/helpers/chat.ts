@@ -1,5 +1,7 @@
 import { ApiError, type Failure } from "../../src/domain/error.ts";
+import { errorType } from "../../src/domain/error-codes.ts";
 import type { RunInput } from "../../src/domain/run.ts";
+import { httpStatus } from "../../src/http/errors.ts";
 import { validateWithZod } from "../../src/http/zod.ts";
 import { type ChatTerms, decodeChat } from "../../src/wire/chat/decode.ts";
 import { ChatRequest } from "../../src/wire/chat/schema.ts";
@@ -23,12 +25,13 @@ export function decode(body: object, terms: Partial<ChatTerms> = {}): RunInput {
 }
 
 /** The refusal of something that must throw one. @throws whatever else is thrown. */
-export function refusalOf(call: () => unknown): Failure {
+export function refusalOf(call: () => unknown): Failure & { status: number; type: string } {
   try {
     const value = call();
     throw new Error(`expected a refusal, got ${JSON.stringify(value)}`);
   } catch (error) {
-    if (error instanceof ApiError) return error.failure;
-    throw error;
+    if (!(error instanceof ApiError)) throw error;
+    const { failure } = error;
+    return { ...failure, status: httpStatus(failure), type: errorType(failure.code) };
   }
 }

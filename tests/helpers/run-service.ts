@@ -43,7 +43,7 @@ export async function runService(
     models,
     prompts: createPrompts(prompt, store),
     tools: { current: registryOf([]) },
-    previousNotFoundStatus: 400,
+    previousNotFound: "invalid",
     limits: { maxSteps: 10, maxRunMs: 60_000, contextTokens: 128_000, maxOutputTokens: 0 },
     upstreamStream: "auto",
     historyOutputChars: 0,

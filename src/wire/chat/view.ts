@@ -178,8 +178,6 @@ export class ChatView {
 
 /** What a reader is told of a run that somebody else stopped. */
 const CANCELLED: Failure = {
-  status: 409,
-  type: "server_error",
   code: "run_cancelled",
   message: "The run was cancelled.",
   shouldRetry: false,

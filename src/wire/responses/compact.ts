@@ -101,7 +101,7 @@ export class CompactionEncoder implements Encoder {
     if (end?.type === "run.completed" && end.reason === "stop" && this.#summary.trim() !== "")
       return undefined;
     const message = "The model did not write a whole summary of the conversation; nothing was compacted.";
-    return { status: 502, type: "server_error", code: "compaction_failed", message };
+    return { code: "compaction_failed", message };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Failure } from "../../domain/error.ts";
+import { errorType } from "../../domain/error-codes.ts";
 import type { CompletionReason } from "../../domain/event.ts";
 import { responseId } from "../../domain/id.ts";
 import type { Run } from "../../domain/run.ts";
@@ -86,12 +87,12 @@ export function statusOf(outcome: Outcome): string {
 }
 
 /** A failure inside a response; the AI SDK wants the type beside OpenAI's code and message. */
-export function responseError({ type, code, message }: Failure): {
+export function responseError({ code, message }: Failure): {
   type: string;
   code: string;
   message: string;
 } {
-  return { type, code, message };
+  return { type: errorType(code), code, message };
 }
 
 /** Tokens as a response counts them. */

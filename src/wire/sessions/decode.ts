@@ -1,4 +1,5 @@
 import { invalidRequest } from "../../domain/error.ts";
+import type { ErrorCode } from "../../domain/error-codes.ts";
 import type { RunInput } from "../../domain/run.ts";
 import type { ModelLock, SessionChanges } from "../../domain/session.ts";
 import { hermesEffort, hermesTier } from "../model-options.ts";
@@ -117,7 +118,7 @@ export function decodePatch(patch: SessionPatch): SessionChanges {
     throw invalidRequest(unknown.slice(0, 64), message, "unsupported_session_field");
   }
   const title = textOf(patch, "title", { maxChars: MAX_TITLE_CHARS, code: "invalid_title" });
-  const reason = { maxChars: MAX_REASON_CHARS, code: "invalid_session_field" };
+  const reason = { maxChars: MAX_REASON_CHARS, code: "invalid_session_field" } as const;
   const endReason = textOf(patch, "end_reason", reason);
   const flags = Object.fromEntries(FLAGS.flatMap((name) => flagOf(patch, name)));
   return {
@@ -132,7 +133,7 @@ export function decodePatch(patch: SessionPatch): SessionChanges {
 function textOf(
   patch: SessionPatch,
   name: string,
-  { maxChars, code }: { maxChars: number; code: string },
+  { maxChars, code }: { maxChars: number; code: ErrorCode },
 ): string | null | undefined {
   const value = patch[name];
   if (value === undefined || value === null) return value;

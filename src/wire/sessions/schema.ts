@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ErrorCode } from "../../domain/error-codes.ts";
 import { bestIssue, sayIssue } from "../../lib/issue.ts";
 import { list } from "../bounded.ts";
 import { ModelOptions, optional, QueryNumber } from "../fields.ts";
@@ -7,7 +8,7 @@ import { ContentPart, MAX_PARTS } from "../parts.ts";
 /** Requests and answers of /api/sessions, in the words of hermes clients. @see hermes-api.md 1.12 */
 
 /** A field with an error code of its own, whatever is wrong with it. */
-function coded<Schema extends z.ZodType>(schema: Schema, code: string) {
+function coded<Schema extends z.ZodType>(schema: Schema, code: ErrorCode) {
   return z.preprocess((value, context) => {
     const { error } = schema.safeParse(value);
     const [issue] = error?.issues ?? [];

@@ -46,7 +46,7 @@ describe("a run that is stopped", () => {
   test("by a limit fails with it", async () => {
     const provider = scriptedProvider([[...say("One"), ...hold(createGate())]]);
     const { end } = await playAgent({ provider, ...stopAt(isDelta, RunStop.fail(runTimeout(5_000))) });
-    expect(end).toMatchObject({ type: "run.failed", error: { status: 504, code: "run_timeout" } });
+    expect(end).toMatchObject({ type: "run.failed", error: { code: "run_timeout" } });
   });
 
   test("in the middle of a call's arguments makes no call", async () => {
@@ -113,7 +113,7 @@ describe("a run whose model fails", () => {
   test("fails with what a client is told of it, and keeps what was said", async () => {
     const provider = scriptedProvider([[...say("One"), ...fail("overloaded")]]);
     const { events, end, faults } = await playAgent({ provider });
-    expect(end).toMatchObject({ type: "run.failed", error: { status: 503, code: "upstream_overloaded" } });
+    expect(end).toMatchObject({ type: "run.failed", error: { code: "upstream_overloaded" } });
     expect(ended(events)).toEqual(["assistant: One (incomplete)"]);
     expect(faults).toEqual([]);
   });
@@ -121,7 +121,7 @@ describe("a run whose model fails", () => {
   test("in a way that nobody expected tells its log, and its client nothing", async () => {
     const bug = new TypeError("x is not a function");
     const { end, faults } = await playAgent({ provider: scriptedProvider([fail(bug)]) });
-    expect(end).toMatchObject({ type: "run.failed", error: { status: 500, code: "internal_error" } });
+    expect(end).toMatchObject({ type: "run.failed", error: { code: "internal_error" } });
     expect(JSON.stringify(end)).not.toContain("not a function");
     expect(faults).toEqual([bug]);
   });

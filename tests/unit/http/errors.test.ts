@@ -67,9 +67,9 @@ describe("the envelope", () => {
     expect(JSON.stringify(body)).not.toContain("internal words");
   });
 
-  it("another refusal of Fastify keeps its status and none of its words", () => {
+  it("another refusal of Fastify is a 400 with none of its words", () => {
     const { status, body } = answer(http("FST_ERR_SOMETHING", 417));
-    expect([status, body]).toMatchObject([417, { error: { code: "invalid_request" } }]);
+    expect([status, body]).toMatchObject([400, { error: { code: "invalid_request" } }]);
     expect(JSON.stringify(body)).not.toContain("internal words");
   });
 

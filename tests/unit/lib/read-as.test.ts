@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { errorKind } from "../../../src/domain/error-codes.ts";
 import { errorOf, paramOf } from "../../../src/lib/read-as.ts";
 
 /** What a client is told about a value that does not fit. */
 function told(schema: z.ZodType, value: unknown) {
   const result = schema.safeParse(value);
   if (result.success) throw new Error("the value fits");
-  const { status, param, code, message } = errorOf(result.error, value).failure;
-  expect(status).toBe(400);
+  const { param, code, message } = errorOf(result.error, value).failure;
+  expect(errorKind({ code })).toBe("invalid");
   return { param, code, message };
 }
 
@@ -75,11 +76,11 @@ describe("what is told", () => {
 
   it("a schema's own code is kept", () => {
     const picky = z.object({
-      n: z.number().refine((n) => n < 2, { error: "too many", params: { code: "unsupported" } }),
+      n: z.number().refine((n) => n < 2, { error: "too many", params: { code: "unsupported_parameter" } }),
     });
     expect(told(picky, { n: 2 })).toEqual({
       param: "n",
-      code: "unsupported",
+      code: "unsupported_parameter",
       message: "Invalid 'n': too many.",
     });
   });

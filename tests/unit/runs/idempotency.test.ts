@@ -118,7 +118,7 @@ describe("an idempotency key", () => {
       expect(endOf((await ask(service.runs)).events)).toBe("run.completed");
       return;
     }
-    const refusal = { failure: { status: 503, code: "storage_unavailable", shouldRetry: false } };
+    const refusal = { failure: { code: "storage_unavailable", shouldRetry: false } };
     await expect(service.runs.admit(inputOf(KEYED))).rejects.toMatchObject(refusal);
   });
 });

@@ -52,7 +52,7 @@ describe("after a crash", () => {
         seq: 1_503,
         at: 9_000,
         steps: 1,
-        error: { status: 503, code: "server_restarted" },
+        error: { code: "server_restarted" },
       },
     ]);
     expect(fold(events)).toMatchObject({ status: "failed", steps: 1 });

@@ -42,7 +42,7 @@ describe("admission", () => {
     const { runs } = await runService(provider, { maxConcurrent: 2 });
     const live = await Promise.all([runs.admit(inputOf()), runs.admit(inputOf())]);
     const done = live.map((run) => run.begin());
-    const refusal = { failure: { status: 429, code: "rate_limit_exceeded", retryAfterMs: 1_000 } };
+    const refusal = { failure: { code: "rate_limit_exceeded", retryAfterMs: 1_000 } };
     await expect(runs.admit(inputOf())).rejects.toMatchObject(refusal);
     expect(runs.active).toBe(2);
     gate.open();
@@ -55,7 +55,7 @@ describe("admission", () => {
     const { runs } = await runService(scriptedProvider([]), { maxConcurrent: 1 });
     for (let n = 0; n < 3; n++) {
       const refused = runs.admit(inputOf({ sessionId: "../x" }));
-      await expect(refused).rejects.toMatchObject({ failure: { status: 400 } });
+      await expect(refused).rejects.toMatchObject({ failure: { code: "invalid_value" } });
     }
     expect(runs.active).toBe(0);
   });
@@ -63,7 +63,9 @@ describe("admission", () => {
   test("of a foreign session is refused as of one that does not exist, before anything is run", async () => {
     const { runs, store } = await runService(scriptedProvider([]));
     await store.sessions.create(aSession("s", { owner: "somebody else" }));
-    await expect(runs.admit(inputOf({ sessionId: "s" }))).rejects.toMatchObject({ failure: { status: 404 } });
+    await expect(runs.admit(inputOf({ sessionId: "s" }))).rejects.toMatchObject({
+      failure: { code: "session_not_found" },
+    });
   });
 });
 
@@ -76,7 +78,7 @@ describe("a drain", () => {
     await gate.reached();
     const drained = runs.drain(60_000);
     await expect(runs.admit(inputOf())).rejects.toMatchObject({
-      failure: { status: 503, code: "gateway_draining" },
+      failure: { code: "gateway_draining" },
     });
     expect(runs.isDraining).toBe(true);
     gate.open();
@@ -154,7 +156,7 @@ describe("a session", () => {
 
   test.each([
     ["by its client", RunStop.cancel("client_disconnected"), "run.cancelled"],
-    ["by a limit", RunStop.fail({ status: 504, type: "x", code: "run_timeout", message: "" }), "run_timeout"],
+    ["by a limit", RunStop.fail({ code: "run_timeout", message: "" }), "run_timeout"],
   ])("is not harmed by a run that was stopped while it waited: %s", async (_, stop, end) => {
     const gate = createGate();
     const provider = scriptedProvider([[...hold(gate), ...say("1!")], say("3!")]);

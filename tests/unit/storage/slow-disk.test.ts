@@ -103,7 +103,10 @@ test("who waits for a disk that does not answer is refused, until it answers", a
   await store.look();
   later.mockRestore();
   for (const refused of [writing, put(store)])
-    await expect(refused).rejects.toMatchObject({ name: "StorageError", failure: { status: 503 } });
+    await expect(refused).rejects.toMatchObject({
+      name: "StorageError",
+      failure: { code: "storage_unavailable" },
+    });
   disk.pass(1_000);
   await vi.waitFor(async () => expect((await store.look()).state).toBe("ok"));
   await put(store);

@@ -253,7 +253,7 @@ describe("how a run ended", () => {
 });
 
 describe("failures", () => {
-  const error = { status: 502, type: "server_error", code: "upstream_error", message: 'It "broke".' };
+  const error = { code: "upstream_error", message: 'It "broke".' } as const;
   const failed: EventBody = { type: "run.failed", error, usage: USAGE, steps: 1 };
 
   it("in a stream are an error object with the run's id, then [DONE], and no finish reason", () => {
@@ -286,7 +286,7 @@ describe("failures", () => {
   it("a run that somebody stopped has failed for its reader", () => {
     const cancelled: EventBody = { type: "run.cancelled", reason: "stopped", usage: USAGE, steps: 1 };
     expect(answerOf([cancelled])).toMatchObject({
-      failure: { status: 409, code: "run_cancelled", shouldRetry: false },
+      failure: { code: "run_cancelled", shouldRetry: false },
     });
     expect(chunksOf(streamText([cancelled])).at(-1)?.error).toMatchObject({ code: "run_cancelled" });
   });

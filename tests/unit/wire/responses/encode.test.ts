@@ -190,7 +190,7 @@ describe("a streamed response", () => {
   });
 
   it("ends failed with type, code and message when the run failed", () => {
-    const error = { status: 502, type: "server_error", code: "upstream_error", message: "It failed." };
+    const error = { code: "upstream_error", message: "It failed." } as const;
     const events = stream([...speech("par"), { type: "run.failed", error, usage: USAGE, steps: 1 }]);
     expect(events.at(-1)).toMatchObject({
       type: "response.failed",

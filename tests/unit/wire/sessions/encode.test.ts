@@ -46,7 +46,7 @@ const news = fc.constantFrom<EventBody>(
   { type: "run.status", kind: "retry", text: "again" },
   { type: "step.restarted", step: 1 },
 );
-const failure = { status: 502, type: "server_error", code: "upstream_failed", message: "It failed." };
+const failure = { code: "upstream_error", message: "It failed." } as const;
 const end = fc.constantFrom<EventBody>(
   completed(),
   completed("length"),
