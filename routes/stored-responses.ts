@@ -133,7 +133,7 @@ function deleteRoute(app: FastifyInstance, { runs }: StoredResponsesDeps): void 
     },
     handler: async (request) => {
       const { id, runId } = responseOf(request);
-      const isGone = runId !== undefined && (await runs.remove(runId, principalOf(request).id));
+      const isGone = runId !== undefined && (await runs.remove(runId, principalOf(request).id, isRemovable));
       if (!isGone) throw unknownResponse(id);
       return { id, object: "response", deleted: true };
     },
@@ -184,4 +184,9 @@ function responseOf(request: FastifyRequest): { id: string; runId: RunId | undef
 
 function unknownResponse(id: string): Error {
   return notFound("response_not_found", `Response with id '${shown(id)}' not found.`);
+}
+
+/** A turn of a session that was no response belongs to the session alone. */
+function isRemovable({ sessionId, surface }: Run): boolean {
+  return sessionId === undefined || surface === "responses";
 }

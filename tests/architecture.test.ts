@@ -269,3 +269,9 @@ describe("files", () => {
     expect(idle).toEqual([]);
   });
 });
+
+it("only routes and wire formats decide by the surface that a run came from", () => {
+  const compared = /\bsurface\s*(===|!==)|(===|!==)\s*\w*\.?surface\b|switch \([^)]*surface/;
+  const below = SOURCES.filter((file) => !/^(routes|src\/wire)\//.test(file));
+  expect(below.filter((file) => compared.test(textOf(file)))).toEqual([]);
+});

@@ -166,7 +166,7 @@ function openWork({ config, clock }: AppContext, needs: JobsNeeds) {
     timeoutMs: settings.jobs.script_timeout_seconds * 1000,
   });
   const directoryOf = ({ workdir }: Pick<JobWork, "workdir">) =>
-    toolsOf(tools.current, { surface: "jobs", ...(workdir !== undefined && { workdir }) }).root;
+    toolsOf(tools.current, { ...(workdir !== undefined && { workdir }) }).root;
   const scripts = new ScriptRuns({ scripts: files, clock, directoryOf });
   const execution = new Execution({
     runs,

@@ -44,10 +44,10 @@ export async function openTools(
     workspace: await createWorkspace({ root: config.workspace, protectedPaths: secrets }),
     sandbox,
     policy: policyOf(config, secrets),
-    allowsUnattended: ({ surface, byAgent }) => {
+    allowsUnattended: ({ job, byAgent }) => {
       const { unattended, cron_mode: ofJobs = unattended } = config.settings.approvals;
       const isAllowed = unattended === "approve";
-      return surface === "jobs" ? ofJobs === "approve" && (byAgent !== true || isAllowed) : isAllowed;
+      return job !== undefined ? ofJobs === "approve" && (byAgent !== true || isAllowed) : isAllowed;
     },
     portsFor: (...call) => ({
       get jobs() {

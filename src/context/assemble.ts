@@ -131,8 +131,8 @@ function takeNewItems(draft: Draft): Draft {
 function checkCalls(draft: Draft, { store }: ContextDeps): Draft | Promise<Draft> {
   const { request, session, stored, added } = draft;
   if (session === undefined || request.isBegun === true) return draft;
-  const { surface, owner } = request.input;
-  const check = { surface, isCut: (run: RunId) => isCut(store, run, owner) };
+  const { policy, owner } = request.input;
+  const check = { param: policy.inputField, isCut: (run: RunId) => isCut(store, run, owner) };
   return checkClientCalls([...stored, ...added], check).then(() => draft);
 }
 

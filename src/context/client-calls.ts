@@ -1,7 +1,6 @@
 import { invalidRequest } from "../domain/error.ts";
 import { type RunId, runIdOfPart } from "../domain/id.ts";
 import type { Item, ItemBody } from "../domain/item.ts";
-import type { Surface } from "../domain/run.ts";
 import { quoted, shown } from "../lib/text.ts";
 import type { Store } from "../storage/store.ts";
 import { isReadable } from "./new-items.ts";
@@ -80,8 +79,8 @@ function makersOf(items: readonly ItemBody[]): (RunId | undefined)[] {
 
 /** What the check of client calls needs to know. */
 export interface CallCheck {
-  /** Where the request came from; its field that holds the items is named in errors. */
-  surface: Surface;
+  /** The request's field that holds the items; errors name it. */
+  param: string;
   /** Whether a run was cut before its end. */
   isCut(run: RunId): Promise<boolean>;
 }
@@ -99,9 +98,8 @@ export async function isCut(store: Pick<Store, "findRun">, id: RunId, owner: str
  */
 export async function checkClientCalls(
   items: readonly ItemBody[],
-  { surface, isCut }: CallCheck,
+  { param, isCut }: CallCheck,
 ): Promise<void> {
-  const param = surface === "chat" ? "messages" : "input";
   const missing: string[] = [];
   for (const id of unansweredCalls(items, param)) {
     const run = runIdOfPart(id);

@@ -9,9 +9,18 @@ Keep, in the words that were used: what the user wants and every instruction sti
 Leave out greetings, repetitions and dead ends that teach nothing. Do not answer the conversation, do not call tools, and write the summary only.`;
 
 /** Makes the input of the run that sums up what another run would have gone on from. */
-export function summaryInput({ surface, owner, ask, previous, items, instructions }: RunInput): RunInput {
+export function summaryInput({
+  surface,
+  policy,
+  owner,
+  ask,
+  previous,
+  items,
+  instructions,
+}: RunInput): RunInput {
   return {
     surface,
+    policy,
     owner,
     ask,
     mode: "plain",

@@ -1,10 +1,8 @@
 import { z } from "zod";
 import { ItemBody } from "./item.ts";
+import { RunPolicy } from "./run-policy.ts";
 
-/**
- * Where a run was asked for; each surface is a view of the same events. A run of `conversations` only holds items that a
- * client put into a session: no agent did anything, and it shows as part of the session alone.
- */
+/** Where a run was asked for; each surface is a view of the same events. */
 export const Surface = z.enum(["chat", "responses", "runs", "jobs", "conversations"]);
 export type Surface = z.infer<typeof Surface>;
 
@@ -83,6 +81,8 @@ export const Run = z.object({
   /** The principal that started it; everything of the run is looked up by id and owner. */
   owner: z.string(),
   surface: Surface,
+  /** `items`: it only holds items that a client put into a session; no agent did anything, and only the session shows it. */
+  kind: z.literal("items").exactOptional(),
   createdAt: z.number(),
   model: RunModel,
   sessionId: z.string().exactOptional(),
@@ -113,6 +113,7 @@ export function isOpenTo(run: Run, owner: string): boolean {
 /** What a surface's decoder makes of a request; with the stored history it is everything that a run needs. */
 export const RunInput = z.object({
   surface: Surface,
+  policy: RunPolicy,
   /** The principal that asks. */
   owner: z.string(),
   /** Which model the request names, if any. */
@@ -182,5 +183,5 @@ export function isHidden({ store, idempotency }: RunInput): boolean {
 
 /** Whether what a request adds to its history is stored, so that later runs can go on from it. */
 export function keepsInput(input: RunInput): boolean {
-  return !isHidden(input) && (input.surface !== "chat" || input.sessionId !== undefined);
+  return !isHidden(input) && (input.policy.input === "kept" || input.sessionId !== undefined);
 }

@@ -5,6 +5,7 @@ import type { RunId } from "../domain/id.ts";
 import { answerOf, textMessage } from "../domain/item.ts";
 import { type Fire, isAgents, type Job } from "../domain/job.ts";
 import type { RunInput } from "../domain/run.ts";
+import { RUN_POLICIES } from "../domain/run-policy.ts";
 import { withoutNulls } from "../lib/json.ts";
 import type { Runs } from "../runs/service.ts";
 import { assemblePrompt } from "./prompt.ts";
@@ -130,6 +131,7 @@ function inputOf(job: Job, { runId, byAgent }: Fire, prompt: string): RunInput {
   const { model, provider, reasoningEffort, session, toolsets, workdir } = work;
   return {
     surface: "jobs",
+    policy: RUN_POLICIES.jobs,
     owner,
     job: id,
     ...((byAgent === true || isAgents(job)) && { byAgent: true }),

@@ -32,6 +32,7 @@ export function holderOf(
     id: runId ?? newRunId(nextId),
     owner,
     surface: "conversations",
+    kind: "items",
     createdAt: at,
     model: NO_MODEL,
     sessionId: id,

@@ -75,10 +75,10 @@ export async function resolveRequest(
 /** The tools that a run may use, and where. @throws ApiError 400 for a directory that it cannot work in. */
 export function toolsOf(
   tools: ToolRegistry,
-  { surface, workdir, toolsets }: Pick<RunInput, "surface" | "workdir" | "toolsets">,
+  { job, workdir, toolsets }: Pick<RunInput, "job" | "workdir" | "toolsets">,
 ): ToolRegistry {
   const here = workdir === undefined ? tools : toolsWithin(tools, workdir);
-  return here.only({ surface, toolsets });
+  return here.only({ forJob: job !== undefined, toolsets });
 }
 
 function toolsWithin(tools: ToolRegistry, workdir: string): ToolRegistry {
@@ -129,8 +129,8 @@ function locked(input: RunInput, lock: ModelLock | undefined): RunInput {
 }
 
 /** Whether later runs may go on from this one, and want its core prompt. */
-function isContinued({ surface, sessionId, store }: RunInput, { mode }: Target): boolean {
-  return surface !== "chat" && sessionId === undefined && store !== false && mode !== "plain";
+function isContinued({ policy, sessionId, store }: RunInput, { mode }: Target): boolean {
+  return policy.isContinued && sessionId === undefined && store !== false && mode !== "plain";
 }
 
 /**
@@ -158,11 +158,14 @@ async function readHistory(
   { store }: RunDeps,
   input: RunInput,
 ): Promise<Pick<ContextRequest, "stored" | "added">> {
-  const { owner, previous, surface, background } = input;
+  const { owner, previous, policy, background } = input;
   const stored = previous === undefined ? [] : (await store.readTranscript(previous)).filter(isReadable);
   if (!input.items.some(isCallPart) && stored.length === 0) return { stored, added: input.items };
   const added = previous === undefined ? await restoreClientRuns(input.items, owner, store) : input.items;
-  await checkClientCalls([...stored, ...added], { surface, isCut: (run) => isCut(store, run, owner) });
+  await checkClientCalls([...stored, ...added], {
+    param: policy.inputField,
+    isCut: (run) => isCut(store, run, owner),
+  });
   // A background run can wait for long, and should not hold its transcript meanwhile.
   return { stored: background === true ? undefined : stored, added };
 }
@@ -183,7 +186,7 @@ export async function checkPrevious(
   const name = responseId(id);
   const live = log.live(id);
   const found = await store.findRun(id, owner);
-  const isHeld = found?.run.surface === "conversations";
+  const isHeld = found?.run.kind === "items";
   if (found?.endedAt !== undefined && !isHeld) return found.run;
   if (isHeld || (found === undefined && (live?.isStored !== true || !isOpenTo(live.run, owner)))) {
     throw previousNotFound(name, kind);

@@ -4,6 +4,8 @@ import { askedIn } from "../domain/asked.ts";
 import { runInterrupted, serverRestarted } from "../domain/error.ts";
 import { fold } from "../domain/fold.ts";
 import type { RunId } from "../domain/id.ts";
+import type { RunInput } from "../domain/run.ts";
+import { RUN_POLICIES } from "../domain/run-policy.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Plan, RunWrite, Store, UnfinishedRun } from "../storage/store.ts";
 import { ActiveRun, type RunParts } from "./active-run.ts";
@@ -50,10 +52,12 @@ export async function settleUnfinished(store: Store, clock: Clock): Promise<Left
  */
 export async function resumeRun(
   deps: RunDeps,
-  { run, status, reservedSeq, plan: { input, attempts } }: Leftover,
+  { run, status, reservedSeq, plan }: Leftover,
   terms: Pick<RunParts, "onEnd" | "slot">,
 ): Promise<ActiveRun> {
   const { store } = deps;
+  const { attempts } = plan;
+  const input = withPolicy(plan.input);
   const events = await allEvents(store, run.id);
   const { run: begun, input: items, lastSeq } = fold(events);
   const target = await resolveTarget(deps, input);
@@ -77,4 +81,10 @@ export async function resumeRun(
     isBegun: begun !== undefined,
   };
   return new ActiveRun(deps, { request, log, resumption, asked, ...terms });
+}
+
+/** An older build stored plans without a policy. */
+function withPolicy(input: RunInput): RunInput {
+  const { policy = RUN_POLICIES[input.surface] } = input as Partial<RunInput>;
+  return { ...input, policy };
 }

@@ -17,14 +17,14 @@ export interface Retention {
  * stays with it all the same.
  */
 export function expiryOf(
-  { surface, sessionId, store }: RunInput,
+  { policy, sessionId, store }: RunInput,
   createdAt: number,
   { responsesMs, runsMs }: Retention,
 ): number | undefined {
   // Only an idempotency key leads to it.
   if (store === false) return createdAt + KEY_RETENTION_MS;
   if (sessionId !== undefined) return undefined;
-  if (surface === "chat") return createdAt + STATELESS_RETENTION_MS;
-  const keptMs = surface === "responses" ? responsesMs : runsMs;
+  if (policy.retention === "stateless") return createdAt + STATELESS_RETENTION_MS;
+  const keptMs = policy.retention === "responses" ? responsesMs : runsMs;
   return keptMs > 0 ? createdAt + keptMs : undefined;
 }

@@ -216,7 +216,7 @@ export class Runs {
   /** A run that somebody may look at; one that only holds items is none. */
   async #find(id: RunId, owner: string): Promise<Run | undefined> {
     const run = await this.#owned(id, owner);
-    return run?.surface === "conversations" ? undefined : run;
+    return run?.kind === "items" ? undefined : run;
   }
 
   /** A run by id and owner: one that goes on is known before the store has it. */
@@ -257,11 +257,11 @@ export class Runs {
 
   /**
    * Deletes a run, and stops it when it goes on; runs that go on from it keep what they need, and so does a session.
-   * False: there is none, or only its session shows it.
+   * False: there is none, or it may not be deleted by itself.
    */
-  async remove(id: RunId, owner: string): Promise<boolean> {
+  async remove(id: RunId, owner: string, mayRemove: (run: Run) => boolean): Promise<boolean> {
     const found = await this.#find(id, owner);
-    if (found === undefined || (found.sessionId !== undefined && found.surface !== "responses")) return false;
+    if (found === undefined || !mayRemove(found)) return false;
     // It must be over first: what it would still store would be nobody's.
     await this.cancel(id, owner);
     return this.#deps.store.disownRun(id, owner, this.#deps.clock.now());

@@ -1,4 +1,4 @@
-import type { Surface, ToolSpec } from "../domain/run.ts";
+import type { ToolSpec } from "../domain/run.ts";
 import type { Tool, Toolset } from "./define.ts";
 import { type CompiledTool, compileTool } from "./parameters.ts";
 import {
@@ -22,8 +22,8 @@ export interface ToolRegistry {
   has(name: string): boolean;
   /** Sorted by name. */
   readonly toolsets: readonly ListedToolset[];
-  /** The registry as runs of a surface have it, and without the tools of all other toolsets if some are named. */
-  only(use: { surface: Surface; toolsets?: readonly string[] | undefined }): ToolRegistry;
+  /** The registry as runs have it, those of jobs or others, and without the tools of all other toolsets if some are named. */
+  only(use: { forJob: boolean; toolsets?: readonly string[] | undefined }): ToolRegistry;
   /** The real path of the directory that its tools work in. */
   readonly root: string;
   /** The registry whose tools work in a directory of the workspace alone. @throws ToolError when that cannot be. */
@@ -68,10 +68,10 @@ function fromEntries(entries: readonly Entry[], options: RegistryOptions): ToolR
     get toolsets() {
       return groupTools(tools, options.toolsets);
     },
-    only: ({ surface, toolsets }) => {
-      if (surface !== "jobs" && toolsets === undefined) return registry;
+    only: ({ forJob, toolsets }) => {
+      if (!forJob && toolsets === undefined) return registry;
       const isThere = ({ notInJobs, toolset }: Tool) =>
-        (surface !== "jobs" || notInJobs !== true) && (toolsets?.includes(toolset) ?? true);
+        (!forJob || notInJobs !== true) && (toolsets?.includes(toolset) ?? true);
       const fitting = entries.filter(({ tool }) => isThere(tool));
       return fromEntries(fitting, options);
     },

@@ -5,6 +5,7 @@ import { repairTranscript } from "../../src/context/repair.ts";
 import { type AgentEvent, type EventBody, isTerminal, type TerminalEvent } from "../../src/domain/event.ts";
 import { type ItemBody, textMessage } from "../../src/domain/item.ts";
 import type { RunInput } from "../../src/domain/run.ts";
+import { RUN_POLICIES } from "../../src/domain/run-policy.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import { defineTool, type Effect, type Tool, type ToolContext } from "../../src/tools/define.ts";
 import { createRegistry, type ToolRegistry } from "../../src/tools/registry.ts";
@@ -33,8 +34,10 @@ export interface AgentOutcome {
 export const QUESTION: ItemBody = textMessage("user", "Do it.");
 
 export function inputOf(terms: Partial<RunInput> = {}): RunInput {
+  const { surface = "chat" } = terms;
   return {
-    surface: "chat",
+    surface,
+    policy: RUN_POLICIES[surface],
     owner: OWNER,
     ask: {},
     mode: "agent",

@@ -179,4 +179,8 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE fires ADD COLUMN place TEXT;
   CREATE INDEX fires_undelivered ON fires (place, deliver_at) WHERE deliver_at IS NOT NULL;
   `,
+  `
+  -- What tells a run that only holds items of a conversation.
+  UPDATE runs SET data = json_set(data, '$.kind', 'items') WHERE surface = 'conversations';
+  `,
 ];

@@ -1,6 +1,7 @@
 import { invalidRequest } from "../../domain/error.ts";
 import { type ItemBody, type MessageBody, textMessage } from "../../domain/item.ts";
 import type { ModelSettings, OutputFormat, RunInput, ToolChoice, ToolSpec } from "../../domain/run.ts";
+import { RUN_POLICIES } from "../../domain/run-policy.ts";
 import { withoutNulls } from "../../lib/json.ts";
 import type { Content } from "../files/parts.ts";
 import { functionSpec } from "../functions.ts";
@@ -35,6 +36,7 @@ export function decodeChat(request: ChatRequest, terms: ChatTerms): RunInput {
   const background = terms.background;
   return {
     surface: "chat",
+    policy: RUN_POLICIES.chat,
     owner: terms.owner,
     ask: { ...(model && { model }), ...(provider && { provider }) },
     mode: background ? "plain" : "agent",

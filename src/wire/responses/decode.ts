@@ -1,6 +1,7 @@
 import { invalidRequest } from "../../domain/error.ts";
 import type { RunId } from "../../domain/id.ts";
 import type { ModelSettings, OutputFormat, RunInput } from "../../domain/run.ts";
+import { RUN_POLICIES } from "../../domain/run-policy.ts";
 import { withoutNulls } from "../../lib/json.ts";
 import { sessionOf } from "../conversations/id.ts";
 import { hermesEffort, hermesTier } from "../model-options.ts";
@@ -36,6 +37,7 @@ export function decodeResponses(request: ResponsesRequest, terms: ResponsesTerms
   const conversation = conversationOf(request);
   return {
     surface: "responses",
+    policy: RUN_POLICIES.responses,
     owner: terms.owner,
     ask: { ...(model && { model }), ...(provider && { provider }) },
     mode: "agent",

@@ -1,5 +1,6 @@
 import type { RunId } from "../../domain/id.ts";
 import type { ModelSettings, RunInput } from "../../domain/run.ts";
+import { RUN_POLICIES } from "../../domain/run-policy.ts";
 import { hermesEffort, hermesTier } from "../model-options.ts";
 import { historyItems, type InputTerms, inputItems } from "../responses/items.ts";
 import type { RunRequest } from "./schema.ts";
@@ -25,6 +26,7 @@ export function decodeRun(request: RunRequest, terms: RunTerms): RunInput {
   const { model, provider, instructions, metadata } = request;
   return {
     surface: "runs",
+    policy: RUN_POLICIES.runs,
     owner: terms.owner,
     ask: { ...(model && { model }), ...(provider && { provider }) },
     mode: "agent",

@@ -1,6 +1,7 @@
 import { invalidRequest } from "../../domain/error.ts";
 import type { ErrorCode } from "../../domain/error-codes.ts";
 import type { RunInput } from "../../domain/run.ts";
+import { RUN_POLICIES } from "../../domain/run-policy.ts";
 import type { ModelLock, SessionChanges } from "../../domain/session.ts";
 import { hermesEffort, hermesTier } from "../model-options.ts";
 import { type ContentPart, readParts } from "../parts.ts";
@@ -34,6 +35,7 @@ export function decodeSessionChat(request: SessionChatRequest, terms: SessionCha
   const instructions = request.system_message ?? request.instructions;
   return {
     surface: "runs",
+    policy: RUN_POLICIES.runs,
     owner: terms.owner,
     ask: {
       ...(model !== undefined && { model }),

@@ -159,7 +159,7 @@ describe("client calls and their results", () => {
 
   test("that belong together are taken", async () => {
     const items = [called("a"), called("b"), result("b", "x"), result("a", "y"), called("c", "server")];
-    await expect(checkClientCalls(items, { surface: "chat", isCut: whole })).resolves.toBeUndefined();
+    await expect(checkClientCalls(items, { param: "messages", isCut: whole })).resolves.toBeUndefined();
   });
 
   test.each<[string, ItemBody[], string, string]>([
@@ -168,14 +168,14 @@ describe("client calls and their results", () => {
     ["a call without a result", [called("call_8"), user("x")], "missing_tool_output", "call_8"],
     ["one of two calls without", [called("a"), called("b"), result("a", "x")], "missing_tool_output", "b"],
   ])("%s is refused by its id", async (_, items, code, id) => {
-    await expect(checkClientCalls(items, { surface: "chat", isCut: whole })).rejects.toMatchObject({
+    await expect(checkClientCalls(items, { param: "messages", isCut: whole })).rejects.toMatchObject({
       failure: { code, param: "messages", message: expect.stringContaining(id) },
     });
   });
 
   test("are named in an error of bounded length, however many miss their results", async () => {
     const items = Array.from({ length: 10_000 }, (_, n) => called(`call_${n}`));
-    const refusal = await checkClientCalls(items, { surface: "chat", isCut: whole }).catch(
+    const refusal = await checkClientCalls(items, { param: "messages", isCut: whole }).catch(
       (error: Error) => error.message,
     );
     expect(refusal).toBe("No tool output was sent for call_0, call_1, call_2, call_3, call_4 and 9995 more.");
@@ -185,10 +185,10 @@ describe("client calls and their results", () => {
     const [cut, other] = [aRun(), aRun()];
     const isCut = async (id: string) => id === cut.id;
     await expect(
-      checkClientCalls([called(callId(cut.id, 1))], { surface: "chat", isCut }),
+      checkClientCalls([called(callId(cut.id, 1))], { param: "messages", isCut }),
     ).resolves.toBeUndefined();
     const both = [called(callId(cut.id, 1)), called(callId(other.id, 1))];
-    const refusal = await checkClientCalls(both, { surface: "chat", isCut }).catch(
+    const refusal = await checkClientCalls(both, { param: "messages", isCut }).catch(
       (error: Error) => error.message,
     );
     expect(refusal).toContain(other.id.slice(4));

@@ -1,11 +1,12 @@
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { APPLICATION_ID } from "../../../src/config/profile.ts";
 import { MIGRATIONS } from "../../../src/storage/sqlite/migrations.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/store.ts";
 import { temporaryDirectory } from "../../helpers/directory.ts";
 import { olderDatabase } from "../../helpers/older-database.ts";
-import { dialogue, following, keep, OWNER, PROMPT, transcriptOf } from "../../helpers/stored.ts";
+import { aRun, dialogue, following, keep, OWNER, PROMPT, transcriptOf } from "../../helpers/stored.ts";
 
 const SAID = ["user: 0?", "assistant: 0!", "user: 1?", "assistant: 1!"];
 
@@ -35,4 +36,19 @@ test.each(
   expect(transcriptOf(await store.readTranscript(next.id))).toEqual([...SAID, "user: 2?", "assistant: 2!"]);
   while (await store.prune(Number.MAX_SAFE_INTEGER));
   expect(transcriptOf(await store.readTranscript(next.id))).toHaveLength(6);
+});
+
+test("a run that an older build stored for the items of a conversation is known as one that only holds items", async () => {
+  const file = join(await temporaryDirectory(), "state.db");
+  const open = () => openSqliteStore({ file, applicationId: APPLICATION_ID, sync: "normal" });
+  const run = aRun({ surface: "conversations" });
+  const before = open();
+  await keep(before, run, "?", "!");
+  await before.close();
+  const db = new Database(file);
+  db.pragma(`user_version = ${MIGRATIONS.findIndex((sql) => sql.includes("'$.kind'"))}`);
+  db.close();
+  const store = open();
+  onTestFinished(() => store.close());
+  expect((await store.findRun(run.id, OWNER))?.run).toEqual({ ...run, kind: "items" });
 });
