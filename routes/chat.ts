@@ -1,11 +1,11 @@
 import type { FastifyInstance } from "fastify";
-import { principalOf } from "../src/http/auth.ts";
+import { admitRequest } from "../src/http/admission.ts";
 import { mount } from "../src/http/mount.ts";
-import { nameRun, nameSession, sendRun } from "../src/http/send.ts";
+import { sendRun } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { isBackground } from "../src/wire/chat/background.ts";
-import { decodeChat, fileContents } from "../src/wire/chat/decode.ts";
+import { chatFiles, decodeChat } from "../src/wire/chat/decode.ts";
 import { ChatEncoder, type ToolProgress } from "../src/wire/chat/encode.ts";
 import { ChatCompletion, ChatRequest } from "../src/wire/chat/schema.ts";
 import { progressFor } from "../src/wire/chat/tool-progress.ts";
@@ -18,9 +18,7 @@ import {
   sessionOf,
 } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { readFiles } from "../src/wire/files/parts.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
-import { idempotencyOf } from "../src/wire/idempotency.ts";
 
 /** How chat requests are treated where they do not say so themselves. */
 export interface ChatSettings {
@@ -43,6 +41,7 @@ export interface ChatDeps {
 
 /** POST /v1/chat/completions: a stateless turn of the agent, or one of a session named by a header. */
 export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: ChatDeps): void {
+  const admission = { runs, files: settings.files };
   mount(app, {
     method: "POST",
     url: "/v1/chat/completions",
@@ -54,34 +53,28 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
       response: { 200: ChatCompletion, default: ErrorBody },
     },
     handler: async (request, reply) => {
-      const body = request.body as ChatRequest;
       const headers: Headers = request.headers;
-      const { progress, cancels, attended, key, sessionId, errorAsText } = termsOf(headers, settings);
-      const includeUsage = body.stream_options?.include_usage ?? false;
+      const { progress, cancels, attended, key, sessionId, errorAsText } = readTerms(headers, settings);
       const task = headers["x-openwebui-task"];
-      // First, since what is in files is put in their places.
-      const idempotency = idempotencyOf(headers, body, {
+      const includeUsage = (request.body as ChatRequest).stream_options?.include_usage ?? false;
+      const { run, input } = await admitRequest<ChatRequest>(admission, {
+        request,
+        reply,
         sessionId,
         key,
-        task,
-        progress,
-        errorAsText,
-        attended,
+        terms: { sessionId, key, task, progress, errorAsText, attended },
+        sent: chatFiles,
+        decode: (body, { owner, idempotency, files }) =>
+          decodeChat(body, {
+            owner,
+            sessionId,
+            clientTools: settings.clientTools,
+            background: isBackground(headers, body, settings.smallRequestsAreBackground),
+            attended,
+            idempotency,
+            files,
+          }),
       });
-      await readFiles(fileContents(body), settings.files);
-      const input = decodeChat(body, {
-        owner: principalOf(request).id,
-        sessionId,
-        clientTools: settings.clientTools,
-        background: isBackground(headers, body, settings.smallRequestsAreBackground),
-        attended,
-        idempotency,
-      });
-      // The request lives as long as its answer, which can take minutes; what was read of it need not.
-      request.body = undefined;
-      const run = await runs.admit(input);
-      nameRun(reply, run);
-      nameSession(reply, { sessionId: run.run.sessionId, key });
       const encoder = new ChatEncoder({
         run: run.run,
         includeUsage,
@@ -96,8 +89,8 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
   });
 }
 
-/** What a request's headers say. @throws ApiError 400 for one that cannot be. */
-function termsOf(headers: Headers, settings: ChatSettings) {
+/** Reads what a request's headers say. @throws ApiError 400 for one that cannot be. */
+function readTerms(headers: Headers, settings: ChatSettings) {
   const { toolProgress: progress, namedEvents: events } = settings;
   return {
     progress: progressFor(headers, { progress, events }),

@@ -51,8 +51,9 @@ export async function readItems(
   items: InputItem[],
   owner: string,
 ) {
-  await readFiles(itemFiles(items, "items"), files);
-  return inputItems(items, { referenced: await runs.findItems(referencedIds(items), owner), param: "items" });
+  const read = await readFiles(itemFiles(items, "items"), files);
+  const referenced = await runs.findItems(referencedIds(items), owner);
+  return inputItems(items, { referenced, param: "items", files: read });
 }
 
 /** Aborts when the client leaves: what waits for a busy session then never happens. */

@@ -7,7 +7,7 @@ import { sessionOf } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { CompactedResponse, CompactionEncoder, CompactRequest } from "../src/wire/responses/compact.ts";
 import { InputTokens, InputTokensRequest } from "../src/wire/responses/input-tokens.ts";
-import { type ResponsesDeps, readTerms, runInput } from "./responses-request.ts";
+import { type ResponsesDeps, readBody, readTerms } from "./responses-request.ts";
 
 /** What can be done with the input of a response without an answer to it: sum it up, count it. */
 export function responseInputsRoutes(app: FastifyInstance, deps: ResponsesDeps): void {
@@ -30,7 +30,7 @@ function compactRoute(app: FastifyInstance, { runs, streams, settings }: Respons
       const { input: given, ...body } = request.body as CompactRequest;
       const { id: owner } = principalOf(request);
       const { toolItems, disconnect } = readTerms(request.headers, settings);
-      const asked = await runInput({ ...body, input: given ?? [] }, { runs, settings, owner, toolItems });
+      const asked = await readBody({ ...body, input: given ?? [] }, { runs, settings, owner, toolItems });
       const { previous } = asked;
       if (previous === undefined && asked.items.length === 0) throw nothingGiven();
       const before = previous === undefined ? [] : await runs.transcript(previous, owner);
@@ -65,7 +65,7 @@ function inputTokensRoute(app: FastifyInstance, { runs, settings }: ResponsesDep
       const { toolItems, attended } = readTerms(request.headers, settings);
       const sessionId = sessionOf(request.headers);
       const asked = { ...body, input: body.input ?? [] };
-      const input = await runInput(asked, { runs, settings, owner, toolItems, attended, sessionId });
+      const input = await readBody(asked, { runs, settings, owner, toolItems, attended, sessionId });
       return { object: "response.input_tokens", input_tokens: await runs.countInput(input) };
     },
   });

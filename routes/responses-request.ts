@@ -8,6 +8,7 @@ import type { Runs } from "../src/runs/service.ts";
 import { disconnectCancels, type Headers, isAttended } from "../src/wire/client.ts";
 import { readFiles } from "../src/wire/files/parts.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
+import type { ReadParts } from "../src/wire/parts.ts";
 import { decodeResponses } from "../src/wire/responses/decode.ts";
 import { referencedIds, requestFiles } from "../src/wire/responses/items.ts";
 import type { ToolItems } from "../src/wire/responses/output.ts";
@@ -49,17 +50,23 @@ interface Asking extends Pick<ResponsesDeps, "runs" | "settings"> {
   /** The session that a header names. */
   sessionId?: string | undefined;
   idempotency?: RunInput["idempotency"];
+  /** What was read of the request's files. */
+  files?: ReadParts | undefined;
+}
+
+/** Reads what a request for a response asks the agent to do, with its files. @throws ApiError as `decodeBody` and `readFiles`. */
+export async function readBody(body: ResponsesRequest, asking: Asking): Promise<RunInput> {
+  return decodeBody(body, { ...asking, files: await readFiles(requestFiles(body), asking.settings.files) });
 }
 
 /**
- * What a request for a response asks the agent to do, whichever way it came.
+ * Decodes what a request for a response asks the agent to do, whichever way it came.
  * @throws ApiError 400 for what cannot be, or names a response or item that is not there.
  */
-export async function runInput(
+export async function decodeBody(
   body: ResponsesRequest,
-  { runs, settings, owner, toolItems, attended, sessionId, idempotency }: Asking,
+  { runs, settings, owner, toolItems, attended, sessionId, idempotency, files }: Asking,
 ): Promise<RunInput> {
-  await readFiles(requestFiles(body), settings.files);
   const previous = previousRun(body, settings);
   const instructions =
     settings.inheritInstructions && previous !== undefined
@@ -74,6 +81,7 @@ export async function runInput(
       toolItems,
       attended,
       sessionId,
+      files,
       clientTools: settings.clientTools,
       isOwnTool: settings.isOwnTool,
       unseal: (sealed) => unsealReasoning(sealed, settings.seal, owner),

@@ -12,7 +12,7 @@ import { readAs } from "../src/lib/read-as.ts";
 import { ResponsesEncoder } from "../src/wire/responses/encode.ts";
 import { ResponsesRequest } from "../src/wire/responses/schema.ts";
 import { CreateMessage } from "../src/wire/responses/socket.ts";
-import { type ResponsesDeps, readTerms, runInput } from "./responses-request.ts";
+import { type ResponsesDeps, readBody, readTerms } from "./responses-request.ts";
 
 /** What the socket needs. */
 export interface SocketDeps extends Pick<ResponsesDeps, "runs" | "settings"> {
@@ -110,7 +110,7 @@ class Dialogue {
     const { runs, settings } = this.#deps;
     const isOwn = before === undefined || (body.conversation !== undefined && body.conversation !== null);
     const asked = isOwn ? body : { ...body, previous_response_id: null };
-    const input = await runInput(asked, { runs, settings, ...this.#terms });
+    const input = await readBody(asked, { runs, settings, ...this.#terms });
     if (isOwn) return input;
     return {
       ...input,

@@ -1,15 +1,13 @@
 import type { FastifyInstance } from "fastify";
 import { invalidRequest, notSteerable, previousNotFound, sessionBusy } from "../src/domain/error.ts";
 import { type RunId, runIdFrom } from "../src/domain/id.ts";
+import { admitRequest } from "../src/http/admission.ts";
 import { principalOf } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
-import { nameRun, nameSession } from "../src/http/send.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { isAttended, sessionKey, sessionOf } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { readFiles } from "../src/wire/files/parts.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
-import { idempotencyOf } from "../src/wire/idempotency.ts";
 import { listOf, runCursor } from "../src/wire/page.ts";
 import { referencedIds, requestFiles } from "../src/wire/responses/items.ts";
 import { decodeRun } from "../src/wire/runs/decode.ts";
@@ -44,7 +42,7 @@ export function runsRoutes(app: FastifyInstance, deps: RunsRoutesDeps): void {
 }
 
 function createRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
-  const { runs, files } = deps;
+  const { runs } = deps;
   mount(app, {
     method: "POST",
     url: "/v1/runs",
@@ -61,19 +59,24 @@ function createRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
       const owner = principalOf(request).id;
       const key = sessionKey(headers);
       const sessionId = body.session_id ?? sessionOf(headers);
-      // First, since what is in files is put in their places.
       const attended = isAttended(headers, "events");
-      const idempotency = idempotencyOf(headers, body, { sessionId, key, attended });
-      await readFiles(requestFiles(body), files);
-      const referenced = await runs.findItems(referencedIds(body.input), owner);
-      const previous = previousOf(body);
-      const input = decodeRun(body, { owner, sessionId, previous, attended, idempotency, referenced });
-      if (sessionId !== undefined)
-        await resolveConflict(runs, { sessionId, owner, policy: body.on_conflict });
-      const run = await runs.admit(input);
+      const { run } = await admitRequest<RunRequest>(deps, {
+        request,
+        reply,
+        sessionId,
+        key,
+        terms: { sessionId, key, attended },
+        sent: requestFiles,
+        async decode(body, known) {
+          const referenced = await runs.findItems(referencedIds(body.input), owner);
+          const previous = previousOf(body);
+          const input = decodeRun(body, { ...known, sessionId, previous, attended, referenced });
+          const { on_conflict: policy } = body;
+          if (sessionId !== undefined) await resolveConflict(runs, { sessionId, owner, policy });
+          return input;
+        },
+      });
       void run.begin();
-      nameRun(reply, run);
-      nameSession(reply, { sessionId, key });
       const status = (await runs.status(run.run.id, owner)) ?? "queued";
       return reply.code(202).send({ run_id: run.run.id, status, replayed: run.replay !== undefined });
     },

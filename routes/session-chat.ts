@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
-import { nameRun, nameSession, sendRun } from "../src/http/send.ts";
+import { admitRequest } from "../src/http/admission.ts";
+import { sendRun } from "../src/http/send.ts";
 import { missingModel } from "../src/runs/session-models.ts";
 import { isAttended, sessionKey } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { readFiles } from "../src/wire/files/parts.ts";
-import { idempotencyOf } from "../src/wire/idempotency.ts";
+import { filesIn } from "../src/wire/files/parts.ts";
+import { withFiles } from "../src/wire/parts.ts";
 import {
   attachedFiles,
   decodeSessionChat,
@@ -68,34 +69,42 @@ async function say(
 ): Promise<FastifyReply> {
   const session = await sessionNamed(sessions, request);
   const body = request.body as SessionChatRequest;
-  const { id, owner } = session;
+  const { id } = session;
   const key = sessionKey(request.headers);
   const attended = isAttended(request.headers, stream ? "events" : "deny");
-  // First, since what is in files is put in their places.
-  const idempotency = idempotencyOf(request.headers, body, { session: id, key, attended });
-  const said = spoken(body);
-  const attached = attachedFiles(body);
-  const param = body.message === said ? "message" : "input";
-  await readFiles(
-    [
-      { parts: said, param },
-      { parts: attached, param: "attachments" },
-    ],
-    files,
-  );
-  const input = decodeSessionChat(body, { owner, session: id, attended, attached, idempotency });
-  // The request lives as long as its answer; what was read of it need not.
-  request.body = undefined;
   const choice = modelOf(body);
   const chosen = namesModel(choice) ? choice : undefined;
-  const lock = body.require_model_lock === true ? await sessionModels.ensure(session, chosen) : session.lock;
-  const run = await runs.admit(input);
-  nameRun(reply, run);
-  nameSession(reply, { sessionId: id, key });
+  const isLocked = body.require_model_lock === true;
+  let { lock } = session;
+  let attached: ReturnType<typeof attachedFiles> = [];
+  let message: unknown;
+  const { run } = await admitRequest<SessionChatRequest>(
+    { runs, files },
+    {
+      request,
+      reply,
+      sessionId: id,
+      key,
+      terms: { session: id, key, attended },
+      sent(body) {
+        attached = attachedFiles(body);
+        const param = body.message === spoken(body) ? "message" : "input";
+        return [...filesIn(spoken(body), () => param), ...filesIn(attached, () => "attachments")];
+      },
+      async decode(body, known) {
+        const input = decodeSessionChat(body, { ...known, session: id, attended, attached });
+        attached = [];
+        const said = spoken(body);
+        message = said && withFiles(said, known.files);
+        if (isLocked) lock = await sessionModels.ensure(session, chosen);
+        return input;
+      },
+    },
+  );
   const { provider, served } = run.run.model;
   const requested = chosen?.model ?? chosen?.provider;
   const runtime = sessionRuntime({ provider, model: served, requested, lock });
-  const encoder = new SessionEncoder({ run: run.run, session: id, message: said, runtime });
+  const encoder = new SessionEncoder({ run: run.run, session: id, message, runtime });
   await sendRun(reply, { run, encoder, stream, disconnect: { cancels: false, graceMs: 0 }, streams });
   return reply;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { invalidRequest } from "../domain/error.ts";
 import type { ErrorCode } from "../domain/error-codes.ts";
-import type { Part } from "../domain/item.ts";
+import type { InputImage, InputText, Part } from "../domain/item.ts";
 import { onlyNull, optional } from "./fields.ts";
 
 const TextPart = z.object({ type: z.enum(["text", "input_text", "output_text"]), text: z.string() });
@@ -50,21 +50,39 @@ export function isFilePart(part: ContentPart): part is FilePart {
   return part.type === "input_file" || part.type === "file";
 }
 
+/** What was read of a request's files, by the part that holds each. */
+export type ReadParts = ReadonlyMap<FilePart, InputText | InputImage>;
+
 /** More parts than any message has. */
 export const MAX_PARTS = 1_000;
 
-/** Parts as the transcript keeps them; an empty text is none. */
+/** What stands in place of a part: of a file what was read of it. @throws ApiError 400 for a file that was not read. */
+function replaceFile(part: ContentPart, files: ReadParts | undefined): Exclude<ContentPart, FilePart> {
+  if (!isFilePart(part)) return part;
+  const read = files?.get(part);
+  if (read !== undefined) return read;
+  throw invalidRequest(undefined, "Files are not read here.", "unsupported_content_type");
+}
+
+/** Returns a content in which what was read of files stands in their places. @throws ApiError 400 as `readParts`. */
+export function withFiles(
+  content: string | readonly ContentPart[],
+  files: ReadParts | undefined,
+): string | ContentPart[] {
+  return typeof content === "string" ? content : content.map((part) => replaceFile(part, files));
+}
+
+/** Returns parts as the transcript keeps them; an empty text is none. @throws ApiError 400 for a file that was not read. */
 export function readParts(
   content: string | readonly ContentPart[],
   type: "input_text" | "output_text",
+  files?: ReadParts,
 ): Part[] {
   if (typeof content === "string") return content === "" ? [] : [{ type, text: content }];
-  return content.map((part): Part => {
+  return content.map((sent): Part => {
+    const part = replaceFile(sent, files);
     if ("text" in part) return { type, text: part.text };
     if ("refusal" in part) return { type: "refusal", refusal: part.refusal };
-    if (isFilePart(part)) {
-      throw invalidRequest(undefined, "Files are not read here.", "unsupported_content_type");
-    }
     const image = part.image_url;
     const detail = (typeof image === "string" ? undefined : image.detail) ?? part.detail;
     return {
@@ -75,8 +93,11 @@ export function readParts(
   });
 }
 
-/** The text of a message that is nothing but text. */
-export function plainText(content: string | readonly ContentPart[]): string {
+/** Returns the text of a message of which nothing but the text is kept. */
+export function plainText(content: string | readonly ContentPart[], files?: ReadParts): string {
   if (typeof content === "string") return content;
-  return content.map((part) => ("text" in part ? part.text : "")).join("\n");
+  return content
+    .map((sent) => (isFilePart(sent) ? files?.get(sent) : sent))
+    .map((part) => (part !== undefined && "text" in part ? part.text : ""))
+    .join("\n");
 }

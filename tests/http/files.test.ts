@@ -89,6 +89,14 @@ describe("a file of a message", () => {
     expect(answer.json().error.param).toBe("messages[0].content[0].file.file_id");
   });
 
+  test("of a system message is read as part of the instructions", async () => {
+    const { chat, provider } = await openChat(DONE);
+    const content = [{ type: "file", file: { filename: "code.pdf", file_data: PDF } }];
+    const user = { role: "user", content: "Which code?" };
+    expect((await chat({ messages: [{ role: "system", content }, user] })).status).toBe(200);
+    expect(JSON.stringify(provider.requests[0])).toContain("The code is 7431.");
+  });
+
   test("of a tool's result is read, and its images are kept", async () => {
     const { respond, provider } = await openResponses(DONE);
     const output = [

@@ -12,6 +12,14 @@ describe("the stream of a turn", () => {
     return { ...opened, answer, events: sessionEvents(answer.text) };
   };
 
+  test("shows a message whose files are read as what was read of them", async () => {
+    const file = { type: "input_file", filename: "a.txt", file_data: "aGVsbG8=" };
+    const look = { type: "input_text", text: "Look:" };
+    const { events } = await stream([say("Hello.")], { message: [look, file] });
+    const read = { type: "input_text", text: "[File: a.txt]\nhello\n[End of file]" };
+    expect(events[0]?.["user_message"]).toEqual({ role: "user", content: [look, read] });
+  });
+
   test("tells what is said, thought and done, then what came of it, and that it is done", async () => {
     const { events, answer } = await stream([LOOK, [...think("Hm."), ...say("It is 7431.")]]);
     const run_id = answer.headers["x-hermes-run-id"];

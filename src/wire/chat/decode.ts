@@ -3,11 +3,11 @@ import { type ItemBody, type MessageBody, textMessage } from "../../domain/item.
 import type { ModelSettings, OutputFormat, RunInput, ToolChoice, ToolSpec } from "../../domain/run.ts";
 import { RUN_POLICIES } from "../../domain/run-policy.ts";
 import { withoutNulls } from "../../lib/json.ts";
-import type { Content } from "../files/parts.ts";
+import { filesIn, type SentPart } from "../files/parts.ts";
 import { functionSpec } from "../functions.ts";
 import { hermesEffort, hermesTier } from "../model-options.ts";
 import { jsonSchemaFormat } from "../output-format.ts";
-import { plainText, readParts } from "../parts.ts";
+import { plainText, type ReadParts, readParts } from "../parts.ts";
 import type { ChatMessage, ChatRequest } from "./schema.ts";
 
 /** What a request says outside its body. */
@@ -22,6 +22,8 @@ export interface ChatTerms {
   /** Whether people answer what the run asks. */
   attended?: boolean | undefined;
   idempotency?: RunInput["idempotency"] | undefined;
+  /** What was read of the request's files. */
+  files?: ReadParts | undefined;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface ChatTerms {
  */
 export function decodeChat(request: ChatRequest, terms: ChatTerms): RunInput {
   const tools = terms.clientTools === "ignore" ? [] : toolSpecs(request);
-  const { instructions, items } = decodeMessages(request.messages);
+  const { instructions, items } = decodeMessages(request.messages, terms.files);
   if (items.length === 0) throw invalidRequest("messages", "No user message found in 'messages'.");
   const { model, provider } = request;
   const background = terms.background;
@@ -53,24 +55,28 @@ export function decodeChat(request: ChatRequest, terms: ChatTerms): RunInput {
   };
 }
 
-/** The contents that can hold files. */
-export function fileContents({ messages }: ChatRequest): Content[] {
-  return messages.map(({ content }, index) => ({ parts: content, param: `messages[${index}].content` }));
+/** Finds the files of a request. */
+export function chatFiles({ messages }: ChatRequest): SentPart[] {
+  return messages.flatMap(({ content }, index) => filesIn(content, () => `messages[${index}].content`));
 }
 
 /**
  * System and developer messages become the frontend's own system text, wherever they stand, except those at the very
  * end: some frontends put their question into one, and a model needs a user to answer.
  */
-function decodeMessages(messages: readonly ChatMessage[]): { instructions: string; items: ItemBody[] } {
+function decodeMessages(
+  messages: readonly ChatMessage[],
+  files?: ReadParts,
+): { instructions: string; items: ItemBody[] } {
   const end = messages.findLastIndex((message) => !isSystem(message)) + 1;
   const instructions: string[] = [];
   const items: ItemBody[] = [];
   const names = new Map<string, string>();
+  const place = { names, files };
   for (const [index, message] of messages.entries()) {
-    if (!isSystem(message)) items.push(...itemsOf(message, names));
-    else if (index < end) instructions.push(plainText(message.content));
-    else items.push(textMessage("user", plainText(message.content)));
+    if (!isSystem(message)) items.push(...itemsOf(message, place));
+    else if (index < end) instructions.push(plainText(message.content, files));
+    else items.push(textMessage("user", plainText(message.content, files)));
   }
   return { instructions: instructions.filter((text) => text !== "").join("\n\n"), items };
 }
@@ -82,19 +88,24 @@ function isSystem(message: ChatMessage): message is SystemMessage {
   return message.role === "system" || message.role === "developer";
 }
 
-/** `names`: the names of the calls so far, by their ids. */
-function itemsOf(message: SpokenMessage, names: Map<string, string>): ItemBody[] {
+interface Place {
+  /** The names of the calls so far, by their ids. */
+  names: Map<string, string>;
+  files: ReadParts | undefined;
+}
+
+function itemsOf(message: SpokenMessage, { names, files }: Place): ItemBody[] {
   if (message.role === "user")
-    return [{ type: "message", role: "user", content: readParts(message.content, "input_text") }];
+    return [{ type: "message", role: "user", content: readParts(message.content, "input_text", files) }];
   if (message.role === "tool") {
     const { tool_call_id: call_id, content } = message;
-    const output = typeof content === "string" ? content : readParts(content, "input_text");
+    const output = typeof content === "string" ? content : readParts(content, "input_text", files);
     return [
       { type: "function_call_output", call_id, name: names.get(call_id) ?? "", output, executor: "client" },
     ];
   }
   const items: ItemBody[] = [];
-  const content = readParts(message.content ?? "", "output_text");
+  const content = readParts(message.content ?? "", "output_text", files);
   if (content.length > 0) items.push({ type: "message", role: "assistant", content } satisfies MessageBody);
   for (const call of message.tool_calls ?? []) {
     const { name, arguments: text } = call.function;

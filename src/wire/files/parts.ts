@@ -1,44 +1,44 @@
 import { invalidRequest } from "../../domain/error.ts";
-import { type ContentPart, type FilePart, isFilePart } from "../parts.ts";
+import { type ContentPart, type FilePart, isFilePart, type ReadParts } from "../parts.ts";
 import type { FileReader } from "./reader.ts";
 
-/** The parts of one message or result, and where they stand in the request. */
-export interface Content {
-  parts: string | ContentPart[] | null | undefined;
+/** A part of a request that holds a file. */
+export interface SentPart {
+  part: FilePart;
+  /** Where the file stands in the request, for errors. */
   param: string;
 }
 
 /** More files than anybody sends at once; each can take seconds. */
 const MAX_FILES = 10;
 
+/** Finds the files in one content of a request; `place` names the content. */
+export function filesIn(
+  content: string | readonly ContentPart[] | null | undefined,
+  place: () => string,
+): readonly SentPart[] {
+  if (!Array.isArray(content) || !content.some(isFilePart)) return [];
+  const parts: readonly ContentPart[] = content;
+  return parts.flatMap((part, index) => {
+    if (!isFilePart(part)) return [];
+    const field = "file" in part ? "file.file_data" : "file_data";
+    return [{ part, param: `${place()}[${index}].${field}` }];
+  });
+}
+
 /**
- * Puts what is in files in their places, as text or images.
+ * Reads the files of one request, as text or images; the request stays as it is.
  * @throws ApiError 400 for too many files, and as the reader.
  */
-export async function readFiles(contents: Iterable<Content>, reader: FileReader): Promise<void> {
-  const found = [...contents].flatMap(filesOf);
-  const tooMany = found[MAX_FILES];
+export async function readFiles(sent: readonly SentPart[], reader: FileReader): Promise<ReadParts> {
+  const tooMany = sent[MAX_FILES];
   if (tooMany !== undefined) {
     throw invalidRequest(tooMany.param, `The request has more than ${MAX_FILES} files.`);
   }
-  for (const { parts, index, file, param } of found) {
-    const { file_data: data, filename } = "file" in file ? file.file : file;
-    parts[index] = await reader.read({ data, name: filename ?? undefined, param });
+  const read = new Map<FilePart, Awaited<ReturnType<FileReader["read"]>>>();
+  for (const { part, param } of sent) {
+    const { file_data: data, filename } = "file" in part ? part.file : part;
+    read.set(part, await reader.read({ data, name: filename ?? undefined, param }));
   }
-}
-
-interface Found {
-  parts: ContentPart[];
-  index: number;
-  file: FilePart;
-  param: string;
-}
-
-function filesOf({ parts, param }: Content): Found[] {
-  if (!Array.isArray(parts)) return [];
-  return parts.flatMap((file, index) => {
-    if (!isFilePart(file)) return [];
-    const field = "file" in file ? "file.file_data" : "file_data";
-    return [{ parts, index, file, param: `${param}[${index}].${field}` }];
-  });
+  return read;
 }

@@ -44,7 +44,7 @@ export function decodeResponses(request: ResponsesRequest, terms: ResponsesTerms
     ...(terms.previous !== undefined && { previous: terms.previous }),
     ...(terms.idempotency !== undefined && { idempotency: terms.idempotency }),
     ...sessionTerms(conversation, terms),
-    items: [...historyItems(request), ...inputItems(request.input, terms)],
+    items: [...historyItems(request, terms), ...inputItems(request.input, terms)],
     ...(instructions && { instructions }),
     tools: clientTools(request, terms),
     toolChoice: toolChoice(request, terms),

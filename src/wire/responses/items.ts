@@ -1,8 +1,8 @@
 import { invalidRequest } from "../../domain/error.ts";
 import type { ItemBody, ReasoningBody } from "../../domain/item.ts";
 import { quoted } from "../../lib/text.ts";
-import type { Content } from "../files/parts.ts";
-import { readParts } from "../parts.ts";
+import { filesIn, type SentPart } from "../files/parts.ts";
+import { type ReadParts, readParts } from "../parts.ts";
 import type { HistoryEntry, InputItem } from "./input.ts";
 import { callItemId } from "./output.ts";
 import type { ResponsesRequest } from "./schema.ts";
@@ -15,6 +15,8 @@ export interface InputTerms {
   unseal?(sealed: string): ReasoningBody | undefined;
   /** The field of the request that holds them; default `input`. */
   param?: string;
+  /** What was read of the request's files. */
+  files?: ReadParts | undefined;
 }
 
 /**
@@ -36,30 +38,32 @@ export function referencedIds(input: ResponsesRequest["input"]): string[] {
 }
 
 /** hermes: the conversation so far, where the request brings it along. */
-export function historyItems({ conversation_history: history }: ResponsesRequest): ItemBody[] {
-  return (history ?? []).flatMap(messageItem);
+export function historyItems(
+  { conversation_history: history }: ResponsesRequest,
+  { files }: Pick<InputTerms, "files">,
+): ItemBody[] {
+  return (history ?? []).flatMap((entry) => messageItem(entry, files));
 }
 
-function messageItem({ role, content }: HistoryEntry): ItemBody[] {
-  const parts = readParts(content, role === "assistant" ? "output_text" : "input_text");
+function messageItem({ role, content }: HistoryEntry, files: ReadParts | undefined): ItemBody[] {
+  const parts = readParts(content, role === "assistant" ? "output_text" : "input_text", files);
   return parts.length === 0 ? [] : [{ type: "message", role, content: parts }];
 }
 
-/** The contents of a request that can hold files. */
-export function requestFiles({ input, conversation_history: history }: ResponsesRequest): Content[] {
-  const said = (history ?? []).map(({ content }, index) => ({
-    parts: content,
-    param: `conversation_history[${index}].content`,
-  }));
+/** Finds the files of a request. */
+export function requestFiles({ input, conversation_history: history }: ResponsesRequest): SentPart[] {
+  const said = (history ?? []).flatMap(({ content }, index) =>
+    filesIn(content, () => `conversation_history[${index}].content`),
+  );
   return typeof input === "string" ? said : [...said, ...itemFiles(input, "input")];
 }
 
-/** The contents of items that can hold files. */
-export function itemFiles(items: readonly InputItem[], param: string): Content[] {
+/** Finds the files of items; `param` is the field that holds the items. */
+export function itemFiles(items: readonly InputItem[], param: string): SentPart[] {
   return items.flatMap((item, index) => {
-    if (item.type === "message") return [{ parts: item.content, param: `${param}[${index}].content` }];
+    if (item.type === "message") return filesIn(item.content, () => `${param}[${index}].content`);
     return item.type === "function_call_output" || item.type === "custom_tool_call_output"
-      ? [{ parts: item.output, param: `${param}[${index}].output` }]
+      ? filesIn(item.output, () => `${param}[${index}].output`)
       : [];
   });
 }
@@ -74,14 +78,14 @@ function itemsOf(item: InputItem, place: Place): ItemBody[] {
   const { names } = place;
   switch (item.type) {
     case "message":
-      return messageItem(item);
+      return messageItem(item, place.files);
     case "function_call":
       return [clientCall(item, item.arguments, names)];
     case "custom_tool_call":
       return [clientCall(item, JSON.stringify({ input: item.input }), names)];
     case "function_call_output":
     case "custom_tool_call_output":
-      return [clientResult(item, names)];
+      return [clientResult(item, place)];
     case "reasoning":
       return [
         place.unseal?.(item.encrypted_content ?? "") ?? { type: "reasoning", summary: item.summary ?? [] },
@@ -102,8 +106,8 @@ type ClientCall = Extract<InputItem, { type: "function_call" | "custom_tool_call
 
 type ClientResult = Extract<InputItem, { type: "function_call_output" | "custom_tool_call_output" }>;
 
-function clientResult({ call_id, output: content }: ClientResult, names: Map<string, string>): ItemBody {
-  const output = typeof content === "string" ? content : readParts(content, "input_text");
+function clientResult({ call_id, output: content }: ClientResult, { names, files }: Place): ItemBody {
+  const output = typeof content === "string" ? content : readParts(content, "input_text", files);
   const name = names.get(call_id) ?? "";
   return { type: "function_call_output", call_id, name, output, executor: "client" };
 }

@@ -32,7 +32,7 @@ export function decodeRun(request: RunRequest, terms: RunTerms): RunInput {
     mode: "agent",
     ...(terms.sessionId !== undefined && { sessionId: terms.sessionId }),
     ...(terms.previous !== undefined && { previous: terms.previous }),
-    items: [...historyItems(request), ...inputItems(request.input, terms)],
+    items: [...historyItems(request, terms), ...inputItems(request.input, terms)],
     ...(instructions && { instructions }),
     tools: [],
     toolChoice: { mode: "auto" },

@@ -4,7 +4,7 @@ import type { RunInput } from "../../domain/run.ts";
 import { RUN_POLICIES } from "../../domain/run-policy.ts";
 import type { ModelLock, SessionChanges } from "../../domain/session.ts";
 import { hermesEffort, hermesTier } from "../model-options.ts";
-import { type ContentPart, readParts } from "../parts.ts";
+import { type ContentPart, type ReadParts, readParts } from "../parts.ts";
 import type { Attachment, ModelFields, SessionChatRequest, SessionPatch } from "./schema.ts";
 import { MAX_TITLE_CHARS } from "./schema.ts";
 
@@ -15,9 +15,11 @@ export interface SessionChatTerms {
   session: string;
   /** Whether people answer what it asks. */
   attended: boolean;
-  /** What is in the files beside it. */
+  /** The files beside it, as `attachedFiles` gives them. */
   attached: readonly ContentPart[];
   idempotency: RunInput["idempotency"];
+  /** What was read of the request's files. */
+  files: ReadParts | undefined;
 }
 
 /**
@@ -26,8 +28,8 @@ export interface SessionChatTerms {
  */
 export function decodeSessionChat(request: SessionChatRequest, terms: SessionChatTerms): RunInput {
   const content = [
-    ...readParts(spoken(request) ?? "", "input_text"),
-    ...readParts(terms.attached, "input_text"),
+    ...readParts(spoken(request) ?? "", "input_text", terms.files),
+    ...readParts(terms.attached, "input_text", terms.files),
   ];
   if (content.length === 0)
     throw invalidRequest("message", "Missing required parameter: 'message'.", "missing_message");
