@@ -4,6 +4,7 @@ import type { Config } from "../config/load.ts";
 import { operatorKeyDigest } from "../config/operator-key.ts";
 import { createPrompts } from "../context/prompt-cache.ts";
 import type { LogOptions } from "../http/server.ts";
+import type { Carrier } from "../jobs/carrier.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createIdSource } from "../lib/id.ts";
 import { createSeal } from "../lib/seal.ts";
@@ -37,6 +38,8 @@ export interface Overrides {
   provider?: Provider;
   /** More tools, beside the server's own. */
   toolSources?: readonly ToolSource[];
+  /** More channels that results of jobs are delivered by. */
+  carriers?: readonly Carrier[];
   /** More parts, which are opened after the server's own. */
   parts?: readonly Part[];
   /** Runs before the routes are added; for plugins that must see them. */
@@ -107,7 +110,9 @@ async function openParts(parts: Parts, { context, http, key, overrides }: Ground
   );
   const { runs } = runsPart;
   const transports = parts.add(openTransports(context, http));
-  const jobs = parts.add(openJobs(context, { readers, store, runs, sessions, tools, models }));
+  const jobs = parts.add(
+    openJobs(context, { readers, store, runs, sessions, tools, models, carriers: overrides.carriers ?? [] }),
+  );
   parts.add(openHousekeeping(context, { storage, prompts }));
   parts.add(openBackups(context, { storage, transports }));
   const needs = {

@@ -6,6 +6,7 @@ import type { JobsRoutesDeps } from "../../routes/job-request.ts";
 import { jobsRoutes } from "../../routes/jobs.ts";
 import { OWNER } from "../auth/keys.ts";
 import type { JobWork } from "../domain/job.ts";
+import type { Carrier } from "../jobs/carrier.ts";
 import { WorkCheck } from "../jobs/check-work.ts";
 import { Deliveries } from "../jobs/deliveries.ts";
 import { Execution } from "../jobs/execution.ts";
@@ -51,6 +52,8 @@ export interface JobsNeeds {
   sessions: SessionServices;
   tools: ToolsPart;
   models: Models;
+  /** More channels than the server's own. */
+  carriers: readonly Carrier[];
 }
 
 /** Opens the jobs; nothing is due before they are started. */
@@ -107,6 +110,7 @@ function openDeliveries(context: AppContext, needs: JobsNeeds, observer: JobsTal
       clock,
       printFire: fireFacts,
     }),
+    ...needs.carriers,
   ];
   return new Deliveries({ carriers, store: needs.store.jobs, clock, observer, onFault });
 }

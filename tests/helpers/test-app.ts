@@ -27,6 +27,8 @@ export interface TestAppOptions {
   files?: Record<string, string>;
   /** More tools, beside the server's own. */
   toolSources?: Overrides["toolSources"];
+  /** More channels that results of jobs are delivered by. */
+  carriers?: Overrides["carriers"];
   /** More parts, after the server's own. */
   parts?: Overrides["parts"];
   /** Sees the routes before they are added. */
@@ -97,6 +99,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     ...(options.provider && { provider: options.provider }),
     ...(options.store && { store: options.store }),
     ...(options.toolSources && { toolSources: options.toolSources }),
+    ...(options.carriers && { carriers: options.carriers }),
     ...(options.parts && { parts: options.parts }),
     ...(options.beforeRoutes && { beforeRoutes: options.beforeRoutes }),
   });
