@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
 const ALONE = [
   "tests/http/idempotency.test.ts",
   "tests/unit/agent/ending.test.ts",
+  "tests/unit/app/failed-start.test.ts",
   "tests/unit/http/streams.test.ts",
   "tests/unit/http/wrong-keys.test.ts",
 ];
