@@ -30,7 +30,7 @@ export interface RunsNeeds {
 export function openRuns(context: AppContext, needs: RunsNeeds): RunsPart {
   const { config, clock, nextId, onFault } = context;
   const events = new EventLog({ store: needs.store, clock, onFault });
-  const runs = new Runs({ ...needs, log: events, clock, nextId, onFault, ...runSettings(config.settings) });
+  const runs = new Runs({ ...needs, ...runSettings(config.settings), log: events, clock, nextId, onFault });
   let recovered = { ended: 0, resumed: 0 };
   return {
     name: "runs",

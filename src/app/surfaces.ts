@@ -129,12 +129,14 @@ function runsSurface({ runs, files, jobs, operator, transports }: SurfaceNeeds):
   };
 }
 
-function sessionsSurface({ runs, files, sessions, transports }: SurfaceNeeds): Part {
+function sessionsSurface({ runs, files, sessions: services, transports }: SurfaceNeeds): Part {
+  const { sessions, catalog, contents, forks, sessionModels } = services;
+  const { streams } = transports;
   return {
     name: "sessions-api",
     routes(http) {
-      conversationRoutes(http, { ...sessions, runs, files });
-      sessionRoutes(http, { ...sessions, runs, files, streams: transports.streams });
+      conversationRoutes(http, { runs, sessions, contents, files });
+      sessionRoutes(http, { runs, sessions, catalog, contents, forks, sessionModels, streams, files });
     },
   };
 }
