@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { invalidRequest } from "../src/domain/error.ts";
 import type { Job } from "../src/domain/job.ts";
-import { principalOf } from "../src/http/auth.ts";
-import { envelope, failureHeaders, failureOf, httpStatus } from "../src/http/errors.ts";
+import { getPrincipal } from "../src/http/auth.ts";
+import { envelope, failureHeaders, httpStatus, toAnsweredFailure } from "../src/http/errors.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { decodeJob } from "../src/wire/jobs/decode.ts";
 import {
@@ -16,7 +16,7 @@ import {
   LooseJobRequest,
   LooseRunRequest,
 } from "../src/wire/jobs/schema.ts";
-import { type JobsRoutesDeps, jobNamed, originOf, showFire, showJob, showJobs } from "./job-request.ts";
+import { describeOrigin, type JobsRoutesDeps, jobNamed, showFire, showJob, showJobs } from "./job-request.ts";
 
 /**
  * `/api/jobs`: the same jobs as the reference's clients know them, with its codes and its flat errors.
@@ -41,7 +41,7 @@ function flat(app: FastifyInstance, { schema, ...route }: Route): void {
     ...route,
     schema: { tags: ["jobs"], ...schema },
     errorHandler: (error, request, reply) => {
-      const failure = failureOf(error, request);
+      const failure = toAnsweredFailure(error, request);
       reply.code(httpStatus(failure)).headers(failureHeaders(failure));
       reply.send(
         request.principal === undefined
@@ -68,7 +68,7 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       const isListed = ({ state }: Job) => all === "true" || all === "1" || state !== "paused";
       const texts: string[] = [];
       // Its clients know no pages; printed part by part, thousands keep no other request waiting.
-      for await (const part of jobs.all(principalOf(request).id))
+      for await (const part of jobs.all(getPrincipal(request).id))
         for (const job of await showJobs(deps, part.filter(isListed))) texts.push(JSON.stringify(job));
       return reply.type("application/json; charset=utf-8").send(`{"jobs":[${texts.join(",")}]}`);
     },
@@ -84,7 +84,9 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     },
     handler: async (request) => {
       const body = request.body as LooseJobRequest;
-      const job = await jobs.create(principalOf(request).id, decodeJob(body), { origin: originOf(request) });
+      const job = await jobs.create(getPrincipal(request).id, decodeJob(body), {
+        origin: describeOrigin(request),
+      });
       return { job: await showJob(deps, job) };
     },
   });

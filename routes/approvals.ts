@@ -3,9 +3,9 @@ import type { OperatorGate } from "../src/auth/operator.ts";
 import { conflict, notFound } from "../src/domain/error.ts";
 import type { ErrorCode } from "../src/domain/error-codes.ts";
 import { runIdOfPart } from "../src/domain/id.ts";
-import { principalOf } from "../src/http/auth.ts";
+import { getPrincipal } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
-import type { Questions } from "../src/runs/questions.ts";
+import type { PendingInteractions } from "../src/runs/questions.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { decodeApproval, decodeClarify } from "../src/wire/approvals/decode.ts";
 import { approvalObject } from "../src/wire/approvals/fields.ts";
@@ -19,7 +19,7 @@ import {
   ClarifyRequest,
 } from "../src/wire/approvals/schema.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { listOf, unknownCursor } from "../src/wire/page.ts";
+import { toListPage, unknownCursor } from "../src/wire/page.ts";
 import { namedRun, unknownRun } from "./named-run.ts";
 
 /** What the routes need. */
@@ -52,7 +52,7 @@ function approvalRoute(app: FastifyInstance, { runs, operator }: ApprovalsDeps):
       operator(request.headers);
       const run = namedRun(request);
       const { choice, id, all } = decodeApproval(request.body as ApprovalRequest);
-      const questions = await channelOf(runs, run, "approval_not_active");
+      const questions = await findInteractions(runs, run, "approval_not_active");
       const resolved = await questions.choose(choice, { id, all });
       if (resolved === 0)
         throw conflict(
@@ -80,7 +80,7 @@ function clarifyRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
     handler: async (request) => {
       const run = namedRun(request);
       const { id, answer } = decodeClarify(request.body as ClarifyRequest);
-      const questions = await channelOf(runs, run, "clarify_not_active");
+      const questions = await findInteractions(runs, run, "clarify_not_active");
       if (!(await questions.reply(id, answer)))
         throw conflict(
           "clarify_not_pending",
@@ -93,11 +93,11 @@ function clarifyRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
 }
 
 /** @throws ApiError 404 for a run that is not there, 409 for one that asks nobody. */
-async function channelOf(
+async function findInteractions(
   runs: Runs,
   { id, owner }: ReturnType<typeof namedRun>,
   code: ErrorCode,
-): Promise<Questions> {
+): Promise<PendingInteractions> {
   if ((await runs.status(id, owner)) === undefined) throw unknownRun();
   const questions = runs.questions(id, owner);
   if (questions === undefined)
@@ -119,9 +119,9 @@ function listRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
     handler: async (request) => {
       const { status, order, limit, after } = request.query as ApprovalListQuery;
       if (after !== undefined && runIdOfPart(after) === undefined) throw unknownCursor(after);
-      const owner = principalOf(request).id;
+      const owner = getPrincipal(request).id;
       const found = await runs.approvals.list({ owner, status, order, limit: limit + 1, after });
-      return listOf(found.map(approvalObject), limit);
+      return toListPage(found.map(approvalObject), limit);
     },
   });
 }
@@ -139,7 +139,7 @@ function revokeRoute(app: FastifyInstance, { runs, operator }: ApprovalsDeps): v
     handler: async (request) => {
       operator(request.headers);
       const { id } = request.params as { id: string };
-      if (!(await runs.approvals.revoke(id, principalOf(request).id)))
+      if (!(await runs.approvals.revoke(id, getPrincipal(request).id)))
         throw notFound("approval_not_found", "There is no such permission for later calls.");
       return { id, object: "hermes.approval.revoked", revoked: true };
     },

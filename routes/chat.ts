@@ -14,8 +14,8 @@ import {
   disconnectCancels,
   type Headers,
   isAttended,
+  sessionHeader,
   sessionKey,
-  sessionOf,
 } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
@@ -97,7 +97,7 @@ function readTerms(headers: Headers, settings: ChatSettings) {
     cancels: disconnectCancels(headers, settings.onDisconnect),
     attended: isAttended(headers, "deny"),
     key: sessionKey(headers),
-    sessionId: sessionOf(headers),
+    sessionId: sessionHeader(headers),
     errorAsText: detectClient(headers) === "nextchat",
   };
 }

@@ -13,13 +13,13 @@ import {
   ItemsRequest,
 } from "../src/wire/conversations/schema.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { listOf, PageQuery, unknownCursor } from "../src/wire/page.ts";
+import { PageQuery, toListPage, unknownCursor } from "../src/wire/page.ts";
 import { listedItem } from "../src/wire/responses/input-items.ts";
 import { toolItemsFor } from "../src/wire/responses/tool-items.ts";
 import {
   type ConversationsDeps,
   conversation,
-  conversationOf,
+  findConversation,
   leaving,
   readItems,
 } from "./conversation-request.ts";
@@ -40,8 +40,8 @@ export function conversationItemRoutes(app: FastifyInstance, deps: Conversations
       response: { 200: ConversationItem, default: ErrorBody },
     },
     handler: async (request) => {
-      const { session } = await conversationOf(sessions, request);
-      return (await itemOf(contents, session, request)).item;
+      const { session } = await findConversation(sessions, request);
+      return (await findNamedItem(contents, session, request)).item;
     },
   });
   mount(app, {
@@ -54,8 +54,8 @@ export function conversationItemRoutes(app: FastifyInstance, deps: Conversations
       response: { 200: Conversation, default: ErrorBody },
     },
     handler: async (request) => {
-      const { id, session } = await conversationOf(sessions, request);
-      const { item, items } = await itemOf(contents, session, request);
+      const { id, session } = await findConversation(sessions, request);
+      const { item, items } = await findNamedItem(contents, session, request);
       await contents.hide(session.id, deletedIds(item, items));
       return conversation(id, session);
     },
@@ -74,11 +74,11 @@ function addRoute(app: FastifyInstance, { runs, sessions, contents, files }: Con
       response: { 200: ConversationItemList, default: ErrorBody },
     },
     handler: async (request, reply) => {
-      const { session } = await conversationOf(sessions, request);
+      const { session } = await findConversation(sessions, request);
       const { items } = request.body as ItemsRequest;
       const bodies = await readItems({ runs, files }, items, session.owner);
       const added = bodies.length === 0 ? [] : await contents.add(session, bodies, leaving(reply));
-      return listOf(added.map(listedItem), added.length);
+      return toListPage(added.map(listedItem), added.length);
     },
   });
 }
@@ -97,16 +97,16 @@ function listRoute(app: FastifyInstance, { sessions, contents }: ConversationsDe
     handler: async (request) => {
       const query = request.query as PageQuery;
       const { order, after } = query;
-      const { session } = await conversationOf(sessions, request);
+      const { session } = await findConversation(sessions, request);
       const from = after === undefined ? undefined : runIdOfPart(after);
       if (after !== undefined && from === undefined) throw unknownCursor(after);
-      const form = await formOf(contents, session, request);
+      const form = await readItemForm(contents, session, request);
       return pageOfItems(contents.runs(session.id, { order, from }), query, form);
     },
   });
 }
 
-async function formOf(
+async function readItemForm(
   contents: SessionContents,
   session: Session,
   { headers }: FastifyRequest,
@@ -114,11 +114,11 @@ async function formOf(
   return { toolItems: (run) => toolItemsFor(headers, run), hidden: await contents.hidden(session.id) };
 }
 
-async function itemOf(contents: SessionContents, session: Session, request: FastifyRequest) {
+async function findNamedItem(contents: SessionContents, session: Session, request: FastifyRequest) {
   const { item_id: id } = request.params as { item_id: string };
   const runId = runIdOfPart(id);
   const read = runId && (await contents.run(session.id, runId));
-  const form = await formOf(contents, session, request);
+  const form = await readItemForm(contents, session, request);
   const item = read && printedItems(read, form).find((entry) => entry.id === id);
   if (item === undefined || read === undefined)
     throw notFound("item_not_found", `Item with id ${quoted(id)} not found in this conversation.`);

@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { httpRefusal, unknownConversation } from "../src/domain/error.ts";
 import type { Session } from "../src/domain/session.ts";
-import { principalOf } from "../src/http/auth.ts";
+import { getPrincipal } from "../src/http/auth.ts";
 import type { Runs } from "../src/runs/service.ts";
 import type { SessionContents } from "../src/runs/session-contents.ts";
 import type { Sessions } from "../src/sessions/service.ts";
-import { sessionOf } from "../src/wire/conversations/id.ts";
+import { conversationSession } from "../src/wire/conversations/id.ts";
 import type { Conversation } from "../src/wire/conversations/schema.ts";
 import { readFiles } from "../src/wire/files/parts.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
@@ -34,13 +34,13 @@ export function conversation(id: string, { createdAt, metadata }: Session): Conv
  * The conversation that a request's path names, under the id or name that its client has.
  * @throws ApiError 404 for one that its owner does not have.
  */
-export async function conversationOf(
+export async function findConversation(
   sessions: Sessions,
   request: FastifyRequest,
 ): Promise<{ id: string; session: Session }> {
   const { id } = request.params as { id: string };
-  const owner = principalOf(request).id;
-  const session = await sessions.find(sessionOf(id, owner), owner);
+  const owner = getPrincipal(request).id;
+  const session = await sessions.find(conversationSession(id, owner), owner);
   if (session === undefined) throw unknownConversation(id);
   return { id, session };
 }

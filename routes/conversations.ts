@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { principalOf } from "../src/http/auth.ts";
+import { getPrincipal } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import {
   Conversation,
@@ -12,7 +12,7 @@ import { conversationItemRoutes } from "./conversation-items.ts";
 import {
   type ConversationsDeps,
   conversation,
-  conversationOf,
+  findConversation,
   leaving,
   readItems,
 } from "./conversation-request.ts";
@@ -33,7 +33,7 @@ export function conversationRoutes(app: FastifyInstance, deps: ConversationsDeps
       response: { 200: Conversation, default: ErrorBody },
     },
     handler: async (request) => {
-      const { id, session } = await conversationOf(sessions, request);
+      const { id, session } = await findConversation(sessions, request);
       return conversation(id, session);
     },
   });
@@ -48,7 +48,7 @@ export function conversationRoutes(app: FastifyInstance, deps: ConversationsDeps
       response: { 200: Conversation, default: ErrorBody },
     },
     handler: async (request) => {
-      const { id, session } = await conversationOf(sessions, request);
+      const { id, session } = await findConversation(sessions, request);
       const metadata = (request.body as ConversationUpdate).metadata ?? {};
       await sessions.describe(session, metadata);
       return conversation(id, { ...session, metadata });
@@ -64,7 +64,7 @@ export function conversationRoutes(app: FastifyInstance, deps: ConversationsDeps
       response: { 200: DeletedConversation, default: ErrorBody },
     },
     handler: async (request) => {
-      const { id, session } = await conversationOf(sessions, request);
+      const { id, session } = await findConversation(sessions, request);
       await sessions.remove(session);
       return { id, object: "conversation.deleted", deleted: true };
     },
@@ -84,7 +84,7 @@ function createRoute(app: FastifyInstance, deps: ConversationsDeps): void {
     },
     handler: async (request, reply) => {
       const { items, metadata } = (request.body as ConversationRequest) ?? {};
-      const owner = principalOf(request).id;
+      const owner = getPrincipal(request).id;
       const bodies = await readItems(deps, items ?? [], owner);
       const session = await deps.contents.create(owner, { metadata: metadata ?? {}, bodies }, leaving(reply));
       return conversation(session.id, session);

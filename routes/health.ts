@@ -54,7 +54,7 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
       response: { 200: Ready, 503: Ready, default: ErrorBody },
     },
     handler: async (_request, reply) => {
-      const { state } = await stateOf(store);
+      const { state } = await lookAtStore(store);
       // On a full disk reads and deletions go on, and a deletion is what may help.
       const canKeep = state === "ok" || state === "full";
       if (!runs.isDraining && scheduler.isAlive && canKeep) return { status: "ready" };
@@ -78,7 +78,7 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
 async function detailed({ version, runs, store, checks: partChecks }: HealthDeps): Promise<DetailedHealth> {
   const state = runs.isDraining ? "draining" : "running";
   const checks: Record<string, HealthCheck> = {
-    state_db: storeCheck(await stateOf(store)),
+    state_db: storeCheck(await lookAtStore(store)),
     config: { status: "ok" },
     gateway: { status: "ok", state, connected_platforms: ["api_server"] },
     background_queues: {
@@ -107,7 +107,7 @@ async function detailed({ version, runs, store, checks: partChecks }: HealthDeps
 }
 
 /** As it is now, or as it was last known on a disk that does not answer. */
-async function stateOf(store: HealthDeps["store"]): Promise<StoreHealth> {
+async function lookAtStore(store: HealthDeps["store"]): Promise<StoreHealth> {
   return (await soon(store.look())) ?? store.health;
 }
 

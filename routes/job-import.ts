@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { principalOf } from "../src/http/auth.ts";
+import { getPrincipal } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import type { JobImport } from "../src/jobs/import.ts";
 import { ErrorBody } from "../src/wire/error.ts";
@@ -22,7 +22,7 @@ export function jobImportRoute(app: FastifyInstance, { importer }: { importer: J
       const { dry_run: isDry = false, force: isForced = false } = request.query as ImportQuery;
       const body = request.body as ImportRequest;
       const records = Array.isArray(body) ? body : body.jobs;
-      const data = await importer.read(principalOf(request).id, records, { isDry, isForced });
+      const data = await importer.read(getPrincipal(request).id, records, { isDry, isForced });
       return { object: "hermes.job.import", dry_run: isDry, data };
     },
   });

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { mount } from "../src/http/mount.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { JobOutputList, OutputText } from "../src/wire/jobs/schema.ts";
-import { PageQuery, pageOf } from "../src/wire/page.ts";
+import { cutPage, PageQuery } from "../src/wire/page.ts";
 import { type JobsRoutesDeps, jobNamed } from "./job-request.ts";
 
 const tags = ["jobs"];
@@ -22,7 +22,7 @@ export function jobOutputRoutes(app: FastifyInstance, deps: JobsRoutesDeps): voi
     },
     handler: async (request) => {
       const { id, schedule } = await jobNamed(deps, request);
-      const page = pageOf(await outputs.names(id), request.query as PageQuery);
+      const page = cutPage(await outputs.names(id), request.query as PageQuery);
       const found = await Promise.all(page.data.map((name) => outputs.describe(id, name)));
       const data = found
         .filter((file) => file !== undefined)

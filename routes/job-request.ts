@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import type { Fire, Job } from "../src/domain/job.ts";
-import { principalOf } from "../src/http/auth.ts";
+import { getPrincipal } from "../src/http/auth.ts";
 import type { JobImport } from "../src/jobs/import.ts";
 import { checkJobId } from "../src/jobs/job-id.ts";
 import type { Outputs } from "../src/jobs/outputs.ts";
@@ -25,7 +25,7 @@ export interface JobsRoutesDeps extends ShownJobs {
 /** The job that a path names. @throws ApiError 400 for what cannot be an id, 404 for none of this owner's. */
 export function jobNamed({ jobs }: JobsRoutesDeps, request: FastifyRequest): Promise<Job> {
   const { id } = request.params as { id: string };
-  return jobs.find(checkJobId(id), principalOf(request).id);
+  return jobs.find(checkJobId(id), getPrincipal(request).id);
 }
 
 /** A job with its latest fire, as both surfaces print it. */
@@ -46,7 +46,7 @@ export function showFire({ print }: ShownJobs, { schedule }: Job, fire: Fire) {
 }
 
 /** Who made a job, in the reference's words. */
-export function originOf(request: FastifyRequest): Record<string, string | null> {
+export function describeOrigin(request: FastifyRequest): Record<string, string | null> {
   const { headers, ip } = request;
   const text = (name: string) => {
     const value = headers[name];

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { invalidRequest } from "../src/domain/error.ts";
 import type { Job } from "../src/domain/job.ts";
 import { isInstant, LAST_INSTANT } from "../src/domain/schedule.ts";
-import { principalOf } from "../src/http/auth.ts";
+import { getPrincipal } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { isFireId, isJobId } from "../src/jobs/job-id.ts";
 import { ErrorBody } from "../src/wire/error.ts";
@@ -23,8 +23,8 @@ import {
   PauseJobRequest,
   RunJobRequest,
 } from "../src/wire/jobs/schema.ts";
-import { listOf, unknownCursor } from "../src/wire/page.ts";
-import { type JobsRoutesDeps, jobNamed, originOf, showFire, showJob, showJobs } from "./job-request.ts";
+import { toListPage, unknownCursor } from "../src/wire/page.ts";
+import { describeOrigin, type JobsRoutesDeps, jobNamed, showFire, showJob, showJobs } from "./job-request.ts";
 
 const tags = ["jobs"];
 
@@ -50,7 +50,9 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
     },
     handler: async (request, reply) => {
       const body = request.body as JobRequest;
-      const job = await jobs.create(principalOf(request).id, decodeJob(body), { origin: originOf(request) });
+      const job = await jobs.create(getPrincipal(request).id, decodeJob(body), {
+        origin: describeOrigin(request),
+      });
       return reply.code(201).send(await showJob(deps, job));
     },
   });
@@ -68,13 +70,13 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       const { order, limit, after, state } = request.query as JobListQuery;
       if (after !== undefined && !isJobId(after)) throw unknownCursor(after);
       const found = await jobs.list({
-        owner: principalOf(request).id,
+        owner: getPrincipal(request).id,
         order,
         limit: limit + 1,
         after,
         state,
       });
-      return listOf(await showJobs(deps, found), limit);
+      return toListPage(await showJobs(deps, found), limit);
     },
   });
 }
@@ -168,7 +170,7 @@ function historyRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
       if (after !== undefined && !isFireId(after)) throw unknownCursor(after);
       const { id: jobId, owner } = job;
       const found = await jobs.fires({ jobId, owner, order, limit: limit + 1, after, status });
-      return listOf(
+      return toListPage(
         found.map((fire) => showFire(deps, job, fire)),
         limit,
       );

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import { invalidRequest } from "../src/domain/error.ts";
-import { principalOf } from "../src/http/auth.ts";
+import { getPrincipal } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { sendRun } from "../src/http/send.ts";
-import { sessionOf } from "../src/wire/client.ts";
+import { sessionHeader } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { CompactedResponse, CompactionEncoder, CompactRequest } from "../src/wire/responses/compact.ts";
 import { InputTokens, InputTokensRequest } from "../src/wire/responses/input-tokens.ts";
@@ -28,7 +28,7 @@ function compactRoute(app: FastifyInstance, { runs, streams, settings }: Respons
     },
     handler: async (request, reply) => {
       const { input: given, ...body } = request.body as CompactRequest;
-      const { id: owner } = principalOf(request);
+      const { id: owner } = getPrincipal(request);
       const { toolItems, disconnect } = readTerms(request.headers, settings);
       const asked = await readBody({ ...body, input: given ?? [] }, { runs, settings, owner, toolItems });
       const { previous } = asked;
@@ -61,9 +61,9 @@ function inputTokensRoute(app: FastifyInstance, { runs, settings }: ResponsesDep
     },
     handler: async (request) => {
       const body = request.body as InputTokensRequest;
-      const { id: owner } = principalOf(request);
+      const { id: owner } = getPrincipal(request);
       const { toolItems, attended } = readTerms(request.headers, settings);
-      const sessionId = sessionOf(request.headers);
+      const sessionId = sessionHeader(request.headers);
       const asked = { ...body, input: body.input ?? [] };
       const input = await readBody(asked, { runs, settings, owner, toolItems, attended, sessionId });
       return { object: "response.input_tokens", input_tokens: await runs.countInput(input) };

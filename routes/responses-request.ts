@@ -3,7 +3,7 @@ import { type RunId, runIdFrom } from "../src/domain/id.ts";
 import type { RunInput } from "../src/domain/run.ts";
 import type { Disconnect } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
-import type { Seal } from "../src/lib/seal.ts";
+import type { TextCipher } from "../src/lib/seal.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { disconnectCancels, type Headers, isAttended } from "../src/wire/client.ts";
 import { readFiles } from "../src/wire/files/parts.ts";
@@ -13,7 +13,7 @@ import { decodeResponses } from "../src/wire/responses/decode.ts";
 import { referencedIds, requestFiles } from "../src/wire/responses/items.ts";
 import type { ToolItems } from "../src/wire/responses/output.ts";
 import type { ResponsesRequest } from "../src/wire/responses/schema.ts";
-import { unsealReasoning } from "../src/wire/responses/sealed-reasoning.ts";
+import { decryptReasoning } from "../src/wire/responses/sealed-reasoning.ts";
 import { toolItemsFor } from "../src/wire/responses/tool-items.ts";
 
 /** How requests for responses are treated where they do not say so themselves. */
@@ -28,7 +28,7 @@ export interface ResponsesSettings {
   inheritInstructions: boolean;
   previousNotFound: "invalid" | "missing";
   /** For reasoning that clients keep themselves. */
-  seal: Seal;
+  cipher: TextCipher;
   onDisconnect: "cancel" | "continue";
   disconnectGraceMs: number;
 }
@@ -70,7 +70,7 @@ export async function decodeBody(
   const previous = previousRun(body, settings);
   const instructions =
     settings.inheritInstructions && previous !== undefined
-      ? await instructionsOf(runs, previous, owner)
+      ? await findInstructions(runs, previous, owner)
       : null;
   return decodeResponses(
     { ...body, instructions: body.instructions ?? instructions },
@@ -84,7 +84,7 @@ export async function decodeBody(
       files,
       clientTools: settings.clientTools,
       isOwnTool: settings.isOwnTool,
-      unseal: (sealed) => unsealReasoning(sealed, settings.seal, owner),
+      unseal: (sealed) => decryptReasoning(sealed, settings.cipher, owner),
       referenced: await runs.findItems(referencedIds(body.input), owner),
     },
   );
@@ -107,7 +107,7 @@ export function readTerms(
 }
 
 /** The instructions of a response, which it may have from the one before it. */
-async function instructionsOf(runs: Runs, id: RunId, owner: string): Promise<string | null> {
+async function findInstructions(runs: Runs, id: RunId, owner: string): Promise<string | null> {
   const instructions = (await runs.watch(id, owner))?.run.echo?.["instructions"];
   return typeof instructions === "string" ? instructions : null;
 }

@@ -1,5 +1,5 @@
 import type { RouteOptions } from "fastify";
-import { principalOf } from "../src/http/auth.ts";
+import { getPrincipal } from "../src/http/auth.ts";
 import { Budget } from "../src/http/budget.ts";
 import { Dialogue } from "../src/http/dialogue.ts";
 import type { Sockets } from "../src/http/sockets.ts";
@@ -35,14 +35,14 @@ export function responsesSocket(deps: SocketDeps): Pick<RouteOptions, "preValida
     },
     wsHandler(socket, request) {
       const { disconnect, ...terms } = readTerms(request.headers, settings);
-      const asking = { runs, settings, owner: principalOf(request).id, ...terms };
+      const asking = { runs, settings, owner: getPrincipal(request).id, ...terms };
       const dialogue = new Dialogue({
         runs,
         memory,
         disconnect,
         read: readCreate,
         decode: (body) => readBody(body, asking),
-        encode: (run) => new ResponsesEncoder({ run, toolItems: terms.toolItems, seal: settings.seal }),
+        encode: (run) => new ResponsesEncoder({ run, toolItems: terms.toolItems, cipher: settings.cipher }),
       });
       socket.once("close", () => dialogue.forget());
       sockets.start({ socket, connection: request.socket }, (message, line) =>

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { admitRequest } from "../src/http/admission.ts";
 import { mount } from "../src/http/mount.ts";
 import { sendRun } from "../src/http/send.ts";
-import { sessionOf } from "../src/wire/client.ts";
+import { sessionHeader } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import { ResponsesEncoder } from "../src/wire/responses/encode.ts";
 import { requestFiles } from "../src/wire/responses/items.ts";
@@ -25,7 +25,7 @@ export function responsesRoutes(app: FastifyInstance, { runs, streams, settings 
     handler: async (request, reply) => {
       const { toolItems, attended, disconnect } = readTerms(request.headers, settings);
       const stream = (request.body as ResponsesRequest).stream ?? false;
-      const sessionId = sessionOf(request.headers);
+      const sessionId = sessionHeader(request.headers);
       const { run, input } = await admitRequest<ResponsesRequest>(admission, {
         request,
         reply,
@@ -35,7 +35,7 @@ export function responsesRoutes(app: FastifyInstance, { runs, streams, settings 
         decode: (body, known) =>
           decodeBody(body, { ...known, runs, settings, toolItems, attended, sessionId }),
       });
-      const encoder = new ResponsesEncoder({ run: run.run, toolItems, seal: settings.seal });
+      const encoder = new ResponsesEncoder({ run: run.run, toolItems, cipher: settings.cipher });
       if (input.background === true && !stream) {
         void run.begin();
         return encoder.response();

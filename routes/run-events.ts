@@ -36,7 +36,7 @@ export function runEventsRoute(app: FastifyInstance, { runs, streams }: RunEvent
     },
     handler: async (request, reply) => {
       const { id, owner } = namedRun(request);
-      const after = cursorOf(request);
+      const after = readCursor(request);
       const run = await runs.watch(id, owner, after);
       if (run === undefined) throw unknownRun();
       checkCursor(after, runs.lastSeq(id));
@@ -56,7 +56,7 @@ export function runEventsRoute(app: FastifyInstance, { runs, streams }: RunEvent
 }
 
 /** What a browser sends by itself when it connects again comes first. */
-function cursorOf(request: FastifyRequest): number {
+function readCursor(request: FastifyRequest): number {
   const header = headerText(request.headers, "last-event-id");
   const { after, last_seq: lastSeq } = request.query as RunEventsQuery;
   if (header === "") return after ?? lastSeq ?? 0;

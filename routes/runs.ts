@@ -2,13 +2,13 @@ import type { FastifyInstance } from "fastify";
 import { invalidRequest, notSteerable, previousNotFound, sessionBusy } from "../src/domain/error.ts";
 import { type RunId, runIdFrom } from "../src/domain/id.ts";
 import { admitRequest } from "../src/http/admission.ts";
-import { principalOf } from "../src/http/auth.ts";
+import { getPrincipal } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import type { Runs } from "../src/runs/service.ts";
-import { isAttended, sessionKey, sessionOf } from "../src/wire/client.ts";
+import { isAttended, sessionHeader, sessionKey } from "../src/wire/client.ts";
 import { ErrorBody } from "../src/wire/error.ts";
 import type { FileReader } from "../src/wire/files/reader.ts";
-import { listOf, runCursor } from "../src/wire/page.ts";
+import { runCursor, toListPage } from "../src/wire/page.ts";
 import { referencedIds, requestFiles } from "../src/wire/responses/items.ts";
 import { decodeRun } from "../src/wire/runs/decode.ts";
 import { listedRun, runObject } from "../src/wire/runs/object.ts";
@@ -56,9 +56,9 @@ function createRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
     handler: async (request, reply) => {
       const body = request.body as RunRequest;
       const { headers } = request;
-      const owner = principalOf(request).id;
+      const owner = getPrincipal(request).id;
       const key = sessionKey(headers);
-      const sessionId = body.session_id ?? sessionOf(headers);
+      const sessionId = body.session_id ?? sessionHeader(headers);
       const attended = isAttended(headers, "events");
       const { run } = await admitRequest<RunRequest>(deps, {
         request,
@@ -69,7 +69,7 @@ function createRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
         sent: requestFiles,
         async decode(body, known) {
           const referenced = await runs.findItems(referencedIds(body.input), owner);
-          const previous = previousOf(body);
+          const previous = resolvePrevious(body);
           const input = decodeRun(body, { ...known, sessionId, previous, attended, referenced });
           const { on_conflict: policy } = body;
           if (sessionId !== undefined) await resolveConflict(runs, { sessionId, owner, policy });
@@ -84,7 +84,7 @@ function createRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
 }
 
 /** A conversation that the request brings along comes first; what it names must be there even so. */
-function previousOf({
+function resolvePrevious({
   previous_response_id: id,
   conversation_history: history,
 }: RunRequest): RunId | undefined {
@@ -121,11 +121,11 @@ function listRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
     },
     handler: async (request) => {
       const { order, limit, after, status, session, job } = request.query as RunListQuery;
-      const owner = principalOf(request).id;
+      const owner = getPrincipal(request).id;
       const surface = job === undefined ? "runs" : "jobs";
       const query = { owner, surface, order, limit: limit + 1, status, sessionId: session, job } as const;
       const found = await runs.list({ ...query, after: runCursor(after) });
-      const { data, has_more } = listOf(
+      const { data, has_more } = toListPage(
         found.map((stored) => ({ id: stored.run.id, ...listedRun(stored) })),
         limit,
       );

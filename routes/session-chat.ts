@@ -8,8 +8,8 @@ import { filesIn } from "../src/wire/files/parts.ts";
 import { withFiles } from "../src/wire/parts.ts";
 import {
   attachedFiles,
+  decodeModelLock,
   decodeSessionChat,
-  modelOf,
   namesModel,
   spoken,
 } from "../src/wire/sessions/decode.ts";
@@ -72,7 +72,7 @@ async function say(
   const { id } = session;
   const key = sessionKey(request.headers);
   const attended = isAttended(request.headers, stream ? "events" : "deny");
-  const choice = modelOf(body);
+  const choice = decodeModelLock(body);
   const chosen = namesModel(choice) ? choice : undefined;
   const isLocked = body.require_model_lock === true;
   let { lock } = session;
@@ -122,7 +122,7 @@ function modelRoute(app: FastifyInstance, { sessions, sessionModels }: SessionRo
     },
     handler: async (request) => {
       const session = await sessionNamed(sessions, request);
-      const choice = modelOf(request.body as ModelFields);
+      const choice = decodeModelLock(request.body as ModelFields);
       if (!namesModel(choice)) throw missingModel();
       const { provider, model, lock } = await sessionModels.lock(session, choice);
       const requested = choice.model ?? choice.provider;

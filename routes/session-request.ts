@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { unknownSession } from "../src/domain/error.ts";
 import type { Session } from "../src/domain/session.ts";
-import { principalOf } from "../src/http/auth.ts";
+import { getPrincipal } from "../src/http/auth.ts";
 import type { Streams } from "../src/http/streams.ts";
 import type { Runs } from "../src/runs/service.ts";
 import type { SessionContents } from "../src/runs/session-contents.ts";
@@ -32,7 +32,7 @@ export function mountSession(app: FastifyInstance, route: RouteOptions): void {
 /** The session that a path names, and who asks. */
 export function named(request: FastifyRequest): { id: string; owner: string } {
   const { id } = request.params as { id: string };
-  return { id, owner: principalOf(request).id };
+  return { id, owner: getPrincipal(request).id };
 }
 
 /** @throws ApiError 404 when the owner has no session of that id. */

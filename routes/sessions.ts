@@ -1,9 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import { conflict } from "../src/domain/error.ts";
-import { principalOf } from "../src/http/auth.ts";
+import { getPrincipal } from "../src/http/auth.ts";
 import { missingModel } from "../src/runs/session-models.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { decodePatch, modelOf, namesModel } from "../src/wire/sessions/decode.ts";
+import { decodeModelLock, decodePatch, namesModel } from "../src/wire/sessions/decode.ts";
 import { sessionObject } from "../src/wire/sessions/object.ts";
 import {
   SessionAnswer,
@@ -43,7 +43,7 @@ function listRoute(app: FastifyInstance, { catalog }: SessionRoutesDeps): void {
     },
     handler: async (request) => {
       const { limit, offset, source, title, q, include_hidden: hidden } = request.query as SessionListQuery;
-      const owner = principalOf(request).id;
+      const owner = getPrincipal(request).id;
       const words = q === undefined || q.trim() === "" ? undefined : q.trim();
       const { entries, hasMore } =
         title === undefined
@@ -67,7 +67,7 @@ function searchRoute(app: FastifyInstance, { catalog }: SessionRoutesDeps): void
     },
     handler: async (request) => {
       const { q, limit, offset } = request.query as SessionSearchQuery;
-      const owner = principalOf(request).id;
+      const owner = getPrincipal(request).id;
       const { entries } = await catalog.list({ owner, limit, offset, words: q.trim() });
       return { object: "list", query: q, count: entries.length, results: entries.map(sessionObject) };
     },
@@ -87,10 +87,10 @@ function createRoute(app: FastifyInstance, { catalog, sessionModels }: SessionRo
     },
     handler: async (request, reply) => {
       const body = (request.body as SessionRequest) ?? {};
-      const choice = modelOf(body);
+      const choice = decodeModelLock(body);
       if (body.require_model_lock === true && !namesModel(choice)) throw missingModel();
       const lock = choice && (await sessionModels.resolve(choice)).lock;
-      const entry = await catalog.create(principalOf(request).id, {
+      const entry = await catalog.create(getPrincipal(request).id, {
         id: body.id ?? body.session_id ?? undefined,
         title: body.title?.trim() ? body.title : undefined,
         source: sessionSource(body.source),

@@ -4,15 +4,15 @@ import type { AgentEvent } from "../src/domain/event.ts";
 import { fold } from "../src/domain/fold.ts";
 import { type RunId, runIdFrom } from "../src/domain/id.ts";
 import type { Run } from "../src/domain/run.ts";
-import { principalOf } from "../src/http/auth.ts";
+import { getPrincipal } from "../src/http/auth.ts";
 import { mount } from "../src/http/mount.ts";
 import { nameRun, sendRun } from "../src/http/send.ts";
 import type { Streams } from "../src/http/streams.ts";
-import type { Seal } from "../src/lib/seal.ts";
+import type { TextCipher } from "../src/lib/seal.ts";
 import { shown } from "../src/lib/text.ts";
 import type { Runs } from "../src/runs/service.ts";
 import { ErrorBody } from "../src/wire/error.ts";
-import { listOf, PageQuery, pageOf, runCursor } from "../src/wire/page.ts";
+import { cutPage, PageQuery, runCursor, toListPage } from "../src/wire/page.ts";
 import { ResponsesEncoder } from "../src/wire/responses/encode.ts";
 import { listedItem } from "../src/wire/responses/input-items.ts";
 import {
@@ -29,7 +29,7 @@ export interface StoredResponsesDeps {
   runs: Runs;
   streams: Streams;
   /** For reasoning that clients keep themselves. */
-  seal: Seal;
+  cipher: TextCipher;
   /** Whether a response that some request waits for may be cancelled by its id; OpenAI allows background ones only. */
   cancelForeground: boolean;
   /** What an upgrade to a WebSocket does at the address of the list. */
@@ -45,7 +45,7 @@ export function storedResponsesRoutes(app: FastifyInstance, deps: StoredResponse
   inputItemsRoute(app, deps);
 }
 
-function retrieveRoute(app: FastifyInstance, { runs, streams, seal }: StoredResponsesDeps): void {
+function retrieveRoute(app: FastifyInstance, { runs, streams, cipher }: StoredResponsesDeps): void {
   mount(app, {
     method: "GET",
     url: "/v1/responses/:id",
@@ -58,20 +58,20 @@ function retrieveRoute(app: FastifyInstance, { runs, streams, seal }: StoredResp
     },
     handler: async (request, reply) => {
       const { stream, starting_after: startingAfter } = request.query as RetrieveQuery;
-      if (!stream) return viewOf(await stored(runs, request), request, seal);
-      const { id, runId } = responseOf(request);
-      const run = runId === undefined ? undefined : await runs.watch(runId, principalOf(request).id);
+      if (!stream) return encodeStored(await stored(runs, request), request, cipher);
+      const { id, runId } = readResponseId(request);
+      const run = runId === undefined ? undefined : await runs.watch(runId, getPrincipal(request).id);
       if (run === undefined) throw unknownResponse(id);
       nameRun(reply, run);
       const toolItems = toolItemsFor(request.headers, run.run);
-      const encoder = new ResponsesEncoder({ run: run.run, toolItems, seal, startingAfter });
+      const encoder = new ResponsesEncoder({ run: run.run, toolItems, cipher, startingAfter });
       await sendRun(reply, { run, encoder, stream, disconnect: { cancels: false, graceMs: 0 }, streams });
       return reply;
     },
   });
 }
 
-function listRoute(app: FastifyInstance, { runs, seal, socket }: StoredResponsesDeps): void {
+function listRoute(app: FastifyInstance, { runs, cipher, socket }: StoredResponsesDeps): void {
   mount(app, {
     ...socket,
     method: "GET",
@@ -85,20 +85,20 @@ function listRoute(app: FastifyInstance, { runs, seal, socket }: StoredResponses
     },
     handler: async (request) => {
       const { order, limit, after } = request.query as PageQuery;
-      const owner = principalOf(request).id;
+      const owner = getPrincipal(request).id;
       const query = { owner, surface: "responses", order, limit: limit + 1 } as const;
       const found = await runs.list({ ...query, after: runCursor(after) });
       const views = [];
       for (const { run } of found.slice(0, limit)) {
         const read = await runs.read(run.id, owner);
-        if (read !== undefined) views.push(viewOf(read, request, seal));
+        if (read !== undefined) views.push(encodeStored(read, request, cipher));
       }
-      return { ...listOf(views, limit), has_more: found.length > limit };
+      return { ...toListPage(views, limit), has_more: found.length > limit };
     },
   });
 }
 
-function cancelRoute(app: FastifyInstance, { runs, seal, cancelForeground }: StoredResponsesDeps): void {
+function cancelRoute(app: FastifyInstance, { runs, cipher, cancelForeground }: StoredResponsesDeps): void {
   mount(app, {
     method: "POST",
     url: "/v1/responses/:id/cancel",
@@ -116,7 +116,7 @@ function cancelRoute(app: FastifyInstance, { runs, seal, cancelForeground }: Sto
         throw invalidRequest("response_id", message, "response_not_cancellable");
       }
       await runs.cancel(run.id, run.owner);
-      return viewOf(await stored(runs, request), request, seal);
+      return encodeStored(await stored(runs, request), request, cipher);
     },
   });
 }
@@ -132,8 +132,8 @@ function deleteRoute(app: FastifyInstance, { runs }: StoredResponsesDeps): void 
       response: { 200: DeletedResponse, default: ErrorBody },
     },
     handler: async (request) => {
-      const { id, runId } = responseOf(request);
-      const isGone = runId !== undefined && (await runs.remove(runId, principalOf(request).id, isRemovable));
+      const { id, runId } = readResponseId(request);
+      const isGone = runId !== undefined && (await runs.remove(runId, getPrincipal(request).id, isRemovable));
       if (!isGone) throw unknownResponse(id);
       return { id, object: "response", deleted: true };
     },
@@ -153,7 +153,7 @@ function inputItemsRoute(app: FastifyInstance, { runs }: StoredResponsesDeps): v
     },
     handler: async (request) => {
       const { events } = await stored(runs, request);
-      return pageOf(fold(events).input.map(listedItem), request.query as PageQuery);
+      return cutPage(fold(events).input.map(listedItem), request.query as PageQuery);
     },
   });
 }
@@ -163,21 +163,21 @@ interface Stored {
   events: AgentEvent[];
 }
 
-function viewOf({ run, events }: Stored, { headers }: FastifyRequest, seal: Seal) {
-  const encoder = new ResponsesEncoder({ run, toolItems: toolItemsFor(headers, run), seal });
+function encodeStored({ run, events }: Stored, { headers }: FastifyRequest, cipher: TextCipher) {
+  const encoder = new ResponsesEncoder({ run, toolItems: toolItemsFor(headers, run), cipher });
   for (const event of events) encoder.read(event);
   return encoder.response();
 }
 
 /** Any run can be read as a response, whichever surface started it. */
 async function stored(runs: Runs, request: FastifyRequest): Promise<Stored> {
-  const { id, runId } = responseOf(request);
-  const found = runId === undefined ? undefined : await runs.read(runId, principalOf(request).id);
+  const { id, runId } = readResponseId(request);
+  const found = runId === undefined ? undefined : await runs.read(runId, getPrincipal(request).id);
   if (found === undefined) throw unknownResponse(id);
   return found;
 }
 
-function responseOf(request: FastifyRequest): { id: string; runId: RunId | undefined } {
+function readResponseId(request: FastifyRequest): { id: string; runId: RunId | undefined } {
   const { id } = request.params as { id: string };
   return { id, runId: runIdFrom(id) };
 }

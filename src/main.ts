@@ -4,7 +4,7 @@ import { banner } from "./cli/banner.ts";
 import { EXIT, StartError } from "./cli/failure.ts";
 import { createLogStream } from "./cli/log.ts";
 import { ensureServerKey, keyWarning, type ServerKey } from "./config/key.ts";
-import { type Config, type LoadOptions, loadConfig, secretsOf } from "./config/load.ts";
+import { type Config, type LoadOptions, listSecrets, loadConfig } from "./config/load.ts";
 import { withWebhookSecret } from "./config/webhook-secret.ts";
 import { workspaceWarning } from "./config/workspace.ts";
 import { giveMemoryBack } from "./lib/memory.ts";
@@ -23,7 +23,7 @@ export async function serve(options: LoadOptions): Promise<void> {
   const config = withWebhookSecret(loaded);
   const stream = createLogStream({
     pretty: process.stdout.isTTY,
-    secrets: [key.value, ...secretsOf(config)],
+    secrets: [key.value, ...listSecrets(config)],
   });
   const app = await createApp(config, key.value, { log: { level: config.settings.log.level, stream } });
   const url = await listen(app, config);

@@ -48,13 +48,13 @@ interface Edit {
 
 function replaced(content: string, edit: Edit): { content: string; lines: number[] } {
   if (edit.old_string === edit.new_string) throw new ToolError("old_string and new_string are the same.");
-  const { before, after } = inLineEndingsOf(content, edit);
+  const { before, after } = matchLineEndings(content, edit);
   const parts = content.split(before, MAX_PLACES + 2);
   if (parts.length > MAX_PLACES + 1)
     throw new ToolError(
       `old_string is in the file more than ${MAX_PLACES} times. Make it longer, or use a command.`,
     );
-  const lines = linesOf(parts, before);
+  const lines = lineNumbers(parts, before);
   if (lines.length === 0)
     throw new ToolError(`old_string is not in the file. ${hint(content, edit.old_string)}`);
   if (lines.length > 1 && !edit.replace_all) {
@@ -69,7 +69,7 @@ function replaced(content: string, edit: Edit): { content: string; lines: number
 }
 
 /** Models write LF; a file of CRLF lines is matched and kept as such. */
-function inLineEndingsOf(
+function matchLineEndings(
   content: string,
   { old_string, new_string }: Edit,
 ): { before: string; after: string } {
@@ -80,7 +80,7 @@ function inLineEndingsOf(
 }
 
 /** The line on which each occurrence begins, from the parts between them. */
-function linesOf(parts: readonly string[], separator: string): number[] {
+function lineNumbers(parts: readonly string[], separator: string): number[] {
   const inSeparator = breaks(separator);
   let line = 1;
   return parts.slice(0, -1).map((part) => {

@@ -48,7 +48,7 @@ export const tool = defineTool({
   parameters,
   preview: ({ pattern }) => pattern,
   run: async (search, { workspace, signal }) => {
-    const found = await workspace.search(requestOf(search), signal);
+    const found = await workspace.search(toSearchRequest(search), signal);
     const results = found.matches.map(shown);
     if (search.target === "files") results.sort();
     return [...results, footer(found, search)].join("\n");
@@ -57,7 +57,7 @@ export const tool = defineTool({
 
 type Search = z.infer<typeof parameters>;
 
-function requestOf({ target, pattern, path, glob, limit }: Search): SearchRequest {
+function toSearchRequest({ target, pattern, path, glob, limit }: Search): SearchRequest {
   const common = { path, limit, budgetMs: BUDGET_MS };
   if (target === "content") return { ...common, glob: anywhere(glob ?? "**"), pattern: compiled(pattern) };
   if (glob !== undefined) throw new ToolError("glob is only for target content; put it into pattern.");

@@ -53,12 +53,12 @@ export const tool = defineTool({
       onOutput: (text) => context.progress(text),
     });
     const output = readable(result.output);
-    const ending = `[${endingOf(result, timeout)}]`;
+    const ending = `[${describeEnding(result, timeout)}]`;
     return output === "" ? ending : `${output}\n${ending}`;
   },
 });
 
-function endingOf({ exitCode, signal, killed }: CommandResult, timeoutS: number): string {
+function describeEnding({ exitCode, signal, killed }: CommandResult, timeoutS: number): string {
   if (killed === "timeout") return `killed: it ran longer than ${timeoutS} s; above is what it had printed`;
   if (killed === "abort") return "killed: the run was stopped";
   return exitCode === null ? `killed by ${signal ?? "a signal"}` : `exit code ${exitCode}`;

@@ -58,7 +58,7 @@ const MAPPINGS: Readonly<Record<ProviderErrorKind, Mapping>> = {
 };
 
 /** What a run that ended with this error tells its client; anything unknown tells nothing of itself. */
-export function failureOf(error: unknown): Failure {
+export function toFailure(error: unknown): Failure {
   if (error instanceof ApiError) return error.failure;
   if (!(error instanceof ProviderError)) return internalError();
   const { message, ...mapping } = MAPPINGS[error.kind];
@@ -75,11 +75,11 @@ export function failureOf(error: unknown): Failure {
 }
 
 /** The end of a run that something was thrown in, or that was told to stop. */
-export function endingOf(
+export function toEnding(
   error: unknown,
   totals: { usage: Usage; steps: number },
 ): Extract<EventBody, { type: "run.failed" | "run.cancelled" }> {
-  if (!(error instanceof RunStop)) return { type: "run.failed", error: failureOf(error), ...totals };
+  if (!(error instanceof RunStop)) return { type: "run.failed", error: toFailure(error), ...totals };
   const { failure, message } = error;
   return failure === undefined
     ? { type: "run.cancelled", reason: message, ...totals }

@@ -11,9 +11,9 @@ import {
 } from "../domain/item.ts";
 import type { Run } from "../domain/run.ts";
 import { addUsage, NO_USAGE, type Usage } from "../domain/usage.ts";
-import { endingOf } from "./failure.ts";
+import { toEnding } from "./failure.ts";
 import { type Limits, LoopDetector, loopNotice, NO_MORE_CALLS, SUMMARY_REQUEST } from "./limits.ts";
-import type { Person } from "./person.ts";
+import type { RunInteractions } from "./person.ts";
 import type { Resumption } from "./resumption.ts";
 import { modelStep, type StepResult } from "./step.ts";
 import { RunStop } from "./stop.ts";
@@ -36,7 +36,7 @@ export interface AgentRun {
   /** Resolves when everything emitted so far is stored; undefined where nobody goes on after a crash. */
   settled?: (() => Promise<void>) | undefined;
   /** Who is asked what nobody else may decide; undefined: nobody is there. */
-  person?: Person | undefined;
+  person?: RunInteractions | undefined;
   /** What people have put in since the last time it was asked; it reaches the model with the results of its calls. */
   takeSteers?: (() => readonly string[]) | undefined;
   /** Asked between steps: whether this process shall go no further with the run. */
@@ -141,7 +141,7 @@ class Agent {
     const cause: unknown = signal.aborted ? signal.reason : error;
     if (cause instanceof RunStop && cause.suspends) return;
     this.#transcript.closeOpen();
-    const ending = endingOf(cause, this.#totals());
+    const ending = toEnding(cause, this.#totals());
     if (ending.type === "run.failed") {
       if (isFault(ending.error)) onFault(cause, run.id);
       // A repeated request would do again what the tools did.

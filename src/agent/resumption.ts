@@ -37,12 +37,12 @@ export interface Resumption {
 const NUMBER_BLOCK = 1_000;
 
 /** Reads a run's log for where to go on. `attempts`: how many processes died with the run. */
-export function resumptionOf(events: readonly AgentEvent[], attempts: number): Resumption {
+export function readResumption(events: readonly AgentEvent[], attempts: number): Resumption {
   const found = new Log();
   for (const event of events) found.read(event);
   const { items, lastAnswer, step, stepsDone, usage, finish } = found;
-  const all = [...items.values()].sort((a, b) => numberOf(a) - numberOf(b));
-  const end = lastAnswer.reduce((max, item) => Math.max(max, numberOf(item)), -1);
+  const all = [...items.values()].sort((a, b) => readItemNumber(a) - readItemNumber(b));
+  const end = lastAnswer.reduce((max, item) => Math.max(max, readItemNumber(item)), -1);
   const called = all.filter((item) => item.type === "function_call_output");
   const calls = lastAnswer.filter((item) => item.type === "function_call");
   const isOfLast = ({ call_id }: FunctionCallOutputItem) => calls.some((call) => call.call_id === call_id);
@@ -52,7 +52,7 @@ export function resumptionOf(events: readonly AgentEvent[], attempts: number): R
     steps: stepsDone,
     usage,
     isCut: step > stepsDone,
-    items: all.filter((item) => numberOf(item) <= end && !isDiscarded(item)),
+    items: all.filter((item) => readItemNumber(item) <= end && !isDiscarded(item)),
     open: all.filter(({ status }) => status === "in_progress"),
     discarded: all.filter(({ status, type }) => status === "in_progress" && type !== "function_call_output"),
     calls,
@@ -60,7 +60,7 @@ export function resumptionOf(events: readonly AgentEvent[], attempts: number): R
     called,
     finish,
     steers: unusedSteers(events),
-    nextNumber: nextNumber(last === undefined ? undefined : numberOf(last), attempts),
+    nextNumber: nextNumber(last === undefined ? undefined : readItemNumber(last), attempts),
   };
 }
 
@@ -69,7 +69,7 @@ function nextNumber(last: number | undefined, attempts: number): number {
   return Math.max((last ?? -1) + 1, (Math.floor((last ?? 0) / NUMBER_BLOCK) + attempts) * NUMBER_BLOCK);
 }
 
-function numberOf({ id }: Item): number {
+function readItemNumber({ id }: Item): number {
   return numberOfPart(id) ?? 0;
 }
 

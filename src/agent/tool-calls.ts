@@ -1,9 +1,9 @@
 import type { FunctionCallItem, FunctionCallOutputItem } from "../domain/item.ts";
-import { type CallQuestion, isGranted, type Settlement } from "../domain/question.ts";
+import { type CallDescription, isGranted, type Settlement } from "../domain/question.ts";
 import type { Run } from "../domain/run.ts";
 import type { CallTerms, PreparedCall, ToolOutcome } from "../tools/prepared-call.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
-import type { Person } from "./person.ts";
+import type { RunInteractions } from "./person.ts";
 import { RunStop } from "./stop.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -18,7 +18,7 @@ export interface CallContext {
   /** Resolves when everything told so far is stored; undefined where nobody goes on after a crash. */
   settled: (() => Promise<void>) | undefined;
   /** Who is asked about a call that needs it; undefined: nobody, and it is denied. */
-  person: Person | undefined;
+  person: RunInteractions | undefined;
   /** Results of calls that a former process began, by call id. */
   begun?: ReadonlyMap<string, FunctionCallOutputItem>;
   /** Told before a call starts that may change something. */
@@ -58,7 +58,7 @@ interface StartedCall {
   /** As it is at its start; completed where the call is not run, or not again. */
   result: FunctionCallOutputItem;
   /** Who may have to be asked first; until then a new call has not begun. */
-  person: Person | undefined;
+  person: RunInteractions | undefined;
 }
 
 function startCall(call: FunctionCallItem, index: number, context: CallContext): StartedCall {
@@ -158,11 +158,11 @@ async function execute(
 
 /** One call's way to the user. What a tool makes of a run that stops meanwhile is no result of it. */
 class Asking {
-  readonly #person: Person;
+  readonly #person: RunInteractions;
   readonly #callId: string;
   #stop: { reason: unknown } | undefined;
 
-  constructor(person: Person, callId: string) {
+  constructor(person: RunInteractions, callId: string) {
     this.#person = person;
     this.#callId = callId;
   }
@@ -186,7 +186,7 @@ const REFUSALS: Readonly<Partial<Record<Settlement, string>>> = {
   withdrawn: "What a person was asked was another call, in another place",
 };
 
-function explainRefusal({ description }: CallQuestion, settlement: Settlement): string {
+function explainRefusal({ description }: CallDescription, settlement: Settlement): string {
   const why = REFUSALS[settlement] ?? "A person was asked, and nobody answered in time";
   return `Error: Not run: ${description}. ${why}. Do not try to get around this; find another way, or tell the user what to run.`;
 }

@@ -6,7 +6,7 @@ import {
   type FunctionCallOutputItem,
   type Item,
   type ItemBody,
-  prefixOf,
+  itemPrefix,
 } from "../domain/item.ts";
 import type { ModelEvent, ModelItem } from "../providers/provider.ts";
 
@@ -28,7 +28,7 @@ export class Transcript {
   create(body: ModelItem | ItemBody, isClient: (name: string) => boolean): Item {
     const n = this.#next++;
     const identity = {
-      id: itemId(prefixOf(body), this.#runId, n),
+      id: itemId(itemPrefix(body), this.#runId, n),
       status: "in_progress",
       place: "output",
     } as const;

@@ -7,7 +7,7 @@ import type { LogOptions } from "../http/server.ts";
 import type { Carrier } from "../jobs/carrier.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createIdSource } from "../lib/id.ts";
-import { createSeal } from "../lib/seal.ts";
+import { createTextCipher } from "../lib/seal.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Models } from "../providers/resolve.ts";
 import type { Store } from "../storage/store.ts";
@@ -124,7 +124,7 @@ async function openParts(parts: Parts, { context, http, key, overrides }: Ground
     models,
     tools: tools.catalog,
     files: createFileReader(FILE_LIMITS),
-    seal: createSeal(key),
+    cipher: createTextCipher(key),
     operator: createOperatorGate(operatorKeyDigest(config)),
   };
   for (const surface of openSurfaces(context, needs)) parts.add(surface);

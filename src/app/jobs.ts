@@ -10,21 +10,21 @@ import type { Carrier } from "../jobs/carrier.ts";
 import { WorkCheck } from "../jobs/check-work.ts";
 import { Deliveries } from "../jobs/deliveries.ts";
 import { Execution } from "../jobs/execution.ts";
-import { fileCarrier } from "../jobs/file-carrier.ts";
+import { fileChannel } from "../jobs/file-carrier.ts";
 import { JobImport } from "../jobs/import.ts";
 import { Outputs } from "../jobs/outputs.ts";
 import { Scheduler } from "../jobs/scheduler.ts";
 import { ScriptRuns } from "../jobs/script-run.ts";
 import { Scripts } from "../jobs/scripts.ts";
 import { Jobs } from "../jobs/service.ts";
-import { sessionCarrier } from "../jobs/session-carrier.ts";
-import { JobsTally } from "../jobs/tally.ts";
-import { webhookCarrier } from "../jobs/webhook-carrier.ts";
+import { sessionChannel } from "../jobs/session-carrier.ts";
+import { JobCounters } from "../jobs/tally.ts";
+import { webhookChannel } from "../jobs/webhook-carrier.ts";
 import { createPrinter } from "../jobs/zone.ts";
-import { Places } from "../net/places.ts";
+import { DestinationPolicy } from "../net/places.ts";
 import { createSafeFetch } from "../net/safe-fetch.ts";
 import type { Models } from "../providers/resolve.ts";
-import { toolsOf } from "../runs/prepare.ts";
+import { selectTools } from "../runs/prepare.ts";
 import type { Runs } from "../runs/service.ts";
 import { Skills } from "../skills/skills.ts";
 import type { Store } from "../storage/store.ts";
@@ -58,7 +58,7 @@ export interface JobsNeeds {
 
 /** Opens the jobs; nothing is due before they are started. */
 export function openJobs(context: AppContext, needs: JobsNeeds): JobsPart {
-  const tally = new JobsTally();
+  const tally = new JobCounters();
   const { skills, scripts, execution, check } = openWork(context, needs);
   const deliveries = openDeliveries(context, needs, tally);
   const scheduler = openScheduler(context, needs, { tally, deliveries, execution });
@@ -96,14 +96,14 @@ export function openJobs(context: AppContext, needs: JobsNeeds): JobsPart {
   };
 }
 
-function openDeliveries(context: AppContext, needs: JobsNeeds, observer: JobsTally): Deliveries {
+function openDeliveries(context: AppContext, needs: JobsNeeds, observer: JobCounters): Deliveries {
   const { config, clock, onFault } = context;
   const { network, jobs } = config.settings;
-  const places = new Places(network.allow_private);
-  const carriers = [
-    fileCarrier(config.home.path, needs.readers.home),
-    sessionCarrier(needs.sessions),
-    webhookCarrier({
+  const places = new DestinationPolicy(network.allow_private);
+  const channels = [
+    fileChannel(config.home.path, needs.readers.home),
+    sessionChannel(needs.sessions),
+    webhookChannel({
       places,
       fetch: createSafeFetch({ places }),
       secret: jobs.webhook_secret,
@@ -112,13 +112,13 @@ function openDeliveries(context: AppContext, needs: JobsNeeds, observer: JobsTal
     }),
     ...needs.carriers,
   ];
-  return new Deliveries({ carriers, store: needs.store.jobs, clock, observer, onFault });
+  return new Deliveries({ channels, store: needs.store.jobs, clock, observer, onFault });
 }
 
 function openScheduler(
   { config, clock, nextId, onFault }: AppContext,
   { store, runs }: JobsNeeds,
-  { tally, deliveries, execution }: { tally: JobsTally; deliveries: Deliveries; execution: Execution },
+  { tally, deliveries, execution }: { tally: JobCounters; deliveries: Deliveries; execution: Execution },
 ): Scheduler {
   return new Scheduler({
     store: store.jobs,
@@ -170,7 +170,7 @@ function openWork({ config, clock }: AppContext, needs: JobsNeeds) {
     timeoutMs: settings.jobs.script_timeout_seconds * 1000,
   });
   const directoryOf = ({ workdir }: Pick<JobWork, "workdir">) =>
-    toolsOf(tools.current, { ...(workdir !== undefined && { workdir }) }).root;
+    selectTools(tools.current, { ...(workdir !== undefined && { workdir }) }).root;
   const scripts = new ScriptRuns({ scripts: files, clock, directoryOf });
   const execution = new Execution({
     runs,

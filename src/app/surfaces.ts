@@ -13,7 +13,7 @@ import { sessionRoutes } from "../../routes/sessions.ts";
 import { storedResponsesRoutes } from "../../routes/stored-responses.ts";
 import { unsupportedRoutes } from "../../routes/unsupported.ts";
 import type { OperatorGate } from "../auth/operator.ts";
-import type { Seal } from "../lib/seal.ts";
+import type { TextCipher } from "../lib/seal.ts";
 import type { Models } from "../providers/resolve.ts";
 import type { Runs } from "../runs/service.ts";
 import type { Store } from "../storage/store.ts";
@@ -38,7 +38,7 @@ export interface SurfaceNeeds {
   models: Models;
   tools: ToolCatalog;
   files: FileReader;
-  seal: Seal;
+  cipher: TextCipher;
   operator: OperatorGate;
 }
 
@@ -93,7 +93,7 @@ function chatSurface({ config }: AppContext, { runs, transports, files }: Surfac
 
 function responsesSurface({ config }: AppContext, needs: SurfaceNeeds): Part {
   const { server } = config.settings;
-  const { runs, files, seal, tools, transports } = needs;
+  const { runs, files, cipher, tools, transports } = needs;
   const { streams, sockets } = transports;
   const settings: ResponsesSettings = {
     clientTools: server.client_tools,
@@ -102,7 +102,7 @@ function responsesSurface({ config }: AppContext, needs: SurfaceNeeds): Part {
     inheritInstructions: server.inherit_instructions,
     previousNotFound: missingPreviousKind(server),
     isOwnTool: (name) => tools.current.has(name),
-    seal,
+    cipher,
     onDisconnect: server.on_disconnect,
     disconnectGraceMs: server.disconnect_grace_ms,
   };
@@ -113,7 +113,7 @@ function responsesSurface({ config }: AppContext, needs: SurfaceNeeds): Part {
       responseInputsRoutes(http, { runs, streams, settings });
       const socket = responsesSocket({ runs, sockets, settings });
       const cancelForeground = server.cancel_foreground_responses;
-      storedResponsesRoutes(http, { runs, streams, seal, cancelForeground, socket });
+      storedResponsesRoutes(http, { runs, streams, cipher, cancelForeground, socket });
     },
   };
 }

@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import type { Config } from "../config/load.ts";
-import { ownDirectories, protectedPaths, realPathOf } from "../config/profile.ts";
+import { ownDirectories, protectedPaths, resolveHome } from "../config/profile.ts";
 import { createLocalSandbox, killLeftCommands } from "../sandbox/local.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { type OpenCatalog, openCatalog } from "../tools/catalog.ts";
@@ -36,14 +36,14 @@ export async function openTools(
   { config, log }: AppContext,
   { sources, wasKilled }: ToolsTerms,
 ): Promise<ToolsPart> {
-  const home = realPathOf(config.home);
+  const home = resolveHome(config.home);
   const secrets = protectedPaths(config.home);
   const sandbox = createLocalSandbox({ env: config.environment, home });
   let makers: PortMakers = {};
   const catalog = openCatalog([await loadTools(TOOLS_DIRECTORY), ...sources], {
     workspace: await createWorkspace({ root: config.workspace, protectedPaths: secrets }),
     sandbox,
-    policy: policyOf(config, secrets),
+    policy: createPolicy(config, secrets),
     allowsUnattended: ({ job, byAgent }) => {
       const { unattended, cron_mode: ofJobs = unattended } = config.settings.approvals;
       const isAllowed = unattended === "approve";
@@ -75,7 +75,7 @@ export async function openTools(
 }
 
 /** The policy's rules; with approvals off, what would ask is allowed, what is denied stays denied. */
-function policyOf(config: Config, secrets: readonly string[]): Policy {
+function createPolicy(config: Config, secrets: readonly string[]): Policy {
   const judge = createJudge({
     home: homedir(),
     hermesHome: config.home.path,

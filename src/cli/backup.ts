@@ -42,7 +42,7 @@ async function backUp(options: LoadOptions, target: BackupTarget): Promise<void>
     else await link(partial, file);
     process.stdout.write(`${file}: ${bytes} bytes\n`);
   } catch (error) {
-    throw failureOf(file, error);
+    throw toBackupError(file, error);
   } finally {
     await rm(partial, { force: true });
   }
@@ -72,7 +72,7 @@ function refused(file: string): StartError {
   return new StartError(`${file} exists; --force replaces it.`, EXIT.failure);
 }
 
-function failureOf(file: string, error: unknown): StartError {
+function toBackupError(file: string, error: unknown): StartError {
   if (error instanceof StartError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "EEXIST") return refused(file);

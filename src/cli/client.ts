@@ -1,7 +1,7 @@
 import { type Config, type LoadOptions, loadConfig } from "../config/load.ts";
-import { realPathOf } from "../config/profile.ts";
+import { resolveHome } from "../config/profile.ts";
 import { BODY_LIMIT_BYTES } from "../http/body.ts";
-import { isCommandOf } from "../sandbox/marker.ts";
+import { wasStartedByAgent } from "../sandbox/marker.ts";
 import { EXIT, StartError } from "./failure.ts";
 
 /** Where a server answers that listens on all addresses. */
@@ -13,7 +13,7 @@ const OF_AGENT =
 
 /** @throws StartError for a command of the agent whose server has this configuration. */
 export function refuseAgent({ home, environment }: Pick<Config, "home" | "environment">): void {
-  if (isCommandOf(realPathOf(home), environment)) throw new StartError(OF_AGENT, EXIT.failure);
+  if (wasStartedByAgent(resolveHome(home), environment)) throw new StartError(OF_AGENT, EXIT.failure);
 }
 
 /** How a connection ends that there was. */

@@ -25,7 +25,7 @@ export interface CommandGroup {
 }
 
 /** A text option; undefined when it was not given. */
-export function textOf({ values }: Given, name: string): string | undefined {
+export function readText({ values }: Given, name: string): string | undefined {
   const value = values[name];
   return typeof value === "string" ? value : undefined;
 }

@@ -16,7 +16,7 @@ export class StartError extends Error {
 }
 
 /** What is known to keep a server from starting, as a reason with its exit code; anything else as it is. */
-export function startErrorOf(error: unknown): unknown {
+export function toStartError(error: unknown): unknown {
   if (error instanceof ConfigError || error instanceof UpstreamError)
     return new StartError(error.message, EXIT.config);
   return error instanceof StorageError ? new StartError(error.message, EXIT.unavailable) : error;

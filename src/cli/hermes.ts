@@ -133,7 +133,7 @@ function parsed(
   }
 }
 
-function optionsOf(values: Values) {
+function toOptions(values: Values) {
   const flags: Record<string, string> = {};
   for (const [flag, variable] of Object.entries(VARIABLES)) {
     const value = values[flag];
@@ -151,11 +151,11 @@ async function run(
   const most = needed + command.usage.split("[").length - 1;
   if (args.length < needed || args.length > most)
     throw new UsageError(`Usage: hermes ${name} ${command.usage}`.trim());
-  const { EXIT, StartError, startErrorOf } = await import("./failure.ts");
+  const { EXIT, StartError, toStartError } = await import("./failure.ts");
   try {
-    await command.run({ options: optionsOf(values), args, values });
+    await command.run({ options: toOptions(values), args, values });
   } catch (error) {
-    const known = startErrorOf(error);
+    const known = toStartError(error);
     if (known instanceof StartError) fail(known.message, known.exitCode);
     else if (name !== "serve") fail((error as Error).message, EXIT.failure);
     else throw error;

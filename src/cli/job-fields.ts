@@ -52,7 +52,7 @@ export const FIELD_OPTIONS: ParseArgsOptionsConfig = {
 };
 
 /** What the options say of a job, as the API takes it. @throws StartError for what is no number, or no field. */
-export function fieldsOf({ values }: Given): Record<string, unknown> {
+export function readJobFields({ values }: Given): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   const set = (path: string, value: unknown) => {
     const [outer = "", inner] = path.split(".");

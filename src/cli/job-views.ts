@@ -46,21 +46,21 @@ export function fireTable(fires: readonly FireBody[]): string {
     time(scheduled_for),
     kind,
     status,
-    tookOf(started_at, ended_at),
+    formatDuration(started_at, ended_at),
     (reason ?? output ?? "").slice(0, MAX_RESULT_CHARS),
   ]);
   return table(["FOR", "KIND", "STATUS", "TOOK", "RESULT"], rows);
 }
 
 /** Times are told in whole seconds. */
-function tookOf(from: string | null, to: string | null): string {
+function formatDuration(from: string | null, to: string | null): string {
   if (from === null || to === null) return "-";
   const seconds = (Date.parse(to) - Date.parse(from)) / 1000;
   return seconds === 0 ? "< 1 s" : `${seconds} s`;
 }
 
 /** When a job is due next, or why it is not. */
-export function nextOf({ state, next_run_at }: JobBody): string {
+export function formatNext({ state, next_run_at }: JobBody): string {
   return next_run_at === null ? state : `next ${time(next_run_at)}`;
 }
 

@@ -1,10 +1,10 @@
 import { setTimeout } from "node:timers/promises";
 import type { ParseArgsOptionsConfig } from "node:util";
 import { Client, Refusal } from "./client.ts";
-import { type Command, type CommandGroup, type Given, textOf } from "./command.ts";
+import { type Command, type CommandGroup, type Given, readText } from "./command.ts";
 import { EXIT, StartError } from "./failure.ts";
-import { FIELD_OPTIONS, fieldsOf } from "./job-fields.ts";
-import { type FireBody, fireTable, type JobBody, jobFacts, jobTable, nextOf } from "./job-views.ts";
+import { FIELD_OPTIONS, readJobFields } from "./job-fields.ts";
+import { type FireBody, fireTable, formatNext, type JobBody, jobFacts, jobTable } from "./job-views.ts";
 import { JOBS_HELP } from "./jobs-help.ts";
 import { importJobs } from "./jobs-import.ts";
 import { plain, plainLines, time } from "./print.ts";
@@ -38,7 +38,7 @@ const list = action(
   // hermes-agent lists all only when told to; here it always does.
   { usage: "", options: { state: { type: "string" }, all: { type: "boolean" } } },
   {
-    ask: (server, given) => listed(server, textOf(given, "state")),
+    ask: (server, given) => listed(server, readText(given, "state")),
     show: (jobs) => (jobs.length === 0 ? "There are no jobs.\n" : jobTable(jobs)),
   },
 );
@@ -51,10 +51,10 @@ const create = action(
     ask: (server, given) => {
       const [schedule, prompt] = given.args;
       const paused = given.values["paused"] === true && { paused: true };
-      const body = { ...fieldsOf(given), schedule, ...(prompt !== undefined && { prompt }), ...paused };
+      const body = { ...readJobFields(given), schedule, ...(prompt !== undefined && { prompt }), ...paused };
       return server.ask<JobBody>(JOBS, { body });
     },
-    show: (job) => `${job.id}  ${plain(job.name)}: ${nextOf(job)}\n`,
+    show: (job) => `${job.id}  ${plain(job.name)}: ${formatNext(job)}\n`,
   },
 );
 
@@ -62,7 +62,7 @@ const update = action(
   { options: FIELD_OPTIONS },
   {
     ask: (server, given) => {
-      const body = fieldsOf(given);
+      const body = readJobFields(given);
       if (Object.keys(body).length === 0)
         throw new StartError("Nothing to change was given. Run hermes jobs --help.", EXIT.usage);
       return askOfJob<JobBody>(server, given, { method: "PATCH", body });
@@ -75,7 +75,7 @@ const pause = action(
   { options: { reason: { type: "string" } } },
   {
     ask: (server, given) =>
-      askOfJob<JobBody>(server, given, { path: "/pause", body: { reason: textOf(given, "reason") } }),
+      askOfJob<JobBody>(server, given, { path: "/pause", body: { reason: readText(given, "reason") } }),
     show: (job) => `${job.id}  ${plain(job.name)}: paused\n`,
   },
 );
@@ -84,7 +84,7 @@ const resume = action(
   {},
   {
     ask: (server, given) => askOfJob<JobBody>(server, given, { path: "/resume", method: "POST" }),
-    show: (job) => `${job.id}  ${plain(job.name)}: ${nextOf(job)}\n`,
+    show: (job) => `${job.id}  ${plain(job.name)}: ${formatNext(job)}\n`,
   },
 );
 
@@ -93,7 +93,7 @@ const run = action(
   {
     ask: async (server, given) => {
       const { id } = await jobNamed(server, given.args[0] ?? "");
-      const body = { prompt: textOf(given, "prompt") };
+      const body = { prompt: readText(given, "prompt") };
       const fire = await server.ask<FireBody>(`${JOBS}/${id}/run`, { body });
       return given.values["wait"] === true ? ended(server, id, fire) : fire;
     },
@@ -113,7 +113,7 @@ const remove = action(
 const runs = action(
   { options: { limit: { type: "string" }, status: { type: "string" } } },
   {
-    ask: (server, given) => askOfJob<Page<FireBody>>(server, given, { path: `/runs?${queryOf(given)}` }),
+    ask: (server, given) => askOfJob<Page<FireBody>>(server, given, { path: `/runs?${buildQuery(given)}` }),
     show: ({ data }) => (data.length === 0 ? "It was not due yet, nor run.\n" : fireTable(data)),
   },
 );
@@ -123,7 +123,7 @@ const forecast = action(
   {
     ask: (server, given) =>
       askOfJob<{ data: { local: string; clock: string }[] }>(server, given, {
-        path: `/forecast?${queryOf(given, { limit: "10" })}`,
+        path: `/forecast?${buildQuery(given, { limit: "10" })}`,
       }),
     show: ({ data }) =>
       data.length === 0
@@ -161,10 +161,10 @@ export const jobs: CommandGroup = {
   },
 };
 
-function queryOf(given: Given, usual: Record<string, string> = {}): string {
+function buildQuery(given: Given, usual: Record<string, string> = {}): string {
   const query = new URLSearchParams(usual);
   for (const name of ["limit", "status", "from", "to"]) {
-    const value = textOf(given, name);
+    const value = readText(given, name);
     if (value !== undefined) query.set(name, value);
   }
   return query.toString();

@@ -3,7 +3,7 @@ import { keepInEnvFile } from "./env-file.ts";
 import { ConfigError } from "./error.ts";
 import { whyNot } from "./home-file.ts";
 import type { Config } from "./load.ts";
-import { weaknessOf } from "./weak-key.ts";
+import { findWeakness } from "./weak-key.ts";
 
 /** The bearer key that clients must send, and whether it was made just now. */
 export interface ServerKey {
@@ -36,7 +36,7 @@ export function ensureServerKey(config: Config): ServerKey {
       `The API key has characters that no HTTP header carries. Use letters, digits and signs of ASCII. ${cure}`,
     );
   }
-  const weakness = weaknessOf(key);
+  const weakness = findWeakness(key);
   if (!isLoopback(host) && weakness !== undefined) {
     throw new ConfigError(`The API key is ${weakness}, which is too weak to listen on ${host}. ${cure}`);
   }
@@ -58,7 +58,7 @@ function createKey(config: Config): ServerKey {
 
 /** A reason to warn about a key that is accepted only because nobody else can reach the server. */
 export function keyWarning(key: string): string | undefined {
-  const weakness = weaknessOf(key);
+  const weakness = findWeakness(key);
   if (weakness === undefined) return undefined;
   return `The API key is weak: ${weakness}. It is accepted because the server listens on loopback only.`;
 }

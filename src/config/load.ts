@@ -31,7 +31,7 @@ export interface UpstreamKey {
 }
 
 /** Every secret of a configuration: what must never be logged. */
-export function secretsOf({ settings, upstreams }: Config): string[] {
+export function listSecrets({ settings, upstreams }: Config): string[] {
   const keys = Object.values(upstreams).map(({ apiKey }) => apiKey);
   const routes = Object.values(settings.server.model_routes).map((route) => route.api_key);
   const own = [settings.server.key, settings.llm.api_key, settings.jobs.webhook_secret];

@@ -58,7 +58,7 @@ function isForeign(file: string): boolean {
 }
 
 /** A home has one name only, by whatever link it was found. */
-export function realPathOf({ path }: Pick<Home, "path">): string {
+export function resolveHome({ path }: Pick<Home, "path">): string {
   try {
     return realpathSync(path);
   } catch {

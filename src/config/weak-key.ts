@@ -27,7 +27,7 @@ const LONG_WORDS = new RegExp(
 const MIN_ROW = 5;
 
 /** Why a key is too weak where others can reach the server, or undefined. One that was made at random never is. */
-export function weaknessOf(key: string): string | undefined {
+export function findWeakness(key: string): string | undefined {
   const left = unguessed(key);
   const isShort = key.length < MIN_LENGTH;
   if (left === 0 || (!isShort && left < MIN_UNGUESSED)) return "a placeholder or easily guessed";

@@ -16,12 +16,12 @@ export function workspaceWarning({
   workspace,
   home,
 }: Pick<Config, "workspace" | "home">): string | undefined {
-  const what = holdingOf(real(workspace), real(home.path));
+  const what = findContained(real(workspace), real(home.path));
   if (what === undefined) return undefined;
   return `The workspace, ${workspace}, is ${what}, and the agent's file tools reach all of it. Set workspace in ${home.configFile} to a directory of its own.`;
 }
 
-function holdingOf(workspace: string, home: string): string | undefined {
+function findContained(workspace: string, home: string): string | undefined {
   if (dirname(workspace) === workspace) return "the whole machine";
   if (SYSTEM.test(workspace)) return "a directory of the system";
   if (HOMES.test(workspace) || holds(workspace, real(homedir()))) return "a home directory";

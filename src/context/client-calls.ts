@@ -35,7 +35,7 @@ function isClientPart(item: ItemBody): item is ClientPart {
 function spliceRuns(items: readonly ItemBody[], runs: Map<RunId, Item[]>): ItemBody[] {
   const restored: ItemBody[] = [];
   const placed = new Set<RunId>();
-  const makers = makersOf(items);
+  const makers = findMakers(items);
   for (const [i, item] of items.entries()) {
     const id = makers[i];
     const made = id === undefined ? undefined : runs.get(id);
@@ -60,7 +60,7 @@ function isRestored(item: Item): boolean {
  * The runs that made the items, as far as a client's calls tell: what a model said and the server did before such a
  * call belongs to the call's run, however much of it the client sends back.
  */
-function makersOf(items: readonly ItemBody[]): (RunId | undefined)[] {
+function findMakers(items: readonly ItemBody[]): (RunId | undefined)[] {
   const makers: (RunId | undefined)[] = [];
   let next: RunId | undefined;
   for (const item of items.toReversed()) {

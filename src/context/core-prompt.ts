@@ -62,7 +62,7 @@ export function createPromptBuilder(options: PromptBuilderOptions): PromptBuilde
     );
   };
   const build = async (): Promise<PromptSnapshot> => {
-    const parts = await Promise.all(sections.map((section) => partOf(section, deadlineMs)));
+    const parts = await Promise.all(sections.map((section) => buildPart(section, deadlineMs)));
     const text = parts.flatMap((part) => (part.text === "" ? [] : [part.text])).join("\n\n");
     const problems = parts.flatMap(({ problem }) => problem ?? []);
     if (problems.join() !== leftOut.join()) onLeftOut(problems);
@@ -98,7 +98,7 @@ interface Part {
   problem?: string;
 }
 
-async function partOf(section: PromptSection, deadlineMs: number): Promise<Part> {
+async function buildPart(section: PromptSection, deadlineMs: number): Promise<Part> {
   const { name, fallback = "" } = section;
   try {
     return { text: (await withDeadline(() => section.text(), deadlineMs)) || fallback };

@@ -1,4 +1,4 @@
-import { summaryOf } from "../domain/compaction.ts";
+import { readSummary } from "../domain/compaction.ts";
 import type { ItemBody, Part } from "../domain/item.ts";
 import type { ToolSpec } from "../domain/run.ts";
 import type { ModelRequest } from "../providers/provider.ts";
@@ -53,7 +53,7 @@ function bodyTokens(item: ItemBody): number {
     case "reasoning":
       return textTokens(item.summary.map(({ text }) => text).join(""));
     case "compaction":
-      return textTokens(summaryOf(item.encrypted_content) ?? item.encrypted_content);
+      return textTokens(readSummary(item.encrypted_content) ?? item.encrypted_content);
   }
 }
 

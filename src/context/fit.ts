@@ -21,21 +21,21 @@ export function fitToModel(request: ModelRequest, contextTokens: number): ModelR
  * results of its calls; a compaction, the last message of a user and the latest step always stay.
  */
 export function truncated(items: readonly ItemBody[], maxTokens: number): readonly ItemBody[] {
-  let over = tokensOf(items) - maxTokens;
+  let over = estimateGroup(items) - maxTokens;
   if (over <= 0) return items;
-  const groups = groupsOf(items);
+  const groups = groupItems(items);
   const lastUser = groups.findLastIndex(([first]) => first?.type === "message" && first.role === "user");
   const kept = groups.filter((group, index) => {
     const stays = index === lastUser || index === groups.length - 1 || group[0]?.type === "compaction";
     if (over <= 0 || stays) return true;
-    over -= tokensOf(group);
+    over -= estimateGroup(group);
     return false;
   });
   return kept.flat();
 }
 
 /** Each a message of somebody else's, or a step of the model's with its results. */
-function groupsOf(items: readonly ItemBody[]): ItemBody[][] {
+function groupItems(items: readonly ItemBody[]): ItemBody[][] {
   const groups: ItemBody[][] = [];
   let before: ItemBody | undefined;
   for (const item of items) {
@@ -52,6 +52,6 @@ function belongsTo(before: ItemBody, item: ItemBody): boolean {
   return isSaid(item) && isSaid(before);
 }
 
-function tokensOf(items: readonly ItemBody[]): number {
+function estimateGroup(items: readonly ItemBody[]): number {
   return items.reduce((sum, item) => sum + itemTokens(item), 0) * MARGIN;
 }

@@ -77,12 +77,12 @@ function said(item: ItemBody): string | undefined {
   if (item.type === "function_call" || item.type === "function_call_output")
     return item.executor === "client" ? `${item.type}:${item.call_id}` : undefined;
   if (item.type !== "message") return undefined;
-  const words = item.content.map(wordsOf).join("").trim();
+  const words = item.content.map(comparePart).join("").trim();
   return words === "" && item.role === "assistant" ? undefined : `${item.role}:${words}`;
 }
 
 /** The same words beside another picture are another question. */
-function wordsOf(part: Part): string {
+function comparePart(part: Part): string {
   if (part.type === "input_image") return part.image_url;
   return part.type === "refusal" ? part.refusal : part.text;
 }

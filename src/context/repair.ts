@@ -11,11 +11,11 @@ export function repairTranscript(items: readonly ItemBody[]): ItemBody[] {
   const start = items.findLastIndex((item) => item.type === "compaction");
   const kept = start > 0 ? items.slice(start) : items;
   const touched = kept.some(({ type }) => type === "function_call" || type === "function_call_output");
-  return touched ? withResults(kept, resultsOf(kept)) : [...kept];
+  return touched ? withResults(kept, matchResults(kept)) : [...kept];
 }
 
 /** Results by call: some clients use one id again in each turn, so a result belongs to the latest call before it. */
-function resultsOf(items: readonly ItemBody[]): Map<FunctionCallBody, FunctionCallOutputBody> {
+function matchResults(items: readonly ItemBody[]): Map<FunctionCallBody, FunctionCallOutputBody> {
   const latest = new Map<string, FunctionCallBody>();
   const results = new Map<FunctionCallBody, FunctionCallOutputBody>();
   for (const item of items) {

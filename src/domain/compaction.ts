@@ -9,7 +9,7 @@ export function packSummary(text: string): string {
 }
 
 /** The summary in a `compaction` item, or undefined when it is none of ours. */
-export function summaryOf(content: string): string | undefined {
+export function readSummary(content: string): string | undefined {
   const packed = content.startsWith(FORM) ? content.slice(FORM.length) : "";
   if (!/^[\w-]+$/.test(packed)) return undefined;
   const bytes = Buffer.from(packed, "base64url");

@@ -27,7 +27,7 @@ export function nextDelivery(deliveries: readonly Delivery[]): Delivery | undefi
 }
 
 /** What deliveries share that wait for each other: of URLs the host, of which no secret is part. */
-export function placeOf({ target }: Delivery): string {
+export function deliveryLane({ target }: Delivery): string {
   if (!target.startsWith(WEBHOOK)) return target;
   return WEBHOOK + (URL.parse(target.slice(WEBHOOK.length))?.host ?? "");
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Failure } from "./error.ts";
 import { Item } from "./item.ts";
-import { Approval, InputRequest, Settlement } from "./question.ts";
+import { ApprovalRequest, ClarificationRequest, Settlement } from "./question.ts";
 import { Run, type RunStatus } from "./run.ts";
 import { Usage } from "./usage.ts";
 
@@ -45,9 +45,9 @@ export const EventBody = z.discriminatedUnion("type", [
     usage: Usage,
     finish: z.enum(["length", "content_filter"]).exactOptional(),
   }),
-  z.object({ type: z.literal("approval.requested"), approval: Approval }),
+  z.object({ type: z.literal("approval.requested"), approval: ApprovalRequest }),
   z.object({ type: z.literal("approval.resolved"), approvalId: z.string(), choice: Settlement }),
-  z.object({ type: z.literal("input.requested"), request: InputRequest }),
+  z.object({ type: z.literal("input.requested"), request: ClarificationRequest }),
   /** Without an answer nobody gave one in time, or the run ended. */
   z.object({ type: z.literal("input.resolved"), inputId: z.string(), answer: z.string().exactOptional() }),
   z.object({ type: z.literal("run.steered"), text: z.string() }),

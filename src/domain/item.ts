@@ -129,7 +129,7 @@ export function textMessage(role: Role, text: string): MessageBody {
 }
 
 /** The plain text of parts, joined by line breaks as the reference does; images and refusals say nothing. */
-export function textOf(content: string | readonly Part[]): string {
+export function joinText(content: string | readonly Part[]): string {
   if (typeof content === "string") return content;
   let text = "";
   for (const part of content) {
@@ -140,7 +140,7 @@ export function textOf(content: string | readonly Part[]): string {
 }
 
 /** About how much items say: the characters of their texts, pictures and arguments. */
-export function charsOf(items: readonly ItemBody[]): number {
+export function countChars(items: readonly ItemBody[]): number {
   let chars = 0;
   for (const item of items) {
     if (item.type === "message") chars += charsOfParts(item.content);
@@ -170,12 +170,12 @@ const PREFIXES: Readonly<Record<ItemBody["type"], ItemPrefix>> = {
 };
 
 /** The prefix of an item's id. */
-export function prefixOf(item: { type: ItemBody["type"] }): ItemPrefix {
+export function itemPrefix(item: { type: ItemBody["type"] }): ItemPrefix {
   return PREFIXES[item.type];
 }
 
 /** What a run answers: what its model said last. */
-export function answerOf(items: readonly Item[]): string {
+export function lastAnswer(items: readonly Item[]): string {
   const last = items.findLast((item) => item.type === "message" && item.place === "output");
-  return last?.type === "message" ? textOf(last.content) : "";
+  return last?.type === "message" ? joinText(last.content) : "";
 }

@@ -137,7 +137,7 @@ export function isAgents({ byAgent, origin }: Pick<Job, "byAgent" | "origin">): 
 }
 
 /** The terms of a job that says nothing else. */
-export const USUAL = {
+export const JOB_DEFAULTS = {
   deliver: ["local"],
   failureDeliver: [],
   misfire: { policy: "latest" },

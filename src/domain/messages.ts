@@ -1,4 +1,4 @@
-import { type Item, textOf } from "./item.ts";
+import { type Item, joinText } from "./item.ts";
 
 /**
  * A transcript as a chat has it: what a model said in one step (its thinking, its words and its calls) is one message,
@@ -62,10 +62,10 @@ const PREVIEW_CHARS = 120;
 const LOOKED_AT_CHARS = 1_000;
 
 /** How the first question of a transcript begins, on one line; undefined when there is none yet. */
-export function previewOf(items: readonly Item[]): string | undefined {
+export function firstQuestion(items: readonly Item[]): string | undefined {
   for (const item of items) {
     if (item.type !== "message" || item.role !== "user") continue;
-    const text = textOf(item.content).slice(0, LOOKED_AT_CHARS).replace(/\s+/g, " ").trim();
+    const text = joinText(item.content).slice(0, LOOKED_AT_CHARS).replace(/\s+/g, " ").trim();
     if (text !== "") return text.slice(0, PREVIEW_CHARS).toWellFormed();
   }
   return undefined;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { AgentEvent } from "./event.ts";
 import { type RunId, runKey } from "./id.ts";
 
 /**
@@ -26,7 +27,7 @@ export const Settlement = ApprovalStatus.exclude(["pending", "revoked"]);
 export type Settlement = z.infer<typeof Settlement>;
 
 /** What of one call must be known to judge it. */
-export const CallQuestion = z.object({
+export const CallDescription = z.object({
   tool: z.string(),
   /** What would run, in full. */
   command: z.string(),
@@ -37,19 +38,19 @@ export const CallQuestion = z.object({
   /** SHA-256 of tool, arguments and workspace: an answer is about this very call, and about no other. */
   digest: z.string(),
 });
-export type CallQuestion = z.infer<typeof CallQuestion>;
+export type CallDescription = z.infer<typeof CallDescription>;
 
 /** A question to a person about one call; stored before it is shown. */
-export const Approval = CallQuestion.extend({
+export const ApprovalRequest = CallDescription.extend({
   id: z.string(),
   callId: z.string(),
   /** Epoch ms after which nobody can answer, and the call is denied. */
   expiresAt: z.number(),
 });
-export type Approval = z.infer<typeof Approval>;
+export type ApprovalRequest = z.infer<typeof ApprovalRequest>;
 
 /** A question to the user that a call asks; stored before it is shown. */
-export const InputRequest = z.object({
+export const ClarificationRequest = z.object({
   id: z.string(),
   callId: z.string(),
   question: z.string(),
@@ -58,7 +59,7 @@ export const InputRequest = z.object({
   /** Epoch ms after which nobody can answer. */
   expiresAt: z.number(),
 });
-export type InputRequest = z.infer<typeof InputRequest>;
+export type ClarificationRequest = z.infer<typeof ClarificationRequest>;
 
 /** Whether the call may run after all. */
 export function isGranted(settlement: Settlement): boolean {
@@ -76,6 +77,59 @@ export function inputId(callId: string): string {
 }
 
 /** Where a permission counts that is given for a session: there, or in the run itself when it has none. */
-export function scopeOf(run: { id: RunId; sessionId?: string }): string {
+export function permissionScope(run: { id: RunId; sessionId?: string }): string {
   return run.sessionId ?? `run:${runKey(run.id)}`;
+}
+
+/** A question whether a call may run, and how it was settled. */
+export interface ApprovalInteraction {
+  kind: "approval";
+  request: ApprovalRequest;
+  settled: Settlement | undefined;
+}
+
+/** A question to the user, and the answer. */
+export interface ClarificationInteraction {
+  kind: "input";
+  request: ClarificationRequest;
+  /** `answer` is undefined when nobody gave one. */
+  settled: { answer: string | undefined } | undefined;
+}
+
+/** What a run asked people. */
+export type Interaction = ApprovalInteraction | ClarificationInteraction;
+
+/** What a run's events say that it asked, by id, oldest first. */
+export function listInteractions(events: Iterable<AgentEvent>): Map<string, Interaction> {
+  const asked = new Map<string, Interaction>();
+  for (const event of events) note(asked, event);
+  return asked;
+}
+
+/** The questions that nobody has answered yet, oldest first. */
+export function listPending(events: Iterable<AgentEvent>): Interaction[] {
+  return [...listInteractions(events).values()].filter(({ settled }) => settled === undefined);
+}
+
+function note(asked: Map<string, Interaction>, event: AgentEvent): void {
+  switch (event.type) {
+    case "approval.requested":
+      asked.set(event.approval.id, { kind: "approval", request: event.approval, settled: undefined });
+      return;
+    case "input.requested":
+      asked.set(event.request.id, { kind: "input", request: event.request, settled: undefined });
+      return;
+    case "approval.resolved": {
+      const found = asked.get(event.approvalId);
+      if (found?.kind === "approval") found.settled = event.choice;
+      return;
+    }
+    case "input.resolved": {
+      const found = asked.get(event.inputId);
+      if (found?.kind === "input") found.settled = { answer: event.answer };
+      return;
+    }
+    default:
+      return;
+  }
 }

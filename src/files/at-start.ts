@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { kindOf, Unreadable } from "./unreadable.ts";
+import { describeKind, Unreadable } from "./unreadable.ts";
 
 /**
  * Uses one of the operator's own files before anything is served, by an open descriptor. Links are followed; a FIFO or a
@@ -10,7 +10,7 @@ export function useAtStart<Result>(path: string, use: (fd: number, bytes: number
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = fstatSync(fd);
-    if (!stats.isFile()) throw new Unreadable(`it is ${kindOf(stats)}`);
+    if (!stats.isFile()) throw new Unreadable(`it is ${describeKind(stats)}`);
     return use(fd, stats.size);
   } finally {
     closeSync(fd);

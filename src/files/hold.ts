@@ -1,6 +1,6 @@
 import { type BigIntStats, constants, readlinkSync } from "node:fs";
 import { type FileHandle, lstat, open, realpath } from "node:fs/promises";
-import { hasDescriptorPaths, identityOf, NO_LINKS, O_PATH, stale } from "./pin.ts";
+import { fileIdentity, hasDescriptorPaths, NO_LINKS, O_PATH, stale } from "./pin.ts";
 
 /** A file or directory that is held by what it is while it is checked; the asynchronous kin of `Pinned`. */
 export interface Held {
@@ -50,7 +50,7 @@ export const holdByPath: Hold = async (name) => {
   const stats = await lstat(real, { bigint: true });
   const verify = async () => {
     const [now, at] = await Promise.all([lstat(real, { bigint: true }), realpath(real)]);
-    if (at !== real || identityOf(now) !== identityOf(stats)) throw stale(name);
+    if (at !== real || fileIdentity(now) !== fileIdentity(stats)) throw stale(name);
   };
   return { real, stats, path: real, verify, open: () => openUnchanged(real, stats), close: async () => {} };
 };
@@ -58,7 +58,7 @@ export const holdByPath: Hold = async (name) => {
 async function openUnchanged(real: string, stats: BigIntStats): Promise<FileHandle> {
   const handle = await open(real, READ | NO_LINKS);
   try {
-    if (identityOf(await handle.stat({ bigint: true })) !== identityOf(stats)) throw stale(real);
+    if (fileIdentity(await handle.stat({ bigint: true })) !== fileIdentity(stats)) throw stale(real);
     return handle;
   } catch (error) {
     await handle.close();

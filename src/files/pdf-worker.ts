@@ -19,14 +19,14 @@ async function read({ bytes, maxPages, maxChars }: PdfTask): Promise<PdfText> {
   let page = 1;
   for (; page <= Math.min(pages, maxPages) && text.length < maxChars; page++) {
     const { items } = await (await document.getPage(page)).getTextContent();
-    text += `${text === "" ? "" : "\n\n"}${items.map(wordsOf).join("")}`;
+    text += `${text === "" ? "" : "\n\n"}${items.map(pdfText).join("")}`;
   }
   const isCut = page <= pages || text.length > maxChars;
   return { text: text.slice(0, maxChars).trim().toWellFormed(), pages, isCut };
 }
 
 /** Marks in between have no words. */
-function wordsOf(item: { str: string; hasEOL: boolean } | { type: string }): string {
+function pdfText(item: { str: string; hasEOL: boolean } | { type: string }): string {
   if (!("str" in item)) return "";
   return item.hasEOL ? `${item.str}\n` : item.str;
 }

@@ -50,7 +50,7 @@ export interface Pinned {
 export type Pin = (path: string, follow: boolean) => Pinned;
 
 /** The identity of a file on this machine, the same through every name that it has. */
-export function identityOf(stats: BigIntStats): string {
+export function fileIdentity(stats: BigIntStats): string {
   return `${stats.dev}:${stats.ino}`;
 }
 
@@ -85,7 +85,7 @@ export const pinByPath: Pin = (path, follow) => {
     const before = realpathSync.native(dirname(real));
     const now = lstatSync(real, { bigint: true });
     const after = realpathSync.native(dirname(real));
-    const isSame = identityOf(now) === identityOf(stats);
+    const isSame = fileIdentity(now) === fileIdentity(stats);
     if (!isSame || before !== dirname(real) || after !== before) throw stale(path);
   };
   return {
@@ -116,7 +116,8 @@ function opened(path: string): { fd: number; stats: BigIntStats } {
 function openUnchanged(pinned: Pick<Pinned, "real" | "stats" | "verify">, flags: number): number {
   const fd = openSync(pinned.real, flags | constants.O_NONBLOCK | NO_LINKS);
   try {
-    if (identityOf(fstatSync(fd, { bigint: true })) !== identityOf(pinned.stats)) throw stale(pinned.real);
+    if (fileIdentity(fstatSync(fd, { bigint: true })) !== fileIdentity(pinned.stats))
+      throw stale(pinned.real);
     pinned.verify();
     return fd;
   } catch (error) {

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { DiskQueue, type Turn } from "./disk-queue.ts";
 import { type Held, type Hold, platformHold } from "./hold.ts";
 import { isInside } from "./inside.ts";
-import { identityOf } from "./pin.ts";
-import { codeOf, kindOf, systemReason, Unreadable } from "./unreadable.ts";
+import { fileIdentity } from "./pin.ts";
+import { describeKind, systemCode, systemReason, Unreadable } from "./unreadable.ts";
 
 /** Where a file is looked for. */
 export interface Place {
@@ -96,7 +96,9 @@ export class Reader {
     try {
       return await this.#queue.run(async () => {
         const own = await lstat(join(place.within, place.name), { bigint: true });
-        return own.isSymbolicLink() ? this.#held(place, async ({ stats }) => stampOf(stats)) : stampOf(own);
+        return own.isSymbolicLink()
+          ? this.#held(place, async ({ stats }) => fileStamp(stats))
+          : fileStamp(own);
       });
     } catch (error) {
       return unreadable(error)?.message ?? "none";
@@ -108,10 +110,10 @@ export class Reader {
       this.#queue.run((turn) =>
         this.#held(place, async (held) => {
           const { real, stats } = held;
-          if (!stats.isFile()) throw new Unreadable(`it is ${kindOf(stats)}, not a file`);
+          if (!stats.isFile()) throw new Unreadable(`it is ${describeKind(stats)}, not a file`);
           if (stats.size > maxBytes) throw new Unreadable(`it is too big (over ${maxBytes} bytes)`);
           const length = Math.min(Number(stats.size), firstBytes);
-          return { real, stats, bytes: await bytesOf(await held.open(), { length, turn }) };
+          return { real, stats, bytes: await readBytes(await held.open(), { length, turn }) };
         }),
       ),
     );
@@ -148,7 +150,10 @@ async function entriesIn(held: Held, turn: Turn): Promise<Dirent[]> {
 }
 
 /** Reads and closes a file. */
-async function bytesOf(file: FileHandle, { length, turn }: { length: number; turn: Turn }): Promise<Buffer> {
+async function readBytes(
+  file: FileHandle,
+  { length, turn }: { length: number; turn: Turn },
+): Promise<Buffer> {
   try {
     const buffer = Buffer.allocUnsafe(length);
     let at = 0;
@@ -174,8 +179,8 @@ function utf8(bytes: Buffer): string {
 }
 
 /** Changes with every change of the content, the name or the permissions. */
-function stampOf(stats: BigIntStats): string {
-  return `${identityOf(stats)}:${stats.ctimeNs}:${stats.size}`;
+function fileStamp(stats: BigIntStats): string {
+  return `${fileIdentity(stats)}:${stats.ctimeNs}:${stats.size}`;
 }
 
 /** The result; undefined for a file that is not there. @throws Unreadable for one that is, and cannot be read. */
@@ -205,7 +210,7 @@ async function orNothing<Result, Nothing>(
 /** Why a file that is there cannot be read; undefined when it is not there. @throws the error when it is none of a file's. */
 function unreadable(error: unknown): Unreadable | undefined {
   if (error instanceof Unreadable) return error;
-  const code = codeOf(error);
+  const code = systemCode(error);
   if (code === undefined) throw error;
   const isMissing = code === "ENOENT" || code === "ENOTDIR";
   return isMissing ? undefined : new Unreadable(systemReason(error));

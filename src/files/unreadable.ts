@@ -19,17 +19,17 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** What an error of the system means, in words; undefined when it is none. */
 export function systemReason(error: unknown): string | undefined {
-  const code = codeOf(error);
+  const code = systemCode(error);
   return code === undefined ? undefined : (REASONS[code] ?? `the system refused it (${code})`);
 }
 
 /** The system's name for an error (`ENOENT`), or undefined when it is no system error. */
-export function codeOf(error: unknown): string | undefined {
+export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 /** What something on a disk is, in words. */
-export function kindOf(stats: BigIntStats | Stats): string {
+export function describeKind(stats: BigIntStats | Stats): string {
   if (stats.isFile()) return "a file";
   if (stats.isDirectory()) return "a directory";
   if (stats.isSymbolicLink()) return "a symbolic link that leads nowhere";

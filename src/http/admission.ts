@@ -4,9 +4,9 @@ import type { LiveRun } from "../runs/live-run.ts";
 import type { Runs } from "../runs/service.ts";
 import { readFiles, type SentPart } from "../wire/files/parts.ts";
 import type { FileReader } from "../wire/files/reader.ts";
-import { idempotencyOf } from "../wire/idempotency.ts";
+import { readIdempotency } from "../wire/idempotency.ts";
 import type { ReadParts } from "../wire/parts.ts";
-import { principalOf } from "./auth.ts";
+import { getPrincipal } from "./auth.ts";
 import { nameRun, nameSession } from "./send.ts";
 
 /** What requests are admitted with. */
@@ -61,11 +61,11 @@ export async function admitRequest<Body>(
 ): Promise<Admitted> {
   const { request, reply, sessionId, key } = asked;
   const body = request.body as Body;
-  const idempotency = idempotencyOf(request.headers, body, asked.terms);
+  const idempotency = readIdempotency(request.headers, body, asked.terms);
   const sent = asked.sent(body);
   // Most requests have none, and then nothing is waited for.
   const files = sent.length === 0 ? undefined : await readFiles(sent, reader);
-  const decoded = asked.decode(body, { owner: principalOf(request).id, idempotency, files });
+  const decoded = asked.decode(body, { owner: getPrincipal(request).id, idempotency, files });
   const input = decoded instanceof Promise ? await decoded : decoded;
   // The request lives as long as its answer, which can take minutes; what was read of it need not.
   request.body = undefined;

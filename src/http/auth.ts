@@ -62,7 +62,7 @@ function authenticate(
 }
 
 /** The principal of an authenticated request. */
-export function principalOf(request: FastifyRequest): Principal {
+export function getPrincipal(request: FastifyRequest): Principal {
   if (request.principal === undefined) throw new Error("the route is open, so nobody is authenticated");
   return request.principal;
 }

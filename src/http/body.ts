@@ -99,13 +99,13 @@ function receive(
   const onError = () => end(new errorCodes.FST_ERR_CTP_INVALID_CONTENT_LENGTH());
   const onEnd = () => {
     if (received !== length && headers["content-length"] !== undefined) onError();
-    else end(refusalOf(headers) ?? body.end() ?? body);
+    else end(checkHeaders(headers) ?? body.end() ?? body);
   };
   payload.on("data", onData).on("end", onEnd).on("error", onError);
 }
 
 /** What its headers say that a body is, and is not taken. */
-function refusalOf(headers: FastifyRequest["headers"]): ApiError | undefined {
+function checkHeaders(headers: FastifyRequest["headers"]): ApiError | undefined {
   const encoding = headers["content-encoding"];
   if (encoding !== undefined && !/^(identity)?$/i.test(encoding)) {
     return httpRefusal("unsupported_content_encoding", "Send the body as it is, not compressed.");

@@ -72,11 +72,11 @@ export function handleError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  sendFailure(reply, failureOf(error, request));
+  sendFailure(reply, toAnsweredFailure(error, request));
 }
 
 /** What a client is told of an exception; our own faults are for the log, and only for it. */
-export function failureOf(error: FastifyError | ApiError, request: FastifyRequest): Failure {
+export function toAnsweredFailure(error: FastifyError | ApiError, request: FastifyRequest): Failure {
   const failure = error instanceof ApiError ? error.failure : failureOfHttp(error);
   if (isFault(failure) && !isTold(error))
     request.log.error({ err: error, requestId: request.id }, "internal error");

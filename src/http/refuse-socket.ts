@@ -47,10 +47,10 @@ export function handleClientError(error: ClientError, socket: Socket, answers: S
   if (error.code === "ECONNRESET" || !socket.writable || closing.has(socket)) socket.destroy();
   // More than the request that was to be the last one: it is answered, and nothing else is.
   else if (error.code === "HPE_CLOSED_CONNECTION") closing.withBytes(socket);
-  else refuseSocket(socket, refusalOf(error, socket), answers);
+  else refuseSocket(socket, toRefusal(error, socket), answers);
 }
 
-function refusalOf({ code, rawPacket }: ClientError, { bytesRead }: Socket): ApiError {
+function toRefusal({ code, rawPacket }: ClientError, { bytesRead }: Socket): ApiError {
   if (code === "ERR_HTTP_REQUEST_TIMEOUT")
     return httpRefusal("request_timeout", "The request took too long to arrive.");
   if (code !== "HPE_HEADER_OVERFLOW") return httpRefusal("invalid_request", "The request is not valid HTTP.");

@@ -8,7 +8,7 @@ import type { Closing } from "./closing.ts";
  * and discarded by Node, and the connection kept; with a long rest, the connection ends with the answer.
  */
 export function leaveUnread({ raw }: FastifyRequest, reply: FastifyReply, closing: Closing): void {
-  const rest = restOf(raw);
+  const rest = measureRest(raw);
   const stays = reply.raw.shouldKeepAlive && raw.headers.expect === undefined;
   if (rest === "long" || (rest === "short" && !stays)) {
     reply.header("connection", "close");
@@ -21,7 +21,7 @@ export function leaveUnread({ raw }: FastifyRequest, reply: FastifyReply, closin
 }
 
 /** How much of a body is still to come: long is more than may come anyway, or nobody knows how much. */
-function restOf({ headers, complete }: IncomingMessage): "none" | "short" | "long" {
+function measureRest({ headers, complete }: IncomingMessage): "none" | "short" | "long" {
   if (complete) return "none";
   if (headers["transfer-encoding"] !== undefined) return "long";
   const length = Number(headers["content-length"] ?? 0);

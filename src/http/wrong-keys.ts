@@ -33,7 +33,7 @@ export class WrongKeys {
 
   /** Counts one; returns the refusal of its source, a 429, when it sent too many. */
   count(address = "an unknown address"): ApiError | undefined {
-    const known = sourceOf(address);
+    const known = toSource(address);
     const source = this.#tallies.has(known) || this.#tallies.size < MAX_SOURCES ? known : FURTHER;
     const tally = this.#tallies.get(source);
     if (tally === undefined) {
@@ -69,7 +69,7 @@ export class WrongKeys {
 }
 
 /** The address that a key came from; of IPv6 the network (/64), because one customer has all addresses of it. */
-export function sourceOf(address: string): string {
+export function toSource(address: string): string {
   if (!address.includes(":") || address === "::1") return address;
   const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;

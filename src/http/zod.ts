@@ -1,6 +1,6 @@
 import type { FastifySchemaCompiler } from "fastify";
 import type { z } from "zod";
-import { errorOf } from "../lib/read-as.ts";
+import { toValidationError } from "../lib/read-as.ts";
 
 /**
  * Validates with the routes' zod schemas.
@@ -10,5 +10,5 @@ export const validateWithZod: FastifySchemaCompiler<z.ZodType> =
   ({ schema }) =>
   (data) => {
     const result = schema.safeParse(data);
-    return result.success ? { value: result.data } : { error: errorOf(result.error, data) };
+    return result.success ? { value: result.data } : { error: toValidationError(result.error, data) };
   };

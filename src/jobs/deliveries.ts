@@ -3,16 +3,21 @@ import { type Delivery, nextDelivery } from "../domain/delivery.ts";
 import { ApiError, invalidRequest } from "../domain/error.ts";
 import type { Fire } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
-import { Rounds } from "../lib/rounds.ts";
+import { Coalesced } from "../lib/rounds.ts";
 import { quoted } from "../lib/text.ts";
 import type { JobStore } from "../storage/job-store.ts";
-import { type Carrier, DeliveryError, textOf } from "./carrier.ts";
+import { type DeliveryChannel, DeliveryError, deliveryText } from "./carrier.ts";
 import { afterFailure, LONGEST_DELAY_MS } from "./retries.ts";
-import type { DeliveriesObserver } from "./tally.ts";
+
+/** Told of what becomes of deliveries; must not throw. */
+export interface DeliveriesObserver {
+  /** A delivery was tried, and stands so now: arrived, pending for another try, or failed for good. */
+  tried(status: Delivery["status"]): void;
+}
 
 /** What results are delivered with. */
 export interface DeliveriesDeps {
-  carriers: readonly Carrier[];
+  channels: readonly DeliveryChannel[];
   store: Pick<JobStore, "deliveryPlaces" | "undelivered" | "findJob" | "updateFire">;
   clock: Clock;
   observer: DeliveriesObserver;
@@ -40,7 +45,7 @@ export class Deliveries {
   readonly #underWay = new Map<string, { place: string; done: Promise<void> }>();
   readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
-  readonly #rounds = new Rounds(() => this.#look());
+  readonly #rounds = new Coalesced(() => this.#look());
   #isOpen = false;
   /** The place that was looked at last, where there was no room for the others. */
   #last = "";
@@ -52,7 +57,7 @@ export class Deliveries {
 
   /** @throws ApiError 400 for a target that nothing is brought to. */
   check(target: string, param: string): void {
-    if (this.#carriers(target, param).length > 0) return;
+    if (this.#channels(target, param).length > 0) return;
     const [platform = ""] = target.split(":");
     throw invalidRequest(
       param,
@@ -119,7 +124,7 @@ export class Deliveries {
       for (const { place, at } of places) {
         if (this.#underWay.size >= MAX_UNDER_WAY || !this.#isOpen) return undefined;
         this.#last = place;
-        const ms = waitOf(at - now);
+        const ms = clampWait(at - now);
         if (ms > 0) waitMs = Math.min(waitMs, ms);
         else await this.#begin(place, Math.max(now, at));
       }
@@ -154,9 +159,12 @@ export class Deliveries {
     const { target, attempts } = next;
     let after: Delivery;
     try {
-      const carrier = this.#carriers(target, "deliver")[0];
-      if (carrier === undefined) throw new DeliveryError("There is no such place.", { isFinal: true });
-      const brought = await carrier.bring({ job, fire, target, text: textOf(fire) }, this.#stopping.signal);
+      const channel = this.#channels(target, "deliver")[0];
+      if (channel === undefined) throw new DeliveryError("There is no such place.", { isFinal: true });
+      const brought = await channel.deliver(
+        { job, fire, target, text: deliveryText(fire) },
+        this.#stopping.signal,
+      );
       after = { target, status: "delivered", attempts: attempts + 1, ...brought };
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
@@ -167,7 +175,7 @@ export class Deliveries {
     this.#deps.observer.tried(after.status);
   }
 
-  /** A target that would be refused now stays so; anything else that a carrier does not speak of is a fault of ours. */
+  /** A target that would be refused now stays so; anything else that a channel does not speak of is a fault of ours. */
   #told(error: unknown): DeliveryError {
     if (error instanceof DeliveryError) return error;
     if (error instanceof ApiError) return new DeliveryError(error.message, { isFinal: true });
@@ -175,8 +183,8 @@ export class Deliveries {
     return new DeliveryError("The server had an internal error; its log has the details.");
   }
 
-  #carriers(target: string, param: string): Carrier[] {
-    return this.#deps.carriers.filter((carrier) => carrier.takes(target, param));
+  #channels(target: string, param: string): DeliveryChannel[] {
+    return this.#deps.channels.filter((channel) => channel.takes(target, param));
   }
 
   #rest(error: unknown): void {
@@ -192,6 +200,6 @@ export class Deliveries {
 }
 
 /** How long something waits that is due in so many ms; what is further away than any delay: the clock was set back. */
-function waitOf(ms: number): number {
+function clampWait(ms: number): number {
   return ms > LONGEST_DELAY_MS ? 0 : Math.max(0, ms);
 }

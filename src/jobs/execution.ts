@@ -2,7 +2,7 @@ import { ApiError, isPassing, isServerFailure } from "../domain/error.ts";
 import type { AgentEvent } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
 import type { RunId } from "../domain/id.ts";
-import { answerOf, textMessage } from "../domain/item.ts";
+import { lastAnswer, textMessage } from "../domain/item.ts";
 import { type Fire, isAgents, type Job } from "../domain/job.ts";
 import type { RunInput } from "../domain/run.ts";
 import { RUN_POLICIES } from "../domain/run-policy.ts";
@@ -12,7 +12,7 @@ import { assemblePrompt } from "./prompt.ts";
 import { type Begun, type Result, refused } from "./result.ts";
 import { findingIn } from "./scan.ts";
 import type { ScriptRuns } from "./script-run.ts";
-import { partsOf, type Sources } from "./sources.ts";
+import { gatherParts, type Sources } from "./sources.ts";
 
 /** What fires are done with. */
 export interface ExecutionDeps {
@@ -40,7 +40,7 @@ export class Execution {
     const { runs, isPrincipal } = this.#deps;
     const { job, fire } = begun;
     const { runId, owner } = fire;
-    const finding = findingIn(promptOf(job, fire));
+    const finding = findingIn(choosePrompt(job, fire));
     if (finding !== undefined) return refused(`its prompt ${finding}`);
     if (!isPrincipal(owner)) return refused("its owner is gone");
     if (runId === undefined) return refused("it has no run");
@@ -50,7 +50,7 @@ export class Execution {
       // Told to stop while it began.
       if (begun.signal.aborted) runs.stop(runId, owner);
     }
-    return endOf(runs, runId, owner);
+    return readRunResult(runs, runId, owner);
   }
 
   /** What comes before the run, and its beginning. */
@@ -60,7 +60,7 @@ export class Execution {
     const { script, skills, contextFrom, workdir } = job.work;
     if (signal.aborted) return { goesOn: false, result: STOPPED };
     const isBare = [script, skills, contextFrom, workdir].every((part) => part === undefined);
-    if (isBare) return this.#start(begun, async () => promptOf(job, fire));
+    if (isBare) return this.#start(begun, async () => choosePrompt(job, fire));
     const printed = script === undefined ? { text: "" } : await scripts.print(begun, script);
     if ("result" in printed) return { goesOn: false, result: printed.result };
     return this.#start(begun, () => this.#assembled(begun, printed.text));
@@ -68,7 +68,7 @@ export class Execution {
 
   /** What the model reads, with what a script printed. @throws ApiError 400 for a directory that is not there. */
   async #assembled({ job, fire, keep }: Begun, printed: string): Promise<string> {
-    const parts = await partsOf(this.#deps.sources, job, fire);
+    const parts = await gatherParts(this.#deps.sources, job, fire);
     const { script } = job.work;
     if (printed !== "") parts.data.push({ label: `What the script ${script} printed`, text: printed });
     if (parts.notes.length > 0) await keep({ notes: parts.notes });
@@ -78,7 +78,7 @@ export class Execution {
   /** Begins the run; what a job itself is refused for is its failure. @throws ApiError 429 or 5xx when it cannot begin now. */
   async #start({ job, fire, signal }: Begun, prompt: () => Promise<string>): Promise<Beginning> {
     try {
-      const input = inputOf(job, fire, await prompt());
+      const input = toRunInput(job, fire, await prompt());
       if (signal.aborted) return { goesOn: false, result: STOPPED };
       void (await this.#deps.runs.admit(input)).begin();
       return { goesOn: true };
@@ -95,7 +95,7 @@ type Beginning = { goesOn: true } | { goesOn: false; result: Result | undefined 
 const STOPPED: Result = { status: "cancelled", reason: "It was stopped.", mayRepeat: false };
 
 /** How the run of a fire ended; undefined: it goes on in another process. */
-async function endOf(runs: Runs, runId: RunId, owner: string): Promise<Result | undefined> {
+async function readRunResult(runs: Runs, runId: RunId, owner: string): Promise<Result | undefined> {
   await runs.whenOver(runId, owner);
   const run = await runs.read(runId, owner);
   const status = await runs.status(runId, owner);
@@ -103,19 +103,19 @@ async function endOf(runs: Runs, runId: RunId, owner: string): Promise<Result | 
     return { status: "cancelled", reason: "deleted", mayRepeat: false };
   if (status !== "completed" && status !== "failed" && status !== "cancelled" && status !== "interrupted")
     return undefined;
-  const result = { status, ...resultOf(run.events) };
+  const result = { status, ...toResult(run.events) };
   // An agent without a last word has nothing for anybody.
   const isMute = status === "completed" && result.output === undefined;
   return isMute ? { ...result, reason: "no_output", isQuiet: true } : result;
 }
 
-function promptOf({ work }: Job, { prompt }: Fire): string {
+function choosePrompt({ work }: Job, { prompt }: Fire): string {
   return prompt ?? work.prompt;
 }
 
-function resultOf(events: readonly AgentEvent[]): Omit<Result, "status"> {
+function toResult(events: readonly AgentEvent[]): Omit<Result, "status"> {
   const { items, usage, error } = fold(events);
-  const output = answerOf(items);
+  const output = lastAnswer(items);
   return {
     usage,
     mayRepeat: !events.some(({ type }) => type === "step.done" || type === "item.added"),
@@ -124,7 +124,7 @@ function resultOf(events: readonly AgentEvent[]): Omit<Result, "status"> {
   };
 }
 
-function inputOf(job: Job, { runId, byAgent }: Fire, prompt: string): RunInput {
+function toRunInput(job: Job, { runId, byAgent }: Fire, prompt: string): RunInput {
   const { id, owner, work } = job;
   const { maxSteps, maxRunMs, maxTokens } = work.limits;
   const limits = withoutNulls({ maxSteps, maxRunMs, maxOutputTokens: maxTokens });

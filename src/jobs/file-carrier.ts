@@ -2,16 +2,16 @@ import { link, mkdir, realpath, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Pinned, platformPin } from "../files/pin.ts";
 import type { Reader } from "../files/reader.ts";
-import { codeOf } from "../files/unreadable.ts";
-import { type Carrier, DeliveryError } from "./carrier.ts";
+import { systemCode } from "../files/unreadable.ts";
+import { type DeliveryChannel, DeliveryError } from "./carrier.ts";
 import { MAX_OUTPUT_BYTES, OUTPUT_DIRECTORY } from "./outputs.ts";
 
 /** `local`: a file below the home, `cron/output/<job>/<time>.md`. `reader` reads the home. */
-export function fileCarrier(home: string, reader: Reader): Carrier {
+export function fileChannel(home: string, reader: Reader): DeliveryChannel {
   const within = join(home, OUTPUT_DIRECTORY);
   return {
     takes: (target) => target === "local",
-    async bring({ job, fire, text }) {
+    async deliver({ job, fire, text }) {
       const time = new Date(fire.startedAt ?? fire.createdAt).toISOString().replaceAll(":", "-");
       const page = `# ${job.name}\n\n${text}\n`;
       const isThere = async (name: string) => {
@@ -45,7 +45,7 @@ async function inDirectory<Result>(
     return await use(directory);
   } catch (error) {
     if (error instanceof DeliveryError) throw error;
-    throw new DeliveryError(`The file cannot be written (${codeOf(error) ?? "unknown error"}).`);
+    throw new DeliveryError(`The file cannot be written (${systemCode(error) ?? "unknown error"}).`);
   } finally {
     directory?.close();
   }
@@ -68,7 +68,7 @@ async function write(directory: Pinned, { name, page, by }: NewFile): Promise<bo
     await link(temporary, directory.at(name));
     return true;
   } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
+    if (systemCode(error) !== "EEXIST") throw error;
     return false;
   } finally {
     await rm(temporary, { force: true });

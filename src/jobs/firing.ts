@@ -37,7 +37,7 @@ const MIN_GRACE_MS = 2 * MINUTE_MS;
 const MAX_GRACE_MS = 120 * MINUTE_MS;
 
 /** How late an occurrence may still be done, ms: half the period, from 2 minutes to 2 hours. */
-export function graceOf({ misfire, schedule }: Pick<Job, "misfire" | "schedule">, periodMs: number): number {
+export function graceMs({ misfire, schedule }: Pick<Job, "misfire" | "schedule">, periodMs: number): number {
   if (misfire.graceMs !== undefined) return misfire.graceMs;
   if (schedule.kind === "once") return MAX_GRACE_MS;
   return Math.min(MAX_GRACE_MS, Math.max(MIN_GRACE_MS, periodMs / 2));
@@ -50,8 +50,8 @@ export function graceOf({ misfire, schedule }: Pick<Job, "misfire" | "schedule">
 export function fireDue(due: Due): Firing {
   const { job, now } = due;
   const { past, skippedBefore, next } = missed(due);
-  const periodMs = periodOf(due, past, next);
-  const allowed = graceOf(job, periodMs);
+  const periodMs = measurePeriod(due, past, next);
+  const allowed = graceMs(job, periodMs);
   const onTimeMs = Math.min(ON_TIME_MS, Math.max(MIN_ON_TIME_MS, periodMs / 4));
   const grace = job.misfire.policy === "skip" ? Math.min(allowed, onTimeMs) : allowed;
   const isOnTime = (at: number) => now - at <= grace;
@@ -84,7 +84,7 @@ function missed(due: Due): Missed {
   if (!all.isCut) return { ...recent(all.past), next: all.next };
   // Too many to look at each: the oldest are told by their number, as far as they were counted.
   const periodMs = (all.past.at(-1)?.at ?? now) - (all.past.at(-2)?.at ?? now);
-  const from = now - Math.min(graceOf(job, periodMs), periodMs * MAX_ROWS);
+  const from = now - Math.min(graceMs(job, periodMs), periodMs * MAX_ROWS);
   const late = upTo(calendar, calendar.next(from), now);
   const { past, skippedBefore } = recent(late.past);
   return { past, skippedBefore: skippedBefore + all.past.length, next: late.next };
@@ -105,7 +105,7 @@ function upTo(calendar: Calendar, first: Occurrence | undefined, now: number) {
 }
 
 /** From the latest occurrence to the next one, or between the latest two. */
-function periodOf({ calendar }: Due, past: readonly Occurrence[], next: Occurrence | undefined): number {
+function measurePeriod({ calendar }: Due, past: readonly Occurrence[], next: Occurrence | undefined): number {
   const last = past.at(-1);
   if (last === undefined) return 0;
   const following = next ?? calendar.next(last.at);

@@ -5,7 +5,7 @@ import { canonicalJson, isJsonObject } from "../lib/json.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import type { WorkCheck } from "./check-work.ts";
 import type { DraftTerms } from "./read-draft.ts";
-import { type Difference, problemOf, type ReadRecord, type RecordDraft, readRecord } from "./record.ts";
+import { catchRefusal, type Difference, type ReadRecord, type RecordDraft, readRecord } from "./record.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { checkedWork } from "./work.ts";
 
@@ -58,17 +58,17 @@ export class JobImport {
 
   /** What became of each record; one that cannot be read does not keep the others from it. */
   async read(owner: string, records: readonly unknown[], options: ImportOptions): Promise<ImportResult[]> {
-    const named = records.map(nameOf);
+    const named = records.map(describeRecord);
     // Where each id comes first.
     const places = new Map(named.map(({ id }, index) => [id, index] as const).reverse());
     const results: ImportResult[] = [];
     for (const [index, record] of records.entries()) {
       if (index % READ_AT_ONCE === 0) await new Promise(setImmediate);
-      const { id, name } = named[index] ?? nameOf(undefined);
+      const { id, name } = named[index] ?? describeRecord(undefined);
       const isTwice = id !== null && places.get(id) !== index;
       const result = isTwice
-        ? refusalOf(invalidRequest("id", "Another job of this id came before it."))
-        : await this.#readOne({ owner, record, others: places }, options).catch(refusalOf);
+        ? toRefusedRecord(invalidRequest("id", "Another job of this id came before it."))
+        : await this.#readOne({ owner, record, others: places }, options).catch(toRefusedRecord);
       results.push({ index, id, name, ...result });
     }
     if (!options.isDry) void this.#deps.scheduler.tick();
@@ -86,7 +86,7 @@ export class JobImport {
     const current = await store.findJob(read.job.id, owner);
     const differences = [...read.missing, ...read.lost];
     const outcome = { state: read.job.state, param: null, reason: null, differences };
-    const verdict = verdictOf(current, digest, isForced);
+    const verdict = decideImport(current, digest, isForced);
     if (verdict.result === "unchanged" || verdict.result === "kept")
       return { ...outcome, ...verdict, state: current?.state ?? null };
     const { job } = withReason(read);
@@ -106,19 +106,19 @@ export class JobImport {
       await this.#deps.work.check({ ...work, contextFrom }, { owner, id, work });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      read.missing.push(differenceOf(error));
+      read.missing.push(toDifference(error));
     }
-    const idle = problemOf(() => checkedWork(work));
-    if (idle !== undefined) read.missing.push(differenceOf(idle));
+    const idle = catchRefusal(() => checkedWork(work));
+    if (idle !== undefined) read.missing.push(toDifference(idle));
   }
 }
 
-function differenceOf({ failure, message }: ApiError): Difference {
+function toDifference({ failure, message }: ApiError): Difference {
   return { param: failure.param ?? "job", reason: message };
 }
 
 /** What a record is called, as far as that can be told. */
-function nameOf(record: unknown): Pick<ImportResult, "id" | "name"> {
+function describeRecord(record: unknown): Pick<ImportResult, "id" | "name"> {
   const { id, name } = isJsonObject(record) ? record : ({} as Record<string, unknown>);
   const text = (value: unknown) => (typeof value === "string" ? value.slice(0, MAX_NAME_CHARS) : null);
   return { id: text(id), name: text(name) };
@@ -129,7 +129,7 @@ type Outcome = Omit<ImportResult, "index" | "id" | "name">;
 const CHANGED = { result: "kept", reason: "It was changed or done here since it was imported." } as const;
 const OURS = { result: "kept", reason: "A job of this id was made here." } as const;
 
-function verdictOf(
+function decideImport(
   current: Job | undefined,
   digest: string,
   isForced: boolean,
@@ -152,7 +152,7 @@ function withReason({ job, missing }: ReadRecord): Pick<ReadRecord, "job"> {
   return { job: { ...rest, state: "paused", pausedAt: job.pausedAt ?? job.updatedAt, pausedReason } };
 }
 
-function refusalOf(error: unknown): Outcome {
+function toRefusedRecord(error: unknown): Outcome {
   if (!(error instanceof ApiError)) throw error;
   const { param = null, message } = error.failure;
   return { result: "refused", state: null, param, reason: message, differences: [] };

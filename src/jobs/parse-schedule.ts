@@ -4,7 +4,7 @@ import { isInstant, MAX_INTERVAL_MS, type Schedule } from "../domain/schedule.ts
 import { quoted } from "../lib/text.ts";
 import { isTimeZone } from "../lib/time-zone.ts";
 import { plainCron } from "./cron-text.ts";
-import { calendarOf } from "./schedule.ts";
+import { toCalendar } from "./schedule.ts";
 import { Zone } from "./zone.ts";
 
 /** What a schedule is read against. */
@@ -68,7 +68,7 @@ export function parseSchedule(text: string, terms: ScheduleTerms): Schedule {
       `'${param}' is an interval of more than 365 days: ${quoted(said)}.`,
       "invalid_schedule",
     );
-  if (calendarOf(schedule).next(now) === undefined) {
+  if (toCalendar(schedule).next(now) === undefined) {
     const why = schedule.kind === "once" ? "lies in the past" : "is never due";
     throw invalidRequest(param, `'${param}' ${why}: ${quoted(said)}.`, "invalid_schedule");
   }
@@ -104,14 +104,14 @@ function durationMs(text: string): number | undefined {
 }
 
 function readInstant(text: string, { timezone }: ScheduleTerms): Schedule | undefined {
-  const runAt = instantOf(text, timezone);
+  const runAt = parseInstant(text, timezone);
   return runAt === undefined
     ? undefined
     : { kind: "once", runAt, timezone, display: `once at ${text.toUpperCase()}` };
 }
 
 /** An ISO time of the years 1970 to 9998 as epoch ms; without an offset by the clock of a zone. Undefined: it is none. */
-export function instantOf(text: string, timezone: string): number | undefined {
+export function parseInstant(text: string, timezone: string): number | undefined {
   const parts = ISO.exec(text.trim().toLowerCase());
   if (parts === null) return undefined;
   const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = "", offset] = parts;
@@ -139,7 +139,7 @@ function offsetMs(offset: string): number | undefined {
 function readDays(text: string, { timezone }: ScheduleTerms): Schedule | undefined {
   const [, named = "", time = ""] = DAILY.exec(text) ?? [];
   const days = dayField(named);
-  const at = timeOf(time);
+  const at = parseTimeOfDay(time);
   if (days === undefined || at === undefined) return undefined;
   return { kind: "cron", expr: `${at.minute} ${at.hour} * * ${days}`, timezone, display: text };
 }
@@ -157,7 +157,7 @@ function dayNumber(name: string): number | undefined {
   return day === -1 ? undefined : day;
 }
 
-function timeOf(text: string): { hour: number; minute: number } | undefined {
+function parseTimeOfDay(text: string): { hour: number; minute: number } | undefined {
   if (text === "noon") return { hour: 12, minute: 0 };
   if (text === "midnight") return { hour: 0, minute: 0 };
   const [, hours, minutes = "0", half] = /^(\d{1,2})(?::(\d{2}))?\s*(am|pm)?$/.exec(text) ?? [];

@@ -1,10 +1,10 @@
 import { invalidRequest } from "../domain/error.ts";
 import {
+  JOB_DEFAULTS,
   type Job,
   type JobChanges,
   type JobWork,
   type NewJob,
-  USUAL,
   type WorkChanges,
 } from "../domain/job.ts";
 import { type JobDraft, MAX_TARGETS, type ScheduleDraft } from "../domain/job-draft.ts";
@@ -27,13 +27,13 @@ export interface DraftTerms {
 /** Reads a new job. @throws ApiError 400 for a field that cannot be, naming it. */
 export function readNewJob(draft: JobDraft, terms: DraftTerms): NewJob {
   const { enabled, reason, times, work, name, ...rest } = readParts(draft, terms);
-  const schedule = readSchedule(draft.schedule ?? "", zoneOf(draft) ?? terms.timezone(), terms);
+  const schedule = readSchedule(draft.schedule ?? "", readZone(draft) ?? terms.timezone(), terms);
   const whole: JobWork = { prompt: "", ...withoutNulls(work), limits: withoutNulls(work.limits ?? {}) };
   // What is due once is done once, unless the draft says otherwise.
   const limit = schedule.kind === "once" ? (times ?? (draft.repeat === "forever" ? null : 1)) : times;
   return {
     ...rest,
-    name: name ?? nameOf(whole, schedule),
+    name: name ?? defaultName(whole, schedule),
     schedule,
     work: checkedWork(whole),
     ...(typeof limit === "number" && { times: limit }),
@@ -50,7 +50,7 @@ export function readChanges(draft: JobDraft, job: Job, terms: DraftTerms): JobCh
   const changes = readParts(draft, terms, job);
   const schedule = changedSchedule(draft, job.schedule, terms);
   const { prompt = job.work.prompt } = changes.work;
-  const name = nameOf({ ...job.work, prompt: prompt ?? "" }, schedule ?? job.schedule);
+  const name = defaultName({ ...job.work, prompt: prompt ?? "" }, schedule ?? job.schedule);
   return {
     ...changes,
     ...(schedule !== undefined && { schedule }),
@@ -65,7 +65,7 @@ type Parts = Omit<JobChanges, "schedule" | "work"> & { work: WorkChanges };
 export function readParts(
   draft: JobDraft,
   terms: Pick<DraftTerms, "checkTarget">,
-  base: Pick<Job, "retry" | "misfire"> = USUAL,
+  base: Pick<Job, "retry" | "misfire"> = JOB_DEFAULTS,
 ): Parts {
   const { work, repeat } = draft;
   if (typeof work.prompt === "string") scanPrompt(work.prompt, "prompt");
@@ -75,16 +75,16 @@ export function readParts(
     work,
     ...withoutNulls({
       name: draft.name,
-      deliver: orUsual(draft.deliver, USUAL.deliver),
-      failureDeliver: orUsual(draft.failureDeliver, USUAL.failureDeliver),
-      overlap: orUsual(draft.overlap, USUAL.overlap),
-      maxFailures: orUsual(draft.maxFailures, USUAL.maxFailures),
-      jitterMs: orUsual(draft.jitterMs, USUAL.jitterMs),
-      misfire: misfireOf(draft.misfire, base.misfire),
+      deliver: orUsual(draft.deliver, JOB_DEFAULTS.deliver),
+      failureDeliver: orUsual(draft.failureDeliver, JOB_DEFAULTS.failureDeliver),
+      overlap: orUsual(draft.overlap, JOB_DEFAULTS.overlap),
+      maxFailures: orUsual(draft.maxFailures, JOB_DEFAULTS.maxFailures),
+      jitterMs: orUsual(draft.jitterMs, JOB_DEFAULTS.jitterMs),
+      misfire: readMisfire(draft.misfire, base.misfire),
       retry: draft.retry
         ? { ...base.retry, ...withoutNulls(draft.retry) }
-        : orUsual(draft.retry, USUAL.retry),
-      enabled: enabledOf(draft),
+        : orUsual(draft.retry, JOB_DEFAULTS.retry),
+      enabled: readEnabled(draft),
       reason: draft.pausedReason,
     }),
     ...(repeat !== undefined && { times: repeat === "forever" ? null : repeat }),
@@ -96,14 +96,14 @@ function orUsual<Value>(value: Value | null | undefined, usual: Value): Value | 
   return value === null ? usual : value;
 }
 
-function misfireOf(said: JobDraft["misfire"], base: Job["misfire"]): Job["misfire"] | undefined {
-  if (said === undefined || said === null) return orUsual(said, USUAL.misfire);
+function readMisfire(said: JobDraft["misfire"], base: Job["misfire"]): Job["misfire"] | undefined {
+  if (said === undefined || said === null) return orUsual(said, JOB_DEFAULTS.misfire);
   const graceMs = said.graceMs === undefined ? base.graceMs : said.graceMs;
   return { policy: said.policy ?? base.policy, ...withoutNulls({ graceMs }) };
 }
 
 /** @throws ApiError 400 when the two say different things. */
-function enabledOf({ enabled, paused }: JobDraft): boolean | undefined {
+function readEnabled({ enabled, paused }: JobDraft): boolean | undefined {
   const isEnabled = enabled ?? undefined;
   if (paused === undefined || paused === null) return isEnabled;
   if (isEnabled === paused) throw invalidRequest("paused", "'paused' and 'enabled' contradict each other.");
@@ -126,7 +126,7 @@ function changedSchedule(draft: JobDraft, current: Schedule, terms: DraftTerms):
   if (schedule === null)
     throw invalidRequest("schedule", "A job needs a 'schedule': it can be changed, not cleared.");
   const timezone = draft.timezone === null ? terms.timezone() : draft.timezone;
-  const zone = zoneOf({ schedule, timezone }, current.timezone) ?? current.timezone;
+  const zone = readZone({ schedule, timezone }, current.timezone) ?? current.timezone;
   if (schedule !== undefined && !isSame(schedule, current)) return readSchedule(schedule, zone, terms);
   if (zone === current.timezone) return undefined;
   // Any schedule is read, so that the zone is checked; an instant stays the same one, an interval keeps its rhythm.
@@ -137,7 +137,7 @@ function changedSchedule(draft: JobDraft, current: Schedule, terms: DraftTerms):
  * The zone that a draft names, beside its schedule or in it as the server answers it; undefined: none but the current one.
  * @throws ApiError 400 when the two say different things.
  */
-function zoneOf(
+function readZone(
   { schedule, timezone }: Pick<JobDraft, "schedule" | "timezone">,
   current?: string,
 ): string | undefined {
@@ -175,7 +175,7 @@ function writeSchedule(said: ScheduleDraft): string {
 }
 
 /** A job's own name: the beginning of what it does. */
-function nameOf({ prompt, script = "" }: JobWork, schedule: Schedule): string {
+function defaultName({ prompt, script = "" }: JobWork, schedule: Schedule): string {
   const said = prompt.trim() === "" ? script : prompt;
   const line = said.trim().split("\n")[0]?.slice(0, 50) ?? "";
   return line === "" ? schedule.display : line;

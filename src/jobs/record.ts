@@ -1,14 +1,14 @@
 import { ApiError, invalidRequest } from "../domain/error.ts";
-import { type Job, type JobWork, USUAL } from "../domain/job.ts";
+import { JOB_DEFAULTS, type Job, type JobWork } from "../domain/job.ts";
 import type { JobDraft } from "../domain/job-draft.ts";
 import type { Schedule } from "../domain/schedule.ts";
 import { withoutNulls } from "../lib/json.ts";
 import { quoted } from "../lib/text.ts";
 import { secondsFirst } from "./cron-text.ts";
-import { instantOf, parseSchedule } from "./parse-schedule.ts";
+import { parseInstant, parseSchedule } from "./parse-schedule.ts";
 import { type DraftTerms, readParts } from "./read-draft.ts";
 import { scanPrompt } from "./scan.ts";
-import { calendarOf } from "./schedule.ts";
+import { toCalendar } from "./schedule.ts";
 
 /** A field that is not as it was in hermes; what cannot be done without it keeps the job paused. */
 export interface Difference {
@@ -94,18 +94,18 @@ export function readRecord(
     ...withoutNulls(said),
     limits: withoutNulls(said.limits ?? {}),
   };
-  const schedule = scheduleOf(record, times, terms);
-  const deliver = targetsOf(record.deliver, USUAL.deliver);
-  const failureDeliver = targetsOf(record.failure_deliver, USUAL.failureDeliver);
+  const schedule = readRecordSchedule(record, times, terms);
+  const deliver = readRecordTargets(record.deliver, JOB_DEFAULTS.deliver);
+  const failureDeliver = readRecordTargets(record.failure_deliver, JOB_DEFAULTS.failureDeliver);
   const missing = [
     ...unread,
     ...unreachable(deliver, "deliver", draftTerms),
     ...unreachable(failureDeliver, "failure_deliver", draftTerms),
   ];
-  const { last, lost } = lastOf(record, times.last);
-  const origin = originOf(record.origin);
+  const { last, lost } = readLastFire(record, times.last);
+  const origin = splitOrigin(record.origin);
   const job = {
-    ...USUAL,
+    ...JOB_DEFAULTS,
     ...withoutNulls({ misfire, overlap, jitterMs, retry, maxFailures }),
     id,
     name: record.name || prompt?.trim().split("\n")[0]?.slice(0, 50) || schedule.display,
@@ -113,7 +113,7 @@ export function readRecord(
     schedule,
     deliver,
     failureDeliver,
-    ...repeatOf(record),
+    ...readRepeat(record),
     failureStreak: record.failure_streak ?? 0,
     createdAt: times.made,
     updatedAt: terms.now,
@@ -140,13 +140,13 @@ function readTime(
   { timezone }: RecordTerms,
 ): number | undefined {
   if (text === null || text === undefined || text === "") return undefined;
-  const at = instantOf(text, timezone);
+  const at = parseInstant(text, timezone);
   if (at === undefined) throw invalidRequest(param, `'${param}' is no ISO 8601 time: ${quoted(text)}.`);
   return at;
 }
 
 /** What a check throws as a refusal. */
-export function problemOf(check: () => void): ApiError | undefined {
+export function catchRefusal(check: () => void): ApiError | undefined {
   try {
     check();
     return undefined;
@@ -156,19 +156,19 @@ export function problemOf(check: () => void): ApiError | undefined {
   }
 }
 
-function targetsOf(field: JobRecord["deliver"], usual: readonly string[]): string[] {
+function readRecordTargets(field: JobRecord["deliver"], usual: readonly string[]): string[] {
   const targets = typeof field === "string" ? field.split(",") : (field ?? usual);
   return targets.map((target) => target.trim()).filter((target) => target !== "");
 }
 
 function unreachable(targets: readonly string[], param: string, terms: DraftTerms): Difference[] {
   return targets.flatMap((target) => {
-    const problem = problemOf(() => terms.checkTarget(target, param));
+    const problem = catchRefusal(() => terms.checkTarget(target, param));
     return problem === undefined ? [] : [{ param, reason: problem.message }];
   });
 }
 
-function scheduleOf(record: JobRecord, times: Times, terms: RecordTerms): Schedule {
+function readRecordSchedule(record: JobRecord, times: Times, terms: RecordTerms): Schedule {
   const { schedule } = record;
   const zone = record.timezone ?? schedule.timezone ?? terms.timezone;
   const { timezone } = parse("every 1h", { ...terms, timezone: zone });
@@ -182,7 +182,7 @@ function scheduleOf(record: JobRecord, times: Times, terms: RecordTerms): Schedu
 
 function readSchedule(schedule: JobRecord["schedule"], times: Times, terms: RecordTerms): Schedule {
   const { timezone } = terms;
-  if (schedule.kind === "interval") return intervalOf(schedule.minutes, times, timezone);
+  if (schedule.kind === "interval") return keepRhythm(schedule.minutes, times, timezone);
   if (schedule.kind === "cron") {
     const read = parse(schedule.expr, terms);
     if (read.kind === "cron") return read;
@@ -198,14 +198,14 @@ function parse(text: string, { timezone, now }: RecordTerms): Schedule {
 }
 
 /** It goes on in the rhythm that it had. */
-function intervalOf(minutes: number, { next, last, made }: Times, timezone: string): Schedule {
+function keepRhythm(minutes: number, { next, last, made }: Times, timezone: string): Schedule {
   const everyMs = Math.round(minutes * 60_000);
   if (everyMs < 1_000) throw invalidRequest("schedule.minutes", "'schedule.minutes' is less than a second.");
   const anchorAt = next === undefined ? (last ?? made) : next - everyMs;
   return { kind: "interval", everyMs, anchorAt, timezone, display: `every ${minutes}m` };
 }
 
-function repeatOf({ repeat, schedule }: JobRecord): Pick<Job, "times" | "completed"> {
+function readRepeat({ repeat, schedule }: JobRecord): Pick<Job, "times" | "completed"> {
   const { times, completed } =
     typeof repeat === "object" && repeat !== null ? repeat : { times: repeat, completed: 0 };
   const limit =
@@ -215,7 +215,7 @@ function repeatOf({ repeat, schedule }: JobRecord): Pick<Job, "times" | "complet
 
 const OK = ["ok", "delivery_failed"];
 
-function lastOf(
+function readLastFire(
   { last_status: status, last_error: error, ...record }: JobRecord,
   at: number | undefined,
 ): { last: Job["last"]; lost: Difference[] } {
@@ -231,7 +231,7 @@ function lastOf(
   return { last: { at, status: isOk ? "completed" : "failed", ...told }, lost };
 }
 
-function originOf(origin: JobRecord["origin"]): { kept: Job["origin"]; lost: Difference[] } {
+function splitOrigin(origin: JobRecord["origin"]): { kept: Job["origin"]; lost: Difference[] } {
   const entries = Object.entries(origin ?? {});
   const isText = (value: unknown) => typeof value === "string" || value === null;
   const kept = entries.map(([name, value]) => [name, isText(value) ? value : JSON.stringify(value)]);
@@ -254,7 +254,7 @@ function inState(job: Stateless, record: JobRecord, times: Times & { now: number
     return pausedAs(job, times, `It had an error in hermes: ${record.last_error ?? "no reason is known"}`);
   if (record.enabled === false || record.state === "paused")
     return pausedAs(job, times, record.paused_reason ?? undefined);
-  const at = next ?? calendarOf(schedule).next(now)?.at;
+  const at = next ?? toCalendar(schedule).next(now)?.at;
   return at === undefined
     ? { ...job, state: "completed" }
     : { ...job, state: "scheduled", nextAt: at, nextOccurrence: at };

@@ -16,14 +16,14 @@ const MAX_ERROR_CHARS = 500;
 /** A delivery after an attempt that failed: pending with its next time, or failed for good. */
 export function afterFailure(
   { target, attempts: before }: Delivery,
-  { message, prospects }: DeliveryError,
+  { message, retryAdvice }: DeliveryError,
   now: number,
 ): Delivery {
   const attempts = before + 1;
   const failed = { target, attempts, error: message.slice(0, MAX_ERROR_CHARS) };
   const delayMs = DELAYS_MS[before];
-  if (prospects.isFinal === true || delayMs === undefined) return { ...failed, status: "failed" };
+  if (retryAdvice.isFinal === true || delayMs === undefined) return { ...failed, status: "failed" };
   const spreadMs = delayMs * (1 + SPREAD * (2 * Math.random() - 1));
-  const waitMs = Math.max(spreadMs, Math.min(HOUR_MS, prospects.retryAfterMs ?? 0));
+  const waitMs = Math.max(spreadMs, Math.min(HOUR_MS, retryAdvice.retryAfterMs ?? 0));
   return { ...failed, status: "pending", nextAt: Math.ceil(now + waitMs) };
 }

@@ -13,7 +13,7 @@ export interface Calendar {
  * due the first time, unless the hour is `*` or `*` with a step: then each time.
  * `zoneOf` makes zones, or has them. @throws Error for a cron expression or zone that cannot be.
  */
-export function calendarOf(schedule: Schedule, zoneOf = (name: string) => new Zone(name)): Calendar {
+export function toCalendar(schedule: Schedule, zoneOf = (name: string) => new Zone(name)): Calendar {
   switch (schedule.kind) {
     case "cron":
       return new CronCalendar(schedule.expr, zoneOf(schedule.timezone));
@@ -35,7 +35,7 @@ export function calendarOf(schedule: Schedule, zoneOf = (name: string) => new Zo
 }
 
 /** The times of a schedule after `from`, up to and including `to`, at most `limit`. */
-export function occurrencesOf(
+export function listOccurrences(
   calendar: Calendar,
   { from, to, limit }: { from: number; to: number; limit: number },
 ): Occurrence[] {
@@ -65,7 +65,7 @@ class CronCalendar implements Calendar {
     // Not by the zone's name: the library would ask for the time of day by a formatter then, a hundred times as long.
     this.#cron = new Cron(expr, { utcOffset: 0, paused: true });
     this.#zone = zone;
-    this.#isEachTime = hourOf(expr).startsWith("*");
+    this.#isEachTime = hourField(expr).startsWith("*");
   }
 
   next(after: number): Occurrence | undefined {
@@ -101,7 +101,7 @@ const NICKNAMES: Readonly<Record<string, string>> = {
   "@hourly": "*",
 };
 
-function hourOf(expr: string): string {
+function hourField(expr: string): string {
   const fields = expr.trim().split(/\s+/);
   if (fields.length === 1) return NICKNAMES[fields[0]?.toLowerCase() ?? ""] ?? "0";
   return fields.at(fields.length === 6 ? 2 : 1) ?? "";

@@ -1,7 +1,7 @@
 import { isPassing } from "../domain/error.ts";
 import type { Fire, Job, Overlap } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
-import { Rounds } from "../lib/rounds.ts";
+import { Coalesced } from "../lib/rounds.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import { StorageError } from "../storage/store.ts";
 import { editJob } from "./edit.ts";
@@ -10,7 +10,7 @@ import { LiveFires } from "./live-fires.ts";
 import { paused } from "./pause.ts";
 import { FireQueue } from "./queue.ts";
 import type { Begun, Progress, Result } from "./result.ts";
-import { calendarOf } from "./schedule.ts";
+import { toCalendar } from "./schedule.ts";
 import { type Outcome, settled } from "./settle.ts";
 import type { JobsObserver } from "./tally.ts";
 import { createZones } from "./zone.ts";
@@ -57,7 +57,7 @@ export class Scheduler {
   readonly #zoneOf = createZones();
   #ticks: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
-  readonly #rounds = new Rounds(() => this.#look());
+  readonly #rounds = new Coalesced(() => this.#look());
   #isStopped = false;
   #lastTickAt: number;
   #startAgainAt = 0;
@@ -169,7 +169,7 @@ export class Scheduler {
     try {
       return fireDue({
         job,
-        calendar: calendarOf(job.schedule, this.#zoneOf),
+        calendar: toCalendar(job.schedule, this.#zoneOf),
         now,
         isBusy: this.#queue.isBusy(job.id),
         random: Math.random,

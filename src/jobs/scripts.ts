@@ -74,7 +74,7 @@ export class Scripts {
       const terms = { command, cwd, timeoutMs, signal, maxOutputBytes: MAX_OUTPUT_BYTES };
       const result = await sandbox.run({ ...terms, errorsApart: true });
       if (result.killed === "abort") return undefined;
-      const failure = failureOf(result, timeoutMs);
+      const failure = describeScriptFailure(result, timeoutMs);
       return { output: result.output, ...(failure !== undefined && { failure }) };
     } catch (error) {
       return { output: "", failure: error instanceof Error ? error.message : String(error) };
@@ -91,7 +91,7 @@ export function readOutput(output: string): { text: string; wakesAgent: boolean 
   return { text: text.slice(0, at).trimEnd(), wakesAgent: gate };
 }
 
-function failureOf(
+function describeScriptFailure(
   { exitCode, signal, killed, errors = "" }: CommandResult,
   timeoutMs: number,
 ): string | undefined {

@@ -1,6 +1,6 @@
 import { hash, randomInt } from "node:crypto";
 import { invalidRequest, notFound } from "../domain/error.ts";
-import { type Fire, type Job, type NewJob, USUAL } from "../domain/job.ts";
+import { type Fire, JOB_DEFAULTS, type Job, type NewJob } from "../domain/job.ts";
 import type { JobDraft } from "../domain/job-draft.ts";
 import type { Occurrence } from "../domain/schedule.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -10,7 +10,7 @@ import { editJob } from "./edit.ts";
 import { type Pause, paused } from "./pause.ts";
 import { type DraftTerms, readChanges, readNewJob } from "./read-draft.ts";
 import { scanPrompt } from "./scan.ts";
-import { calendarOf, occurrencesOf } from "./schedule.ts";
+import { listOccurrences, toCalendar } from "./schedule.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { changed, due, resumed } from "./transitions.ts";
 import { changedWork, checkedWork } from "./work.ts";
@@ -75,7 +75,7 @@ export class Jobs {
     const place = await this.#place(owner, now, call);
     if (place.made !== undefined) return place.made;
     const made: Job = {
-      ...USUAL,
+      ...JOB_DEFAULTS,
       ...terms,
       origin,
       id: place.id,
@@ -214,7 +214,7 @@ export class Jobs {
 
   /** When a job will be due, as the scheduler sees it; epoch ms. */
   forecast({ schedule }: Job, range: { from: number; to: number; limit: number }): Occurrence[] {
-    return occurrencesOf(calendarOf(schedule), range);
+    return listOccurrences(toCalendar(schedule), range);
   }
 
   async #edit(id: string, owner: string, change: (job: Job) => Job): Promise<Job> {

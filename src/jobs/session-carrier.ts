@@ -5,20 +5,20 @@ import { textMessage } from "../domain/item.ts";
 import type { SessionContents } from "../runs/session-contents.ts";
 import type { Sessions } from "../sessions/service.ts";
 import { checkSessionId } from "../sessions/session-id.ts";
-import { type Carrier, DeliveryError, type Parcel } from "./carrier.ts";
+import { type DeliveryChannel, DeliveryError, type DeliveryMessage } from "./carrier.ts";
 
 const PREFIX = "session:";
 /** How long a result waits within one attempt for a session in which a run goes on. */
 const WAIT_MS = 10_000;
 
 /** `session:<id>`: the result becomes a message of the assistant in that session, once. */
-export function sessionCarrier({
+export function sessionChannel({
   sessions,
   contents,
 }: {
   sessions: Sessions;
   contents: SessionContents;
-}): Carrier {
+}): DeliveryChannel {
   return {
     takes(target, param) {
       if (!target.startsWith(PREFIX)) return false;
@@ -29,15 +29,15 @@ export function sessionCarrier({
       }
       return true;
     },
-    async bring(parcel, stopped) {
-      const { job, target, text } = parcel;
+    async deliver(message, stopped) {
+      const { job, target, text } = message;
       const session = await sessions.find(target.slice(PREFIX.length), job.owner);
       if (session === undefined) throw new DeliveryError("There is no such session.", { isFinal: true });
-      const message = textMessage("assistant", `[${job.name}]\n\n${text}`);
+      const said = textMessage("assistant", `[${job.name}]\n\n${text}`);
       const late = AbortSignal.timeout(WAIT_MS);
       try {
         const signal = AbortSignal.any([stopped, late]);
-        await contents.addOnce(session, [message], { runId: messageRun(parcel), signal });
+        await contents.addOnce(session, [said], { runId: messageRun(message), signal });
       } catch (error) {
         if (late.aborted) throw new DeliveryError("A run goes on in the session.");
         throw error instanceof ApiError ? new DeliveryError(error.message) : error;
@@ -47,8 +47,8 @@ export function sessionCarrier({
   };
 }
 
-/** The run that holds the message: the same for the same parcel, so that it is seen when it is there. */
-function messageRun({ fire, target }: Parcel): RunId {
+/** The run that holds the message: the same for the same message, so that it is seen when it is there. */
+function messageRun({ fire, target }: DeliveryMessage): RunId {
   const [, time = ""] = /^fire_([0-9a-f]{16})/.exec(fire.id) ?? [];
   const digest = createHash("sha256").update(`${fire.id} ${target}`).digest("hex");
   return `run_${(time + digest).slice(0, 32)}`;

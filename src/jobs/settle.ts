@@ -1,6 +1,6 @@
 import type { Delivery } from "../domain/delivery.ts";
 import { type Fire, isSilent, type Job } from "../domain/job.ts";
-import { textOf } from "./carrier.ts";
+import { deliveryText } from "./carrier.ts";
 import { paused } from "./pause.ts";
 import type { Result } from "./result.ts";
 
@@ -40,19 +40,19 @@ export function settled({ fire, result, now, ids }: Ended): (job: Job) => Outcom
     const hasFailed = status === "failed" || status === "interrupted";
     const retry = hasFailed ? nextTry(job, { fire, result, now, ids }) : undefined;
     // What is tried again has not failed yet.
-    const targets = retry === undefined ? targetsOf(job, result) : [];
-    over.deliveries = targets.map((target) => deliveryOf(target, { now, text: textOf(result) }));
+    const targets = retry === undefined ? chooseTargets(job, result) : [];
+    over.deliveries = targets.map((target) => newDelivery(target, { now, text: deliveryText(result) }));
     return { job: afterwards(job, over, retry !== undefined), fire: over, retry };
   };
 }
 
-function targetsOf({ deliver, failureDeliver }: Job, { status, isQuiet }: Result): string[] {
+function chooseTargets({ deliver, failureDeliver }: Job, { status, isQuiet }: Result): string[] {
   if (isQuiet === true) return [];
   if (status === "completed") return deliver;
   return status === "failed" || status === "interrupted" ? failureDeliver : [];
 }
 
-function deliveryOf(target: string, { now, text }: { now: number; text: string }): Delivery {
+function newDelivery(target: string, { now, text }: { now: number; text: string }): Delivery {
   if (isSilent(text)) return { target, status: "silent", attempts: 0 };
   return { target, status: "pending", attempts: 0, nextAt: now };
 }

@@ -22,7 +22,7 @@ const MAX_RULES_BYTES = 2 ** 20;
 const LOOKED_AT = 20;
 
 /** What a fire is done with, as it is now. What is not there any more is said in the notes; the fire goes on without it. */
-export async function partsOf(sources: Sources, { work, owner }: Job, fire: Fire): Promise<PromptParts> {
+export async function gatherParts(sources: Sources, { work, owner }: Job, fire: Fire): Promise<PromptParts> {
   const { workdir, skills = [], contextFrom = [] } = work;
   const parts: PromptParts = { skills: [], data: [], notes: [], prompt: fire.prompt ?? work.prompt };
   if (workdir !== undefined) await addRules(parts, sources.reader, sources.directoryOf(work));
@@ -33,7 +33,7 @@ export async function partsOf(sources: Sources, { work, owner }: Job, fire: Fire
   for (const id of contextFrom) {
     const job = await sources.store.findJob(id, owner);
     if (job === undefined) parts.notes.push(`The job ${id}, whose result was to be read, is not there.`);
-    else parts.data.push(...(await resultOf(sources.store, job)));
+    else parts.data.push(...(await readLatestResult(sources.store, job)));
   }
   return parts;
 }
@@ -51,7 +51,7 @@ async function addRules(parts: PromptParts, reader: Reader, directory: string): 
 }
 
 /** The latest result of a job; none where it says that nobody needs to hear of it. */
-async function resultOf(store: JobStore, { id, owner, name }: Job): Promise<PromptParts["data"]> {
+async function readLatestResult(store: JobStore, { id, owner, name }: Job): Promise<PromptParts["data"]> {
   const query = { jobId: id, owner, order: "desc", limit: LOOKED_AT, status: "completed" } as const;
   const fires = await store.listFires(query);
   const found = fires.find(({ output }) => output !== undefined);

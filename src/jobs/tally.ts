@@ -1,5 +1,6 @@
 import type { Delivery } from "../domain/delivery.ts";
 import type { FireStatus } from "../domain/job.ts";
+import type { DeliveriesObserver } from "./deliveries.ts";
 
 /** Told of what becomes of fires; must not throw. */
 export interface JobsObserver {
@@ -9,14 +10,8 @@ export interface JobsObserver {
   ended(status: FireStatus, count: number): void;
 }
 
-/** Told of what becomes of deliveries; must not throw. */
-export interface DeliveriesObserver {
-  /** A delivery was tried, and stands so now: arrived, pending for another try, or failed for good. */
-  tried(status: Delivery["status"]): void;
-}
-
 /** What became of the fires since the process began. */
-export class JobsTally implements JobsObserver, DeliveriesObserver {
+export class JobCounters implements JobsObserver, DeliveriesObserver {
   readonly #ended = new Map<FireStatus, number>();
   readonly #tried = new Map<Delivery["status"], number>();
   #started = 0;

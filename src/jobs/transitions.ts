@@ -1,13 +1,13 @@
 import { conflict } from "../domain/error.ts";
 import type { Job, JobChanges, WorkChanges } from "../domain/job.ts";
 import { paused } from "./pause.ts";
-import { calendarOf } from "./schedule.ts";
+import { toCalendar } from "./schedule.ts";
 import { changedWork } from "./work.ts";
 
 /** Makes a job wait for its next time after now; without one it is completed. */
 export function due(job: Job, now: number): Job {
   const { nextAt: _at, nextOccurrence: _occurrence, ...rest } = job;
-  const next = calendarOf(job.schedule).next(now);
+  const next = toCalendar(job.schedule).next(now);
   if (next === undefined) return { ...rest, state: "completed" };
   return { ...rest, state: "scheduled", nextAt: next.at, nextOccurrence: next.at };
 }

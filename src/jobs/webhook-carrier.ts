@@ -4,14 +4,14 @@ import { invalidRequest } from "../domain/error.ts";
 import type { Fire } from "../domain/job.ts";
 import type { Clock } from "../lib/clock.ts";
 import { FetchError } from "../net/fetch-error.ts";
-import type { Places } from "../net/places.ts";
+import type { DestinationPolicy } from "../net/places.ts";
 import type { SafeAnswer, SafeFetch } from "../net/safe-fetch.ts";
-import { type Carrier, DeliveryError, type Parcel } from "./carrier.ts";
+import { type DeliveryChannel, DeliveryError, type DeliveryMessage } from "./carrier.ts";
 
 /** What webhooks are sent with. */
 export interface WebhookDeps {
   fetch: SafeFetch;
-  places: Places;
+  places: DestinationPolicy;
   /** `whsec_` and base64; undefined: nothing can be signed, and no webhook is taken. */
   secret: string | undefined;
   clock: Clock;
@@ -26,35 +26,35 @@ const GONE = 410;
  * `webhook:<url>`: the result is sent there as JSON, signed. A 2xx means that it arrived; redirects are not followed.
  * @see https://www.standardwebhooks.com for the headers and what is signed.
  */
-export function webhookCarrier({ fetch, places, secret, clock, printFire }: WebhookDeps): Carrier {
+export function webhookChannel({ fetch, places, secret, clock, printFire }: WebhookDeps): DeliveryChannel {
   return {
     takes(target, param) {
       if (!target.startsWith(WEBHOOK)) return false;
       const refusal =
-        secret === undefined ? "this server has no secret to sign it with" : faultOf(target, places);
+        secret === undefined ? "this server has no secret to sign it with" : findFault(target, places);
       if (refusal !== undefined)
         throw invalidRequest(param, `'${param}' names a webhook that is not sent: ${refusal}.`);
       return true;
     },
-    async bring(parcel, signal) {
-      const body = writeBody(parcel, printFire);
-      const id = messageId(parcel);
+    async deliver(message, signal) {
+      const body = writeBody(message, printFire);
+      const id = messageId(message);
       const headers = signed({ id, body, timestamp: Math.floor(clock.now() / 1_000), secret: secret ?? "" });
-      const url = parcel.target.slice(WEBHOOK.length);
+      const url = message.target.slice(WEBHOOK.length);
       const limits = { timeoutMs: TIMEOUT_MS, maxBytes: 0, maxRedirects: 0 };
       const answer = await told(() => fetch({ url, method: "POST", headers, body, signal, ...limits }));
       const { status } = answer;
       if (status >= 200 && status < 300) return {};
       throw new DeliveryError(`The receiver answered ${status}.`, {
         isFinal: status === GONE,
-        ...(status !== GONE && { retryAfterMs: retryAfterOf(answer, clock.now()) }),
+        ...(status !== GONE && { retryAfterMs: readRetryAfter(answer, clock.now()) }),
       });
     },
   };
 }
 
 /** Why a URL cannot be sent to; the words leave out the URL, which may hold a secret. */
-function faultOf(target: string, places: Places): string | undefined {
+function findFault(target: string, places: DestinationPolicy): string | undefined {
   if (target.includes(",")) return "write a comma in it as %2C";
   try {
     places.check(target.slice(WEBHOOK.length));
@@ -73,11 +73,11 @@ async function told(send: () => Promise<SafeAnswer>): Promise<SafeAnswer> {
 }
 
 /** The same at each attempt, so that a receiver knows what it has. */
-function messageId({ fire, target }: Parcel): string {
+function messageId({ fire, target }: DeliveryMessage): string {
   return `msg_${createHash("sha256").update(`${fire.id} ${target}`).digest("hex").slice(0, 32)}`;
 }
 
-function writeBody({ job, fire }: Parcel, printFire: WebhookDeps["printFire"]): string {
+function writeBody({ job, fire }: DeliveryMessage, printFire: WebhookDeps["printFire"]): string {
   const at = new Date(fire.endedAt ?? fire.createdAt).toISOString();
   const type = fire.status === "completed" ? "job.completed" : "job.failed";
   return JSON.stringify({
@@ -108,7 +108,7 @@ function signed({ id, body, timestamp, secret }: Message): Record<string, string
 }
 
 /** How long a receiver asks to be left alone, ms: as seconds or as a date. */
-function retryAfterOf({ headers }: SafeAnswer, now: number): number {
+function readRetryAfter({ headers }: SafeAnswer, now: number): number {
   const text = headers.get("retry-after") ?? "";
   const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;
   return Number.isNaN(ms) ? 0 : Math.max(0, ms);

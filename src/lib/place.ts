@@ -23,13 +23,13 @@ export function parsePlace(text: string): PrivatePlace | undefined {
   const host = (bracketed ?? plain ?? text).toLowerCase();
   const port = digits === undefined ? undefined : Number(digits);
   if (port !== undefined && (port === 0 || port > 65_535)) return undefined;
-  const network = networkOf(host);
+  const network = parseNetwork(host);
   if (network !== undefined) return { kind: "network", ...network, port };
   const isName = bracketed === undefined && NAME.test(host) && !NUMERIC.test(host);
   return isName ? { kind: "name", name: host, port } : undefined;
 }
 
-function networkOf(host: string): { address: string; prefix: number } | undefined {
+function parseNetwork(host: string): { address: string; prefix: number } | undefined {
   const [, address = host, bits] = NETWORK.exec(host) ?? [];
   const all = BITS[isIP(address)];
   const prefix = bits === undefined ? all : Number(bits);

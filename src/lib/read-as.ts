@@ -7,19 +7,19 @@ import { bestIssue, type Issue, sayIssue } from "./issue.ts";
 export function readAs<Schema extends z.ZodType>(schema: Schema, data: unknown): z.infer<Schema> {
   const result = schema.safeParse(data);
   if (result.success) return result.data;
-  throw errorOf(result.error, data);
+  throw toValidationError(result.error, data);
 }
 
 const MISSING = "missing_required_parameter";
 
 /** The 400 for the first thing that is wrong with the data. */
-export function errorOf(error: z.ZodError, data: unknown): ApiError {
+export function toValidationError(error: z.ZodError, data: unknown): ApiError {
   const issue = bestIssue(error.issues[0] as Issue);
   if (issue.code === "unrecognized_keys") {
-    const unknown = paramOf([...issue.path, issue.keys[0] ?? ""]);
+    const unknown = formatParam([...issue.path, issue.keys[0] ?? ""]);
     return invalidRequest(unknown, `Unknown parameter: '${unknown}'.`, "unknown_parameter");
   }
-  const param = paramOf(issue.path);
+  const param = formatParam(issue.path);
   // Fastify says null where there is no body.
   if (param === "") {
     // It is one, and more than there may be, or too deep.
@@ -56,7 +56,7 @@ function issueCode(issue: Issue): ErrorCode | undefined {
 const MAX_NAME_CHARS = 64;
 
 /** `messages[2].content`, as OpenAI writes it. */
-export function paramOf(path: readonly PropertyKey[]): string {
+export function formatParam(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === "number") return `${text}[${key}]`;
     const name = String(key).slice(0, MAX_NAME_CHARS);

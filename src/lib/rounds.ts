@@ -1,5 +1,5 @@
 /** Work that is done one round at a time: whoever asks while a round goes on has another one follow it. */
-export class Rounds {
+export class Coalesced {
   readonly #work: () => Promise<void>;
   #current: Promise<void> | undefined;
   #again = false;

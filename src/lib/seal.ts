@@ -1,23 +1,23 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from "node:crypto";
 
-/** Hands texts out that only their maker can read and nobody can change. */
-export interface Seal {
-  /** The sealed text, always the same for the same text and owner; base64url. */
-  close(text: string, owner: string): string;
-  /** The text behind a seal; undefined for anything that this seal did not make for this owner. */
-  open(sealed: string, owner: string): string | undefined;
+/** Encrypts texts that clients keep for the server: they can neither read nor change them. */
+export interface TextCipher {
+  /** Returns the encrypted text, always the same for the same text and owner; base64url. */
+  encrypt(text: string, owner: string): string;
+  /** Returns the text, or undefined for anything that this cipher did not encrypt for this owner. */
+  decrypt(encrypted: string, owner: string): string | undefined;
 }
 
 const CIPHER = "aes-256-gcm";
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** A seal that lasts as long as its secret. */
-export function createSeal(secret: string): Seal {
+/** Creates a cipher from a secret; with another secret nothing can be decrypted. */
+export function createTextCipher(secret: string): TextCipher {
   const derived = Buffer.from(hkdfSync("sha256", secret, "", "seal", 64));
   const [key, nonceKey] = [derived.subarray(0, 32), derived.subarray(32)];
   return {
-    close(text, owner) {
+    encrypt(text, owner) {
       // From the text itself, so that what is read again looks as it did.
       const nonce = createHmac("sha256", nonceKey)
         .update(`${owner}\n${text}`)
@@ -27,8 +27,8 @@ export function createSeal(secret: string): Seal {
       const body = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
       return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url");
     },
-    open(sealed, owner) {
-      const bytes = Buffer.from(sealed, "base64url");
+    decrypt(encrypted, owner) {
+      const bytes = Buffer.from(encrypted, "base64url");
       const body = NONCE_BYTES + TAG_BYTES;
       if (bytes.length <= body) return undefined;
       try {

@@ -12,7 +12,7 @@ const PUBLIC_V6 = ipaddr.IPv6.parseCIDR("2000::/3");
 const LOOPBACK = ["127.0.0.1", "::1"];
 
 /** Where requests may go: to every public address, and to what the operator has allowed. */
-export class Places {
+export class DestinationPolicy {
   readonly #allowed: readonly PrivatePlace[];
 
   /** @param allowed entries as `parsePlace` reads them; any other allows nothing. */
@@ -41,8 +41,8 @@ export class Places {
     if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "") throw new FetchError("url");
     if (url.username !== "" || url.password !== "") throw new FetchError("credentials");
     if (url.port === "0") throw new FetchError("port");
-    const host = hostOf(url);
-    const port = portOf(url);
+    const host = bareHost(url);
+    const port = effectivePort(url);
     const literals = isIP(host) !== 0 ? [host] : isLocal(host) ? LOOPBACK : [];
     const isBlocked = literals.length > 0 && !literals.some((address) => this.allowsAddress(address, port));
     if (isBlocked && !this.allowsName(host, port)) throw new FetchError("blocked");
@@ -51,12 +51,12 @@ export class Places {
 }
 
 /** A URL's host without the brackets of IPv6. */
-function hostOf({ hostname }: URL): string {
+function bareHost({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, "");
 }
 
 /** The port that a URL or a connection names, or its protocol's own. */
-export function portOf({ port, protocol }: { port: string; protocol: string }): number {
+export function effectivePort({ port, protocol }: { port: string; protocol: string }): number {
   return Number(port) || (protocol === "https:" ? 443 : 80);
 }
 

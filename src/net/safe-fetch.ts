@@ -2,7 +2,7 @@ import { lookup as systemLookup } from "node:dns/promises";
 import { isIP, type LookupFunction } from "node:net";
 import type { Agent, buildConnector, Response } from "undici";
 import { FetchError } from "./fetch-error.ts";
-import { type Places, portOf } from "./places.ts";
+import { type DestinationPolicy, effectivePort } from "./places.ts";
 
 /** A request to a place that somebody else has named. */
 export interface SafeRequest {
@@ -40,7 +40,7 @@ export type Resolve = (name: string) => Promise<readonly { address: string; fami
 
 /** What requests are sent with. */
 export interface SafeFetchDeps {
-  places: Places;
+  places: DestinationPolicy;
   /** Default: the system's. */
   resolve?: Resolve;
 }
@@ -71,7 +71,7 @@ export function createSafeFetch({ places, resolve = resolveAll }: SafeFetchDeps)
       return await follow(request, { fetch: undici.fetch, places, agent, signal });
     } catch (error) {
       if (request.signal.aborted) throw request.signal.reason;
-      throw timeout.aborted ? new FetchError("timeout") : failureOf(error);
+      throw timeout.aborted ? new FetchError("timeout") : toFetchError(error);
     } finally {
       await agent.destroy();
     }
@@ -82,7 +82,7 @@ type Undici = typeof import("undici").default;
 
 interface Way {
   fetch: Undici["fetch"];
-  places: Places;
+  places: DestinationPolicy;
   agent: Agent;
   signal: AbortSignal;
 }
@@ -106,7 +106,7 @@ async function follow(request: SafeRequest, { fetch, places, agent, signal }: Wa
     const next = request.maxRedirects === 0 ? undefined : redirected(hop, response);
     if (next === undefined) {
       const { status, headers: given } = response;
-      return { url, status, headers: given, body: await bodyOf(response, request.maxBytes) };
+      return { url, status, headers: given, body: await collectBody(response, request.maxBytes) };
     }
     if (redirects === request.maxRedirects) throw new FetchError("redirects");
     await response.body?.cancel();
@@ -131,7 +131,7 @@ function redirected(
   return { url: next.href, method, headers: kept, ...(body !== undefined && { body }) };
 }
 
-async function bodyOf(response: Response, maxBytes: number): Promise<Buffer> {
+async function collectBody(response: Response, maxBytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   if (maxBytes === 0) {
     await response.body?.cancel();
@@ -160,12 +160,12 @@ function guardedConnector(
 ): buildConnector.connector {
   return (options, callback) => {
     const { hostname } = options;
-    const port = portOf(options);
+    const port = effectivePort(options);
     if (isIP(hostname) !== 0 && !places.allowsAddress(hostname, port)) {
       callback(new FetchError("blocked"), null);
       return;
     }
-    const lookup = lookupOf(async (name) => {
+    const lookup = toLookup(async (name) => {
       const found = await resolve(name);
       if (places.allowsName(name, port)) return found;
       const allowed = found.filter(({ address }) => places.allowsAddress(address, port));
@@ -183,7 +183,7 @@ function guardedConnector(
   };
 }
 
-function lookupOf(resolve: Resolve): LookupFunction {
+function toLookup(resolve: Resolve): LookupFunction {
   return (name, { all }, done) => {
     const fail = (error: Error) => done(error, "", 0);
     resolve(name).then((found) => {
@@ -204,7 +204,7 @@ async function resolveAll(name: string) {
 }
 
 /** What lies at the bottom of a failed fetch, in words of ours. */
-function failureOf(error: unknown): FetchError {
+function toFetchError(error: unknown): FetchError {
   for (let cause = error; cause instanceof Error; cause = cause.cause)
     if (cause instanceof FetchError) return cause;
   return new FetchError("network");

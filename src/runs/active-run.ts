@@ -1,19 +1,19 @@
-import { endingOf } from "../agent/failure.ts";
+import { toEnding } from "../agent/failure.ts";
 import { closest, type Limits } from "../agent/limits.ts";
 import { runAgent } from "../agent/loop.ts";
 import type { Resumption } from "../agent/resumption.ts";
 import { RunStop } from "../agent/stop.ts";
 import { assembleContext, type Context, type ContextRequest } from "../context/assemble.ts";
-import type { Asked } from "../domain/asked.ts";
 import { isFault, runTimeout } from "../domain/error.ts";
+import type { Interaction } from "../domain/question.ts";
 import { keepsInput, type Run, type RunInput, type RunStatus } from "../domain/run.ts";
 import { NO_USAGE } from "../domain/usage.ts";
 import type { SessionLease } from "../sessions/service.ts";
 import type { Plan } from "../storage/store.ts";
 import type { RunDeps } from "./deps.ts";
 import type { Reader } from "./follow.ts";
-import { inputItemsOf } from "./input-items.ts";
-import { Questions } from "./questions.ts";
+import { numberInputItems } from "./input-items.ts";
+import { PendingInteractions } from "./questions.ts";
 import { STATELESS_RETENTION_MS } from "./retention.ts";
 import type { RunLog } from "./run-log.ts";
 import type { Slot } from "./slots.ts";
@@ -29,7 +29,7 @@ export interface RunParts {
   /** Where a former process left it. */
   resumption?: Resumption | undefined;
   /** What a former process asked people. */
-  asked?: ReadonlyMap<string, Asked> | undefined;
+  asked?: ReadonlyMap<string, Interaction> | undefined;
   slot: Slot;
   /** Told when the run has ended and its session is free. */
   onEnd(run: ActiveRun): void;
@@ -38,7 +38,7 @@ export interface RunParts {
 /** One run from its admission to its end. */
 export class ActiveRun {
   /** What it asks people; undefined when nobody is there. */
-  readonly questions: Questions | undefined;
+  readonly questions: PendingInteractions | undefined;
   readonly #deps: RunDeps;
   readonly #input: RunInput;
   readonly #parts: RunParts;
@@ -61,10 +61,10 @@ export class ActiveRun {
     this.questions = this.run.attended === true ? this.#openQuestions() : undefined;
   }
 
-  #openQuestions(): Questions {
+  #openQuestions(): PendingInteractions {
     const { store, clock, approvalTimeoutMs } = this.#deps;
     const { asked, slot } = this.#parts;
-    return new Questions({
+    return new PendingInteractions({
       log: this.#log,
       approvals: store.approvals,
       clock,
@@ -72,7 +72,7 @@ export class ActiveRun {
       signal: this.#abort.signal,
       asked,
       // Waiting for people is no work.
-      onWaiting: (isWaiting) => (isWaiting ? slot.lend() : slot.takeBack()),
+      onWaiting: (isWaiting) => (isWaiting ? slot.pause() : slot.resume()),
     });
   }
 
@@ -198,7 +198,7 @@ export class ActiveRun {
   /** Emits the first event, unless a former process did; returns how many items the run's stored input has. */
   #create({ previous, added, leftOut }: Context): number {
     const { run } = this;
-    const input = keepsInput(this.#input) ? inputItemsOf(run.id, added) : [];
+    const input = keepsInput(this.#input) ? numberInputItems(run.id, added) : [];
     if (this.#parts.resumption === undefined) {
       // Nothing goes on from a hidden run, and its answer names no run that its client did not.
       const isNew = previous !== run.parent?.runId && run.hidden !== true;
@@ -243,7 +243,7 @@ export class ActiveRun {
     for (const item of resumption?.open ?? [])
       this.#log.emit({ type: "item.done", item: { ...item, status: "incomplete" } });
     const { usage, steps } = resumption ?? { usage: NO_USAGE, steps: 0 };
-    const ending = endingOf(error, { usage, steps });
+    const ending = toEnding(error, { usage, steps });
     if (ending.type === "run.failed" && isFault(ending.error)) this.#deps.onFault(error, this.run.id);
     this.#log.emit(ending);
   }
@@ -252,7 +252,7 @@ export class ActiveRun {
     const { sessionId, createdAt } = this.run;
     const isKept = sessionId === undefined && keepsInput(this.#input);
     if (sessionId !== undefined) this.#log.leaveSession(createdAt + STATELESS_RETENTION_MS);
-    const input = isKept ? inputItemsOf(this.run.id, this.#parts.request.added) : [];
+    const input = isKept ? numberInputItems(this.run.id, this.#parts.request.added) : [];
     this.#log.emit({ type: "run.created", run: this.run, input });
   }
 }

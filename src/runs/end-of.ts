@@ -1,14 +1,14 @@
-import { type Asked, pendingIn } from "../domain/asked.ts";
 import type { Failure } from "../domain/error.ts";
 import type { AgentEvent, EventBody } from "../domain/event.ts";
 import { fold } from "../domain/fold.ts";
+import { type Interaction, listPending } from "../domain/question.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { RunWrite, Store, UnfinishedRun } from "../storage/store.ts";
 import { allEvents } from "./all-events.ts";
-import { inputItemsOf } from "./input-items.ts";
+import { numberInputItems } from "./input-items.ts";
 
 /** The end of an unfinished run; what it had begun is closed as far as it was stored. */
-export async function endOf(
+export async function closeRun(
   { run, reservedSeq, plan }: UnfinishedRun,
   { store, clock, error }: { store: Store; clock: Clock; error: Failure },
 ): Promise<RunWrite> {
@@ -17,13 +17,13 @@ export async function endOf(
   const { usage, steps } = state;
   const bodies: EventBody[] = [
     ...(state.run === undefined
-      ? [{ type: "run.created" as const, run, input: inputItemsOf(run.id, plan?.input.items ?? []) }]
+      ? [{ type: "run.created" as const, run, input: numberInputItems(run.id, plan?.input.items ?? []) }]
       : []),
     { type: "step.restarted", step: Math.max(1, steps) },
     ...state.items
       .filter((item) => item.status === "in_progress")
       .map((item) => ({ type: "item.done" as const, item: { ...item, status: "incomplete" as const } })),
-    ...pendingIn(known).map(withdrawal),
+    ...listPending(known).map(withdrawal),
     { type: "run.failed", error, usage, steps },
   ];
   const at = clock.now();
@@ -35,7 +35,7 @@ export async function endOf(
   return { run, created: false, events, reservedSeq: reservedSeq + events.length, ...end };
 }
 
-function withdrawal({ kind, request: { id } }: Asked): EventBody {
+function withdrawal({ kind, request: { id } }: Interaction): EventBody {
   return kind === "approval"
     ? { type: "approval.resolved", approvalId: id, choice: "withdrawn" }
     : { type: "input.resolved", inputId: id };

@@ -6,7 +6,7 @@ import { NO_USAGE } from "../domain/usage.ts";
 import type { Clock } from "../lib/clock.ts";
 import { newRunId } from "../lib/id.ts";
 import type { RunWrite } from "../storage/store.ts";
-import { inputItemsOf } from "./input-items.ts";
+import { numberInputItems } from "./input-items.ts";
 
 /** What a run that only holds items is made of. */
 interface HolderTerms {
@@ -23,7 +23,7 @@ interface HolderTerms {
 const NO_MODEL = { asked: "", provider: "", served: "" };
 
 /** A run without an agent, which is over: it holds items that were put into a session, or marks where a fork begins. */
-export function holderOf(
+export function createItemRun(
   { clock, nextId }: { clock: Clock; nextId(): string },
   { runId, id, owner, parent, bodies }: HolderTerms,
 ): { input: Item[]; write: RunWrite } {
@@ -38,7 +38,7 @@ export function holderOf(
     sessionId: id,
     ...(parent !== undefined && { parent }),
   };
-  const input = inputItemsOf(run.id, bodies);
+  const input = numberInputItems(run.id, bodies);
   const events: AgentEvent[] = [
     { runId: run.id, seq: 1, at, type: "run.created", run, input },
     { runId: run.id, seq: 2, at, type: "run.completed", reason: "stop", usage: NO_USAGE, steps: 0 },

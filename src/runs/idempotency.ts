@@ -10,7 +10,7 @@ import type { LiveRun } from "./live-run.ts";
 import { KEY_RETENTION_MS } from "./retention.ts";
 
 /** The key that a request's run is to have; undefined without one. */
-export function claimOf(input: RunInput, createdAt: number): KeyClaim | undefined {
+export function createClaim(input: RunInput, createdAt: number): KeyClaim | undefined {
   const { owner, surface, idempotency } = input;
   return idempotency && { owner, surface, ...idempotency, expiresAt: createdAt + KEY_RETENTION_MS };
 }

@@ -1,8 +1,8 @@
-import { failureOf } from "../agent/failure.ts";
 import type { ContextRequest } from "../context/assemble.ts";
 import { checkClientCalls, isCut, restoreClientRuns } from "../context/client-calls.ts";
 import { isReadable } from "../context/new-items.ts";
-import { ApiError, invalidRequest, previousNotFound } from "../domain/error.ts";
+import { resolveModel } from "../context/target.ts";
+import { invalidRequest, previousNotFound } from "../domain/error.ts";
 import { type RunId, responseId } from "../domain/id.ts";
 import type { ItemBody } from "../domain/item.ts";
 import { isHidden, isOpenTo, type Run, type RunInput } from "../domain/run.ts";
@@ -10,13 +10,12 @@ import type { ModelLock, Session } from "../domain/session.ts";
 import { newRunId } from "../lib/id.ts";
 import { withoutNulls } from "../lib/json.ts";
 import { shown } from "../lib/text.ts";
-import { ProviderError } from "../providers/provider.ts";
-import type { ModelQuestion, Models, Target } from "../providers/resolve.ts";
+import type { Target } from "../providers/resolve.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { ActiveRun, type RunParts } from "./active-run.ts";
 import type { RunDeps } from "./deps.ts";
-import { claimOf } from "./idempotency.ts";
-import { expiryOf } from "./retention.ts";
+import { createClaim } from "./idempotency.ts";
+import { computeExpiry } from "./retention.ts";
 import type { LogTerms } from "./run-log.ts";
 
 /**
@@ -44,7 +43,7 @@ export async function prepareRun(
       served: target.model,
     },
     ...withoutNulls({
-      ...termsOf(input),
+      ...runTerms(input),
       prompt: isContinued(input, target) ? request.prompt?.hash : undefined,
     }),
   };
@@ -66,14 +65,14 @@ export async function resolveRequest(
   const input = locked(asked, session?.lock);
   const target = await resolveTarget(deps, input);
   const from = previous === undefined ? undefined : await checkPrevious(deps, previous, owner);
-  const tools = toolsOf(deps.tools.current, input);
+  const tools = selectTools(deps.tools.current, input);
   const history = sessionId === undefined ? await readHistory(deps, input) : { added: input.items };
   const prompt = from?.prompt === undefined ? undefined : await deps.prompts.keep(from.prompt);
   return { request: { input, target, tools, previous, prompt, ...history }, session };
 }
 
 /** The tools that a run may use, and where. @throws ApiError 400 for a directory that it cannot work in. */
-export function toolsOf(
+export function selectTools(
   tools: ToolRegistry,
   { job, workdir, toolsets }: Pick<RunInput, "job" | "workdir" | "toolsets">,
 ): ToolRegistry {
@@ -93,7 +92,7 @@ function toolsWithin(tools: ToolRegistry, workdir: string): ToolRegistry {
 }
 
 /** What of a request is said of its run. */
-function termsOf(input: RunInput) {
+function runTerms(input: RunInput) {
   const { sessionId, previous, background, attended, job, byAgent, echo } = input;
   const isOpen = !isHidden(input);
   return {
@@ -110,12 +109,12 @@ function termsOf(input: RunInput) {
 }
 
 function logTerms({ retention }: RunDeps, input: RunInput, { createdAt }: Run): LogTerms {
-  const key = claimOf(input, createdAt);
+  const key = createClaim(input, createdAt);
   return {
     // What a key's run has done must be known for sure, whatever happens to the process.
     durable: input.background === true || key !== undefined,
     stored: key !== undefined || (input.store ?? true),
-    expiresAt: expiryOf(input, createdAt, retention),
+    expiresAt: computeExpiry(input, createdAt, retention),
     key,
   };
 }
@@ -140,17 +139,6 @@ function isContinued({ policy, sessionId, store }: RunInput, { mode }: Target): 
 export async function resolveTarget({ models }: Pick<RunDeps, "models">, input: RunInput): Promise<Target> {
   const target = await resolveModel(models, input.ask);
   return input.mode === "plain" ? { ...target, mode: "plain" } : target;
-}
-
-/** What serves a choice of model. @throws ApiError as `resolveTarget`. */
-export async function resolveModel(models: Models, ask: ModelQuestion): Promise<Target> {
-  try {
-    const [target] = await models.resolve(ask);
-    return target;
-  } catch (error) {
-    // An upstream that must be asked for its models can fail like any model call.
-    throw error instanceof ProviderError ? new ApiError(failureOf(error)) : error;
-  }
 }
 
 /** Reads the history of a request without a session, and checks that its client's calls and results fit it. */

@@ -1,20 +1,20 @@
-import type { Person } from "../agent/person.ts";
+import type { RunInteractions } from "../agent/person.ts";
 import { RunStop } from "../agent/stop.ts";
-import type { Asked } from "../domain/asked.ts";
+import type { Interaction } from "../domain/question.ts";
 import {
   approvalId,
-  type CallQuestion,
+  type CallDescription,
   type Choice,
   inputId,
+  permissionScope,
   type Settlement,
-  scopeOf,
 } from "../domain/question.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ApprovalStore } from "../storage/approval-store.ts";
 import type { RunLog } from "./run-log.ts";
 
 /** What a run asks people with. */
-export interface QuestionsTerms {
+export interface PendingTerms {
   log: RunLog;
   approvals: Pick<ApprovalStore, "findPermission">;
   clock: Clock;
@@ -23,7 +23,7 @@ export interface QuestionsTerms {
   /** Aborted when the run stops. */
   signal: AbortSignal;
   /** What a former process asked, with the answers. */
-  asked?: ReadonlyMap<string, Asked> | undefined;
+  asked?: ReadonlyMap<string, Interaction> | undefined;
   /** Told when the run begins to wait for people, and when it no longer does. */
   onWaiting(isWaiting: boolean): void;
 }
@@ -44,15 +44,15 @@ interface Pending {
  * What a run asks people: each question is stored before anybody sees it, and each answer before the run goes on with
  * it, so that neither is lost with the process.
  */
-export class Questions implements Person {
-  readonly #terms: QuestionsTerms;
+export class PendingInteractions implements RunInteractions {
+  readonly #terms: PendingTerms;
   /** Oldest first. */
   readonly #pending = new Map<string, Pending>();
   readonly #answered = new Map<string, Answer>();
   #isSuspended = false;
   #waiters = 0;
 
-  constructor(terms: QuestionsTerms) {
+  constructor(terms: PendingTerms) {
     this.#terms = terms;
     for (const [id, { kind, request, settled }] of terms.asked ?? []) {
       if (settled === undefined) this.#open(id, kind, request.expiresAt).isTold = true;
@@ -67,7 +67,7 @@ export class Questions implements Person {
     return undefined;
   }
 
-  async approve(callId: string, question: CallQuestion): Promise<Settlement> {
+  async approve(callId: string, question: CallDescription): Promise<Settlement> {
     const id = approvalId(callId);
     const before = this.#terms.asked?.get(id);
     // In another workspace it is another call, and no answer is about it.
@@ -78,7 +78,7 @@ export class Questions implements Person {
     if (!this.#pending.has(id) && !this.#answered.has(id)) {
       const { log, approvals, clock, timeoutMs } = this.#terms;
       const { digest } = question;
-      if (await approvals.findPermission({ owner: log.run.owner, digest, scope: scopeOf(log.run) }))
+      if (await approvals.findPermission({ owner: log.run.owner, digest, scope: permissionScope(log.run) }))
         return "once";
       this.#checkGoesOn();
       const expiresAt = clock.now() + timeoutMs;

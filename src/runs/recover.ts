@@ -1,9 +1,9 @@
-import { resumptionOf } from "../agent/resumption.ts";
+import { readResumption } from "../agent/resumption.ts";
 import type { ContextRequest } from "../context/assemble.ts";
-import { askedIn } from "../domain/asked.ts";
 import { runInterrupted, serverRestarted } from "../domain/error.ts";
 import { fold } from "../domain/fold.ts";
 import type { RunId } from "../domain/id.ts";
+import { listInteractions } from "../domain/question.ts";
 import type { RunInput } from "../domain/run.ts";
 import { RUN_POLICIES } from "../domain/run-policy.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -11,8 +11,8 @@ import type { Plan, RunWrite, Store, UnfinishedRun } from "../storage/store.ts";
 import { ActiveRun, type RunParts } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
 import type { RunDeps } from "./deps.ts";
-import { endOf } from "./end-of.ts";
-import { resolveTarget, toolsOf } from "./prepare.ts";
+import { closeRun } from "./end-of.ts";
+import { resolveTarget, selectTools } from "./prepare.ts";
 
 /** How often a process begins with a run. */
 const MAX_ATTEMPTS = 5;
@@ -36,9 +36,9 @@ export async function settleUnfinished(store: Store, clock: Clock): Promise<Left
   for (const run of left) {
     if (resumed.includes(run)) continue;
     const { plan } = run;
-    if (plan === undefined) writes.push(await endOf(run, { store, clock, error: serverRestarted() }));
+    if (plan === undefined) writes.push(await closeRun(run, { store, clock, error: serverRestarted() }));
     else {
-      const end = await endOf(run, { store, clock, error: runInterrupted(plan.attempts) });
+      const end = await closeRun(run, { store, clock, error: runInterrupted(plan.attempts) });
       writes.push({ ...end, status: "interrupted" });
     }
   }
@@ -61,7 +61,7 @@ export async function resumeRun(
   const events = await allEvents(store, run.id);
   const { run: begun, input: items, lastSeq } = fold(events);
   const target = await resolveTarget(deps, input);
-  const tools = toolsOf(deps.tools.current, input);
+  const tools = selectTools(deps.tools.current, input);
   const prompt = run.prompt === undefined ? undefined : await deps.prompts.keep(run.prompt);
   const log = deps.log.open(run, {
     durable: true,
@@ -69,8 +69,8 @@ export async function resumeRun(
     expiresAt: undefined,
     resumed: { storedSeq: lastSeq, reservedSeq, status },
   });
-  const resumption = begun === undefined ? undefined : resumptionOf(events, attempts);
-  const asked = run.attended === true ? askedIn(events) : undefined;
+  const resumption = begun === undefined ? undefined : readResumption(events, attempts);
+  const asked = run.attended === true ? listInteractions(events) : undefined;
   const request: ContextRequest = {
     input,
     target,

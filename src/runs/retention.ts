@@ -16,7 +16,7 @@ export interface Retention {
  * When a run may be swept, epoch ms; undefined for one that stays until it is deleted. What a kept run goes on from
  * stays with it all the same.
  */
-export function expiryOf(
+export function computeExpiry(
   { policy, sessionId, store }: RunInput,
   createdAt: number,
   { responsesMs, runsMs }: Retention,

@@ -1,4 +1,4 @@
-import { failureOf } from "../agent/failure.ts";
+import { toFailure } from "../agent/failure.ts";
 import { RunStop } from "../agent/stop.ts";
 import { summaryInput } from "../context/summary.ts";
 import { draining, serverShutdown } from "../domain/error.ts";
@@ -13,13 +13,13 @@ import type { ActiveRun, LiveStatus } from "./active-run.ts";
 import { allEvents } from "./all-events.ts";
 import { countInput } from "./count-input.ts";
 import type { RunDeps } from "./deps.ts";
-import { endOf } from "./end-of.ts";
+import { closeRun } from "./end-of.ts";
 import { KeyedRuns } from "./idempotency.ts";
 import type { LiveRun, WatchedRun } from "./live-run.ts";
 import { checkPrevious, prepareRun } from "./prepare.ts";
-import type { Questions } from "./questions.ts";
+import type { PendingInteractions } from "./questions.ts";
 import { type Leftover, resumeRun, settleUnfinished } from "./recover.ts";
-import { Slots, waitingOf } from "./slots.ts";
+import { Slots, toWaiting } from "./slots.ts";
 
 /** What runs are made of, and how many there may be. */
 export interface RunsDeps extends RunDeps {
@@ -81,7 +81,7 @@ export class Runs {
   async #admitNew(input: RunInput): Promise<ActiveRun> {
     if (this.#draining) throw draining();
     const isBackground = input.background === true;
-    const slot = isBackground ? this.#slots.queue(waitingOf(input)) : this.#slots.take();
+    const slot = isBackground ? this.#slots.queue(toWaiting(input)) : this.#slots.take();
     this.#count++;
     try {
       const active = await prepareRun(this.#deps, input, { slot, onEnd: this.#onEnd });
@@ -111,7 +111,7 @@ export class Runs {
   async #resume(left: Leftover): Promise<ActiveRun | undefined> {
     const { store, clock } = this.#deps;
     const had = left.status === "running";
-    const slot = had ? this.#slots.take(true) : this.#slots.queue(waitingOf(left.plan.input), true);
+    const slot = had ? this.#slots.take(true) : this.#slots.queue(toWaiting(left.plan.input), true);
     this.#count++;
     try {
       const active = await resumeRun(this.#deps, left, { slot, onEnd: this.#onEnd });
@@ -121,7 +121,7 @@ export class Runs {
     } catch (error) {
       slot.release();
       this.#left();
-      await store.append([await endOf(left, { store, clock, error: failureOf(error) })]);
+      await store.append([await closeRun(left, { store, clock, error: toFailure(error) })]);
     }
     return undefined;
   }
@@ -194,7 +194,7 @@ export class Runs {
   }
 
   /** What a run that goes on asks people; undefined when it asks nobody, or does not go on here. */
-  questions(id: RunId, owner: string): Questions | undefined {
+  questions(id: RunId, owner: string): PendingInteractions | undefined {
     const live = this.#live.get(id);
     return live !== undefined && isOpenTo(live.run, owner) ? live.questions : undefined;
   }

@@ -6,7 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Sessions } from "../sessions/service.ts";
 import type { SessionRange, SessionRun } from "../storage/session-store.ts";
 import type { Store } from "../storage/store.ts";
-import { holderOf } from "./holder.ts";
+import { createItemRun } from "./holder.ts";
 
 /** What the contents of sessions are kept with. */
 export interface ContentsDeps {
@@ -74,7 +74,7 @@ export class SessionContents {
       const { session } = lease;
       await this.#checkResults(session, bodies);
       const parent = session.headRun === undefined ? undefined : { runId: session.headRun };
-      const { input, write } = holderOf(this.#deps, { runId, id, owner, parent, bodies });
+      const { input, write } = createItemRun(this.#deps, { runId, id, owner, parent, bodies });
       await store.append([write]);
       return input;
     } finally {

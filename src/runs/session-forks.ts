@@ -9,7 +9,7 @@ import { checkMade, type SessionCatalog } from "../sessions/catalog.ts";
 import type { Sessions } from "../sessions/service.ts";
 import type { SessionRun } from "../storage/session-store.ts";
 import type { Store } from "../storage/store.ts";
-import { holderOf } from "./holder.ts";
+import { createItemRun } from "./holder.ts";
 
 /** What forks are made with. */
 export interface ForkDeps {
@@ -60,8 +60,8 @@ async function forkSession(
   const from = await sessions.find(parent.id, owner);
   if (from === undefined) throw unknownSession();
   const id = catalog.newId(terms.id);
-  const point = terms.at === undefined ? await endOf(store, from) : await pointAt(store, from, terms.at);
-  const holder = point && holderOf(deps, { id, owner, parent: point, bodies: [] }).write;
+  const point = terms.at === undefined ? await findEnd(store, from) : await pointAt(store, from, terms.at);
+  const holder = point && createItemRun(deps, { id, owner, parent: point, bodies: [] }).write;
   const { metadata: _metadata, headRun: _headRun, ...kept } = from;
   const session = {
     ...kept,
@@ -84,7 +84,7 @@ async function forkSession(
 type Point = Exclude<Run["parent"], undefined>;
 
 /** All that was said. A turn that goes on says more later, which is no part of the fork. */
-async function endOf(store: Store, { id, owner, headRun }: Session): Promise<Point | undefined> {
+async function findEnd(store: Store, { id, owner, headRun }: Session): Promise<Point | undefined> {
   if (headRun === undefined) return undefined;
   const found = await store.findRun(headRun as RunId, owner);
   const [head] = await store.sessions.read(id, { order: "desc", limit: 1 });
@@ -99,13 +99,13 @@ async function pointAt(store: Store, { id }: Session, at: number): Promise<Point
   const place = messagePlace(at);
   const [read] =
     place.run < 1 ? [] : await store.sessions.read(id, { order: "asc", skip: place.run - 1, limit: 1 });
-  const message = read && messageOf(read, place.item, await store.sessions.listHidden(id));
+  const message = read && findMessage(read, place.item, await store.sessions.listHidden(id));
   if (read === undefined || message === undefined)
     throw invalidRequest("at", `There is no message ${at} in this session.`, "message_not_found");
   return { runId: read.run.id, throughItem: lastNumber(message) };
 }
 
-function messageOf({ items }: SessionRun, first: number, hidden: ReadonlySet<string>): Item[] | undefined {
+function findMessage({ items }: SessionRun, first: number, hidden: ReadonlySet<string>): Item[] | undefined {
   const messages = chatMessages(items.filter(({ id }) => !hidden.has(id)));
   return messages.find(([item]) => item !== undefined && numberOfPart(item.id) === first);
 }

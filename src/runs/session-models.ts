@@ -1,8 +1,8 @@
+import { resolveModel } from "../context/target.ts";
 import { ApiError, conflict, invalidRequest } from "../domain/error.ts";
 import type { ModelLock, Session } from "../domain/session.ts";
 import type { Models } from "../providers/resolve.ts";
 import type { SessionCatalog } from "../sessions/catalog.ts";
-import { resolveModel } from "./prepare.ts";
 
 /** What sessions are locked to models with. */
 export interface SessionModelsDeps {

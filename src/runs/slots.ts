@@ -1,5 +1,5 @@
 import { tooManyRequests } from "../domain/error.ts";
-import { charsOf } from "../domain/item.ts";
+import { countChars } from "../domain/item.ts";
 import type { RunInput } from "../domain/run.ts";
 
 /** A run's right to go on, had or waited for. */
@@ -9,9 +9,9 @@ export interface Slot {
   /** Gives it back, or leaves the queue. */
   release(): void;
   /** Gives it to others for as long as the run only waits. */
-  lend(): void;
+  pause(): void;
   /** Takes it back, whether or not there is room. */
-  takeBack(): void;
+  resume(): void;
 }
 
 /** A run that waits for its turn. */
@@ -23,8 +23,8 @@ export interface Waiting {
 }
 
 /** A run's place in the queue, by what it was asked. */
-export function waitingOf({ owner, items }: Pick<RunInput, "owner" | "items">): Waiting {
-  return { owner, chars: charsOf(items) };
+export function toWaiting({ owner, items }: Pick<RunInput, "owner" | "items">): Waiting {
+  return { owner, chars: countChars(items) };
 }
 
 /** How many runs may go on at once: what somebody waits for is refused above that, background work waits in order. */
@@ -51,7 +51,7 @@ export class Slots {
       );
     this.#taken++;
     const turn = () => Promise.resolve();
-    return { turn, release: this.#release, lend: this.#release, takeBack: this.#takeBack };
+    return { turn, release: this.#release, pause: this.#release, resume: this.#resume };
   }
 
   /**
@@ -71,8 +71,8 @@ export class Slots {
         this.#forget(slot);
         if (given) this.#release();
       },
-      lend: this.#release,
-      takeBack: this.#takeBack,
+      pause: this.#release,
+      resume: this.#resume,
     });
     this.#queue.add(slot);
     return slot;
@@ -92,7 +92,7 @@ export class Slots {
     this.#advance();
   };
 
-  readonly #takeBack = (): void => {
+  readonly #resume = (): void => {
     this.#taken++;
   };
 
@@ -128,8 +128,8 @@ const MAX_QUEUED_CHARS = 64_000_000;
 interface QueuePlace {
   ready(): void;
   leave(given: boolean): void;
-  lend(): void;
-  takeBack(): void;
+  pause(): void;
+  resume(): void;
 }
 
 class QueuedSlot implements Slot {
@@ -163,11 +163,11 @@ class QueuedSlot implements Slot {
     this.#place.leave(this.#isGiven);
   }
 
-  lend(): void {
-    this.#place.lend();
+  pause(): void {
+    this.#place.pause();
   }
 
-  takeBack(): void {
-    this.#place.takeBack();
+  resume(): void {
+    this.#place.resume();
   }
 }

@@ -2,7 +2,7 @@ import type { Failure } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../storage/store.ts";
-import { endOf } from "./end-of.ts";
+import { closeRun } from "./end-of.ts";
 
 /** What it takes to store an end later. */
 export interface UnstoredEndsDeps {
@@ -57,7 +57,7 @@ export class UnstoredEnds {
     const unfinished = new Map((await store.unfinishedRuns()).map((left) => [left.run.id, left]));
     for (const [id, error] of over) {
       const left = unfinished.get(id);
-      if (left !== undefined) await store.append([await endOf(left, { store, clock, error })]);
+      if (left !== undefined) await store.append([await closeRun(left, { store, clock, error })]);
       this.#failures.delete(id);
     }
   }

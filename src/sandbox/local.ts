@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { safeEnvironment } from "./environment.ts";
-import { isLeftOf, newMarker } from "./marker.ts";
+import { newMarker, wasStartedByDeadServer } from "./marker.ts";
 import { CappedOutput } from "./output.ts";
 import { killAll, killMarked } from "./processes.ts";
 import type { Command, CommandResult, Sandbox } from "./sandbox.ts";
@@ -41,7 +41,7 @@ export function createLocalSandbox({ env, home }: LocalSandboxOptions): Sandbox 
  * other homes and of servers that still run are not touched. Without Linux's /proc none is found.
  */
 export function killLeftCommands(home: string): Promise<number> {
-  return killMarked((environment) => isLeftOf(home, environment));
+  return killMarked((environment) => wasStartedByDeadServer(home, environment));
 }
 
 interface Surroundings {
@@ -83,11 +83,11 @@ async function start(command: Command, env: Record<string, string>): Promise<{ c
     if (child.pid === undefined) throw new Error("no process id");
     return { child, pid: child.pid };
   } catch (error) {
-    throw new Error(`The command could not be started: ${reasonOf(error)}.`);
+    throw new Error(`The command could not be started: ${toReason(error)}.`);
   }
 }
 
-function reasonOf(error: unknown): string {
+function toReason(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "E2BIG") return "it is too long";
   if (code === "ENOENT" || code === "ENOTDIR") return "its directory does not exist";

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { startOf } from "./processes.ts";
+import { startTicks } from "./processes.ts";
 
 const NAME = "HERMES_CALL_ID";
 const PATTERN = new RegExp(`(?:^|\\0)${NAME}=([0-9a-f]+)\\.(\\d+)\\.(\\d+)\\.`);
@@ -17,18 +17,18 @@ export interface Marker {
 
 /** Makes a marker for one call of a server of a home. */
 export function newMarker(home: string): Marker {
-  const value = `${homeId(home)}.${process.pid}.${startOf(process.pid)}.${randomUUID()}`;
+  const value = `${homeId(home)}.${process.pid}.${startTicks(process.pid)}.${randomUUID()}`;
   return { variable: { name: NAME, value }, text: `${NAME}=${value}` };
 }
 
 /** Whether an environment is that of a command of this home whose server is no more. */
-export function isLeftOf(home: string, environment: Buffer): boolean {
+export function wasStartedByDeadServer(home: string, environment: Buffer): boolean {
   const [, id, server, start] = PATTERN.exec(environment.toString("latin1")) ?? [];
-  return id === homeId(home) && startOf(Number(server)) !== start;
+  return id === homeId(home) && startTicks(Number(server)) !== start;
 }
 
 /** Whether a process with these variables is a command of this home's agent, or was started by one. */
-export function isCommandOf(home: string, environment: Readonly<NodeJS.ProcessEnv>): boolean {
+export function wasStartedByAgent(home: string, environment: Readonly<NodeJS.ProcessEnv>): boolean {
   return environment[NAME]?.startsWith(`${homeId(home)}.`) === true;
 }
 

@@ -13,7 +13,7 @@ const NONE = Buffer.alloc(0);
 /** The kernel's PF_KTHREAD and PF_EXITING. */
 const KERNEL_THREAD = 0x20_0000;
 const ENDING = 0x4;
-/** Places in what `statOf` gives. */
+/** Places in what `readStat` gives. */
 const PARENT_FIELD = 1;
 const FLAGS_FIELD = 6;
 const START_FIELD = 19;
@@ -39,15 +39,15 @@ export async function killAll(leader: number, marker: string): Promise<void> {
  * in. How many were killed; without Linux's /proc none is found.
  */
 export function killMarked(isMarked: (environment: Buffer) => boolean): Promise<number> {
-  const spared = ancestorsOf(process.pid);
+  const spared = listAncestors(process.pid);
   const pids = () => allPids().filter((pid) => !spared.has(pid));
   return killFound({ pids, isMarked, parents: [], whenStopped: () => undefined });
 }
 
 /** When a process started, in the kernel's ticks; "0" when it is over or ending, or where there is no Linux. */
-export function startOf(pid: number): string {
+export function startTicks(pid: number): string {
   try {
-    const stat = statOf(pid);
+    const stat = readStat(pid);
     return isOver(stat) || hasFlag(stat, ENDING) ? "0" : (stat[START_FIELD] ?? "0");
   } catch {
     return "0";
@@ -108,14 +108,14 @@ async function scanFor(wanted: Wanted): Promise<Scan> {
 }
 
 function look(scan: Scan, pid: number, { isMarked }: Wanted): void {
-  const environment = environmentOf(pid);
+  const environment = readEnvironment(pid);
   if (isMarked(environment)) {
     // It must not start another one while the rest is looked at.
     signalProcess(pid, "SIGSTOP");
     scan.marked.push(pid);
     return;
   }
-  const stat = statOf(pid);
+  const stat = readStat(pid);
   const parent = Number(stat[PARENT_FIELD]);
   const siblings = scan.children.get(parent);
   if (siblings === undefined) scan.children.set(parent, [pid]);
@@ -163,10 +163,10 @@ function allPids(): number[] {
 }
 
 /** A process and those that it runs in. */
-function ancestorsOf(pid: number): Set<number> {
+function listAncestors(pid: number): Set<number> {
   const found = new Set<number>();
   try {
-    for (let next = pid; next > 0 && !found.has(next); next = Number(statOf(next)[PARENT_FIELD]))
+    for (let next = pid; next > 0 && !found.has(next); next = Number(readStat(next)[PARENT_FIELD]))
       found.add(next);
   } catch {
     // It ended meanwhile, or there is no /proc.
@@ -178,18 +178,18 @@ function ancestorsOf(pid: number): Set<number> {
  * Empty for kernel threads and what has ended. Another user's environment cannot be read; what runs under another user is
  * none of the command's processes.
  */
-function environmentOf(pid: number): Buffer {
+function readEnvironment(pid: number): Buffer {
   try {
     return readFileSync(`${PROC}/${pid}/environ`);
   } catch (error) {
-    if (codeOf(error) === "ESRCH") return NONE;
-    if (codeOf(error) === "EACCES" || codeOf(error) === "EPERM") return HIDDEN;
+    if (killErrorCode(error) === "ESRCH") return NONE;
+    if (killErrorCode(error) === "EACCES" || killErrorCode(error) === "EPERM") return HIDDEN;
     throw error;
   }
 }
 
 /** The fields of a process's `stat` after its name, which stands in brackets and may hold anything. */
-function statOf(pid: number): string[] {
+function readStat(pid: number): string[] {
   const stat = readFileSync(`${PROC}/${pid}/stat`, "latin1");
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
@@ -199,10 +199,10 @@ function signalProcess(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch (error) {
     // It ended by itself, or it changed its user, and only root could end it.
-    if (codeOf(error) !== "ESRCH" && codeOf(error) !== "EPERM") throw error;
+    if (killErrorCode(error) !== "ESRCH" && killErrorCode(error) !== "EPERM") throw error;
   }
 }
 
-function codeOf(error: unknown): unknown {
+function killErrorCode(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }

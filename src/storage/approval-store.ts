@@ -1,9 +1,9 @@
 import type { RunId } from "../domain/id.ts";
-import type { Approval, ApprovalStatus } from "../domain/question.ts";
+import type { ApprovalRequest, ApprovalStatus } from "../domain/question.ts";
 
 /** A question about a call as it is stored. */
 export interface StoredApproval {
-  approval: Approval;
+  approval: ApprovalRequest;
   runId: RunId;
   sessionId: string | undefined;
   status: ApprovalStatus;

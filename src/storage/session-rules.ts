@@ -1,6 +1,6 @@
 import type { EventOf } from "../domain/event.ts";
 import type { Item } from "../domain/item.ts";
-import { chatMessages, previewOf } from "../domain/messages.ts";
+import { chatMessages, firstQuestion } from "../domain/messages.ts";
 import type { RunModel } from "../domain/run.ts";
 import type { SessionTally } from "../domain/session.ts";
 import { addUsage, NO_USAGE, type Usage } from "../domain/usage.ts";
@@ -21,7 +21,7 @@ export function describeBeginning({ at, run, input }: EventOf<"run.created">): {
   at: number;
   preview: string | null;
 } {
-  return { at, preview: run.parent === undefined ? (previewOf(input) ?? null) : null };
+  return { at, preview: run.parent === undefined ? (firstQuestion(input) ?? null) : null };
 }
 
 /** Creates the totals of a session without runs; `createdAt`: epoch ms. */

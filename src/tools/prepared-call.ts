@@ -1,4 +1,4 @@
-import type { CallQuestion } from "../domain/question.ts";
+import type { CallDescription } from "../domain/question.ts";
 import type { Run } from "../domain/run.ts";
 import { cutTexts, type ToolOutput } from "../domain/tool-output.ts";
 import { firstLine, headAndTail } from "../lib/text.ts";
@@ -43,7 +43,7 @@ export interface PreparedCall {
   readonly effect: Effect;
   readonly display: CallDisplay;
   /** Judges the call; resolves with what a person must be asked before it may run, or undefined for nothing. */
-  question(): Promise<CallQuestion | undefined>;
+  question(): Promise<CallDescription | undefined>;
   /**
    * Judges the call as things are now, and runs it. Unknown names, wrong arguments, denials and the tool's own failures
    * are outcomes that the model reads.
@@ -111,7 +111,7 @@ class KnownCall implements PreparedCall {
     this.#call = call;
     this.#options = options;
     this.#checked = check(call.arguments);
-    this.effect = effectOf(tool, this.#checked);
+    this.effect = chooseEffect(tool, this.#checked);
   }
 
   get display(): CallDisplay {
@@ -119,7 +119,7 @@ class KnownCall implements PreparedCall {
     return { label: this.#preview() || name, emoji };
   }
 
-  async question(): Promise<CallQuestion | undefined> {
+  async question(): Promise<CallDescription | undefined> {
     if ("problem" in this.#checked) return undefined;
     try {
       return await this.#ask(this.#checked.args);
@@ -151,7 +151,7 @@ class KnownCall implements PreparedCall {
     }
   }
 
-  async #ask(args: unknown): Promise<CallQuestion | undefined> {
+  async #ask(args: unknown): Promise<CallDescription | undefined> {
     const tool = this.#tool;
     const ports = this.#ports();
     if (tool.problem?.(args, ports) !== undefined) return undefined;
@@ -197,7 +197,7 @@ class KnownCall implements PreparedCall {
   }
 }
 
-function effectOf(tool: Tool, checked: CheckedArguments): Effect {
+function chooseEffect(tool: Tool, checked: CheckedArguments): Effect {
   if (tool.effectOf === undefined || "problem" in checked) return tool.effect;
   try {
     return tool.effectOf(checked.args);

@@ -30,7 +30,7 @@ export function askedWay<Way extends string>(
 }
 
 /** The session that a header names, if one does. */
-export function sessionOf(headers: Headers): string | undefined {
+export function sessionHeader(headers: Headers): string | undefined {
   // An empty header names the session "", which is refused where ids are checked.
   return headers["x-hermes-session-id"] === undefined
     ? undefined

@@ -10,7 +10,7 @@ import type { Headers } from "./client.ts";
  * @throws ApiError 400 for a key that is not 1 to 255 visible ASCII characters.
  * @see hermes-api.md 1.9
  */
-export function idempotencyOf(
+export function readIdempotency(
   headers: Headers,
   body: unknown,
   terms: Readonly<Record<string, unknown>>,
@@ -21,10 +21,10 @@ export function idempotencyOf(
     const message = "Invalid 'Idempotency-Key': use 1 to 255 visible ASCII characters.";
     throw invalidRequest("Idempotency-Key", message, "invalid_idempotency_key");
   }
-  return { key, fingerprint: hashOf({ body, terms }) };
+  return { key, fingerprint: hashRequest({ body, terms }) };
 }
 
-function hashOf(asked: unknown): string {
+function hashRequest(asked: unknown): string {
   try {
     return createHash("sha256").update(canonicalJson(asked)).digest("hex");
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { AgentEvent } from "../domain/event.ts";
-import { type Item, textOf } from "../domain/item.ts";
+import { type Item, joinText } from "../domain/item.ts";
 
 /**
  * Leaves out what a model says beside its calls where the answer must be JSON: whoever parses the answer would find two
@@ -56,7 +56,8 @@ export class JsonAnswer {
       this.#held.events.push(event);
       return [];
     }
-    if (this.#told.has(id) || (item.type === "message" && beginsAsJson(textOf(item.content)))) return [event];
+    if (this.#told.has(id) || (item.type === "message" && beginsAsJson(joinText(item.content))))
+      return [event];
     return [...this.#release(), ...this.#hold(event, id)];
   }
 

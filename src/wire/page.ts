@@ -16,14 +16,14 @@ export type PageQuery = z.infer<typeof PageQuery>;
  * The page of a whole list that is asked for.
  * @throws ApiError 400 for a cursor that is not in the list.
  */
-export function pageOf<Entry extends { id: string }>(
+export function cutPage<Entry extends { id: string }>(
   all: readonly Entry[],
   { order, limit, after }: PageQuery,
 ): Page<Entry> {
   const ordered = order === "asc" ? all : all.toReversed();
   const at = ordered.findIndex(({ id }) => id === after);
   if (after !== undefined && at === -1) throw unknownCursor(after);
-  return listOf(ordered.slice(at + 1, at + 2 + limit), limit);
+  return toListPage(ordered.slice(at + 1, at + 2 + limit), limit);
 }
 
 /** One page in OpenAI's form. */
@@ -36,7 +36,7 @@ export interface Page<Entry> {
 }
 
 /** A page of what was read: one entry more than asked for means that there are more. */
-export function listOf<Entry extends { id: string }>(read: readonly Entry[], limit: number): Page<Entry> {
+export function toListPage<Entry extends { id: string }>(read: readonly Entry[], limit: number): Page<Entry> {
   const data = read.slice(0, limit);
   return {
     object: "list",

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { webhookCarrier } from "../../src/jobs/webhook-carrier.ts";
+import { webhookChannel } from "../../src/jobs/webhook-carrier.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { Places } from "../../src/net/places.ts";
+import { DestinationPolicy } from "../../src/net/places.ts";
 import { createSafeFetch } from "../../src/net/safe-fetch.ts";
 import { fireFacts } from "../../src/wire/jobs/object.ts";
 import { temporaryDirectory } from "../helpers/directory.ts";
@@ -26,11 +26,17 @@ test("the receiver that the guide shows takes what is signed with its secret, an
     },
   );
   await receiver.says(/waiting/);
-  const places = new Places(["127.0.0.1"]);
+  const places = new DestinationPolicy(["127.0.0.1"]);
   const job = aJob();
   const fire = aFire(job.id, { status: "completed", output: "Nothing changed." });
   const send = (secret: string, clock = systemClock) =>
-    webhookCarrier({ places, fetch: createSafeFetch({ places }), secret, clock, printFire: fireFacts }).bring(
+    webhookChannel({
+      places,
+      fetch: createSafeFetch({ places }),
+      secret,
+      clock,
+      printFire: fireFacts,
+    }).deliver(
       { job, fire, target: `webhook:http://127.0.0.1:${other}/`, text: "" },
       new AbortController().signal,
     );

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { Places } from "../../src/net/places.ts";
+import { DestinationPolicy } from "../../src/net/places.ts";
 import { createSafeFetch, type Resolve, type SafeRequest } from "../../src/net/safe-fetch.ts";
 import { startReceiver } from "../helpers/receiver.ts";
 import { forEach, range } from "./answers.ts";
@@ -69,7 +69,7 @@ fault(
     const { outside, port, connections } = await neighbours();
     const random = randomFrom(SEED);
     const pick = <One>(all: readonly One[]) => all[Math.floor(random() * all.length)] as One;
-    const places = new Places([outside.place]);
+    const places = new DestinationPolicy([outside.place]);
     const failures: string[] = [];
     await forEach(range(count), 16, async () => {
       const inside = pick([`http://${pick(FORMS)}:${port}/`, `http://name.example:${port}/`]);
@@ -116,7 +116,7 @@ fault(
         response.once("close", () => clearInterval(dripping));
       }
     });
-    const safeFetch = createSafeFetch({ places: new Places([receiver.place]) });
+    const safeFetch = createSafeFetch({ places: new DestinationPolicy([receiver.place]) });
     const ends = {
       "/redirect": "redirects",
       "/body": "too_large",

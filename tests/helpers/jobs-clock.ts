@@ -1,6 +1,6 @@
 import { vi } from "vitest";
 import type { Fire, Job } from "../../src/domain/job.ts";
-import { calendarOf, occurrencesOf } from "../../src/jobs/schedule.ts";
+import { listOccurrences, toCalendar } from "../../src/jobs/schedule.ts";
 import { aJob } from "./jobs.ts";
 import { type JobsProcess, jobsProcess } from "./jobs-process.ts";
 import { say } from "./scripted-provider.ts";
@@ -17,7 +17,7 @@ export async function clockedJobs(jobs: readonly Partial<Job>[]) {
   const process = await jobsProcess({ wall, play: () => say("Done.") });
   const made = jobs.map((terms) => {
     const job = aJob({ maxFailures: 0, ...terms });
-    const next = calendarOf(job.schedule).next(wall.now)?.at;
+    const next = toCalendar(job.schedule).next(wall.now)?.at;
     return next === undefined ? job : { ...job, nextAt: next, nextOccurrence: next };
   });
   for (const job of made) await process.store.jobs.createJob(job);
@@ -61,7 +61,7 @@ export function gapsIn(
   fires: readonly Fire[],
   { from, to }: { from: number; to: number },
 ): string[] {
-  const due = occurrencesOf(calendarOf(job.schedule), { from, to, limit: 100_000 }).map(({ at }) => at);
+  const due = listOccurrences(toCalendar(job.schedule), { from, to, limit: 100_000 }).map(({ at }) => at);
   const rows = fires.map(({ scheduledFor }) => scheduledFor);
   const told = fires.reduce((sum, { count }) => sum + count, 0);
   return [

@@ -5,7 +5,7 @@ import { Scheduler } from "../../src/jobs/scheduler.ts";
 import { ScriptRuns } from "../../src/jobs/script-run.ts";
 import type { ScriptEnd } from "../../src/jobs/scripts.ts";
 import { Jobs } from "../../src/jobs/service.ts";
-import { JobsTally } from "../../src/jobs/tally.ts";
+import { JobCounters } from "../../src/jobs/tally.ts";
 import { createIdSource } from "../../src/lib/id.ts";
 import { Skills } from "../../src/skills/skills.ts";
 import type { JobStore } from "../../src/storage/job-store.ts";
@@ -53,7 +53,7 @@ export async function jobsProcess({ wall, left, play, script }: JobsProcessTerms
   Object.assign(service, { before, after });
   const store = hookedJobs(service.inner.jobs, { before, after });
   const clock = { now: () => wall.now, elapsed: () => performance.now() };
-  const tally = new JobsTally();
+  const tally = new JobCounters();
   const nextId = createIdSource();
   const scripted: string[] = [];
   const run = async () => {

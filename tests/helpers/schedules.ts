@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { calendarOf, occurrencesOf } from "../../src/jobs/schedule.ts";
+import { listOccurrences, toCalendar } from "../../src/jobs/schedule.ts";
 import { dueTimes, transitionsOf } from "./cron-oracle.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -51,8 +51,8 @@ export function compareSchedules(count: number): void {
   fc.assert(
     fc.property(expression, jump, (expr, { zone, at }) => {
       const range = { from: at - DAY_MS, to: at + DAY_MS };
-      const calendar = calendarOf({ kind: "cron", expr, timezone: zone, display: expr });
-      const found = occurrencesOf(calendar, { ...range, limit: 5_000 }).map((occurrence) => occurrence.at);
+      const calendar = toCalendar({ kind: "cron", expr, timezone: zone, display: expr });
+      const found = listOccurrences(calendar, { ...range, limit: 5_000 }).map((occurrence) => occurrence.at);
       const due = dueTimes(expr, { zone, ...range });
       if (JSON.stringify(found) !== JSON.stringify(due))
         throw new Error(`due at ${found}, and not at ${due}`);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { APPLICATION_ID } from "../../src/config/profile.ts";
-import { type ItemBody, textOf } from "../../src/domain/item.ts";
+import { type ItemBody, joinText } from "../../src/domain/item.ts";
 import { openSqliteStore } from "../../src/storage/sqlite/store.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { temporaryDirectory } from "./directory.ts";
@@ -36,6 +36,6 @@ export function heard(provider: ScriptedProvider, n: number): string[] {
 }
 
 function brief(item: ItemBody): string {
-  if (item.type === "message") return `${item.role}: ${textOf(item.content)}`;
-  return item.type === "function_call_output" ? `result: ${textOf(item.output)}` : item.type;
+  if (item.type === "message") return `${item.role}: ${joinText(item.content)}`;
+  return item.type === "function_call_output" ? `result: ${joinText(item.output)}` : item.type;
 }

@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 import { type AgentEvent, type EventBody, isTerminal, statusAfter } from "../../src/domain/event.ts";
 import { itemId, type RunId } from "../../src/domain/id.ts";
-import { type Item, type ItemBody, prefixOf, textMessage, textOf } from "../../src/domain/item.ts";
+import { type Item, type ItemBody, itemPrefix, joinText, textMessage } from "../../src/domain/item.ts";
 import type { Run } from "../../src/domain/run.ts";
 import type { PromptSnapshot, Session } from "../../src/domain/session.ts";
 import { NO_USAGE } from "../../src/domain/usage.ts";
@@ -38,7 +38,7 @@ export function aSession(id: string, terms: Partial<Session> = {}): Session {
 
 /** A run's n-th item. */
 export function itemOf(run: { id: RunId }, n: number, body: ItemBody, terms: Partial<Item> = {}): Item {
-  const identity = { id: itemId(prefixOf(body), run.id, n), status: "completed", place: "output" } as const;
+  const identity = { id: itemId(itemPrefix(body), run.id, n), status: "completed", place: "output" } as const;
   return { ...identity, ...body, ...terms } as Item;
 }
 
@@ -89,9 +89,9 @@ export function dialogue(run: Run, question: string, answer: string): AgentEvent
 /** Items in few words: who said what. */
 export function transcriptOf(items: readonly ItemBody[]): string[] {
   return items.map((item) => {
-    if (item.type === "message") return `${item.role}: ${textOf(item.content)}`;
+    if (item.type === "message") return `${item.role}: ${joinText(item.content)}`;
     if (item.type === "function_call") return `call ${item.name}`;
-    if (item.type === "function_call_output") return `result ${textOf(item.output)}`;
+    if (item.type === "function_call_output") return `result ${joinText(item.output)}`;
     return item.type;
   });
 }

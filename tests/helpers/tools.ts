@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { textOf } from "../../src/domain/item.ts";
+import { joinText } from "../../src/domain/item.ts";
 import { createLocalSandbox } from "../../src/sandbox/local.ts";
 import type { ArgumentsOf, Tool, ToolContext } from "../../src/tools/define.ts";
 import { createWorkspace } from "../../src/tools/files/workspace.ts";
@@ -25,5 +25,5 @@ export async function callTool<Schema extends z.ZodType>(
   args: z.input<Schema>,
   context: ToolContext,
 ): Promise<string> {
-  return textOf(await tool.run(tool.parameters.parse(args) as ArgumentsOf<Schema>, context));
+  return joinText(await tool.run(tool.parameters.parse(args) as ArgumentsOf<Schema>, context));
 }

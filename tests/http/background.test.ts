@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { textOf } from "../../src/domain/item.ts";
+import { joinText } from "../../src/domain/item.ts";
 import { StorageError } from "../../src/storage/store.ts";
 import { createGate } from "../fake-upstream/gate.ts";
 import { framesOf } from "../helpers/frames.ts";
@@ -209,7 +209,7 @@ describe("background responses of one conversation", () => {
     expect(await ends(third.id)).toMatchObject({ status: "completed" });
     const heard = provider.requests
       .at(-1)
-      ?.items.map((item) => (item.type === "message" ? textOf(item.content) : ""));
+      ?.items.map((item) => (item.type === "message" ? joinText(item.content) : ""));
     expect(heard).toEqual(["first", "one", "third"]);
   });
 });

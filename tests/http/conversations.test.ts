@@ -277,10 +277,10 @@ describe("items that a client put in", () => {
 });
 
 test("conversations of two owners do not know each other by name", async () => {
-  const { sessionOf } = await import("../../src/wire/conversations/id.ts");
-  expect(sessionOf("talk", "a")).not.toBe(sessionOf("talk", "b"));
-  expect(sessionOf("talk", "a")).toBe(sessionOf("talk", "a"));
-  expect(sessionOf(UNKNOWN, "a")).toBe(UNKNOWN);
+  const { conversationSession } = await import("../../src/wire/conversations/id.ts");
+  expect(conversationSession("talk", "a")).not.toBe(conversationSession("talk", "b"));
+  expect(conversationSession("talk", "a")).toBe(conversationSession("talk", "a"));
+  expect(conversationSession(UNKNOWN, "a")).toBe(UNKNOWN);
 });
 
 test("conversations are as they were after a restart", async () => {

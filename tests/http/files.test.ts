@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { textOf } from "../../src/domain/item.ts";
+import { joinText } from "../../src/domain/item.ts";
 import { openChat } from "../helpers/chat-app.ts";
 import { pdfOf } from "../helpers/pdf.ts";
 import { openResponses } from "../helpers/responses-app.ts";
@@ -35,14 +35,14 @@ describe("a file of a message", () => {
     ["a PDF without a data URL", PDF.replace(/.*,/, "")],
   ])("%s is text under its name", async (_name, file_data) => {
     const { content } = await read({ filename: "code\n.pdf", file_data });
-    expect(textOf(content)).toBe(
+    expect(joinText(content)).toBe(
       "Look:\n[File: code, 2 pages]\nThe code is 7431.\n\nPage two.\n[End of file]",
     );
   });
 
   test("of text is read as it is", async () => {
     const { content } = await read({ file_data: `data:text/csv;base64,${base64("a,ü\n1,2")}` });
-    expect(textOf(content)).toBe("Look:\n[File: without a name]\na,ü\n1,2\n[End of file]");
+    expect(joinText(content)).toBe("Look:\n[File: without a name]\na,ü\n1,2\n[End of file]");
   });
 
   test("that is an image is an image", async () => {
@@ -52,7 +52,7 @@ describe("a file of a message", () => {
 
   test("that is too long is cut, and says so", async () => {
     const { content } = await read({ file_data: base64("x".repeat(500_000)) });
-    expect(textOf(content)).toMatch(/x{400000}\n\[The rest of the file is left out\.\]\n\[End of file\]$/);
+    expect(joinText(content)).toMatch(/x{400000}\n\[The rest of the file is left out\.\]\n\[End of file\]$/);
   });
 
   test.each([

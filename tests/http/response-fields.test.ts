@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createSeal } from "../../src/lib/seal.ts";
+import { createTextCipher } from "../../src/lib/seal.ts";
 import { framesOf } from "../helpers/frames.ts";
 import { send, startLive } from "../helpers/live-app.ts";
 import { openResponses } from "../helpers/responses-app.ts";
@@ -150,12 +150,12 @@ describe("include", () => {
   test.each([
     {},
     { "idempotency-key": "k" },
-  ])("what comes back sealed is what the model had said; anything else is ignored (%j)", async (headers) => {
+  ])("encrypted reasoning that comes back is what the model had said; anything else is ignored (%j)", async (headers) => {
     const { live, respond } = await openThinking();
     const first = (await (await respond({ ...ENCRYPTED, store: false }, headers)).json()) as Body;
     const sealed = first.output[0]?.encrypted_content ?? "";
-    const foreign = createSeal("another").close('{"summary":[]}', "x");
-    for (const text of [sealed, `A${sealed.slice(1)}`, foreign, "", "no seal at all"]) {
+    const foreign = createTextCipher("another").encrypt('{"summary":[]}', "x");
+    for (const text of [sealed, `A${sealed.slice(1)}`, foreign, "", "not encrypted at all"]) {
       const summary = [{ type: "summary_text", text: "Changed." }];
       const item = { type: "reasoning", summary, encrypted_content: text };
       const input = ["Hello?", item, { role: "assistant", content: "Done." }, "Go on"];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { textOf } from "../../src/domain/item.ts";
+import { joinText } from "../../src/domain/item.ts";
 import { openResponses } from "../helpers/responses-app.ts";
 import { call, say } from "../helpers/scripted-provider.ts";
 
@@ -59,7 +59,7 @@ describe("conversation_history", () => {
     const body = { input: "Three.", conversation_history: history, previous_response_id: id };
     const second = (await respond(body)).json<{ id: string; previous_response_id: string | null }>();
     const texts = () =>
-      provider.requests.at(-1)?.items.map((item) => (item.type === "message" ? textOf(item.content) : ""));
+      provider.requests.at(-1)?.items.map((item) => (item.type === "message" ? joinText(item.content) : ""));
     expect(texts()).toEqual(["One.", "Two.", "Three."]);
     expect(second.previous_response_id).toBe(null);
     await respond({ input: "Four.", previous_response_id: second.id });

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { textOf } from "../../src/domain/item.ts";
+import { joinText } from "../../src/domain/item.ts";
 import { call, say, scriptedProvider } from "../helpers/scripted-provider.ts";
 import { heard, openSession, openStore, SESSION, user, WEATHER } from "../helpers/session-app.ts";
 import { openTestApp } from "../helpers/test-app.ts";
@@ -126,7 +126,7 @@ describe("a session that responses go on with", () => {
     expect(answer.headers["x-hermes-session-id"]).toBe("shared");
     const said = provider.requests
       .at(-1)
-      ?.items.map((item) => (item.type === "message" ? textOf(item.content) : ""));
+      ?.items.map((item) => (item.type === "message" ? joinText(item.content) : ""));
     expect(said).toEqual(["one", "Hi.", "two"]);
   });
 

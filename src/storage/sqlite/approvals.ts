@@ -1,6 +1,6 @@
 import type { AgentEvent } from "../../domain/event.ts";
 import { type RunId, runKey } from "../../domain/id.ts";
-import { type Approval, type ApprovalStatus, scopeOf } from "../../domain/question.ts";
+import { type ApprovalRequest, type ApprovalStatus, permissionScope } from "../../domain/question.ts";
 import type { Run } from "../../domain/run.ts";
 import type { ApprovalQuery, PermissionQuery, StoredApproval } from "../approval-store.ts";
 import type { Db } from "./db.ts";
@@ -83,7 +83,7 @@ export class ApprovalTable {
         const { approval, at } = event;
         const { id, digest, expiresAt } = approval;
         const data = JSON.stringify(approval);
-        this.#insert.run(id, run.id, run.owner, scopeOf(run), digest, at, expiresAt, data);
+        this.#insert.run(id, run.id, run.owner, permissionScope(run), digest, at, expiresAt, data);
       } else if (event.type === "approval.resolved") {
         this.#settle.run(event.choice, event.at, event.approvalId);
       }
@@ -93,7 +93,7 @@ export class ApprovalTable {
   list({ owner, status, order, limit, after }: ApprovalQuery): StoredApproval[] {
     const start = after ?? (order === "asc" ? "" : AFTER_ALL);
     return this.#list[order].all({ owner, status, start, limit }).map((row) => ({
-      approval: JSON.parse(row.data) as Approval,
+      approval: JSON.parse(row.data) as ApprovalRequest,
       runId: row.run_id,
       sessionId: row.session_id ?? undefined,
       status: row.status,

@@ -102,7 +102,7 @@ export function damaged(file: string, cause?: unknown): StorageError {
 /** What an exception of the driver means. */
 export function storageError(error: unknown, file: string): StorageError {
   if (error instanceof StorageError) return error;
-  const code = codeOf(error);
+  const code = sqliteCode(error);
   const cause = { cause: error };
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
     return new StorageError(
@@ -125,9 +125,9 @@ export function storageError(error: unknown, file: string): StorageError {
 
 /** Whether it was the disk that failed, and not what was asked of it. */
 export function isOfDisk({ cause }: StorageError): boolean {
-  return /^(SQLITE_(IOERR|READONLY|CANTOPEN)|E[A-Z]+$)/.test(codeOf(cause));
+  return /^(SQLITE_(IOERR|READONLY|CANTOPEN)|E[A-Z]+$)/.test(sqliteCode(cause));
 }
 
-function codeOf(error: unknown): string {
+function sqliteCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }

@@ -111,7 +111,7 @@ export class EventTable {
       if (row.batch !== batch && events.length >= limit) break;
       batch = row.batch;
       run = row.run ?? run;
-      const parsed = row.kind === FACTS ? factsOf(row.payload, run) : unpack(runId, row.payload);
+      const parsed = row.kind === FACTS ? parseFacts(row.payload, run) : unpack(runId, row.payload);
       for (const event of parsed) if (event.seq > afterSeq) events.push(event);
     }
     return events.sort((a, b) => a.seq - b.seq);
@@ -123,7 +123,7 @@ export class EventTable {
     let run = "";
     for (const row of this.#range.iterate({ run: runId, after: 0 })) {
       run = row.run ?? run;
-      if (row.kind === FACTS) facts.push(...factsOf(row.payload, run));
+      if (row.kind === FACTS) facts.push(...parseFacts(row.payload, run));
     }
     return facts.sort((a, b) => a.seq - b.seq);
   }
@@ -139,7 +139,7 @@ function withoutRun(created: EventOf<"run.created">, facts: readonly AgentEvent[
   return [{ ...created, run: undefined }, ...facts.slice(1)];
 }
 
-function factsOf(payload: string, run: string): AgentEvent[] {
+function parseFacts(payload: string, run: string): AgentEvent[] {
   const facts = JSON.parse(payload) as AgentEvent[];
   const created = facts[0];
   // Without the run's row the event lies before the cursor.

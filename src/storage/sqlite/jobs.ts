@@ -1,4 +1,4 @@
-import { nextDelivery, placeOf } from "../../domain/delivery.ts";
+import { deliveryLane, nextDelivery } from "../../domain/delivery.ts";
 import type { Fire, Job } from "../../domain/job.ts";
 import type { FireQuery, JobChange, JobClaim, JobQuery } from "../job-store.ts";
 import type { Db } from "./db.ts";
@@ -47,7 +47,7 @@ export class JobTable {
   readonly #updateFire;
   readonly #deleteFires;
   readonly #fires;
-  readonly #placeOf;
+  readonly #deliveryLane;
   readonly #latest;
   readonly #open;
   readonly #sweep;
@@ -90,13 +90,13 @@ export class JobTable {
            AND (:status IS NULL OR status = :status) ORDER BY id ${order} LIMIT :limit`,
       );
     this.#fires = { asc: firePage(">", "<=", "ASC"), desc: firePage("<", ">=", "DESC") };
-    const placeOf = (compare: string, order: string) =>
+    const deliveryLane = (compare: string, order: string) =>
       db
         .prepare<{ job: string; start: string; skip: number }, string>(
           `SELECT id FROM fires WHERE job_id = :job AND id ${compare} :start ORDER BY id ${order} LIMIT 1 OFFSET :skip`,
         )
         .pluck();
-    this.#placeOf = { asc: placeOf(">", "ASC"), desc: placeOf("<", "DESC") };
+    this.#deliveryLane = { asc: deliveryLane(">", "ASC"), desc: deliveryLane("<", "DESC") };
     this.#latest = db.prepare<[string], { data: string | null }>(
       `SELECT (SELECT data FROM fires WHERE job_id = ids.value ORDER BY id DESC LIMIT 1) AS data
        FROM json_each(?) AS ids ORDER BY ids.key`,
@@ -116,12 +116,12 @@ export class JobTable {
 
   find(id: string, owner: string): Job | undefined {
     const row = this.#find.get(id, owner);
-    return row && jobOf(row);
+    return row && parseJob(row);
   }
 
   list({ owner, order, limit, after, state }: JobQuery): Job[] {
     const start = after ?? (order === "asc" ? "" : AFTER_ALL);
-    return this.#list[order].all({ owner, start, state: state ?? null, limit }).map(jobOf);
+    return this.#list[order].all({ owner, start, state: state ?? null, limit }).map(parseJob);
   }
 
   change({ job, fires = [], updates = [] }: JobChange): Job | undefined {
@@ -136,7 +136,7 @@ export class JobTable {
   }
 
   update(fire: Fire): void {
-    this.#updateFire.run(...columnsOf(fire), fire.id);
+    this.#updateFire.run(...toFireColumns(fire), fire.id);
   }
 
   delete(id: string, owner: string): boolean {
@@ -146,7 +146,7 @@ export class JobTable {
   }
 
   due(now: number, limit: number): Job[] {
-    return this.#due.all(now, limit).map(jobOf);
+    return this.#due.all(now, limit).map(parseJob);
   }
 
   nextDueAt(): number | undefined {
@@ -159,21 +159,21 @@ export class JobTable {
       start: after ?? first,
       limit,
       placeOf: (start, count) =>
-        status === undefined ? undefined : this.#placeOf[order].get({ job, start, skip: count - 1 }),
+        status === undefined ? undefined : this.#deliveryLane[order].get({ job, start, skip: count - 1 }),
       read: ({ end = last, ...window }) =>
         this.#fires[order].all({ job, owner, status: status ?? null, ...window, end }),
     });
-    return rows.map(fireOf);
+    return rows.map(parseFire);
   }
 
   latest(jobIds: readonly string[]): (Fire | undefined)[] {
     return this.#latest
       .all(JSON.stringify(jobIds))
-      .map(({ data }) => (data === null ? undefined : fireOf({ data })));
+      .map(({ data }) => (data === null ? undefined : parseFire({ data })));
   }
 
   open(): Fire[] {
-    return this.#open.all().map(fireOf);
+    return this.#open.all().map(parseFire);
   }
 
   sweep(before: number, limit: number): number {
@@ -188,21 +188,21 @@ export class JobTable {
   #insertNew(fire: Fire): boolean {
     const { id, jobId, owner, kind, scheduledFor, createdAt } = fire;
     const occurrence = kind === "schedule" ? scheduledFor : null;
-    return this.#insertFire.run(id, jobId, owner, occurrence, createdAt, ...columnsOf(fire)).changes > 0;
+    return this.#insertFire.run(id, jobId, owner, occurrence, createdAt, ...toFireColumns(fire)).changes > 0;
   }
 }
 
 /** The columns of a fire that change with it. */
-function columnsOf(fire: Fire): FireColumns {
+function toFireColumns(fire: Fire): FireColumns {
   const next = nextDelivery(fire.deliveries);
-  const place = next === undefined ? null : placeOf(next);
+  const place = next === undefined ? null : deliveryLane(next);
   return [fire.status, JSON.stringify(fire), next === undefined ? null : (next.nextAt ?? 0), place];
 }
 
-function jobOf({ data, revision }: JobRow): Job {
+function parseJob({ data, revision }: JobRow): Job {
   return { ...(JSON.parse(data) as Job), revision };
 }
 
-function fireOf({ data }: DataRow): Fire {
+function parseFire({ data }: DataRow): Fire {
   return JSON.parse(data) as Fire;
 }

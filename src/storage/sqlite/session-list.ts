@@ -181,7 +181,7 @@ export class SessionListTable {
     for (const row of rows) {
       const { tally, keep } = await this.#count(row, pace);
       if (keep !== undefined) counted.push([row.id, keep]);
-      entries.push(entryOf(row, tally));
+      entries.push(toEntry(row, tally));
     }
     try {
       if (counted.length > 0 && this.#parts.mayWrite()) this.#keep.immediate(counted);
@@ -235,7 +235,7 @@ export class SessionListTable {
   }
 }
 
-function entryOf(row: EntryRow, tally: SessionTally): SessionEntry {
+function toEntry(row: EntryRow, tally: SessionTally): SessionEntry {
   return {
     id: row.id,
     createdAt: row.created_at,

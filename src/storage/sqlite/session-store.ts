@@ -1,6 +1,6 @@
 import type { RunId } from "../../domain/id.ts";
 import type { Item } from "../../domain/item.ts";
-import { previewOf } from "../../domain/messages.ts";
+import { firstQuestion } from "../../domain/messages.ts";
 import type { SessionChanges } from "../../domain/session.ts";
 import { withoutHidden } from "../session-rules.ts";
 import type {
@@ -67,7 +67,7 @@ export class SqliteSessionStore implements SessionStore {
     this.#hide = db.transaction((id: string, items: readonly string[]) => {
       sessions.hide(id, items);
       const head = sessions.head(id);
-      if (head !== undefined) this.#list.recount(id, previewOf(this.readVisible(head as RunId, id)));
+      if (head !== undefined) this.#list.recount(id, firstQuestion(this.readVisible(head as RunId, id)));
     });
   }
 

@@ -116,9 +116,9 @@ export class SessionTable {
       origin.parentId,
       origin.rootId,
       origin.preview,
-      jsonOf(lock),
+      toJson(lock),
       instructions === undefined ? 0 : 1,
-      jsonOf(metadata),
+      toJson(metadata),
       instructions ?? null,
     );
     return "made";
@@ -205,11 +205,11 @@ function changed(row: NotesRow, changes: SessionChanges, now: number): NotesRow 
     archived: flag("archived"),
     hidden: flag("hidden"),
     unread: flag("unread"),
-    model_lock: lock === undefined ? row.model_lock : jsonOf(lock ?? undefined),
+    model_lock: lock === undefined ? row.model_lock : toJson(lock ?? undefined),
     metadata: metadata === undefined ? row.metadata : JSON.stringify(metadata),
   };
 }
 
-function jsonOf(value: object | undefined): string | null {
+function toJson(value: object | undefined): string | null {
   return value === undefined ? null : JSON.stringify(value);
 }

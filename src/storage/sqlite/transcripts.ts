@@ -69,7 +69,7 @@ export class TranscriptTable {
       const row: ChainRow | undefined = this.#row.get(at);
       if (row === undefined) break;
       const log = this.#log(at, row);
-      newer.push(upTo(through, itemsOf(log)));
+      newer.push(upTo(through, foldItems(log)));
       for (const facts of log) chars += facts.length;
       isOver &&= row.ended !== null;
       ({ parent: at, through } = row);
@@ -85,11 +85,11 @@ export class TranscriptTable {
   /** A run's own items up to a number, as `read` has them, and what else its log says. */
   own(id: string, through: number | null): OwnItems {
     const row = this.#row.get(id);
-    const events = row === undefined ? [] : eventsOf(this.#log(id, row));
+    const events = row === undefined ? [] : parseEvents(this.#log(id, row));
     const state = fold(events);
     return {
-      items: upTo(through, shownOf(state)),
-      times: timesOf(events),
+      items: upTo(through, visibleItems(state)),
+      times: itemTimes(events),
       usage: state.usage,
       steps: state.steps,
     };
@@ -136,19 +136,19 @@ export class TranscriptTable {
   }
 }
 
-function itemsOf(log: readonly string[]): Item[] {
-  return shownOf(folded(log));
+function foldItems(log: readonly string[]): Item[] {
+  return visibleItems(folded(log));
 }
 
-function shownOf({ input, items }: RunState): Item[] {
+function visibleItems({ input, items }: RunState): Item[] {
   return [...input, ...items.filter((item) => item.place !== "internal")];
 }
 
 function folded(log: readonly string[]): RunState {
-  return fold(eventsOf(log));
+  return fold(parseEvents(log));
 }
 
-function eventsOf(log: readonly string[]): AgentEvent[] {
+function parseEvents(log: readonly string[]): AgentEvent[] {
   return log.flatMap((facts) => JSON.parse(facts) as AgentEvent[]);
 }
 
@@ -156,7 +156,7 @@ function upTo(through: number | null, items: Item[]): Item[] {
   return through === null ? items : items.filter(({ id }) => (numberOfPart(id) ?? 0) <= through);
 }
 
-function timesOf(events: readonly AgentEvent[]): Map<string, number> {
+function itemTimes(events: readonly AgentEvent[]): Map<string, number> {
   const times = new Map<string, number>();
   for (const event of events) {
     if (event.type === "run.created") for (const { id } of event.input) times.set(id, event.at);

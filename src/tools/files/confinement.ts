@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { join, resolve } from "node:path";
 import { isInside } from "../../files/inside.ts";
 import type { Pin, Pinned } from "../../files/pin.ts";
-import { codeOf, kindOf, systemReason } from "../../files/unreadable.ts";
+import { describeKind, systemCode, systemReason } from "../../files/unreadable.ts";
 import { shownPath, ToolError } from "../define.ts";
 import type { Protection } from "./protection.ts";
 
@@ -76,7 +76,7 @@ export function admit(limits: Limits, pinned: Pinned, kind: Kind): Pinned {
   try {
     if (!isInside(limits.root, pinned.real)) throw leadsOut(limits);
     refuseProtected(limits, pinned.real, pinned);
-    const found = kindOf(pinned.stats);
+    const found = describeKind(pinned.stats);
     if (found !== kind) throw new ToolError(`it is ${found}, not ${kind}.`);
     return pinned;
   } catch (error) {
@@ -115,7 +115,7 @@ export function ifPresent<Result>(use: () => Result): Result | undefined {
   try {
     return use();
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
+    if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }

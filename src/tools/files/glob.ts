@@ -17,7 +17,7 @@ export type PathMatcher = (path: string) => boolean;
  */
 export function compileGlob(glob: string): PathMatcher {
   if (glob === "**") return () => true;
-  const patterns = expandBraces(glob).map((text) => text.split("/").map(segmentOf));
+  const patterns = expandBraces(glob).map((text) => text.split("/").map(parseSegment));
   return (path) => {
     const segments = path.split("/");
     return patterns.some((pattern) => matchesPath(pattern, segments));
@@ -68,7 +68,7 @@ function commasOfGroup(text: string, start: number): number[] | undefined {
   return undefined;
 }
 
-function segmentOf(text: string): Segment {
+function parseSegment(text: string): Segment {
   if (text === "**") return ANY_SEGMENTS;
   const tokens: Token[] = [];
   for (let at = 0; at < text.length; ) {

@@ -1,6 +1,6 @@
 import { type BigIntStats, type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { identityOf } from "../../files/pin.ts";
+import { fileIdentity } from "../../files/pin.ts";
 import { compileGlob, type PathMatcher } from "./glob.ts";
 
 /** What is protected at one moment. */
@@ -39,12 +39,12 @@ export class Protection {
     const found: Protected = {
       covers: (real, stats) => {
         if (KERNEL_FILES.test(real)) return true;
-        if (stats !== undefined && scan.identities.has(identityOf(stats))) return true;
+        if (stats !== undefined && scan.identities.has(fileIdentity(stats))) return true;
         const path = fold(real);
         if (entries.some((matches) => matches(path))) return true;
         const parent = dirname(path);
         if (parent === free) return false;
-        const ancestors = ancestorsOf(parent);
+        const ancestors = parentDirectories(parent);
         if (entries.some((matches) => ancestors.some(matches))) return true;
         free = parent;
         return false;
@@ -84,9 +84,9 @@ class Scan {
   }
 
   #add(path: string): void {
-    const stats = statOf(path);
+    const stats = statIfThere(path);
     if (stats === undefined) return;
-    this.identities.add(identityOf(stats));
+    this.identities.add(fileIdentity(stats));
     if (!stats.isDirectory()) return;
     // A link to a directory is not entered: it could lead round in circles.
     for (const entry of this.#list(path)) if (!entry.isSymbolicLink()) this.#add(join(path, entry.name));
@@ -95,26 +95,26 @@ class Scan {
   #list(directory: string): Dirent[] {
     const known = this.#listings.get(directory);
     if (known !== undefined) return known;
-    const stats = statOf(directory);
-    this.seen.set(directory, stampOf(stats));
+    const stats = statIfThere(directory);
+    this.seen.set(directory, directoryStamp(stats));
     if (stats !== undefined && Number(stats.mtimeMs) > this.#startedAt - SETTLED_MS) this.isSettled = false;
-    const entries = entriesOf(directory);
+    const entries = listEntries(directory);
     this.#listings.set(directory, entries);
     return entries;
   }
 }
 
 function isUnchanged(seen: ReadonlyMap<string, string>): boolean {
-  for (const [directory, stamp] of seen) if (stampOf(statOf(directory)) !== stamp) return false;
+  for (const [directory, stamp] of seen) if (directoryStamp(statIfThere(directory)) !== stamp) return false;
   return true;
 }
 
 /** Changes whenever an entry comes, goes or is renamed. */
-function stampOf(stats: BigIntStats | undefined): string {
-  return stats === undefined ? "" : `${identityOf(stats)}:${stats.mtimeNs}:${stats.ctimeNs}`;
+function directoryStamp(stats: BigIntStats | undefined): string {
+  return stats === undefined ? "" : `${fileIdentity(stats)}:${stats.mtimeNs}:${stats.ctimeNs}`;
 }
 
-function statOf(path: string): BigIntStats | undefined {
+function statIfThere(path: string): BigIntStats | undefined {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false });
   } catch {
@@ -123,7 +123,7 @@ function statOf(path: string): BigIntStats | undefined {
   }
 }
 
-function entriesOf(directory: string): Dirent[] {
+function listEntries(directory: string): Dirent[] {
   try {
     return readdirSync(directory, { withFileTypes: true });
   } catch {
@@ -139,7 +139,7 @@ function realPathOr(path: string): string {
   }
 }
 
-function ancestorsOf(path: string): string[] {
+function parentDirectories(path: string): string[] {
   const ancestors = [path];
   for (let at = path; dirname(at) !== at; at = dirname(at)) ancestors.push(dirname(at));
   return ancestors;

@@ -1,6 +1,6 @@
 import { type BigIntStats, lstatSync, opendirSync, readlinkSync } from "node:fs";
 import { posix } from "node:path";
-import { identityOf } from "../../files/pin.ts";
+import { fileIdentity } from "../../files/pin.ts";
 import { compileGlob } from "./glob.ts";
 
 /** Each takes some 3 µs, for which other requests wait. */
@@ -29,8 +29,8 @@ export class RealPaths {
   /** `directories` are recognised by what they are, whatever path leads to them. */
   constructor(directories: readonly string[] = []) {
     for (const directory of directories) {
-      const stats = statsOf(this.of(directory));
-      if (stats !== undefined) this.#identities.set(identityOf(stats), this.of(directory));
+      const stats = lstatIfThere(this.of(directory));
+      if (stats !== undefined) this.#identities.set(fileIdentity(stats), this.of(directory));
     }
   }
 
@@ -64,7 +64,7 @@ export class RealPaths {
     const matches = compileGlob(glob);
     this.#lookups += LOOKUPS_OF_LISTING;
     if (this.isSpent) return [];
-    return entriesOf(this.of(directory))
+    return listNames(this.of(directory))
       .filter((name) => (glob.startsWith(".") || !name.startsWith(".")) && matches(name))
       .slice(0, MAX_MATCHES)
       .map((name) => posix.join(directory, name));
@@ -73,7 +73,7 @@ export class RealPaths {
   #entry(parent: string, name: string): string {
     const path = posix.join(parent, name);
     const stats = this.#look(path);
-    if (stats?.isDirectory() === true) return this.#identities.get(identityOf(stats)) ?? path;
+    if (stats?.isDirectory() === true) return this.#identities.get(fileIdentity(stats)) ?? path;
     if (stats?.isSymbolicLink() !== true || ++this.#links > MAX_LINKS) return path;
     const target = readlinkSync(path);
     return this.of(target.startsWith("/") ? target : `${parent}/${target}`);
@@ -81,13 +81,13 @@ export class RealPaths {
 
   #look(path: string): BigIntStats | undefined {
     if (this.#seen.has(path)) return this.#seen.get(path);
-    const stats = ++this.#lookups > MAX_LOOKUPS ? undefined : statsOf(path);
+    const stats = ++this.#lookups > MAX_LOOKUPS ? undefined : lstatIfThere(path);
     this.#seen.set(path, stats);
     return stats;
   }
 }
 
-function statsOf(path: string): BigIntStats | undefined {
+function lstatIfThere(path: string): BigIntStats | undefined {
   try {
     return lstatSync(path, { bigint: true, throwIfNoEntry: false });
   } catch {
@@ -96,7 +96,7 @@ function statsOf(path: string): BigIntStats | undefined {
   }
 }
 
-function entriesOf(directory: string): string[] {
+function listNames(directory: string): string[] {
   const names: string[] = [];
   try {
     const entries = opendirSync(directory);

@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Pinned, stale } from "../../files/pin.ts";
-import { codeOf } from "../../files/unreadable.ts";
+import { systemCode } from "../../files/unreadable.ts";
 import type { Written } from "../workspace.ts";
 import { admit, ifPresent, type Kind, type Limits, lexicalPath, refuseProtected } from "./confinement.ts";
 
@@ -24,30 +24,30 @@ export interface Place {
  * a link.
  * @throws ToolError when the path leads out, is protected or names something else than a file.
  */
-export function targetOf(limits: Limits, path: string): string {
+export function resolveTarget(limits: Limits, path: string): string {
   const absolute = lexicalPath(limits, path);
-  const existing = realOf(limits, absolute, "a file");
+  const existing = resolveReal(limits, absolute, "a file");
   if (existing !== undefined) return existing;
-  const target = join(realParentOf(limits, absolute), basename(absolute));
+  const target = join(resolveParent(limits, absolute), basename(absolute));
   refuseProtected(limits, target);
   return target;
 }
 
-function realOf(limits: Limits, absolute: string, kind: Kind): string | undefined {
+function resolveReal(limits: Limits, absolute: string, kind: Kind): string | undefined {
   const found = ifPresent(() => admit(limits, limits.pin(absolute, true), kind));
   found?.close();
   return found?.real;
 }
 
 /** Where the directory of a path is, or will be once it is created. */
-function realParentOf(limits: Limits, absolute: string): string {
+function resolveParent(limits: Limits, absolute: string): string {
   const parent = dirname(absolute);
-  return realOf(limits, parent, "a directory") ?? join(realParentOf(limits, parent), basename(parent));
+  return resolveReal(limits, parent, "a directory") ?? join(resolveParent(limits, parent), basename(parent));
 }
 
 /**
  * Holds the place of a file while something is done with it; missing parents are created. `target` is its real path,
- * as `targetOf` gives it.
+ * as `resolveTarget` gives it.
  * @throws ToolError when the place is not allowed, or holds something else than a regular file.
  * @throws NodeJS.ErrnoException with code `ESTALE` when a link by now leads the path elsewhere.
  */
@@ -110,7 +110,7 @@ async function pinParent(limits: Limits, absolute: string, create: boolean): Pro
   try {
     refuseProtected(limits, join(parent.real, name));
     await mkdir(parent.at(name)).catch((error: unknown) => {
-      if (codeOf(error) !== "EEXIST") throw error;
+      if (systemCode(error) !== "EEXIST") throw error;
     });
   } finally {
     parent.close();

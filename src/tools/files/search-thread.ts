@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { codeOf } from "../../files/unreadable.ts";
+import { systemCode } from "../../files/unreadable.ts";
 import { ToolError } from "../define.ts";
 import type { SearchMatch, SearchResult } from "../workspace.ts";
 import { CONTROL, type SearchEnd, type SearchJob, type ThreadNews, type ThreadSetup } from "./search-job.ts";
@@ -116,7 +116,7 @@ export class SearchThread {
     });
     this.#state = new Int32Array(control);
     worker.on("message", (news: ThreadNews) => this.#hear(worker, news));
-    worker.once("error", (error) => this.#lose(worker, failureOf(error)));
+    worker.once("error", (error) => this.#lose(worker, toSearchError(error)));
     worker.once("exit", () => {
       this.#stuck.delete(worker);
       this.#lose(worker, new ToolError("The search was cut short: try again."));
@@ -188,8 +188,8 @@ export class SearchThread {
   }
 }
 
-function failureOf(error: unknown): ToolError {
-  if (codeOf(error) === "ERR_WORKER_OUT_OF_MEMORY") {
+function toSearchError(error: unknown): ToolError {
+  if (systemCode(error) === "ERR_WORKER_OUT_OF_MEMORY") {
     return new ToolError("The search takes too much memory: narrow it to a directory.");
   }
   return new ToolError(error instanceof Error ? error.message : String(error));

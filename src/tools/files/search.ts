@@ -1,6 +1,6 @@
 import { closeSync, readSync } from "node:fs";
 import type { Pinned } from "../../files/pin.ts";
-import { codeOf } from "../../files/unreadable.ts";
+import { systemCode } from "../../files/unreadable.ts";
 import { ToolError } from "../define.ts";
 import type { SearchMatch } from "../workspace.ts";
 import { explain, type Limits, type OpenFile, openInside, pinInside } from "./confinement.ts";
@@ -122,7 +122,7 @@ class Search {
           closeSync(file.fd);
         }
       } catch (error) {
-        if (!(error instanceof ToolError) && codeOf(error) === undefined) throw error;
+        if (!(error instanceof ToolError) && systemCode(error) === undefined) throw error;
         this.passedOver++;
       }
     }

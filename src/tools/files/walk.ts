@@ -164,13 +164,13 @@ function rulesIn(place: Omit<WalkedFile, "name">): IgnoreRules | undefined {
   const file = orUndefined(() => openWalked({ ...place, name }));
   if (file === undefined) return undefined;
   try {
-    return new IgnoreRules(place.path, beginningOf(file));
+    return new IgnoreRules(place.path, readBeginning(file));
   } finally {
     closeSync(file.fd);
   }
 }
 
-function beginningOf({ fd, size }: OpenFile): string {
+function readBeginning({ fd, size }: OpenFile): string {
   const buffer = Buffer.alloc(Math.min(size, MAX_IGNORE_FILE_BYTES));
   return buffer.toString("utf8", 0, readSync(fd, buffer, 0, buffer.length, 0));
 }

@@ -8,7 +8,7 @@ import type { LineOptions, Workspace } from "../workspace.ts";
 import { explain, explained, type Limits, openInside, pinInside } from "./confinement.ts";
 import { readLines } from "./lines.ts";
 import { Protection } from "./protection.ts";
-import { type Place, replaceFile, targetOf, withPlace } from "./replace.ts";
+import { type Place, replaceFile, resolveTarget, withPlace } from "./replace.ts";
 import { SearchPool } from "./search-pool.ts";
 import { Turns } from "./turns.ts";
 
@@ -38,7 +38,7 @@ export async function createWorkspace(options: WorkspaceOptions): Promise<Worksp
   const { protectedPaths, pin = platformPin() } = options;
   const protection = new Protection(protectedPaths);
   const shared = { turns: new Turns(), searches: new SearchPool(protectedPaths) };
-  return workspaceOf({ root, alias: resolve(options.root), protection, pin }, shared);
+  return buildWorkspace({ root, alias: resolve(options.root), protection, pin }, shared);
 }
 
 /** What a workspace has in common with those within it. */
@@ -48,11 +48,11 @@ interface Shared {
 }
 
 /** `targets`: the only files that may be written, by real path; undefined: all. */
-function workspaceOf(limits: Limits, shared: Shared, targets?: readonly string[]): Workspace {
+function buildWorkspace(limits: Limits, shared: Shared, targets?: readonly string[]): Workspace {
   const { root, alias } = limits;
   const change = (path: string, use: (place: Place) => Promise<string>) =>
     explained(path, async () => {
-      const target = targetOf(limits, path);
+      const target = resolveTarget(limits, path);
       if (targets?.includes(target) === false) throw stale(path);
       return shared.turns.take(target, () =>
         withPlace(limits, target, async (place) => replaceFile(place, await use(place))),
@@ -61,13 +61,13 @@ function workspaceOf(limits: Limits, shared: Shared, targets?: readonly string[]
 
   return {
     root,
-    within: (path) => workspaceOf({ ...limits, ...rootAt(limits, path) }, shared, targets),
-    target: (path) => explainedNow(path, () => targetOf(limits, path)),
-    writingOnly: (judged) => workspaceOf(limits, shared, judged),
+    within: (path) => buildWorkspace({ ...limits, ...rootAt(limits, path) }, shared, targets),
+    target: (path) => explainedNow(path, () => resolveTarget(limits, path)),
+    writingOnly: (judged) => buildWorkspace(limits, shared, judged),
     directory: (path) => explained(path, () => realDirectory(limits, path)),
     lines: (path, lineOptions) => linesOf(limits, path, lineOptions),
     write: (path, content) => change(path, () => Promise.resolve(content)),
-    edit: (path, edit) => change(path, async ({ existing }) => edit(await textOf(existing))),
+    edit: (path, edit) => change(path, async ({ existing }) => edit(await readExisting(existing))),
     search: (request, signal) => shared.searches.search({ ...request, root, alias }, signal),
   };
 }
@@ -103,7 +103,7 @@ async function* linesOf(limits: Limits, path: string, options: LineOptions): Asy
 }
 
 /** The text of an existing file, complete and unchanged, a byte order mark included. */
-async function textOf(existing: Pinned | undefined): Promise<string> {
+async function readExisting(existing: Pinned | undefined): Promise<string> {
   if (existing === undefined) throw new ToolError("there is no such file.");
   if (existing.stats.size > MAX_EDIT_BYTES) throw new ToolError("it is too big to edit (over 10 MB).");
   const fd = existing.open(constants.O_RDONLY);

@@ -1,4 +1,4 @@
-import { operandsOf } from "./operands.ts";
+import { listOperands } from "./operands.ts";
 import { COPIES_ALL, FORCED_PUSH, GIT_CODE, LOOKS_ONLY, SQL_LOSS, SQL_SHELL } from "./patterns.ts";
 import type { Subject } from "./subject.ts";
 
@@ -62,7 +62,7 @@ export function searchesProtected({ program, args, holds }: Subject): boolean {
   const isRecursive = searcher?.recursive === undefined || args.some((arg) => searcher.recursive?.test(arg));
   if (searcher === undefined || !isRecursive || args.includes("--files")) return false;
   const hasPattern = args.some((arg) => /^(-[a-zA-Z]*[ef]|--(regexp|file)\b)/.test(arg));
-  const places = operandsOf(args, searcher.valued).length - (hasPattern ? 0 : 1);
+  const places = listOperands(args, searcher.valued).length - (hasPattern ? 0 : 1);
   return holds.named || (places <= 0 && holds.here);
 }
 
@@ -124,7 +124,7 @@ export function pushesByForce(subject: Subject): boolean {
 /** A setting of git is written that names a program to run. */
 export function setsGitProgram(subject: Subject): boolean {
   const { verb, args } = gitVerb(subject);
-  const [key = "", value] = operandsOf(args, "f").filter((arg) => !/^(set|add)$/.test(arg));
+  const [key = "", value] = listOperands(args, "f").filter((arg) => !/^(set|add)$/.test(arg));
   return verb === "config" && value !== undefined && GIT_CODE.test(`${key}=${value}`);
 }
 

@@ -1,10 +1,10 @@
 import { expandWords, type Field, textOfWord, type Variables } from "../shell/expand.ts";
 import { parseShell, type Redirect, type ShellCommand, type Word } from "../shell/parse.ts";
-import { type Invocation, outputOf, programName, scriptsOf, startedBy } from "./invocation.ts";
+import { findScripts, type Invocation, predictOutput, programName, startedBy } from "./invocation.ts";
 import type { Places, PolicyContext } from "./places.ts";
 import { DENIED, type RuleId } from "./reasons.ts";
 import { applies, RULES, TEXT_RULES } from "./rules.ts";
-import { type Files, type Subject, type Surroundings, subjectOf } from "./subject.ts";
+import { describeSubject, type Files, type Subject, type Surroundings } from "./subject.ts";
 import { scriptInVariable } from "./told-programs.ts";
 
 /** Scripts in scripts, and programs that start programs, are looked through so many times. */
@@ -66,12 +66,12 @@ const NOTHING: Invocation = { program: "", args: [], isComputed: false, hasCompu
 
 /** Judges the files that a tool itself writes. */
 export function inspectWrites(guide: Guide, paths: readonly string[]): void {
-  new Inspection(guide, startOf(guide.context)).judge(NOTHING, { reads: [], writes: [...paths] });
+  new Inspection(guide, startPosition(guide.context)).judge(NOTHING, { reads: [], writes: [...paths] });
 }
 
 /** Reads a script as a shell would, and collects the rules that apply to what it would start. */
 export function inspectScript(guide: Guide, script: string): void {
-  new Inspection(guide, startOf(guide.context)).script(script);
+  new Inspection(guide, startPosition(guide.context)).script(script);
 }
 
 class Inspection {
@@ -96,7 +96,7 @@ class Inspection {
     if (places.mentionsProtected(text)) found.add("protected");
     let pipe = input;
     for (const command of parseShell(text)) {
-      if (!effort.spend(effortOf(command))) return;
+      if (!effort.spend(estimateEffort(command))) return;
       const output = this.#command(command, pipe);
       pipe = command.end === "|" || command.end === "|&" ? { isPiped: true, input: output } : NO_PIPE;
     }
@@ -108,10 +108,10 @@ class Inspection {
     const words = [...invocation.args, ...files.reads, ...files.writes];
     if (!effort.spend(words.reduce((sum, word) => sum + EFFORT_OF_ARGUMENT + word.length, EFFORT_OF_COMMAND)))
       return;
-    const subject = subjectOf(invocation, files, this.#surroundings());
+    const subject = describeSubject(invocation, files, this.#surroundings());
     const ids = RULES.filter((rule) => applies(rule, subject)).map(({ id }) => id);
     for (const id of ids) found.add(id);
-    for (const script of scriptsOf(invocation)) this.#inner(this.#guide).script(script);
+    for (const script of findScripts(invocation)) this.#inner(this.#guide).script(script);
     if (ids.includes("inline-code") || ids.includes("input-code")) this.#literals(subject);
     const inner = startedBy(invocation);
     if (layer === MAX_DEPTH && inner.length > 0) found.add("nested");
@@ -132,10 +132,10 @@ class Inspection {
     if (fields.length + redirects.length + input.length === 0) return undefined;
     const text = input.map((word) => textOfWord(word, variables)).join("\n");
     const source = redirects.some(isFromPipe) ? UNKNOWN_PIPE : pipe;
-    const invocation = invocationOf(fields, input.length > 0 ? { ...pipe, input: text } : source);
-    this.judge(invocation, filesOf(redirects, variables));
+    const invocation = toInvocation(fields, input.length > 0 ? { ...pipe, input: text } : source);
+    this.judge(invocation, resolveRedirects(redirects, variables));
     this.#changeDirectory(invocation);
-    return outputOf(invocation);
+    return predictOutput(invocation);
   }
 
   /** Strings in a program's text may be commands; only what is never allowed counts, for most are not. */
@@ -196,7 +196,7 @@ class Inspection {
   }
 }
 
-function startOf({ home, hermesHome, workspaceRoot, pid }: PolicyContext): Position {
+function startPosition({ home, hermesHome, workspaceRoot, pid }: PolicyContext): Position {
   const variables = new Map([
     ["HOME", home],
     ["HERMES_HOME", hermesHome],
@@ -210,7 +210,7 @@ function startOf({ home, hermesHome, workspaceRoot, pid }: PolicyContext): Posit
   return { cwd: workspaceRoot, variables, depth: 0 };
 }
 
-function invocationOf([first, ...others]: Field[], pipe: Pipe): Invocation {
+function toInvocation([first, ...others]: Field[], pipe: Pipe): Invocation {
   if (first === undefined) return { ...NOTHING, ...pipe };
   return {
     program: programName(first.text),
@@ -227,7 +227,7 @@ function withoutControlWords(fields: Field[]): Field[] {
   return start < 0 ? [] : fields.slice(start);
 }
 
-function filesOf(redirects: readonly Redirect[], variables: Variables): Files {
+function resolveRedirects(redirects: readonly Redirect[], variables: Variables): Files {
   const files = redirects
     .map(({ operator, target }) => ({ operator, path: textOfWord(target, variables) }))
     .filter(({ path }) => !/^(\d+|-)$/.test(path));
@@ -249,7 +249,7 @@ function isFromPipe({ operator, target }: Redirect): boolean {
 }
 
 /** Before it is expanded: a short variable may stand for a long value. */
-function effortOf({ words, redirects, input }: ShellCommand): number {
+function estimateEffort({ words, redirects, input }: ShellCommand): number {
   const pieces = [...words, ...redirects.map(({ target }) => target), ...input].flat();
   return EFFORT_OF_ASSIGNMENT + pieces.filter(({ kind }) => kind === "variable").length * MAX_VALUE_CHARS;
 }

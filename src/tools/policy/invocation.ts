@@ -125,7 +125,7 @@ const TAKES_SCRIPT: Record<string, (args: readonly string[]) => string[]> = {
 };
 
 /** The shell text that an invocation runs, where it is known. */
-export function scriptsOf(invocation: Invocation): string[] {
+export function findScripts(invocation: Invocation): string[] {
   const { program, args, input } = invocation;
   if (!isShell(program)) {
     const own = Object.hasOwn(TAKES_SCRIPT, program) ? TAKES_SCRIPT[program]?.(args) : undefined;
@@ -138,10 +138,10 @@ export function scriptsOf(invocation: Invocation): string[] {
 }
 
 /** What an invocation passes down its pipe, where the text tells. */
-export function outputOf({ program, args, input }: Invocation): string | undefined {
+export function predictOutput({ program, args, input }: Invocation): string | undefined {
   if ((program === "cat" || program === "tee") && args.every((arg) => arg.startsWith("-"))) return input;
   // The names of what lies below a directory stand for all of it.
-  if (listsNames(program, args)) return rootsOf(program, args).join(" ");
+  if (listsNames(program, args)) return searchRoots(program, args).join(" ");
   return printed(program, args);
 }
 
@@ -168,7 +168,7 @@ function endOfOwnArgs(args: readonly string[], { valued, operands }: Wrapper): n
 }
 
 /** The directories that `find` and its like are given, or the one that they work in. */
-function rootsOf(program: string, args: readonly string[]): string[] {
+function searchRoots(program: string, args: readonly string[]): string[] {
   const end = args.findIndex((arg) => /^[-(!]/.test(arg));
   const operands = args.filter((arg) => !arg.startsWith("-"));
   const isFind = program === "find";

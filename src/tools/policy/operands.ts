@@ -2,7 +2,7 @@ const LONG_WITH_VALUE =
   /^--(include|exclude(-dir|-from)?|glob|iglob|type|max-count|context|(after|before)-context|file|regexp|ignore(-dir|-file)?|target-directory|suffix)$/;
 
 /** The arguments that are neither options nor their values; `valued`: letters of options that take one. */
-export function operandsOf(args: readonly string[], valued: string): string[] {
+export function listOperands(args: readonly string[], valued: string): string[] {
   const takesNext = (arg = ""): boolean =>
     arg.startsWith("--")
       ? LONG_WITH_VALUE.test(arg)

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { RealPaths } from "../files/real-paths.ts";
-import { type Secret, secretOf } from "./secrets.ts";
+import { compileSecret, type Secret } from "./secrets.ts";
 
 const MAX_PATH_CHARS = 4_096;
 const LAST_IS_GLOB = /[*?[][^/]*$/;
@@ -30,13 +30,13 @@ export function createPlaces(context: PolicyContext): (cwd: string) => Places {
   const atStart = new RealPaths();
   const own = [...new Set([hermesHome, ...ownDirectories])];
   const compiled = (paths: readonly string[]) =>
-    [...withReal(paths, atStart)].map((path) => secretOf(path, home));
+    [...withReal(paths, atStart)].map((path) => compileSecret(path, home));
   const layout: Layout = {
     home,
     own,
     secrets: compiled(protectedPaths),
     ofHomes: compiled(protectedPaths.filter((path) => own.some((directory) => isIn(directory, path)))),
-    bases: basesOf(context, own, atStart),
+    bases: listBases(context, own, atStart),
     workspaces: [...withReal([workspaceRoot], atStart)],
   };
   return (cwd) => new Places(layout, cwd);
@@ -154,7 +154,7 @@ interface Base {
 const INNER = /^(cron|hooks|keys|logs|memories|plugins|profiles|scripts|sessions|skills)(\/|$)/;
 
 /** The most specific first: the server's directory often lies in the user's, and a workspace may lie in either. */
-function basesOf({ home, workspaceRoot }: PolicyContext, own: readonly string[], paths: RealPaths): Base[] {
+function listBases({ home, workspaceRoot }: PolicyContext, own: readonly string[], paths: RealPaths): Base[] {
   const named = (directories: Iterable<string>, name?: string) =>
     [...directories].map((directory) => ({ directory, name: name ?? directory }));
   const homes = [...withReal(own, paths)].sort((a, b) => b.length - a.length);

@@ -16,8 +16,8 @@ export interface Secret {
 }
 
 /** Compiles a protected path; `home` is the user's. */
-export function secretOf(path: string, home: string): Secret {
-  const segments = segmentsOf(path.toLowerCase()).map(segmentOf);
+export function compileSecret(path: string, home: string): Secret {
+  const segments = splitPath(path.toLowerCase()).map(matchSegment);
   const [fixed = ""] = path.toLowerCase().split("*", 1);
   const spelling = spelled(path.toLowerCase(), home.toLowerCase());
   const isAt = (candidate: readonly string[]) =>
@@ -25,23 +25,23 @@ export function secretOf(path: string, home: string): Secret {
   return {
     matches: (candidate) => {
       if (!GLOB.test(candidate) && !candidate.startsWith(fixed)) return false;
-      const names = segmentsOf(candidate);
+      const names = splitPath(candidate);
       return names.length >= segments.length && isAt(names);
     },
     isBelow: (directory) => {
-      const names = segmentsOf(directory);
+      const names = splitPath(directory);
       return names.length < segments.length && isAt(names);
     },
     isIn: (text) => spelling.test(text),
   };
 }
 
-function segmentsOf(path: string): string[] {
+function splitPath(path: string): string[] {
   return path.split("/").filter((name) => name !== "");
 }
 
 /** Whether a name, which may be a glob itself, can be that of the segment. */
-function segmentOf(pattern: string): PathMatcher {
+function matchSegment(pattern: string): PathMatcher {
   const matches = compileGlob(pattern);
   const example = pattern.replaceAll("*", "");
   return (name) => matches(name) || (GLOB.test(name) && compileGlob(name)(example));

@@ -1,8 +1,8 @@
 import { posix } from "node:path";
 import { type Invocation, leadingOptions, runsInput, startedBy } from "./invocation.ts";
-import { operandsOf } from "./operands.ts";
+import { listOperands } from "./operands.ts";
 import type { Places } from "./places.ts";
-import { destinationOf, writtenBy } from "./writes.ts";
+import { findDestination, writtenBy } from "./writes.ts";
 
 /** What a rule is asked about: one program with its arguments, or a file tool's writes. */
 export interface Subject {
@@ -62,7 +62,7 @@ const CHANGES_DIRECTORY = /^(-\w*C|--directory)$/;
 const MAX_INPUT_NAMES = 16;
 
 /** What rules must know of a program that is about to be started. */
-export function subjectOf(invocation: Invocation, files: Files, at: Surroundings): Subject {
+export function describeSubject(invocation: Invocation, files: Files, at: Surroundings): Subject {
   const { args, input = "" } = invocation;
   const { places, cwd, variables, pid } = at;
   const changed = args.flatMap((arg, index) => (CHANGES_DIRECTORY.test(arg) ? (args[index + 1] ?? []) : []));
@@ -121,8 +121,8 @@ const LINKS = /^(-[a-zA-Z]*[ls]|--(symbolic-)?link)/;
 function linksOut({ program, args }: Invocation, { places, cwd }: Surroundings): boolean {
   const isLink = program === "ln" || program === "link";
   if (!isLink && !(program === "cp" && args.some((arg) => LINKS.test(arg)))) return false;
-  const operands = operandsOf(args, "St");
-  const destination = destinationOf(args);
+  const operands = listOperands(args, "St");
+  const destination = findDestination(args);
   const sources = operands.filter((operand) => operand !== destination);
   if (places.isOutside(places.realOf(destination, cwd))) return false;
   const isSymbolic = args.some((arg) => /^(-[a-zA-Z]*s|--sym)/.test(arg));

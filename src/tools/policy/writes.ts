@@ -6,7 +6,7 @@ type Targets = (args: readonly string[]) => string[];
 const all: Targets = (args) => args.filter((arg) => !arg.startsWith("-"));
 
 /** Where a program copies or links to: the value of `-t`, the last of several operands, or where it is. */
-export function destinationOf(args: readonly string[]): string {
+export function findDestination(args: readonly string[]): string {
   const [given] = optionValues(args, /^(-\w*t|--target-directory)$/);
   const operands = all(args);
   return given ?? (operands.length > 1 ? operands.at(-1) : undefined) ?? ".";
@@ -14,7 +14,7 @@ export function destinationOf(args: readonly string[]): string {
 
 /** The destination, which may be a directory that gets the names of the sources. */
 const destination: Targets = (args) => {
-  const directory = destinationOf(args);
+  const directory = findDestination(args);
   return [directory, ...all(args).map((source) => posix.join(directory, posix.basename(source)))];
 };
 

@@ -4,12 +4,12 @@ const CONTROLS: Record<string, string> = { n: "\n", t: "\t", r: "\r", e: "\x1b",
 /** What `$'…'`, `echo -e` and `printf` make of backslashes. */
 export function decodeEscapes(text: string): string {
   return text.replace(ESCAPE, (_, code: string) => {
-    if (/^[xu]./i.test(code)) return characterOf(Number.parseInt(code.slice(1), 16));
-    if (/^[0-7]/.test(code)) return characterOf(Number.parseInt(code, 8));
+    if (/^[xu]./i.test(code)) return decodeCharacter(Number.parseInt(code.slice(1), 16));
+    if (/^[0-7]/.test(code)) return decodeCharacter(Number.parseInt(code, 8));
     return CONTROLS[code] ?? code;
   });
 }
 
-function characterOf(code: number): string {
+function decodeCharacter(code: number): string {
   return code <= 0x10_ffff ? String.fromCodePoint(code) : "";
 }

@@ -1,11 +1,11 @@
 import type { EventOf } from "../../domain/event.ts";
-import type { Approval, ApprovalStatus, Choice, InputRequest } from "../../domain/question.ts";
+import type { ApprovalRequest, ApprovalStatus, Choice, ClarificationRequest } from "../../domain/question.ts";
 
 /** What a person may say to a call that is asked about. */
 export const CHOICES: readonly Choice[] = ["once", "session", "always", "deny"];
 
 /** A question about a call under the names that hermes clients read. */
-export function approvalFields({ id, tool, callId, command, description, rule, expiresAt }: Approval) {
+export function approvalFields({ id, tool, callId, command, description, rule, expiresAt }: ApprovalRequest) {
   return {
     event: "approval.request" as const,
     request_id: id,
@@ -25,7 +25,7 @@ export function approvalFields({ id, tool, callId, command, description, rule, e
 }
 
 /** A question to the user, in the same manner. */
-export function inputFields({ id, callId, question, choices, expiresAt }: InputRequest) {
+export function inputFields({ id, callId, question, choices, expiresAt }: ClarificationRequest) {
   return {
     event: "clarify.request" as const,
     clarify_id: id,
@@ -77,7 +77,7 @@ export function questionFields(event: QuestionEvent): { event: string } & Readon
 
 /** A question about a call as it is stored; times are epoch ms. */
 interface StoredQuestion {
-  approval: Approval;
+  approval: ApprovalRequest;
   runId: string;
   sessionId: string | undefined;
   status: ApprovalStatus;

@@ -50,7 +50,7 @@ export function decodeChat(request: ChatRequest, terms: ChatTerms): RunInput {
     ...(instructions !== "" && { instructions }),
     tools,
     toolChoice: toolChoice(request, tools, terms.clientTools),
-    settings: settingsOf(request),
+    settings: decodeChatSettings(request),
     deltas: request.stream ?? false,
   };
 }
@@ -74,7 +74,7 @@ function decodeMessages(
   const names = new Map<string, string>();
   const place = { names, files };
   for (const [index, message] of messages.entries()) {
-    if (!isSystem(message)) items.push(...itemsOf(message, place));
+    if (!isSystem(message)) items.push(...decodeMessage(message, place));
     else if (index < end) instructions.push(plainText(message.content, files));
     else items.push(textMessage("user", plainText(message.content, files)));
   }
@@ -94,7 +94,7 @@ interface Place {
   files: ReadParts | undefined;
 }
 
-function itemsOf(message: SpokenMessage, { names, files }: Place): ItemBody[] {
+function decodeMessage(message: SpokenMessage, { names, files }: Place): ItemBody[] {
   if (message.role === "user")
     return [{ type: "message", role: "user", content: readParts(message.content, "input_text", files) }];
   if (message.role === "tool") {
@@ -147,7 +147,7 @@ function toolChoice(
   return { mode: choice.type === "function" ? "required" : choice.allowed_tools.mode, names: allowed };
 }
 
-function settingsOf(request: ChatRequest): ModelSettings {
+function decodeChatSettings(request: ChatRequest): ModelSettings {
   const { stop, model_options: options } = request;
   const stops = typeof stop === "string" ? [stop] : (stop ?? []);
   const given: { [Key in keyof ModelSettings]: ModelSettings[Key] | null | undefined } = {

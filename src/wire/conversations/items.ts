@@ -2,7 +2,7 @@ import { numberOfPart } from "../../domain/id.ts";
 import type { Item } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
 import { NO_USAGE } from "../../domain/usage.ts";
-import { listOf, type Page, type PageQuery, unknownCursor } from "../page.ts";
+import { type Page, type PageQuery, toListPage, unknownCursor } from "../page.ts";
 import { ResponsesEncoder } from "../responses/encode.ts";
 import { type ListedItem, listedItem } from "../responses/input-items.ts";
 import { callItemId, type ToolItems } from "../responses/output.ts";
@@ -41,7 +41,7 @@ export async function pageOfItems(
     if (entries.length > limit) break;
   }
   if (cursor !== undefined) throw unknownCursor(cursor);
-  return listOf(entries, limit);
+  return toListPage(entries, limit);
 }
 
 /** The items of a run that its conversation shows: what was put in, then what was made, as its response shows it. */

@@ -46,7 +46,7 @@ export function createFileReader(limits: FileLimits): FileReader {
   return {
     async read({ data, name, param }) {
       if (/^data:image\//i.test(data)) return { type: "input_image", image_url: data };
-      const bytes = bytesOf(data, param);
+      const bytes = decodeBase64(data, param);
       const { text, isCut, note } = isPdf(bytes)
         ? await gate.run(() => pdfText(bytes, param, limits))
         : plainText(bytes, param, limits);
@@ -66,7 +66,7 @@ interface FileText {
   note: string;
 }
 
-function bytesOf(data: string, param: string): Buffer {
+function decodeBase64(data: string, param: string): Buffer {
   const comma = data.startsWith("data:") ? data.indexOf(",") : -1;
   const isPlainUrl = data.startsWith("data:") && !/;base64$/i.test(data.slice(0, Math.max(comma, 0)));
   const base64 = data.slice(comma + 1);

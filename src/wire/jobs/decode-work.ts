@@ -2,7 +2,7 @@ import type { WorkChanges } from "../../domain/job.ts";
 import type { JobPatch } from "./schema.ts";
 
 /** What a request says of a job's work: null clears a part, undefined leaves it as it is. */
-export function workOf(request: JobPatch): WorkChanges {
+export function decodeWork(request: JobPatch): WorkChanges {
   const { limits } = request;
   return spoken({
     prompt: request.prompt,
@@ -21,14 +21,14 @@ export function workOf(request: JobPatch): WorkChanges {
       limits &&
       spoken({
         maxSteps: limits.max_steps,
-        maxRunMs: msOf(limits.max_seconds),
+        maxRunMs: secondsToMs(limits.max_seconds),
         maxTokens: limits.max_tokens,
       }),
   });
 }
 
 /** Seconds as ms; what is not spoken of, or cleared, stays so. */
-export function msOf(seconds: number | null | undefined): number | null | undefined {
+export function secondsToMs(seconds: number | null | undefined): number | null | undefined {
   return typeof seconds === "number" ? Math.round(seconds * 1000) : seconds;
 }
 

@@ -1,12 +1,12 @@
 import type { JobDraft } from "../../domain/job-draft.ts";
-import { msOf, workOf } from "./decode-work.ts";
+import { decodeWork, secondsToMs } from "./decode-work.ts";
 import type { JobPatch } from "./schema.ts";
 
 /** What a request says of a job, new or not. */
 export function decodeJob(request: JobPatch): JobDraft {
   const { misfire, retry } = request;
   return {
-    work: workOf(request),
+    work: decodeWork(request),
     name: request.name,
     schedule: request.schedule,
     timezone: request.timezone,
@@ -15,8 +15,8 @@ export function decodeJob(request: JobPatch): JobDraft {
     failureDeliver: decodeTargets(request.failure_deliver),
     overlap: request.overlap,
     maxFailures: request.max_failures,
-    jitterMs: msOf(request.jitter),
-    misfire: misfire && { policy: misfire.policy, graceMs: msOf(misfire.grace) },
+    jitterMs: secondsToMs(request.jitter),
+    misfire: misfire && { policy: misfire.policy, graceMs: secondsToMs(misfire.grace) },
     retry: retry && {
       attempts: retry.attempts,
       delaysMs: retry.delays?.map((seconds) => Math.round(seconds * 1000)),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { JobDraft } from "../../domain/job-draft.ts";
-import { errorOf, readAs } from "../../lib/read-as.ts";
+import { readAs, toValidationError } from "../../lib/read-as.ts";
 import { list, pairs } from "../bounded.ts";
 import { depthWithin, optional } from "../fields.ts";
 import { decodeJob } from "./decode.ts";
@@ -135,7 +135,7 @@ export function decodeRecord(value: unknown): { record: JobRecord; parts: JobDra
     if (said === null || said === undefined) continue;
     const read = JobPatch.safeParse({ [param]: said });
     if (read.success) parts[param] = said;
-    else missing.push(leaveOut(param, errorOf(read.error, { [param]: said }).message));
+    else missing.push(leaveOut(param, toValidationError(read.error, { [param]: said }).message));
   }
   for (const param of FOREIGN) {
     const said = record[param];

@@ -3,7 +3,7 @@ import { packSummary } from "../../domain/compaction.ts";
 import type { Failure } from "../../domain/error.ts";
 import { type AgentEvent, isTerminal, type TerminalEvent } from "../../domain/event.ts";
 import { itemId, responseId } from "../../domain/id.ts";
-import { type Item, textOf } from "../../domain/item.ts";
+import { type Item, joinText } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
 import type { Answer, Encoder } from "../encoder.ts";
 import { onlyNull } from "../fields.ts";
@@ -70,7 +70,7 @@ export class CompactionEncoder implements Encoder {
       // The last is our own request.
       this.#messages.push(...event.input.slice(0, -1).filter(isUsers));
     } else if (event.type === "item.done" && event.item.type === "message" && event.item.place === "output") {
-      this.#summary += textOf(event.item.content);
+      this.#summary += joinText(event.item.content);
     } else if (isTerminal(event)) this.#end = event;
   }
 

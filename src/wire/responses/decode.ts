@@ -3,10 +3,10 @@ import type { RunId } from "../../domain/id.ts";
 import type { ModelSettings, OutputFormat, RunInput } from "../../domain/run.ts";
 import { RUN_POLICIES } from "../../domain/run-policy.ts";
 import { withoutNulls } from "../../lib/json.ts";
-import { sessionOf } from "../conversations/id.ts";
+import { conversationSession } from "../conversations/id.ts";
 import { hermesEffort, hermesTier } from "../model-options.ts";
 import { jsonSchemaFormat } from "../output-format.ts";
-import { echoOf } from "./echo.ts";
+import { buildEcho } from "./echo.ts";
 import { historyItems, type InputTerms, inputItems } from "./items.ts";
 import type { ToolItems } from "./output.ts";
 import type { ResponsesRequest } from "./schema.ts";
@@ -34,7 +34,7 @@ export interface ResponsesTerms extends ToolTerms, InputTerms {
  */
 export function decodeResponses(request: ResponsesRequest, terms: ResponsesTerms): RunInput {
   const { model, provider, instructions, max_tool_calls: maxToolCalls } = request;
-  const conversation = conversationOf(request);
+  const conversation = checkConversation(request);
   return {
     surface: "responses",
     policy: RUN_POLICIES.responses,
@@ -48,16 +48,16 @@ export function decodeResponses(request: ResponsesRequest, terms: ResponsesTerms
     ...(instructions && { instructions }),
     tools: clientTools(request, terms),
     toolChoice: toolChoice(request, terms),
-    settings: settingsOf(request),
+    settings: decodeResponseSettings(request),
     ...background(request),
     ...attendance(request, terms),
     ...(typeof maxToolCalls === "number" && { maxToolCalls }),
     ...(request.truncation === "auto" && { truncation: "auto" as const }),
     store: request.store ?? true,
     echo: {
-      ...echoOf(request, terms),
+      ...buildEcho(request, terms),
       ...(conversation !== undefined && { conversation: { id: conversation } }),
-      ...formOf(request, terms),
+      ...echoForm(request, terms),
     },
   };
 }
@@ -88,12 +88,13 @@ function sessionTerms(
   conversation: string | undefined,
   { owner, previous, sessionId }: ResponsesTerms,
 ): Pick<RunInput, "sessionId" | "newOnly"> {
-  if (conversation !== undefined) return { sessionId: sessionOf(conversation, owner), newOnly: true };
+  if (conversation !== undefined)
+    return { sessionId: conversationSession(conversation, owner), newOnly: true };
   return sessionId === undefined || previous !== undefined ? {} : { sessionId };
 }
 
 /** Both say what came before, and could say it differently. */
-function conversationOf({ conversation, previous_response_id: previous }: ResponsesRequest) {
+function checkConversation({ conversation, previous_response_id: previous }: ResponsesRequest) {
   if (conversation === undefined || conversation === null) return undefined;
   if (previous !== undefined && previous !== null)
     throw invalidRequest("conversation", "Cannot use both 'conversation' and 'previous_response_id'.");
@@ -101,14 +102,14 @@ function conversationOf({ conversation, previous_response_id: previous }: Respon
 }
 
 /** How the response is printed, now and when it is read again; where that is not as usual. */
-function formOf({ include }: ResponsesRequest, { toolItems }: ResponsesTerms): Record<string, unknown> {
+function echoForm({ include }: ResponsesRequest, { toolItems }: ResponsesTerms): Record<string, unknown> {
   return {
     ...(toolItems !== "mcp_call" && { tool_items: toolItems }),
     ...(include?.includes(ENCRYPTED_REASONING) && { sealed: true }),
   };
 }
 
-function settingsOf(request: ResponsesRequest): ModelSettings {
+function decodeResponseSettings(request: ResponsesRequest): ModelSettings {
   const { model_options: options } = request;
   const given: { [Key in keyof ModelSettings]: ModelSettings[Key] | null | undefined } = {
     temperature: request.temperature,

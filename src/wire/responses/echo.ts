@@ -23,7 +23,7 @@ const ECHOED = [
 ] as const satisfies readonly (keyof ResponsesRequest)[];
 
 /** What a response says again of its request, and only what differs from the defaults: it is stored with every run. */
-export function echoOf(request: ResponsesRequest, terms: ToolTerms): Record<string, unknown> {
+export function buildEcho(request: ResponsesRequest, terms: ToolTerms): Record<string, unknown> {
   const { tools, tool_choice: choice, text, reasoning } = request;
   const given: Record<string, unknown> = {
     ...Object.fromEntries(ECHOED.map((field) => [field, request[field]])),

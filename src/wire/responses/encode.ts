@@ -1,22 +1,22 @@
 import { type AgentEvent, type EventOf, isTerminal, type TerminalEvent } from "../../domain/event.ts";
 import type { FunctionCallOutputItem, Item } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
-import type { Seal } from "../../lib/seal.ts";
+import type { TextCipher } from "../../lib/seal.ts";
 import { SSE_DONE, sseFrame, withoutRareLineEnds } from "../../lib/sse.ts";
 import { type QuestionEvent, questionFields } from "../approvals/fields.ts";
 import type { Answer, Encoder, MessageEncoder } from "../encoder.ts";
 import { JsonAnswer } from "../json-answer.ts";
-import { type Outcome, responseObject, statusOf } from "./object.ts";
-import { type OutputItem, outputItem, type Sealer, type ToolItems, withResult } from "./output.ts";
+import { type Outcome, responseObject, responseStatus } from "./object.ts";
+import { type Encrypter, type OutputItem, outputItem, type ToolItems, withResult } from "./output.ts";
 import { beginItem, type Frame, finishItem, growItem, type OpenItem } from "./progress.ts";
-import { sealReasoning } from "./sealed-reasoning.ts";
+import { encryptReasoning } from "./sealed-reasoning.ts";
 
 /** What of a request decides how its response looks. */
 export interface ResponseForm {
   run: Run;
   toolItems: ToolItems;
   /** For reasoning that the client wants to keep itself; without it none is handed out sealed. */
-  seal?: Seal;
+  cipher?: TextCipher;
   /** The last frame that the reader has; only what comes after it is printed. */
   startingAfter?: number | undefined;
 }
@@ -36,16 +36,16 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
   readonly #open = new Map<string, OpenItem>();
   /** The server's calls that wait for their results: item ids by call id. */
   readonly #waiting = new Map<string, string>();
-  readonly #sealer: Sealer | undefined;
+  readonly #encrypter: Encrypter | undefined;
   #outcome: Outcome;
   /** Set when the answer must be JSON. */
   readonly #json: JsonAnswer | undefined;
 
   constructor(form: ResponseForm) {
     this.#form = form;
-    const { run, seal } = form;
-    const isAsked = seal !== undefined && run.echo?.["sealed"] === true;
-    this.#sealer = isAsked ? (item) => sealReasoning(item, seal, run.owner) : undefined;
+    const { run, cipher } = form;
+    const isAsked = cipher !== undefined && run.echo?.["sealed"] === true;
+    this.#encrypter = isAsked ? (item) => encryptReasoning(item, cipher, run.owner) : undefined;
     this.#startingAfter = form.startingAfter ?? -1;
     this.#json = isJson(form.run) ? new JsonAnswer() : undefined;
     this.#outcome = { status: form.run.background === true ? "queued" : "in_progress" };
@@ -172,7 +172,7 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
   }
 
   #begin(item: Item): Frame[] {
-    const printed = outputItem(item, this.#form.toolItems, this.#sealer);
+    const printed = outputItem(item, this.#form.toolItems, this.#encrypter);
     if (printed === undefined) return [];
     const open: OpenItem = { index: this.#count++, item: printed, told: [] };
     this.#open.set(item.id, open);
@@ -194,7 +194,7 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
       const waiting = this.#waiting.get(item.call_id);
       if (waiting !== undefined) return this.#resolve(waiting, item);
     }
-    const printed = outputItem(item, this.#form.toolItems, this.#sealer);
+    const printed = outputItem(item, this.#form.toolItems, this.#encrypter);
     if (printed === undefined) return [];
     const begun = this.#open.has(item.id) ? [] : this.#begin(emptied(item));
     const open = this.#open.get(item.id) as OpenItem;
@@ -237,8 +237,8 @@ export class ResponsesEncoder implements Encoder, MessageEncoder {
     const left = [...this.#open].map(([id, open]) =>
       this.#close(id, open, { ...open.item, status: "incomplete" } as OutputItem),
     );
-    this.#outcome = outcomeOf(event);
-    const status = statusOf(this.#outcome);
+    this.#outcome = terminalOutcome(event);
+    const status = responseStatus(this.#outcome);
     const type = status === "completed" || status === "incomplete" ? status : "failed";
     return [...left, this.#whole(`response.${type}`)];
   }
@@ -265,7 +265,7 @@ function isJson({ echo }: Run): boolean {
   return text?.format?.type?.startsWith("json") === true;
 }
 
-function outcomeOf(event: TerminalEvent): Outcome {
+function terminalOutcome(event: TerminalEvent): Outcome {
   const { at, usage } = event;
   if (event.type === "run.completed") return { status: "completed", reason: event.reason, at, usage };
   if (event.type === "run.failed") return { status: "failed", failure: event.error, at, usage };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { summaryOf } from "../../domain/compaction.ts";
+import { readSummary } from "../../domain/compaction.ts";
 import { list } from "../bounded.ts";
 import { FunctionName, optional } from "../fields.ts";
 import { ContentPart, MAX_PARTS } from "../parts.ts";
@@ -61,7 +61,7 @@ const Compaction = z.object({
   id: Id,
   encrypted_content: z
     .string()
-    .refine((content) => summaryOf(content) !== undefined, "is no compaction that this server made"),
+    .refine((content) => readSummary(content) !== undefined, "is no compaction that this server made"),
 });
 
 /** Our own output, sent back. */

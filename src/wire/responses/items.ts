@@ -28,7 +28,7 @@ export function inputItems(input: ResponsesRequest["input"], terms: InputTerms):
     return [{ type: "message", role: "user", content: [{ type: "input_text", text: input }] }];
   }
   const names = new Map<string, string>();
-  return input.flatMap((item, index) => itemsOf(item, { ...terms, index, names }));
+  return input.flatMap((item, index) => decodeInputItem(item, { ...terms, index, names }));
 }
 
 /** The ids that `item_reference` items name. */
@@ -74,7 +74,7 @@ interface Place extends InputTerms {
   names: Map<string, string>;
 }
 
-function itemsOf(item: InputItem, place: Place): ItemBody[] {
+function decodeInputItem(item: InputItem, place: Place): ItemBody[] {
   const { names } = place;
   switch (item.type) {
     case "message":

@@ -43,7 +43,7 @@ const DEFAULTS = {
  * @see https://www.openresponses.org
  */
 export function responseObject(run: Run, outcome: Outcome, output: readonly OutputItem[]) {
-  const status = statusOf(outcome);
+  const status = responseStatus(outcome);
   const { tool_items: _form, sealed: _sealed, ...echo } = run.echo ?? {};
   return {
     id: responseId(run.id),
@@ -82,7 +82,7 @@ function incompleteDetails(outcome: Outcome): { reason: string } | null {
 }
 
 /** The word for how far a response is. */
-export function statusOf(outcome: Outcome): string {
+export function responseStatus(outcome: Outcome): string {
   return incompleteDetails(outcome) === null ? outcome.status : "incomplete";
 }
 

@@ -68,10 +68,10 @@ export function callItemId(id: string): string {
 const SERVER_LABEL = "hermes";
 
 /** Seals a reasoning item's payload for the client to keep. */
-export type Sealer = (item: ReasoningBody) => string | null;
+export type Encrypter = (item: ReasoningBody) => string | null;
 
-/** An item as it is printed; a call of the server's own without its result. `seal`: where the client asked for it. */
-export function outputItem(item: Item, tools: ToolItems, seal?: Sealer): OutputItem | undefined {
+/** An item as it is printed; a call of the server's own without its result. `encrypt`: where the client asked for it. */
+export function outputItem(item: Item, tools: ToolItems, encrypt?: Encrypter): OutputItem | undefined {
   const { id, status } = item;
   switch (item.type) {
     case "message":
@@ -82,7 +82,7 @@ export function outputItem(item: Item, tools: ToolItems, seal?: Sealer): OutputI
         type: "reasoning",
         status,
         summary: item.summary,
-        ...(seal !== undefined && { encrypted_content: status === "in_progress" ? null : seal(item) }),
+        ...(encrypt !== undefined && { encrypted_content: status === "in_progress" ? null : encrypt(item) }),
       };
     case "compaction":
       return { id, type: "compaction", encrypted_content: item.encrypted_content };

@@ -39,7 +39,7 @@ export function growItem(open: OpenItem, channel: Channel, delta: string): Frame
 /** The events for what deltas left out of an item's final form, and for the ends of its parts. */
 export function finishItem(open: OpenItem, item: OutputItem): Frame[] {
   const frames: Frame[] = [];
-  const final = partsOf(item);
+  const final = listParts(item);
   for (const [at, part] of final.entries()) {
     const told = open.told[at];
     // Deltas are a preview: a part that turned out to be something else is told as it turned out.
@@ -68,7 +68,7 @@ function fits(item: OutputItem, channel: Told["kind"]): boolean {
   }
 }
 
-function partsOf(item: OutputItem): Told[] {
+function listParts(item: OutputItem): Told[] {
   switch (item.type) {
     case "message":
       return item.content.map((part) =>
@@ -94,7 +94,9 @@ function openNext(open: OpenItem, told: Told): Frame[] {
   switch (told.kind) {
     case "text":
     case "refusal":
-      return [{ type: "response.content_part.added", ...place(open), content_index: at, part: partOf(told) }];
+      return [
+        { type: "response.content_part.added", ...place(open), content_index: at, part: toOutputPart(told) },
+      ];
     case "reasoning": {
       const part = { type: "summary_text", text: "" };
       return [{ type: "response.reasoning_summary_part.added", ...place(open), summary_index: at, part }];
@@ -118,7 +120,7 @@ function tell(open: OpenItem, delta: string): Frame[] {
     case "reasoning":
       return [{ type: "response.reasoning_summary_text.delta", ...where, summary_index: at, delta }];
     case "arguments":
-      return [{ type: `${argumentsOf(open.item)}.delta`, ...where, delta }];
+      return [{ type: `${readArguments(open.item)}.delta`, ...where, delta }];
   }
 }
 
@@ -132,11 +134,17 @@ function closeLast(open: OpenItem): Frame[] {
     case "text": {
       const { text } = told;
       const done = { type: "response.output_text.done", ...where, content_index: at, text, logprobs: [] };
-      return [done, { type: "response.content_part.done", ...where, content_index: at, part: partOf(told) }];
+      return [
+        done,
+        { type: "response.content_part.done", ...where, content_index: at, part: toOutputPart(told) },
+      ];
     }
     case "refusal": {
       const done = { type: "response.refusal.done", ...where, content_index: at, refusal: told.text };
-      return [done, { type: "response.content_part.done", ...where, content_index: at, part: partOf(told) }];
+      return [
+        done,
+        { type: "response.content_part.done", ...where, content_index: at, part: toOutputPart(told) },
+      ];
     }
     case "reasoning": {
       const at_ = { ...where, summary_index: at };
@@ -149,17 +157,17 @@ function closeLast(open: OpenItem): Frame[] {
     case "arguments": {
       const { item } = open;
       const name = item.type === "function_call" || item.type === "mcp_call" ? item.name : "";
-      return [{ type: `${argumentsOf(item)}.done`, ...where, name, arguments: told.text }];
+      return [{ type: `${readArguments(item)}.done`, ...where, name, arguments: told.text }];
     }
   }
 }
 
-function partOf({ kind, text }: Told): OutputPart {
+function toOutputPart({ kind, text }: Told): OutputPart {
   return kind === "refusal"
     ? { type: "refusal", refusal: text }
     : { type: "output_text", text, annotations: [], logprobs: [] };
 }
 
-function argumentsOf(item: OutputItem): string {
+function readArguments(item: OutputItem): string {
   return item.type === "mcp_call" ? "response.mcp_call_arguments" : "response.function_call_arguments";
 }

@@ -36,7 +36,7 @@ export function decodeRun(request: RunRequest, terms: RunTerms): RunInput {
     ...(instructions && { instructions }),
     tools: [],
     toolChoice: { mode: "auto" },
-    settings: settingsOf(request),
+    settings: decodeRunSettings(request),
     deltas: true,
     background: true,
     ...(terms.attended && { attended: true }),
@@ -45,7 +45,11 @@ export function decodeRun(request: RunRequest, terms: RunTerms): RunInput {
   };
 }
 
-function settingsOf({ reasoning_effort, service_tier, model_options: options }: RunRequest): ModelSettings {
+function decodeRunSettings({
+  reasoning_effort,
+  service_tier,
+  model_options: options,
+}: RunRequest): ModelSettings {
   const effort = reasoning_effort ?? hermesEffort(options);
   const tier = service_tier ?? hermesTier(options);
   return { ...(effort && { reasoningEffort: effort }), ...(tier && { serviceTier: tier }) };

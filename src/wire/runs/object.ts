@@ -1,11 +1,11 @@
-import { pendingIn } from "../../domain/asked.ts";
 import type { AgentEvent } from "../../domain/event.ts";
 import { fold, type RunState } from "../../domain/fold.ts";
-import { answerOf } from "../../domain/item.ts";
+import { lastAnswer } from "../../domain/item.ts";
+import { listPending } from "../../domain/question.ts";
 import type { Run } from "../../domain/run.ts";
 import type { Usage } from "../../domain/usage.ts";
 import { approvalFields, inputFields } from "../approvals/fields.ts";
-import { completion, pendingSteer, printedUsage, runtimeOf } from "./result.ts";
+import { completion, describeRuntime, pendingSteer, printedUsage } from "./result.ts";
 import { RunsView } from "./view.ts";
 
 /** A run as it is stored, without its events. */
@@ -40,12 +40,12 @@ export function runObject({ run, status, events }: RunFacts) {
     updated_at: updatedAt / 1000,
     session_id: run.sessionId ?? null,
     model: run.model.asked,
-    last_event: status === "interrupted" ? "run.interrupted" : lastEventOf(run, events),
-    runtime: runtimeOf(run),
+    last_event: status === "interrupted" ? "run.interrupted" : lastEventName(run, events),
+    runtime: describeRuntime(run),
     ...(run.echo?.["metadata"] !== undefined && { metadata: run.echo["metadata"] }),
     ...(isOver && { usage: printedUsage(state.usage), ...pendingSteer(events) }),
-    ...outcomeOf(state),
-    ...questionsOf(status, events),
+    ...runOutcome(state),
+    ...openQuestions(status, events),
   };
 }
 
@@ -65,19 +65,19 @@ export function listedRun({ run, status, endedAt, usage }: StoredRun) {
   };
 }
 
-function outcomeOf({ status, reason, error, items }: RunState) {
+function runOutcome({ status, reason, error, items }: RunState) {
   if (status === "completed" && reason !== undefined)
-    return { output: answerOf(items), ...completion(reason) };
+    return { output: lastAnswer(items), ...completion(reason) };
   if (status === "failed" && error !== undefined)
-    return { error: error.message, code: error.code, completed: false, partial: answerOf(items) !== "" };
+    return { error: error.message, code: error.code, completed: false, partial: lastAnswer(items) !== "" };
   if (status === "cancelled") return { completed: false, interrupted: true };
   return {};
 }
 
 /** What it waits for, while it does. */
-function questionsOf(status: string, events: readonly AgentEvent[]) {
+function openQuestions(status: string, events: readonly AgentEvent[]) {
   if (status !== "waiting_for_approval" && status !== "waiting_for_input") return {};
-  const asked = pendingIn(events);
+  const asked = listPending(events);
   const approval = asked.find((question) => question.kind === "approval");
   const input = asked.find((question) => question.kind === "input");
   return {
@@ -87,7 +87,7 @@ function questionsOf(status: string, events: readonly AgentEvent[]) {
 }
 
 /** The last that its watchers were told, by their name for it. */
-function lastEventOf(run: Run, events: readonly AgentEvent[]): string | null {
+function lastEventName(run: Run, events: readonly AgentEvent[]): string | null {
   const view = new RunsView(run);
   let last: string | null = null;
   for (const event of events) last = view.take(event)?.event ?? last;

@@ -10,7 +10,7 @@ export function pendingSteer(events: readonly AgentEvent[]): { pending_steer?: s
 }
 
 /** The model that serves a run. */
-export function runtimeOf({ model }: Run): { provider: string; model: string; requested: string } {
+export function describeRuntime({ model }: Run): { provider: string; model: string; requested: string } {
   return { provider: model.provider, model: model.served, requested: model.asked };
 }
 

@@ -1,9 +1,9 @@
 import type { AgentEvent, EventOf } from "../../domain/event.ts";
-import { answerOf, type FunctionCallOutputItem, type Item, textOf } from "../../domain/item.ts";
+import { type FunctionCallOutputItem, type Item, joinText, lastAnswer } from "../../domain/item.ts";
 import type { Run } from "../../domain/run.ts";
 import { headAndTail } from "../../lib/text.ts";
 import { questionFields } from "../approvals/fields.ts";
-import { completion, pendingSteer, printedUsage, runtimeOf } from "./result.ts";
+import { completion, describeRuntime, pendingSteer, printedUsage } from "./result.ts";
 
 /** Longest preview of a result, characters. */
 const MAX_PREVIEW_CHARS = 500;
@@ -103,7 +103,7 @@ export class RunsView {
     if (item.place !== "output") return undefined;
     switch (item.type) {
       case "message": {
-        const text = textOf(item.content);
+        const text = joinText(item.content);
         return this.#announced.has(item.id) || text === ""
           ? undefined
           : { event: "message.delta", delta: text };
@@ -134,25 +134,25 @@ export class RunsView {
       tool_call_id: call_id,
       duration: (at - (this.#begun.get(item.id) ?? at)) / 1000,
       error: is_error === true || status === "incomplete",
-      preview: headAndTail(textOf(output), MAX_PREVIEW_CHARS),
+      preview: headAndTail(joinText(output), MAX_PREVIEW_CHARS),
     };
   }
 
   #ended(event: EventOf<"run.completed" | "run.failed" | "run.cancelled">): Fields {
     const usage = printedUsage(event.usage);
-    const runtime = runtimeOf(this.#run);
+    const runtime = describeRuntime(this.#run);
     const pending = pendingSteer(this.#steers);
     if (event.type === "run.completed") {
       return {
         event: "run.completed",
-        output: answerOf(this.#said),
+        output: lastAnswer(this.#said),
         usage,
         runtime,
         ...completion(event.reason),
         ...pending,
       };
     }
-    const cut = { completed: false, partial: answerOf(this.#said) !== "", usage, runtime, ...pending };
+    const cut = { completed: false, partial: lastAnswer(this.#said) !== "", usage, runtime, ...pending };
     if (event.type === "run.cancelled")
       return { event: "run.cancelled", ...cut, interrupted: true, turn_exit_reason: event.reason };
     const { message, code } = event.error;

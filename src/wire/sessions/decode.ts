@@ -33,7 +33,7 @@ export function decodeSessionChat(request: SessionChatRequest, terms: SessionCha
   ];
   if (content.length === 0)
     throw invalidRequest("message", "Missing required parameter: 'message'.", "missing_message");
-  const { model, provider, settings } = modelOf(request) ?? {};
+  const { model, provider, settings } = decodeModelLock(request) ?? {};
   const instructions = request.system_message ?? request.instructions;
   return {
     surface: "runs",
@@ -71,11 +71,11 @@ export function spoken({ message, input }: SessionChatRequest): SessionChatReque
 export function attachedFiles({ attachments }: SessionChatRequest): ContentPart[] {
   return (attachments ?? []).map((file, index) => {
     const filename = file.name ?? file.fileName;
-    return { type: "input_file", file_data: dataOf(file, index), ...(filename && { filename }) };
+    return { type: "input_file", file_data: attachmentData(file, index), ...(filename && { filename }) };
   });
 }
 
-function dataOf(file: Attachment, index: number): string {
+function attachmentData(file: Attachment, index: number): string {
   if (file.dataUrl) return file.dataUrl;
   const data = file.content || file.data || file.base64;
   if (!data) throw invalidRequest(`attachments[${index}]`, "The attachment has no content.");
@@ -84,7 +84,7 @@ function dataOf(file: Attachment, index: number): string {
 }
 
 /** The model that a request chooses; undefined when it chooses nothing of it. */
-export function modelOf(request: ModelFields): ModelLock | undefined {
+export function decodeModelLock(request: ModelFields): ModelLock | undefined {
   const model = request.model || request.model_id;
   const provider = request.provider || request.provider_id;
   const effort = hermesEffort(request.model_options);
@@ -121,10 +121,10 @@ export function decodePatch(patch: SessionPatch): SessionChanges {
     const message = `This field of a session cannot be changed; use ${KNOWN.join(", ")}.`;
     throw invalidRequest(unknown.slice(0, 64), message, "unsupported_session_field");
   }
-  const title = textOf(patch, "title", { maxChars: MAX_TITLE_CHARS, code: "invalid_title" });
+  const title = decodeClearableText(patch, "title", { maxChars: MAX_TITLE_CHARS, code: "invalid_title" });
   const reason = { maxChars: MAX_REASON_CHARS, code: "invalid_session_field" } as const;
-  const endReason = textOf(patch, "end_reason", reason);
-  const flags = Object.fromEntries(FLAGS.flatMap((name) => flagOf(patch, name)));
+  const endReason = decodeClearableText(patch, "end_reason", reason);
+  const flags = Object.fromEntries(FLAGS.flatMap((name) => decodeFlag(patch, name)));
   return {
     ...(title !== undefined && { title }),
     ...(endReason !== undefined && { endReason }),
@@ -134,7 +134,7 @@ export function decodePatch(patch: SessionPatch): SessionChanges {
 }
 
 /** A text that may be taken away: null and an empty one do. */
-function textOf(
+function decodeClearableText(
   patch: SessionPatch,
   name: string,
   { maxChars, code }: { maxChars: number; code: ErrorCode },
@@ -148,7 +148,7 @@ function textOf(
   return value.trim() === "" ? null : value;
 }
 
-function flagOf(patch: SessionPatch, name: string): [string, boolean][] {
+function decodeFlag(patch: SessionPatch, name: string): [string, boolean][] {
   const value = patch[name];
   if (value === undefined) return [];
   if (typeof value !== "boolean")

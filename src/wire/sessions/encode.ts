@@ -6,7 +6,7 @@ import { sseFrame, withoutRareLineEnds } from "../../lib/sse.ts";
 import { type ChatPiece, ChatView } from "../chat/view.ts";
 import type { Answer, Encoder } from "../encoder.ts";
 import { type Fields, RunsView } from "../runs/view.ts";
-import { messagesOf } from "./messages.ts";
+import { toHermesMessages } from "./messages.ts";
 import type { sessionRuntime } from "./object.ts";
 
 /** What of a request decides how its answer looks. */
@@ -150,7 +150,7 @@ export class SessionEncoder implements Encoder {
     const items = this.#items.toSorted((a, b) => (numberOfPart(a.id) ?? 0) - (numberOfPart(b.id) ?? 0));
     let frames = "";
     if (event !== "run.failed" || items.length > 0) {
-      const messages = messagesOf({ items, times: this.#times });
+      const messages = toHermesMessages({ items, times: this.#times });
       frames += this.#frame("assistant.completed", at, { ...told, content: this.#content });
       frames += this.#frame(event, at, { ...told, messages, usage });
     }

@@ -33,7 +33,7 @@ export interface TurnItems {
 }
 
 /** The messages of one turn. */
-export function messagesOf({ items, times }: TurnItems): HermesMessage[] {
+export function toHermesMessages({ items, times }: TurnItems): HermesMessage[] {
   return chatMessages(items).map((message) => printed(message, times));
 }
 
@@ -55,11 +55,15 @@ function printed(message: readonly Item[], times: ReadonlyMap<string, number>): 
   if (first?.type === "function_call_output") {
     const { call_id, name, output } = first;
     const tool = { ...(name !== "" && { tool_name: name }), tool_call_id: call_id };
-    return { role: "tool", content: contentOf(output), timestamp, ...tool };
+    return { role: "tool", content: toHermesContent(output), timestamp, ...tool };
   }
   if (first?.type === "compaction") return { role: "user", content: "", timestamp, display_kind: "hidden" };
   if (first?.type === "message" && first.role !== "assistant")
-    return { role: first.role === "user" ? "user" : "system", content: contentOf(first.content), timestamp };
+    return {
+      role: first.role === "user" ? "user" : "system",
+      content: toHermesContent(first.content),
+      timestamp,
+    };
   return { ...spoken(message), timestamp };
 }
 
@@ -72,7 +76,7 @@ function spoken(step: readonly Item[]): Omit<HermesMessage, "timestamp"> {
   const isCut = step.some(({ status }) => status === "incomplete");
   return {
     role: "assistant",
-    content: parts.length === 0 && calls.length > 0 ? null : contentOf(parts),
+    content: parts.length === 0 && calls.length > 0 ? null : toHermesContent(parts),
     ...(calls.length > 0 && { tool_calls: calls.map(printedCall) }),
     ...(reasoning !== "" && { reasoning, reasoning_content: reasoning }),
     finish_reason: isCut ? "length" : calls.length > 0 ? "tool_calls" : "stop",
@@ -83,19 +87,19 @@ function printedCall({ call_id, name, arguments: text }: FunctionCallItem) {
   return { id: call_id, type: "function", function: { name, arguments: text } };
 }
 
-function contentOf(content: string | readonly Part[]): string | object[] {
+function toHermesContent(content: string | readonly Part[]): string | object[] {
   if (typeof content === "string") return content;
   if (content.some(({ type }) => type === "input_image")) return content.map(printedPart);
-  return content.map(wordsOf).join("\n");
+  return content.map(partText).join("\n");
 }
 
-function wordsOf(part: Part): string {
+function partText(part: Part): string {
   if (part.type === "input_image") return "";
   return part.type === "refusal" ? part.refusal : part.text;
 }
 
 function printedPart(part: Part): object {
-  if (part.type !== "input_image") return { type: "text", text: wordsOf(part) };
+  if (part.type !== "input_image") return { type: "text", text: partText(part) };
   const { image_url: url, detail } = part;
   return { type: "image_url", image_url: { url, ...(detail !== undefined && { detail }) } };
 }

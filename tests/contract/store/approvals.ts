@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { EventBody } from "../../../src/domain/event.ts";
-import { type Approval, approvalId, type Settlement, scopeOf } from "../../../src/domain/question.ts";
+import {
+  type ApprovalRequest,
+  approvalId,
+  permissionScope,
+  type Settlement,
+} from "../../../src/domain/question.ts";
 import type { Run } from "../../../src/domain/run.ts";
 import type { Store } from "../../../src/storage/store.ts";
 import {
@@ -17,14 +22,14 @@ import {
 const PAGE = { owner: OWNER, order: "asc", limit: 10 } as const;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-function asked(run: Run, n = 1, digest = "d"): Approval {
+function asked(run: Run, n = 1, digest = "d"): ApprovalRequest {
   const callId = `call_${run.id.slice(4)}_${n}`;
   const question = { tool: "terminal", command: "rm -r x", description: "Deletes", rule: "rm", digest };
   return { id: approvalId(callId), callId, expiresAt: 5_000, ...question };
 }
 
 /** A run that asked once, and was answered. */
-async function keepAnswered(store: Store, run: Run, choice?: Settlement): Promise<Approval> {
+async function keepAnswered(store: Store, run: Run, choice?: Settlement): Promise<ApprovalRequest> {
   const approval = asked(run);
   const bodies: EventBody[] = [
     { type: "run.created", run, input: [] },
@@ -84,7 +89,7 @@ export function approvalContract(open: Open): void {
       const store = await open();
       const run = attended({ sessionId: "s" });
       const { id } = await keepAnswered(store, run, choice);
-      const query = { owner: OWNER, digest: "d", scope: scopeOf(run) };
+      const query = { owner: OWNER, digest: "d", scope: permissionScope(run) };
       expect(await store.approvals.findPermission(query)).toBe(here);
       expect(await store.approvals.findPermission({ ...query, scope: "t" })).toBe(elsewhere);
       expect(await store.approvals.findPermission({ ...query, digest: "e" })).toBe(false);

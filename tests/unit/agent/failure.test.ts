@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { failureOf } from "../../../src/agent/failure.ts";
+import { toFailure } from "../../../src/agent/failure.ts";
 import { invalidRequest } from "../../../src/domain/error.ts";
 import { errorType } from "../../../src/domain/error-codes.ts";
 import { httpStatus } from "../../../src/http/errors.ts";
@@ -20,7 +20,7 @@ describe("what a client is told of an upstream's failure", () => {
     ["overloaded", 503, "server_error", "upstream_overloaded"],
     ["timeout", 504, "server_error", "upstream_timeout"],
   ])("%s: %i %s %s", (kind, status, type, code) => {
-    const failure = failureOf(new ProviderError(kind, "its own words"));
+    const failure = toFailure(new ProviderError(kind, "its own words"));
     expect([httpStatus(failure), errorType(failure.code), failure.code]).toEqual([status, type, code]);
     expect(failure.message).toMatch(/: its own words$/);
   });
@@ -39,34 +39,34 @@ describe("what a client is told of an upstream's failure", () => {
     [504, 504],
     [529, 503],
   ])("upstream status %i: %i", (theirs, ours) => {
-    expect(httpStatus(failureOf(errorFromAnswer(theirs, {}, "")))).toBe(ours);
+    expect(httpStatus(toFailure(errorFromAnswer(theirs, {}, "")))).toBe(ours);
   });
 });
 
 describe("when to come back", () => {
   test("as the upstream says", () => {
-    expect(failureOf(errorFromAnswer(429, { "retry-after": "7" }, ""))).toMatchObject({
+    expect(toFailure(errorFromAnswer(429, { "retry-after": "7" }, ""))).toMatchObject({
       retryAfterMs: 7_000,
     });
-    expect(failureOf(errorFromAnswer(503, { "retry-after": "7" }, ""))).toMatchObject({
+    expect(toFailure(errorFromAnswer(503, { "retry-after": "7" }, ""))).toMatchObject({
       retryAfterMs: 7_000,
     });
   });
 
   test("in a second when a limit says nothing, and not said of other failures", () => {
-    expect(failureOf(new ProviderError("rate_limit", "x")).retryAfterMs).toBe(1_000);
-    expect(failureOf(new ProviderError("server", "x"))).not.toHaveProperty("retryAfterMs");
+    expect(toFailure(new ProviderError("rate_limit", "x")).retryAfterMs).toBe(1_000);
+    expect(toFailure(new ProviderError("server", "x"))).not.toHaveProperty("retryAfterMs");
   });
 
   test("never, when another try cannot help", () => {
-    expect(failureOf(new ProviderError("auth", "x")).shouldRetry).toBe(false);
-    expect(failureOf(new ProviderError("not_found", "x")).shouldRetry).toBe(false);
-    expect(failureOf(new ProviderError("rate_limit", "No credit.", { retryable: false })).shouldRetry).toBe(
+    expect(toFailure(new ProviderError("auth", "x")).shouldRetry).toBe(false);
+    expect(toFailure(new ProviderError("not_found", "x")).shouldRetry).toBe(false);
+    expect(toFailure(new ProviderError("rate_limit", "No credit.", { retryable: false })).shouldRetry).toBe(
       false,
     );
-    expect(failureOf(new ProviderError("server", "x"))).not.toHaveProperty("shouldRetry");
+    expect(toFailure(new ProviderError("server", "x"))).not.toHaveProperty("shouldRetry");
     // SDKs never repeat a 400.
-    expect(failureOf(new ProviderError("bad_request", "x"))).not.toHaveProperty("shouldRetry");
+    expect(toFailure(new ProviderError("bad_request", "x"))).not.toHaveProperty("shouldRetry");
   });
 });
 
@@ -79,21 +79,21 @@ describe("what is kept back", () => {
     ["No bearer token was sent; the key is missing.", "No bearer token was sent; the key is missing."],
     ["The monkey-wrench model is gone.", "The monkey-wrench model is gone."],
   ])("%s", (words, expected) => {
-    expect(failureOf(new ProviderError("auth", words)).message).toContain(expected);
+    expect(toFailure(new ProviderError("auth", words)).message).toContain(expected);
   });
 
   test("an unknown error tells nothing of itself", () => {
-    const failure = failureOf(new TypeError("cannot read /home/me/.env"));
+    const failure = toFailure(new TypeError("cannot read /home/me/.env"));
     expect(failure.code).toBe("internal_error");
     expect(failure.message).not.toContain("/home/me");
   });
 
   test("no words are needed", () => {
-    expect(failureOf(new ProviderError("auth", "")).message).toMatch(/configuration\.$/);
+    expect(toFailure(new ProviderError("auth", "")).message).toMatch(/configuration\.$/);
   });
 });
 
 test("what a client was told already stays as it is", () => {
   const error = invalidRequest("model", "no");
-  expect(failureOf(error)).toBe(error.failure);
+  expect(toFailure(error)).toBe(error.failure);
 });

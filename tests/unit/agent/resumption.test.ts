@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { resumptionOf } from "../../../src/agent/resumption.ts";
+import { readResumption } from "../../../src/agent/resumption.ts";
 import type { AgentEvent } from "../../../src/domain/event.ts";
 import { fold } from "../../../src/domain/fold.ts";
 import { aRun, dialogue } from "../../helpers/stored.ts";
@@ -12,7 +12,7 @@ function left(count: number): AgentEvent[] {
 test("a number that a former process may have told is given to no other item, however often it dies", () => {
   for (const events of [left(1), left(2), left(100)]) {
     const first = fold(events).items.length;
-    const numbers = [1, 2, 3, 4].map((attempts) => resumptionOf(events, attempts).nextNumber);
+    const numbers = [1, 2, 3, 4].map((attempts) => readResumption(events, attempts).nextNumber);
     expect(numbers[0]).toBeGreaterThan(first);
     // Each leaves the one before it room for what it told and did not store.
     expect(numbers.every((number, i) => i === 0 || number >= (numbers[i - 1] ?? 0) + 1_000)).toBe(true);

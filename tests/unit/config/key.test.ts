@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../../src/config/error.ts";
 import { ensureServerKey, isLoopback, keyWarning } from "../../../src/config/key.ts";
-import { weaknessOf } from "../../../src/config/weak-key.ts";
+import { findWeakness } from "../../../src/config/weak-key.ts";
 import { home, load } from "../../helpers/config.ts";
 
 const STRONG = "9fQmT2vLx8RwB1nH";
@@ -167,7 +167,7 @@ describe("on any other address", () => {
       () => randomUUID(),
     ];
     const keys = made.flatMap((make) => Array.from({ length: 2_000 }, make));
-    expect(keys.filter((key) => weaknessOf(key) !== undefined)).toEqual([]);
+    expect(keys.filter((key) => findWeakness(key) !== undefined)).toEqual([]);
   });
 });
 

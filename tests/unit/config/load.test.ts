@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { secretsOf } from "../../../src/config/load.ts";
+import { listSecrets } from "../../../src/config/load.ts";
 import { type ConfigSources, configOf, home, load, refusal } from "../../helpers/config.ts";
 import { FOREIGN_DATABASE } from "../../helpers/stored.ts";
 
@@ -261,7 +261,7 @@ describe("secrets", () => {
       yaml: "gateway: {api_server: {key: the-servers-own-key, model_routes: {a: {model: m, api_key: the-routes-key}, b: {model: m}}}}\nllm: {api_key: short}",
       variables: { OPENAI_API_KEY: "the-openai-key", OPENROUTER_API_KEY: "x" },
     });
-    expect(secretsOf(config)).toEqual(["the-servers-own-key", "the-openai-key", "the-routes-key"]);
+    expect(listSecrets(config)).toEqual(["the-servers-own-key", "the-openai-key", "the-routes-key"]);
   });
 });
 

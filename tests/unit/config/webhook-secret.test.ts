@@ -2,7 +2,7 @@ import { mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ensureServerKey } from "../../../src/config/key.ts";
-import { secretsOf } from "../../../src/config/load.ts";
+import { listSecrets } from "../../../src/config/load.ts";
 import { withWebhookSecret } from "../../../src/config/webhook-secret.ts";
 import { home, load } from "../../helpers/config.ts";
 
@@ -20,7 +20,7 @@ describe("the secret of webhooks", () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(load(directory).settings.jobs.webhook_secret).toBe(secret);
     expect(withWebhookSecret(load(directory)).settings.jobs.webhook_secret).toBe(secret);
-    expect(secretsOf(config)).toContain(secret);
+    expect(listSecrets(config)).toContain(secret);
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { repairTranscript } from "../../../src/context/repair.ts";
-import { type ItemBody, textMessage, textOf } from "../../../src/domain/item.ts";
+import { type ItemBody, joinText, textMessage } from "../../../src/domain/item.ts";
 
 const user = (text: string) => textMessage("user", text);
 const said = (text: string) => textMessage("assistant", text);
@@ -21,9 +21,10 @@ function thought(text: string): ItemBody {
 function short(items: readonly ItemBody[]): string {
   return repairTranscript(items)
     .map((item) => {
-      if (item.type === "message") return textOf(item.content);
+      if (item.type === "message") return joinText(item.content);
       if (item.type === "function_call") return `${item.call_id}()`;
-      if (item.type === "function_call_output") return `${item.call_id}=${textOf(item.output).split(" ")[0]}`;
+      if (item.type === "function_call_output")
+        return `${item.call_id}=${joinText(item.output).split(" ")[0]}`;
       return item.type === "reasoning" ? "…" : "[compaction]";
     })
     .join(" ");

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from "fastify";
 import { describe, expect, it } from "vitest";
 import { createKeyRing, OWNER } from "../../../src/auth/keys.ts";
-import { installAuth, principalOf } from "../../../src/http/auth.ts";
+import { getPrincipal, installAuth } from "../../../src/http/auth.ts";
 import { handleError } from "../../../src/http/errors.ts";
 
 const KEY = "hermes-0123456789abcdef";
@@ -10,7 +10,7 @@ async function server(key = KEY): Promise<FastifyInstance> {
   const app = Fastify();
   app.setErrorHandler(handleError);
   installAuth(app, createKeyRing(key));
-  app.get("/mine", (request) => ({ owner: principalOf(request).id }));
+  app.get("/mine", (request) => ({ owner: getPrincipal(request).id }));
   app.get("/open", { config: { open: true } }, (request) => ({ known: request.principal !== undefined }));
   app.options("/mine", () => ({}));
   return app;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { sourceOf, WrongKeys } from "../../../src/http/wrong-keys.ts";
+import { toSource, WrongKeys } from "../../../src/http/wrong-keys.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -74,6 +74,6 @@ describe("the source of a key", () => {
     ["2001:db8:1:2::", "2001:db8:1:2::/64"],
     ["fe80::1%eth0", "fe80:0:0:0::/64"],
   ])("%s is %s", (address, source) => {
-    expect(sourceOf(address)).toBe(source);
+    expect(toSource(address)).toBe(source);
   });
 });

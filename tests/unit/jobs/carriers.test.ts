@@ -3,9 +3,9 @@ import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Fire } from "../../../src/domain/job.ts";
-import type { Parcel } from "../../../src/jobs/carrier.ts";
-import { fileCarrier } from "../../../src/jobs/file-carrier.ts";
-import { sessionCarrier } from "../../../src/jobs/session-carrier.ts";
+import type { DeliveryMessage } from "../../../src/jobs/carrier.ts";
+import { fileChannel } from "../../../src/jobs/file-carrier.ts";
+import { sessionChannel } from "../../../src/jobs/session-carrier.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { createIdSource } from "../../../src/lib/id.ts";
 import { SessionContents } from "../../../src/runs/session-contents.ts";
@@ -19,7 +19,7 @@ import { OWNER, PROMPT } from "../../helpers/stored.ts";
 const calm = new AbortController().signal;
 const job = aJob({ name: "Weather" });
 
-function parcelOf(target: string, terms: Partial<Fire> = {}, text = "Sunny."): Parcel {
+function messageOf(target: string, terms: Partial<Fire> = {}, text = "Sunny."): DeliveryMessage {
   return { job, fire: aFire(job.id, { status: "completed", startedAt: 5_000, ...terms }), target, text };
 }
 
@@ -28,9 +28,9 @@ describe("a file of a result", () => {
 
   test("is written whole, for its owner alone, and once however often it comes", async () => {
     const home = await temporaryDirectory();
-    const parcel = parcelOf("local");
-    const carrier = fileCarrier(home, readerOf());
-    expect([await carrier.bring(parcel, calm), await carrier.bring(parcel, calm)]).toEqual([
+    const message = messageOf("local");
+    const channel = fileChannel(home, readerOf());
+    expect([await channel.deliver(message, calm), await channel.deliver(message, calm)]).toEqual([
       { file: page },
       { file: page },
     ]);
@@ -41,9 +41,9 @@ describe("a file of a result", () => {
 
   test("takes no other result's place that began in the same ms", async () => {
     const home = await temporaryDirectory();
-    const carrier = fileCarrier(home, readerOf());
-    await carrier.bring(parcelOf("local"), calm);
-    const second = await carrier.bring(parcelOf("local", {}, "Rain."), calm);
+    const channel = fileChannel(home, readerOf());
+    await channel.deliver(messageOf("local"), calm);
+    const second = await channel.deliver(messageOf("local", {}, "Rain."), calm);
     expect(second.file).not.toBe(page);
     expect(await readFile(join(home, second.file ?? ""), "utf8")).toBe("# Weather\n\nRain.\n");
     expect(await readFile(join(home, page), "utf8")).toBe("# Weather\n\nSunny.\n");
@@ -53,7 +53,7 @@ describe("a file of a result", () => {
     const home = await temporaryDirectory();
     const texts = Array.from({ length: 8 }, (_, n) => `${n}`.repeat(300_000));
     const brought = texts.map((text) =>
-      fileCarrier(home, readerOf()).bring(parcelOf("local", {}, text), calm),
+      fileChannel(home, readerOf()).deliver(messageOf("local", {}, text), calm),
     );
     const written = await Promise.all(
       (await Promise.all(brought)).map(({ file }) => readFile(join(home, file ?? ""), "utf8")),
@@ -63,28 +63,28 @@ describe("a file of a result", () => {
 
   test("that a crash left half written beside its place does not show", async () => {
     const home = await temporaryDirectory();
-    const parcel = parcelOf("local");
+    const message = messageOf("local");
     await mkdir(dirname(join(home, page)), { recursive: true });
-    await writeFile(join(home, `${page}.${parcel.fire.id}.tmp`), "# Wea");
-    await fileCarrier(home, readerOf()).bring(parcel, calm);
+    await writeFile(join(home, `${page}.${message.fire.id}.tmp`), "# Wea");
+    await fileChannel(home, readerOf()).deliver(message, calm);
     expect(await readdir(dirname(join(home, page)))).toEqual(["1970-01-01T00-00-05.000Z.md"]);
   });
 
   test("goes to no other place by a link, and waits for no FIFO", async () => {
     const home = await temporaryDirectory();
-    const parcel = parcelOf("local");
+    const message = messageOf("local");
     const directory = dirname(join(home, page));
     await mkdir(join(home, "elsewhere"));
     await mkdir(dirname(directory), { recursive: true });
     await symlink(join(home, "elsewhere"), directory);
-    const carrier = fileCarrier(home, readerOf());
-    await expect(carrier.bring(parcel, calm)).rejects.toThrow("is a symbolic link");
+    const channel = fileChannel(home, readerOf());
+    await expect(channel.deliver(message, calm)).rejects.toThrow("is a symbolic link");
     expect(await readdir(join(home, "elsewhere"))).toEqual([]);
     await rm(directory);
     await mkdir(directory);
     // In the place of the page itself, and of what it is first written to.
-    execFileSync("mkfifo", [join(home, page), join(home, `${page}.${parcel.fire.id}.tmp`)]);
-    const { file } = await carrier.bring(parcel, calm);
+    execFileSync("mkfifo", [join(home, page), join(home, `${page}.${message.fire.id}.tmp`)]);
+    const { file } = await channel.deliver(message, calm);
     expect(file).not.toBe(page);
     expect(await readFile(join(home, file ?? ""), "utf8")).toBe("# Weather\n\nSunny.\n");
   });
@@ -92,7 +92,7 @@ describe("a file of a result", () => {
   test("that cannot be written says why, without where", async () => {
     const home = await temporaryDirectory();
     await writeFile(join(home, "cron"), "in the way");
-    await expect(fileCarrier(home, readerOf()).bring(parcelOf("local"), calm)).rejects.toThrow(
+    await expect(fileChannel(home, readerOf()).deliver(messageOf("local"), calm)).rejects.toThrow(
       "The file cannot be written (ENOTDIR).",
     );
   });
@@ -110,31 +110,31 @@ describe("a message in a session", () => {
       const runs = await store.sessions.read(session.id, { order: "asc", limit: 9 });
       return runs.flatMap(({ items }) => items.map((item) => JSON.stringify(item)));
     };
-    return { sessions, session, said, carrier: sessionCarrier({ sessions, contents }) };
+    return { sessions, session, said, channel: sessionChannel({ sessions, contents }) };
   }
 
   test("is there once, however often it comes, and beside those of other results", async () => {
-    const { carrier, session, said } = await open();
-    const parcel = parcelOf(`session:${session.id}`);
-    for (const each of [parcel, parcelOf(parcel.target, {}, "Rain."), parcel])
-      await carrier.bring(each, calm);
+    const { channel, session, said } = await open();
+    const message = messageOf(`session:${session.id}`);
+    for (const each of [message, messageOf(message.target, {}, "Rain."), message])
+      await channel.deliver(each, calm);
     expect(await said()).toEqual([expect.stringContaining("Sunny."), expect.stringContaining("Rain.")]);
   });
 
   test("fails for good where the session is gone or somebody else's", async () => {
-    const { carrier, session, sessions } = await open();
-    const foreign = { ...parcelOf(`session:${session.id}`), job: aJob({ owner: "somebody else" }) };
-    const gone = { message: "There is no such session.", prospects: { isFinal: true } };
-    await expect(carrier.bring(foreign, calm)).rejects.toMatchObject(gone);
+    const { channel, session, sessions } = await open();
+    const foreign = { ...messageOf(`session:${session.id}`), job: aJob({ owner: "somebody else" }) };
+    const gone = { message: "There is no such session.", retryAdvice: { isFinal: true } };
+    await expect(channel.deliver(foreign, calm)).rejects.toMatchObject(gone);
     await sessions.remove(session);
-    await expect(carrier.bring(parcelOf(`session:${session.id}`), calm)).rejects.toMatchObject(gone);
+    await expect(channel.deliver(messageOf(`session:${session.id}`), calm)).rejects.toMatchObject(gone);
   });
 
   test("is given up with the process while another run has the session", async () => {
-    const { carrier, session, sessions, said } = await open();
+    const { channel, session, sessions, said } = await open();
     const lease = await sessions.take(session.id, OWNER, calm);
     const stop = new AbortController();
-    const brought = carrier.bring(parcelOf(`session:${session.id}`), stop.signal);
+    const brought = channel.deliver(messageOf(`session:${session.id}`), stop.signal);
     stop.abort(new Error("stopped"));
     await expect(brought).rejects.toThrow("stopped");
     lease.release();

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { plainCron, secondsFirst } from "../../../src/jobs/cron-text.ts";
 import { parseSchedule } from "../../../src/jobs/parse-schedule.ts";
-import { calendarOf, occurrencesOf } from "../../../src/jobs/schedule.ts";
+import { listOccurrences, toCalendar } from "../../../src/jobs/schedule.ts";
 
 const FROM = Date.UTC(2026, 0, 10, 12);
 
@@ -73,7 +73,7 @@ test.each(TIMES)("%s is due when hermes' cron library says", (expr, times) => {
   const schedule = parseSchedule(expr, { timezone: "UTC", now: FROM, param: "schedule" });
   expect(schedule).toMatchObject({ kind: "cron", display: expr });
   const terms = { from: FROM, to: Date.UTC(2040, 0, 1), limit: 4 };
-  const found = occurrencesOf(calendarOf(schedule), terms).map(({ at }) =>
+  const found = listOccurrences(toCalendar(schedule), terms).map(({ at }) =>
     new Date(at).toISOString().slice(0, 16),
   );
   expect(found.join(" ")).toBe(times);

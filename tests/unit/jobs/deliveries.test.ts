@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Delivery } from "../../../src/domain/delivery.ts";
-import { type Carrier, DeliveryError, type Parcel } from "../../../src/jobs/carrier.ts";
+import { type DeliveryChannel, DeliveryError, type DeliveryMessage } from "../../../src/jobs/carrier.ts";
 import { Deliveries } from "../../../src/jobs/deliveries.ts";
-import { JobsTally } from "../../../src/jobs/tally.ts";
+import { JobCounters } from "../../../src/jobs/tally.ts";
 import type { Store } from "../../../src/storage/store.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
 import { aFire, aJob } from "../../helpers/jobs.ts";
@@ -10,16 +10,16 @@ import { OWNER } from "../../helpers/stored.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** A process that brings what is pending by `bring`, at a time that the test sets. */
-async function start(bring: Carrier["bring"], left?: Store) {
+/** A process that brings what is pending by `deliver`, at a time that the test sets. */
+async function start(deliver: DeliveryChannel["deliver"], left?: Store) {
   const store = left ?? (await hookedStore()).inner;
   const faults: unknown[] = [];
-  const tally = new JobsTally();
+  const tally = new JobCounters();
   const clock = { at: 1_000, now: () => clock.at, elapsed: () => clock.at };
   const jobs = { ...bound(store) };
-  const carrier: Carrier = { takes: (target) => !target.startsWith("nowhere"), bring };
+  const channel: DeliveryChannel = { takes: (target) => !target.startsWith("nowhere"), deliver };
   const deliveries = new Deliveries({
-    carriers: [carrier],
+    channels: [channel],
     store: jobs,
     clock,
     observer: tally,
@@ -68,23 +68,25 @@ async function settle(
 
 /** Brings nothing before it is told to; keeps what was asked of it. */
 function held() {
-  const asked: Parcel[] = [];
+  const asked: DeliveryMessage[] = [];
   const gate = Promise.withResolvers<void>();
-  const bring: Carrier["bring"] = async (parcel, signal) => {
-    asked.push(parcel);
+  const deliver: DeliveryChannel["deliver"] = async (message, signal) => {
+    asked.push(message);
     const stopped = new Promise((_resolve, reject) =>
       signal.addEventListener("abort", () => reject(signal.reason)),
     );
     await Promise.race([gate.promise, stopped]);
     return {};
   };
-  return { asked, open: () => gate.resolve(), bring };
+  return { asked, open: () => gate.resolve(), deliver };
 }
 
 describe("deliveries", () => {
-  test("bring each result to each target, and keep what came of it", async () => {
-    const bring = vi.fn<Carrier["bring"]>(async ({ target }) => (target === "local" ? { file: "a.md" } : {}));
-    const process = await start(bring);
+  test("deliver each result to each target, and keep what came of it", async () => {
+    const deliver = vi.fn<DeliveryChannel["deliver"]>(async ({ target }) =>
+      target === "local" ? { file: "a.md" } : {},
+    );
+    const process = await start(deliver);
     const id = await settle(process, ["local", "session:a"], ["local"]);
     const local = { target: "local", status: "delivered", attempts: 1, file: "a.md" };
     await vi.waitFor(async () =>
@@ -93,14 +95,14 @@ describe("deliveries", () => {
         [local],
       ]),
     );
-    expect(bring.mock.calls[0]?.[0]).toMatchObject({ job: { id }, target: "local", text: "Done." });
-    expect([bring.mock.calls.length, process.faults]).toEqual([3, []]);
+    expect(deliver.mock.calls[0]?.[0]).toMatchObject({ job: { id }, target: "local", text: "Done." });
+    expect([deliver.mock.calls.length, process.faults]).toEqual([3, []]);
   });
 
   test("that stay in the house do not wait for a receiver", async () => {
     const slow = held();
-    const process = await start((parcel, signal) =>
-      parcel.target.startsWith("webhook:") ? slow.bring(parcel, signal) : Promise.resolve({}),
+    const process = await start((message, signal) =>
+      message.target.startsWith("webhook:") ? slow.deliver(message, signal) : Promise.resolve({}),
     );
     const id = await settle(process, ["webhook:https://example.com/", "session:a", "local"]);
     await vi.waitFor(async () =>
@@ -197,9 +199,9 @@ describe("deliveries", () => {
   test("of a slow place keep those of no other waiting, and are limited in number", async () => {
     const slow = held();
     const quick: string[] = [];
-    const process = await start(async (parcel, signal) => {
-      if (!parcel.target.startsWith("slow")) quick.push(parcel.target);
-      return parcel.target.startsWith("slow") ? slow.bring(parcel, signal) : {};
+    const process = await start(async (message, signal) => {
+      if (!message.target.startsWith("slow")) quick.push(message.target);
+      return message.target.startsWith("slow") ? slow.deliver(message, signal) : {};
     });
     const places = Array.from({ length: 15 }, (_, i) =>
       Array.from({ length: 20 }, () => [`slow${i}`]),
@@ -221,7 +223,7 @@ describe("deliveries", () => {
 
   test("that a stop cuts off are left to the next process, which repeats none that arrived", async () => {
     const first = held();
-    const process = await start(first.bring);
+    const process = await start(first.deliver);
     const id = await settle(process, ["a", "b"]);
     await vi.waitFor(() => expect(first.asked).toHaveLength(1));
     await process.deliveries.stop();
@@ -238,14 +240,14 @@ describe("deliveries", () => {
   });
 
   test("rest when nobody can note them, rather than go out without end", async () => {
-    const bring = vi.fn<Carrier["bring"]>(async () => ({}));
-    const process = await start(bring);
+    const deliver = vi.fn<DeliveryChannel["deliver"]>(async () => ({}));
+    const process = await start(deliver);
     const note = process.jobs.updateFire;
     process.jobs.updateFire = async () => Promise.reject(new Error("disk full"));
     const id = await settle(process, ["a"]);
     await vi.waitFor(() => expect(process.faults).toHaveLength(1));
     await process.goOn(2_000);
-    expect(bring).toHaveBeenCalledTimes(1);
+    expect(deliver).toHaveBeenCalledTimes(1);
     process.jobs.updateFire = note;
     await process.goOn(12_000);
     await vi.waitFor(async () =>
@@ -255,7 +257,7 @@ describe("deliveries", () => {
 
   test("of a job that is deleted are forgotten", async () => {
     const slow = held();
-    const process = await start(slow.bring);
+    const process = await start(slow.deliver);
     const id = await settle(process, ["a"], ["a"], ["a"], ["a"], ["a"]);
     await vi.waitFor(() => expect(slow.asked).toHaveLength(4));
     await process.store.jobs.deleteJob(id, OWNER);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Job } from "../../../src/domain/job.ts";
 import { fireDue } from "../../../src/jobs/firing.ts";
-import { calendarOf } from "../../../src/jobs/schedule.ts";
+import { toCalendar } from "../../../src/jobs/schedule.ts";
 import { aJob } from "../../helpers/jobs.ts";
 
 const MINUTE = 60_000;
@@ -19,7 +19,7 @@ function fire(terms: Partial<Job>, now: number, isBusy = false) {
     replaces,
   } = fireDue({
     job,
-    calendar: calendarOf(job.schedule),
+    calendar: toCalendar(job.schedule),
     now,
     isBusy,
     random: () => 0.5,

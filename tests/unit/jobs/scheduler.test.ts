@@ -3,7 +3,7 @@ import { draining } from "../../../src/domain/error.ts";
 import type { Fire, Job } from "../../../src/domain/job.ts";
 import type { Result } from "../../../src/jobs/result.ts";
 import { Scheduler, type SchedulerDeps } from "../../../src/jobs/scheduler.ts";
-import { JobsTally } from "../../../src/jobs/tally.ts";
+import { JobCounters } from "../../../src/jobs/tally.ts";
 import { createIdSource } from "../../../src/lib/id.ts";
 import { StorageError, type Store } from "../../../src/storage/store.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";
@@ -19,7 +19,7 @@ async function start(execute: SchedulerDeps["execute"], left?: Store) {
   const done: string[] = [];
   const faults: unknown[] = [];
   const delivered: Fire[] = [];
-  const tally = new JobsTally();
+  const tally = new JobCounters();
   const scheduler = new Scheduler({
     store: store.jobs,
     clock: { now: Date.now, elapsed: () => performance.now() },

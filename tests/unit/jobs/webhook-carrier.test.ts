@@ -1,10 +1,10 @@
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import type { Fire } from "../../../src/domain/job.ts";
-import { DeliveryError, type Parcel } from "../../../src/jobs/carrier.ts";
-import { webhookCarrier } from "../../../src/jobs/webhook-carrier.ts";
+import { DeliveryError, type DeliveryMessage } from "../../../src/jobs/carrier.ts";
+import { webhookChannel } from "../../../src/jobs/webhook-carrier.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
-import { Places } from "../../../src/net/places.ts";
+import { DestinationPolicy } from "../../../src/net/places.ts";
 import { createSafeFetch } from "../../../src/net/safe-fetch.ts";
 import { fireFacts } from "../../../src/wire/jobs/object.ts";
 import { aFire, aJob } from "../../helpers/jobs.ts";
@@ -13,11 +13,11 @@ import { type Answering, startReceiver } from "../../helpers/receiver.ts";
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 const calm = new AbortController().signal;
 
-/** A carrier beside a receiver that it may send to. */
+/** A channel beside a receiver that it may send to. */
 async function open(answer?: Answering) {
   const receiver = await startReceiver(answer);
-  const places = new Places([receiver.place]);
-  const carrier = webhookCarrier({
+  const places = new DestinationPolicy([receiver.place]);
+  const channel = webhookChannel({
     places,
     fetch: createSafeFetch({ places }),
     secret: SECRET,
@@ -25,7 +25,7 @@ async function open(answer?: Answering) {
     printFire: fireFacts,
   });
   const job = aJob({ name: "Weather" });
-  const parcel = (terms: Partial<Fire> = {}, path = "/hook?key=secret"): Parcel => {
+  const result = (terms: Partial<Fire> = {}, path = "/hook?key=secret"): DeliveryMessage => {
     const fire = aFire(job.id, {
       status: "completed",
       endedAt: 5_000,
@@ -36,20 +36,20 @@ async function open(answer?: Answering) {
     return { job, fire, target: `webhook:${receiver.origin}${path}`, text: "Sunny." };
   };
   const failure = async () => {
-    const error = await carrier.bring(parcel(), calm).catch((thrown: unknown) => thrown);
+    const error = await channel.deliver(result(), calm).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(DeliveryError);
-    const { message, prospects } = error as DeliveryError;
+    const { message, retryAdvice } = error as DeliveryError;
     expect(message).not.toMatch(/secret|127\.0\.0\.1/);
-    return { message, ...prospects };
+    return { message, ...retryAdvice };
   };
-  return { ...receiver, carrier, job, parcel, failure };
+  return { ...receiver, channel, job, result, failure };
 }
 
 describe("a webhook", () => {
   test("says what a fire came to, in a form that Standard Webhooks verifies", async () => {
-    const { carrier, parcel, received, job } = await open();
-    const sent = parcel();
-    await carrier.bring(sent, calm);
+    const { channel, result, received, job } = await open();
+    const sent = result();
+    await channel.deliver(sent, calm);
     const [request] = received;
     expect(request).toMatchObject({
       method: "POST",
@@ -82,8 +82,8 @@ describe("a webhook", () => {
   });
 
   test("tells of a failure by its type", async () => {
-    const { carrier, parcel, received } = await open();
-    await carrier.bring(parcel({ status: "failed", reason: "No model." }), calm);
+    const { channel, result, received } = await open();
+    await channel.deliver(result({ status: "failed", reason: "No model." }), calm);
     expect(JSON.parse(received[0]?.body ?? "")).toMatchObject({
       type: "job.failed",
       data: { reason: "No model." },
@@ -91,10 +91,10 @@ describe("a webhook", () => {
   });
 
   test("keeps its id and its body when it comes again; another target and another fire have their own", async () => {
-    const { carrier, parcel, received } = await open();
-    const sent = parcel();
+    const { channel, result, received } = await open();
+    const sent = result();
     const elsewhere = { ...sent, target: `${sent.target}2` };
-    for (const each of [sent, sent, elsewhere, parcel()]) await carrier.bring(each, calm);
+    for (const each of [sent, sent, elsewhere, result()]) await channel.deliver(each, calm);
     const ids = received.map(({ headers }) => headers["webhook-id"]);
     expect(ids[0]).toMatch(/^msg_[0-9a-f]{32}$/);
     expect(ids[1]).toBe(ids[0]);
@@ -103,13 +103,13 @@ describe("a webhook", () => {
   });
 
   test("arrives with any 2xx, however much the receiver says", async () => {
-    const { carrier, parcel, received } = await open((response, _request, n) => {
+    const { channel, result, received } = await open((response, _request, n) => {
       response.statusCode = n === 1 ? 204 : 200;
       if (n === 2) for (let sent = 0; sent < 200; sent++) response.write(Buffer.alloc(65_536));
       else response.end();
     });
-    expect(await carrier.bring(parcel(), calm)).toEqual({});
-    expect(await carrier.bring(parcel(), calm)).toEqual({});
+    expect(await channel.deliver(result(), calm)).toEqual({});
+    expect(await channel.deliver(result(), calm)).toEqual({});
     expect(received).toHaveLength(2);
   });
 
@@ -128,9 +128,9 @@ describe("a webhook", () => {
     [429, { "retry-after": "120" }, { isFinal: false, retryAfterMs: 120_000 }],
     [503, { "retry-after": "soon" }, { isFinal: false, retryAfterMs: 0 }],
     [503, { "retry-after": "Thu, 01 Jan 1970 00:00:00 GMT" }, { isFinal: false, retryAfterMs: 0 }],
-  ])("that is answered %i %j goes on so: %j", async (status, headers, prospects) => {
+  ])("that is answered %i %j goes on so: %j", async (status, headers, retryAdvice) => {
     const { failure } = await open((response) => response.writeHead(status, headers).end());
-    expect(await failure()).toEqual({ message: `The receiver answered ${status}.`, ...prospects });
+    expect(await failure()).toEqual({ message: `The receiver answered ${status}.`, ...retryAdvice });
   });
 
   test("waits until the date that a receiver names", async () => {
@@ -149,7 +149,7 @@ describe("a webhook", () => {
 
   test("that a stop cuts off is no failure of its own", async () => {
     const stop = new AbortController();
-    const { carrier, parcel } = await open(() => stop.abort(new Error("stopped")));
-    await expect(carrier.bring(parcel(), stop.signal)).rejects.toThrow("stopped");
+    const { channel, result } = await open(() => stop.abort(new Error("stopped")));
+    await expect(channel.deliver(result(), stop.signal)).rejects.toThrow("stopped");
   });
 });

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { errorKind } from "../../../src/domain/error-codes.ts";
-import { errorOf, paramOf } from "../../../src/lib/read-as.ts";
+import { formatParam, toValidationError } from "../../../src/lib/read-as.ts";
 
 /** What a client is told about a value that does not fit. */
 function told(schema: z.ZodType, value: unknown) {
   const result = schema.safeParse(value);
   if (result.success) throw new Error("the value fits");
-  const { param, code, message } = errorOf(result.error, value).failure;
+  const { param, code, message } = toValidationError(result.error, value).failure;
   expect(errorKind({ code })).toBe("invalid");
   return { param, code, message };
 }
@@ -20,7 +20,7 @@ describe("param", () => {
     [["a", 1, 2], "a[1][2]"],
     [[], ""],
   ])("%j is %j", (path, expected) => {
-    expect(paramOf(path)).toBe(expected);
+    expect(formatParam(path)).toBe(expected);
   });
 });
 

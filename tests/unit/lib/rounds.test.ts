@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { Rounds } from "../../../src/lib/rounds.ts";
+import { Coalesced } from "../../../src/lib/rounds.ts";
 
 test("rounds go one after the other, and one more follows whoever asks in between", async () => {
   const gates: PromiseWithResolvers<void>[] = [];
-  const rounds = new Rounds(() => {
+  const rounds = new Coalesced(() => {
     const gate = Promise.withResolvers<void>();
     gates.push(gate);
     return gate.promise;

@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parsePlace } from "../../../src/lib/place.ts";
 import type { FetchError } from "../../../src/net/fetch-error.ts";
-import { Places } from "../../../src/net/places.ts";
+import { DestinationPolicy } from "../../../src/net/places.ts";
 
-const nowhere = new Places([]);
+const nowhere = new DestinationPolicy([]);
 
-function verdict(places: Places, url: string): string {
+function verdict(places: DestinationPolicy, url: string): string {
   try {
     places.check(url);
     return "allowed";
@@ -163,11 +163,11 @@ describe("what the operator allows", () => {
     ["localhost:80", "http://localhost/", "allowed"],
     ["localhost:80", "http://127.0.0.1/", "blocked"],
   ])("%s: %s is %s", (place, url, expected) => {
-    expect(verdict(new Places([place]), url)).toBe(expected);
+    expect(verdict(new DestinationPolicy([place]), url)).toBe(expected);
   });
 
   test("a name is trusted as a whole, whatever its case, and no part of another", () => {
-    const places = new Places(["n8n.lan:5678"]);
+    const places = new DestinationPolicy(["n8n.lan:5678"]);
     const names = ["n8n.lan", "N8N.LAN.", "xn8n.lan", "a.n8n.lan", "n8n.lan.example.com"];
     expect(names.map((name) => places.allowsName(name, 5678))).toEqual([true, true, false, false, false]);
     expect(places.allowsName("n8n.lan", 80)).toBe(false);

@@ -1,12 +1,12 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test, vi } from "vitest";
-import { Places } from "../../../src/net/places.ts";
+import { DestinationPolicy } from "../../../src/net/places.ts";
 import { createSafeFetch, type Resolve, type SafeRequest } from "../../../src/net/safe-fetch.ts";
 import { startReceiver } from "../../helpers/receiver.ts";
 
 /** Asks with usual terms, where only these places are allowed. */
 function asker(allowed: string[], resolve?: Resolve) {
-  const safeFetch = createSafeFetch({ places: new Places(allowed), ...(resolve && { resolve }) });
+  const safeFetch = createSafeFetch({ places: new DestinationPolicy(allowed), ...(resolve && { resolve }) });
   return (url: string, terms: Partial<SafeRequest> = {}) =>
     safeFetch({
       url,

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { AgentEvent } from "../../../src/domain/event.ts";
 import { fold } from "../../../src/domain/fold.ts";
 import type { RunId } from "../../../src/domain/id.ts";
-import { createSeal } from "../../../src/lib/seal.ts";
+import { createTextCipher } from "../../../src/lib/seal.ts";
 import { allEvents } from "../../../src/runs/all-events.ts";
 import { ResponsesEncoder } from "../../../src/wire/responses/encode.ts";
 import { dieAt, finish, NEVER, settled, startProcess, WHOLE } from "../../helpers/crash.ts";
@@ -106,7 +106,7 @@ function expectNumbered(before: readonly AgentEvent[], after: readonly AgentEven
     const encoder = new ResponsesEncoder({
       run: created.run,
       toolItems: "mcp_call",
-      seal: createSeal("test"),
+      cipher: createTextCipher("test"),
     });
     const text = encoder.open() + events.map((event) => encoder.push(event)).join("");
     const frames = framesOf(text).filter(({ data }) => data !== "[DONE]");

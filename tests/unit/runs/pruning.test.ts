@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { AgentEvent } from "../../../src/domain/event.ts";
 import { fold } from "../../../src/domain/fold.ts";
 import type { Run } from "../../../src/domain/run.ts";
-import { createSeal } from "../../../src/lib/seal.ts";
+import { createTextCipher } from "../../../src/lib/seal.ts";
 import type { StreamEncoder } from "../../../src/wire/encoder.ts";
 import { ResponsesEncoder } from "../../../src/wire/responses/encode.ts";
 import { RunsEncoder } from "../../../src/wire/runs/encode.ts";
@@ -83,7 +83,7 @@ function expectSame(before: readonly Frame[], after: readonly Frame[], numberOf:
   expect(at).toBe(before.length);
 }
 
-const seal = createSeal("test");
+const cipher = createTextCipher("test");
 
 describe("a run that was pruned", () => {
   test("folds to the same state, and keeps the numbers of all frames of each view", async () => {
@@ -93,7 +93,7 @@ describe("a run that was pruned", () => {
       const { before, after } = await logs(run, terms);
       expect(fold(after)).toEqual(fold(before));
       const responses = (startingAfter?: number) =>
-        new ResponsesEncoder({ run, toolItems: "mcp_call", seal, startingAfter });
+        new ResponsesEncoder({ run, toolItems: "mcp_call", cipher, startingAfter });
       const [whole, pruned] = [framesOf(responses(), before), framesOf(responses(), after)];
       expectSame(whole, pruned, ({ sequence_number: n = -1 }) => n);
       // A cursor that is no merged delta's inside gets what it got before, and one inside gets the delta whole.

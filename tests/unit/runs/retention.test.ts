@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { RunInput } from "../../../src/domain/run.ts";
-import { expiryOf } from "../../../src/runs/retention.ts";
+import { computeExpiry } from "../../../src/runs/retention.ts";
 import { inputOf } from "../../helpers/agent-run.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -15,6 +15,6 @@ test.each<[Partial<RunInput>, number, number | undefined]>([
   [{ surface: "runs", sessionId: "s" }, 0, undefined],
   [{ surface: "responses", sessionId: "s" }, 5 * DAY, undefined],
 ])("%j with a retention of %i ms for responses may go after %s", (input, responsesMs, expected) => {
-  const expiry = expiryOf(inputOf(input), 1_000, { responsesMs, runsMs: 30 * DAY });
+  const expiry = computeExpiry(inputOf(input), 1_000, { responsesMs, runsMs: 30 * DAY });
   expect(expiry).toBe(expected === undefined ? undefined : expected + 1_000);
 });

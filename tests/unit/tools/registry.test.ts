@@ -3,7 +3,7 @@ import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { textOf } from "../../../src/domain/item.ts";
+import { joinText } from "../../../src/domain/item.ts";
 import { defineTool, type Tool, type ToolResult } from "../../../src/tools/define.ts";
 import type { Policy } from "../../../src/tools/judgement.ts";
 import { loadTools, TOOLS_DIRECTORY } from "../../../src/tools/load.ts";
@@ -125,7 +125,7 @@ describe("a call", () => {
       { type: "input_text", text: expect.stringContaining("characters left out ...]") },
       big[4],
     ]);
-    expect(textOf(output).length).toBeLessThan(100_300);
+    expect(joinText(output).length).toBeLessThan(100_300);
     const many = Array.from({ length: 1_001 }, () => text(1));
     expect((await call(await answering(many), "echo", { text: "a" })).output).toHaveLength(1_000);
   });

@@ -12,10 +12,10 @@ import {
   type FunctionCallBody,
   type FunctionCallOutputBody,
   type ItemBody,
+  joinText,
   type MessageBody,
   type Part,
   type ReasoningBody,
-  textOf,
 } from "../../../domain/item.ts";
 import { parseJsonObject } from "../../../lib/json.ts";
 import { describeCompaction } from "../shared/compaction-text.ts";
@@ -90,7 +90,7 @@ class Conversation {
     if (role === "assistant") this.#assistant(...content.flatMap(toAssistantBlock));
     else if (role === "user") this.#user(...content.flatMap(toUserBlock));
     // This protocol has system text only at the start of the request.
-    else this.#user(...toTextBlocks(`<system>\n${textOf(content)}\n</system>`));
+    else this.#user(...toTextBlocks(`<system>\n${joinText(content)}\n</system>`));
   }
 
   #user(...blocks: ContentBlockParam[]): void {

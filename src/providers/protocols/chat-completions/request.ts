@@ -8,9 +8,9 @@ import {
   type FunctionCallOutputBody,
   type InputImage,
   type ItemBody,
+  joinText,
   type Part,
   type ReasoningBody,
-  textOf,
 } from "../../../domain/item.ts";
 import type { ModelSettings, OutputFormat, ToolChoice, ToolSpec } from "../../../domain/run.ts";
 import { parseJsonObject } from "../../../lib/json.ts";
@@ -228,7 +228,7 @@ function joinOwnReasoning(items: readonly ItemBody[], model: string): string {
 }
 
 function toAssistantText(content: readonly Part[]): string {
-  return content.map((part) => (part.type === "refusal" ? part.refusal : textOf([part]))).join("");
+  return content.map((part) => (part.type === "refusal" ? part.refusal : joinText([part]))).join("");
 }
 
 /** A result is text here. The images of all results of a step follow in a message of their own. */
@@ -236,7 +236,7 @@ function toResultMessages(results: readonly FunctionCallOutputBody[]): ChatCompl
   const messages: ChatCompletionMessageParam[] = results.map((result) => ({
     role: "tool",
     tool_call_id: result.call_id,
-    content: textOf(result.output),
+    content: joinText(result.output),
   }));
   const images = results.flatMap(({ output }) =>
     typeof output === "string" ? [] : output.filter((part) => part.type === "input_image"),
@@ -248,7 +248,7 @@ function toResultMessages(results: readonly FunctionCallOutputBody[]): ChatCompl
 
 function toOtherMessage(item: ItemBody): ChatCompletionMessageParam {
   if (item.type === "message") {
-    if (item.role !== "user") return { role: "system", content: textOf(item.content) };
+    if (item.role !== "user") return { role: "system", content: joinText(item.content) };
     return { role: "user", content: toUserContent(item.content) };
   }
   return { role: "user", content: item.type === "compaction" ? describeCompaction(item) : "" };
@@ -258,9 +258,9 @@ type UserContent = Extract<ChatCompletionMessageParam, { role: "user" }>["conten
 
 /** Text alone is sent as a string, which every server takes; parts only where there are images. */
 function toUserContent(content: readonly Part[]): UserContent {
-  if (!content.some((part) => part.type === "input_image")) return textOf(content);
+  if (!content.some((part) => part.type === "input_image")) return joinText(content);
   return content.map((part) =>
-    part.type === "input_image" ? toImagePart(part) : { type: "text", text: textOf([part]) },
+    part.type === "input_image" ? toImagePart(part) : { type: "text", text: joinText([part]) },
   );
 }
 

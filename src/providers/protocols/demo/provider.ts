@@ -1,4 +1,4 @@
-import { type FunctionCallOutputBody, type ItemBody, textOf } from "../../../domain/item.ts";
+import { type FunctionCallOutputBody, type ItemBody, joinText } from "../../../domain/item.ts";
 import { NO_USAGE, type Usage } from "../../../domain/usage.ts";
 import type { ModelItem, ModelRequest, ModelSink, Provider } from "../../provider.ts";
 import { Assembler } from "../../transport/assembler.ts";
@@ -74,7 +74,7 @@ function chooseAnswer(request: ModelRequest): ModelItem {
   const outputs = findLastOutputs(request.items);
   if (outputs.length > 0)
     return createMessage(introduce(request.items) + outputs.map(showOutput).join("\n\n"));
-  const asked = last?.type === "message" ? textOf(last.content) : "";
+  const asked = last?.type === "message" ? joinText(last.content) : "";
   const call = request.toolChoice.mode === "none" ? undefined : findCall(asked, request);
   if (call !== undefined) return call;
   const echo = asked === "" ? "" : `You wrote: "${asked.slice(0, 200)}". `;
@@ -102,7 +102,7 @@ function introduce(items: readonly ItemBody[]): string {
 }
 
 function showOutput(output: FunctionCallOutputBody): string {
-  const text = textOf(output.output).slice(0, MAX_SHOWN_CHARS);
+  const text = joinText(output.output).slice(0, MAX_SHOWN_CHARS);
   const verb = output.is_error ? "failed" : "answered";
   return `The tool \`${output.name}\` ${verb}:\n\n\`\`\`\n${text}\n\`\`\``;
 }
@@ -135,7 +135,7 @@ async function streamWords(
     return assembler.items;
   }
   const index = assembler.start({ type: "message", role: "assistant", content: [] });
-  const text = answer.type === "message" ? textOf(answer.content) : "";
+  const text = answer.type === "message" ? joinText(answer.content) : "";
   for (const word of text.match(/\s*\S+|\s+$/g) ?? []) {
     assembler.add(index, "text", word);
     assembler.flush(sink);

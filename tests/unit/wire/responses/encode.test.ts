@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EventBody } from "../../../../src/domain/event.ts";
 import type { Part } from "../../../../src/domain/item.ts";
-import { createSeal } from "../../../../src/lib/seal.ts";
+import { createTextCipher } from "../../../../src/lib/seal.ts";
 import { ResponsesEncoder } from "../../../../src/wire/responses/encode.ts";
 import type { ToolItems } from "../../../../src/wire/responses/output.ts";
 import {
@@ -52,7 +52,11 @@ interface Response {
 const STARTED: EventBody = { type: "run.started" };
 
 function encoder(toolItems: ToolItems): ResponsesEncoder {
-  return new ResponsesEncoder({ run: { ...RUN, surface: "responses" }, toolItems, seal: createSeal("test") });
+  return new ResponsesEncoder({
+    run: { ...RUN, surface: "responses" },
+    toolItems,
+    cipher: createTextCipher("test"),
+  });
 }
 
 function stream(bodies: readonly EventBody[], toolItems: ToolItems = "mcp_call"): Event[] {
