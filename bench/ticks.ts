@@ -1,4 +1,4 @@
-import { Scheduler } from "../src/jobs/scheduler.ts";
+import { Scheduler } from "../src/jobs/scheduler/scheduler.ts";
 import { systemClock } from "../src/lib/clock.ts";
 import { createIdSource } from "../src/lib/id.ts";
 import { openHome, storeJobs } from "./seed-jobs.ts";

@@ -151,3 +151,34 @@ function anchorsOf(page: string): string[] {
       .replaceAll(" ", "-"),
   );
 }
+
+describe("docs/architecture.md", () => {
+  const text = textOf("docs/architecture.md");
+
+  it("names no file or folder that is not there", () => {
+    const names = [...text.matchAll(/`((?:src|routes|tools|tests)(?:\/[^`\s]*)?)`/g)].map(
+      ([, name = ""]) => name,
+    );
+    expect(names.length).toBeGreaterThan(20);
+    expect(names.filter((name) => !existsSync(join(ROOT, name)))).toEqual([]);
+  });
+
+  it("names no type, class or function that the program does not export", () => {
+    const program = PROGRAM.map(textOf).join("\n");
+    const names = [...text.matchAll(/`([A-Za-z]+)(?:\.([a-z]\w*))?`/g)]
+      .flatMap(([, name = "", method]) => [name, method ?? name])
+      .filter((name) => /^[A-Z]\w*[a-z]|[a-z][A-Z]/.test(name));
+    const isThere = (name: string) =>
+      new RegExp(
+        `export (async )?(function|class|interface|const|type) ${name}\\b|^  (async )?${name}\\(`,
+        "m",
+      ).test(program);
+    expect(names.filter((name) => !isThere(name))).toEqual([]);
+  });
+});
+
+it("the answers to where something is changed name files that are there", () => {
+  const questions = JSON.parse(textOf("tests/where.json")) as [question: string, file: string][];
+  expect(questions).toHaveLength(20);
+  expect(questions.filter(([, file]) => !existsSync(join(ROOT, file)))).toEqual([]);
+});

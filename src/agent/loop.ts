@@ -12,8 +12,8 @@ import {
 import type { Run } from "../domain/run.ts";
 import { addUsage, NO_USAGE, type Usage } from "../domain/usage.ts";
 import { toEnding } from "./failure.ts";
+import type { RunInteractions } from "./interactions.ts";
 import { type Limits, LoopDetector, loopNotice, NO_MORE_CALLS, SUMMARY_REQUEST } from "./limits.ts";
-import type { RunInteractions } from "./person.ts";
 import type { Resumption } from "./resumption.ts";
 import { modelStep, type StepResult } from "./step.ts";
 import { RunStop } from "./stop.ts";

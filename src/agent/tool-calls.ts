@@ -1,9 +1,9 @@
+import { type CallDescription, isGranted, type Settlement } from "../domain/interactions.ts";
 import type { FunctionCallItem, FunctionCallOutputItem } from "../domain/item.ts";
-import { type CallDescription, isGranted, type Settlement } from "../domain/question.ts";
 import type { Run } from "../domain/run.ts";
 import type { CallTerms, PreparedCall, ToolOutcome } from "../tools/prepared-call.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
-import type { RunInteractions } from "./person.ts";
+import type { RunInteractions } from "./interactions.ts";
 import { RunStop } from "./stop.ts";
 import type { Transcript } from "./transcript.ts";
 

@@ -1,10 +1,10 @@
-import { type ShownJobs, showJob, showJobs } from "../../routes/job-request.ts";
+import { type ShownJobs, showJob, showJobs } from "../../routes/hermes/job-request.ts";
 import type { Job, JobPort } from "../domain/job.ts";
 import type { Run } from "../domain/run.ts";
 import { checkJobId, isJobId } from "../jobs/job-id.ts";
 import { readAs } from "../lib/read-as.ts";
-import { decodeJob } from "../wire/jobs/decode.ts";
-import { JobPatch, JobRequest } from "../wire/jobs/schema.ts";
+import { decodeJob } from "../wire/hermes/jobs/decode.ts";
+import { JobPatch, JobRequest } from "../wire/hermes/jobs/schema.ts";
 
 /** Jobs that one answer to the agent lists, the newest. */
 const MAX_LISTED = 100;

@@ -3,16 +3,16 @@ import { createOperatorGate } from "../auth/operator.ts";
 import type { Config } from "../config/load.ts";
 import { operatorKeyDigest } from "../config/operator-key.ts";
 import { createPrompts } from "../context/prompt-cache.ts";
+import type { DeliveryChannel } from "../delivery/channel.ts";
 import type { LogOptions } from "../http/server.ts";
-import type { Carrier } from "../jobs/carrier.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createIdSource } from "../lib/id.ts";
-import { createTextCipher } from "../lib/seal.ts";
+import { createTextCipher } from "../lib/text-cipher.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Models } from "../providers/resolve.ts";
 import type { Store } from "../storage/store.ts";
 import type { ToolSource } from "../tools/source.ts";
-import { createFileReader, FILE_LIMITS } from "../wire/files/reader.ts";
+import { createFileReader, FILE_LIMITS } from "../wire/shared/files/reader.ts";
 import { openBackups } from "./backups.ts";
 import { type AppContext, createContext } from "./context.ts";
 import { openHousekeeping } from "./housekeeping.ts";
@@ -39,7 +39,7 @@ export interface Overrides {
   /** More tools, beside the server's own. */
   toolSources?: readonly ToolSource[];
   /** More channels that results of jobs are delivered by. */
-  carriers?: readonly Carrier[];
+  channels?: readonly DeliveryChannel[];
   /** More parts, which are opened after the server's own. */
   parts?: readonly Part[];
   /** Runs before the routes are added; for plugins that must see them. */
@@ -111,7 +111,7 @@ async function openParts(parts: Parts, { context, http, key, overrides }: Ground
   const { runs } = runsPart;
   const transports = parts.add(openTransports(context, http));
   const jobs = parts.add(
-    openJobs(context, { readers, store, runs, sessions, tools, models, carriers: overrides.carriers ?? [] }),
+    openJobs(context, { readers, store, runs, sessions, tools, models, channels: overrides.channels ?? [] }),
   );
   parts.add(openHousekeeping(context, { storage, prompts }));
   parts.add(openBackups(context, { storage, transports }));

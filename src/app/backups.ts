@@ -1,5 +1,5 @@
-import { backupRoute } from "../../routes/backup.ts";
-import { Backups } from "../runs/backup.ts";
+import { backupRoute } from "../../routes/hermes/backup.ts";
+import { Backups } from "../ops/backup.ts";
 import type { AppContext } from "./context.ts";
 import type { Part } from "./part.ts";
 import type { StoragePart } from "./storage.ts";

@@ -1,5 +1,5 @@
 import type { Prompts } from "../context/prompt-cache.ts";
-import { Housekeeping } from "../runs/housekeeping.ts";
+import { Housekeeping } from "../ops/housekeeping.ts";
 import { type AppContext, DAY_MS } from "./context.ts";
 import type { Part } from "./part.ts";
 import type { StoragePart } from "./storage.ts";

@@ -1,35 +1,35 @@
 import { join } from "node:path";
-import { apiJobsRoutes } from "../../routes/api-jobs.ts";
-import { jobImportRoute } from "../../routes/job-import.ts";
-import { jobOutputRoutes } from "../../routes/job-outputs.ts";
-import type { JobsRoutesDeps } from "../../routes/job-request.ts";
-import { jobsRoutes } from "../../routes/jobs.ts";
+import { apiJobsRoutes } from "../../routes/hermes/api-jobs.ts";
+import { jobImportRoute } from "../../routes/hermes/job-import.ts";
+import { jobOutputRoutes } from "../../routes/hermes/job-outputs.ts";
+import type { JobsRoutesDeps } from "../../routes/hermes/job-request.ts";
+import { jobsRoutes } from "../../routes/hermes/jobs.ts";
 import { OWNER } from "../auth/keys.ts";
+import type { DeliveryChannel } from "../delivery/channel.ts";
+import { Deliveries } from "../delivery/deliveries.ts";
+import { fileChannel } from "../delivery/file.ts";
+import { Outputs } from "../delivery/outputs.ts";
+import { sessionChannel } from "../delivery/session.ts";
+import { webhookChannel } from "../delivery/webhook.ts";
 import type { JobWork } from "../domain/job.ts";
-import type { Carrier } from "../jobs/carrier.ts";
 import { WorkCheck } from "../jobs/check-work.ts";
-import { Deliveries } from "../jobs/deliveries.ts";
-import { Execution } from "../jobs/execution.ts";
-import { fileChannel } from "../jobs/file-carrier.ts";
-import { JobImport } from "../jobs/import.ts";
-import { Outputs } from "../jobs/outputs.ts";
-import { Scheduler } from "../jobs/scheduler.ts";
-import { ScriptRuns } from "../jobs/script-run.ts";
-import { Scripts } from "../jobs/scripts.ts";
+import { Execution } from "../jobs/execution/execution.ts";
+import { ScriptRuns } from "../jobs/execution/script-run.ts";
+import { Scripts } from "../jobs/execution/scripts.ts";
+import { JobImport } from "../jobs/import/import.ts";
+import { createPrinter } from "../jobs/schedule/zone.ts";
+import { JobCounters } from "../jobs/scheduler/job-counters.ts";
+import { Scheduler } from "../jobs/scheduler/scheduler.ts";
 import { Jobs } from "../jobs/service.ts";
-import { sessionChannel } from "../jobs/session-carrier.ts";
-import { JobCounters } from "../jobs/tally.ts";
-import { webhookChannel } from "../jobs/webhook-carrier.ts";
-import { createPrinter } from "../jobs/zone.ts";
-import { DestinationPolicy } from "../net/places.ts";
+import { DestinationPolicy } from "../net/destination-policy.ts";
 import { createSafeFetch } from "../net/safe-fetch.ts";
 import type { Models } from "../providers/resolve.ts";
 import { selectTools } from "../runs/prepare.ts";
 import type { Runs } from "../runs/service.ts";
 import { Skills } from "../skills/skills.ts";
 import type { Store } from "../storage/store.ts";
-import { fireFacts } from "../wire/jobs/object.ts";
-import { decodeRecord } from "../wire/jobs/record.ts";
+import { fireFacts } from "../wire/hermes/jobs/object.ts";
+import { decodeRecord } from "../wire/hermes/jobs/record.ts";
 import { agentJobs } from "./agent-jobs.ts";
 import type { AppContext } from "./context.ts";
 import type { Part } from "./part.ts";
@@ -53,7 +53,7 @@ export interface JobsNeeds {
   tools: ToolsPart;
   models: Models;
   /** More channels than the server's own. */
-  carriers: readonly Carrier[];
+  channels: readonly DeliveryChannel[];
 }
 
 /** Opens the jobs; nothing is due before they are started. */
@@ -110,7 +110,7 @@ function openDeliveries(context: AppContext, needs: JobsNeeds, observer: JobCoun
       clock,
       printFire: fireFacts,
     }),
-    ...needs.carriers,
+    ...needs.channels,
   ];
   return new Deliveries({ channels, store: needs.store.jobs, clock, observer, onFault });
 }

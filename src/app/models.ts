@@ -1,11 +1,11 @@
-import { modelRoutes } from "../../routes/models.ts";
+import { modelRoutes } from "../../routes/openai/models.ts";
 import type { Config } from "../config/load.ts";
 import { PROTOCOLS } from "../providers/catalogue.ts";
 import { detectLocalModel } from "../providers/detect.ts";
 import type { Provider } from "../providers/provider.ts";
 import { createModels, type Models } from "../providers/resolve.ts";
 import type { UpstreamSettings } from "../providers/upstream.ts";
-import type { Model } from "../wire/models/schema.ts";
+import type { Model } from "../wire/openai/models/schema.ts";
 import type { AppContext } from "./context.ts";
 import type { Part } from "./part.ts";
 

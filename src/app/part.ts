@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
-import type { RunObserver } from "../runs/observers.ts";
+import type { RunObserver } from "../eventlog/observers.ts";
 import type { PortMakers } from "../tools/ports.ts";
 import type { ToolSource } from "../tools/source.ts";
-import type { HealthCheck } from "../wire/health/schema.ts";
+import type { HealthCheck } from "../wire/hermes/health/schema.ts";
 
 /**
  * One subsystem of the server. `createApp` opens the parts one after another, each with the parts that it needs, then

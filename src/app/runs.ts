@@ -1,7 +1,7 @@
 import type { Settings } from "../config/schema.ts";
 import type { Prompts } from "../context/prompt-cache.ts";
+import { EventLog } from "../eventlog/event-log.ts";
 import type { Models } from "../providers/resolve.ts";
-import { EventLog } from "../runs/event-log.ts";
 import { Runs } from "../runs/service.ts";
 import type { Sessions } from "../sessions/service.ts";
 import type { Store } from "../storage/store.ts";

@@ -1,9 +1,9 @@
 import type { PromptBuilder } from "../context/core-prompt.ts";
 import type { Models } from "../providers/resolve.ts";
-import { SessionContents } from "../runs/session-contents.ts";
-import { createForks, type SessionForks } from "../runs/session-forks.ts";
-import { SessionModels } from "../runs/session-models.ts";
 import { SessionCatalog } from "../sessions/catalog.ts";
+import { SessionContents } from "../sessions/contents.ts";
+import { createForks, type SessionForks } from "../sessions/forks.ts";
+import { SessionModels } from "../sessions/models.ts";
 import { createSessions, type Sessions } from "../sessions/service.ts";
 import type { Store } from "../storage/store.ts";
 import type { AppContext } from "./context.ts";

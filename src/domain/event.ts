@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Failure } from "./error.ts";
+import { ApprovalRequest, ClarificationRequest, Settlement } from "./interactions.ts";
 import { Item } from "./item.ts";
-import { ApprovalRequest, ClarificationRequest, Settlement } from "./question.ts";
 import { Run, type RunStatus } from "./run.ts";
 import { Usage } from "./usage.ts";
 

@@ -2,10 +2,10 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { RunInput } from "../domain/run.ts";
 import type { LiveRun } from "../runs/live-run.ts";
 import type { Runs } from "../runs/service.ts";
-import { readFiles, type SentPart } from "../wire/files/parts.ts";
-import type { FileReader } from "../wire/files/reader.ts";
-import { readIdempotency } from "../wire/idempotency.ts";
-import type { ReadParts } from "../wire/parts.ts";
+import { readFiles, type SentPart } from "../wire/shared/files/parts.ts";
+import type { FileReader } from "../wire/shared/files/reader.ts";
+import { readIdempotency } from "../wire/shared/idempotency.ts";
+import type { ReadParts } from "../wire/shared/parts.ts";
 import { getPrincipal } from "./auth.ts";
 import { nameRun, nameSession } from "./send.ts";
 

@@ -1,7 +1,7 @@
 import { type AgentEvent, isTerminal } from "../domain/event.ts";
-import type { Reader } from "../runs/follow.ts";
+import type { Reader } from "../eventlog/follow.ts";
 import type { LiveRun } from "../runs/live-run.ts";
-import type { MessageEncoder } from "../wire/encoder.ts";
+import type { MessageEncoder } from "../wire/shared/encoder.ts";
 import type { MessageSocket } from "./message-socket.ts";
 import { type Disconnect, leaveRun } from "./send.ts";
 

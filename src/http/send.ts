@@ -1,9 +1,9 @@
 import type { FastifyReply } from "fastify";
 import { RunStop } from "../agent/stop.ts";
 import { type AgentEvent, isLast } from "../domain/event.ts";
-import type { Reader } from "../runs/follow.ts";
+import type { Reader } from "../eventlog/follow.ts";
 import type { LiveRun, WatchedRun } from "../runs/live-run.ts";
-import type { Encoder, StreamEncoder } from "../wire/encoder.ts";
+import type { Encoder, StreamEncoder } from "../wire/shared/encoder.ts";
 import { envelope, failureHeaders, httpStatus } from "./errors.ts";
 import type { EventStream, Streams } from "./streams.ts";
 

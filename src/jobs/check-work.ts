@@ -5,7 +5,7 @@ import { quoted } from "../lib/text.ts";
 import { checkSessionId } from "../sessions/session-id.ts";
 import type { Skills } from "../skills/skills.ts";
 import type { JobStore } from "../storage/job-store.ts";
-import type { Scripts } from "./scripts.ts";
+import type { Scripts } from "./execution/scripts.ts";
 
 /** What a job's work is checked against. */
 export interface WorkTerms {

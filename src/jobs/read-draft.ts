@@ -10,8 +10,8 @@ import {
 import { type JobDraft, MAX_TARGETS, type ScheduleDraft } from "../domain/job-draft.ts";
 import type { Schedule } from "../domain/schedule.ts";
 import { withoutNulls } from "../lib/json.ts";
-import { parseSchedule } from "./parse-schedule.ts";
 import { scanPrompt } from "./scan.ts";
+import { parseSchedule } from "./schedule/parse-schedule.ts";
 import { checkedWork } from "./work.ts";
 
 /** What drafts are read with. */

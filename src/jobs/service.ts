@@ -10,8 +10,8 @@ import { editJob } from "./edit.ts";
 import { type Pause, paused } from "./pause.ts";
 import { type DraftTerms, readChanges, readNewJob } from "./read-draft.ts";
 import { scanPrompt } from "./scan.ts";
-import { listOccurrences, toCalendar } from "./schedule.ts";
-import type { Scheduler } from "./scheduler.ts";
+import { listOccurrences, toCalendar } from "./schedule/schedule.ts";
+import type { Scheduler } from "./scheduler/scheduler.ts";
 import { changed, due, resumed } from "./transitions.ts";
 import { changedWork, checkedWork } from "./work.ts";
 

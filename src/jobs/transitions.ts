@@ -1,7 +1,7 @@
 import { conflict } from "../domain/error.ts";
 import type { Job, JobChanges, WorkChanges } from "../domain/job.ts";
 import { paused } from "./pause.ts";
-import { toCalendar } from "./schedule.ts";
+import { toCalendar } from "./schedule/schedule.ts";
 import { changedWork } from "./work.ts";
 
 /** Makes a job wait for its next time after now; without one it is completed. */

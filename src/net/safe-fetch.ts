@@ -1,8 +1,8 @@
 import { lookup as systemLookup } from "node:dns/promises";
 import { isIP, type LookupFunction } from "node:net";
 import type { Agent, buildConnector, Response } from "undici";
+import { type DestinationPolicy, effectivePort } from "./destination-policy.ts";
 import { FetchError } from "./fetch-error.ts";
-import { type DestinationPolicy, effectivePort } from "./places.ts";
 
 /** A request to a place that somebody else has named. */
 export interface SafeRequest {

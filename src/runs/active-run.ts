@@ -5,17 +5,17 @@ import type { Resumption } from "../agent/resumption.ts";
 import { RunStop } from "../agent/stop.ts";
 import { assembleContext, type Context, type ContextRequest } from "../context/assemble.ts";
 import { isFault, runTimeout } from "../domain/error.ts";
-import type { Interaction } from "../domain/question.ts";
+import type { Interaction } from "../domain/interactions.ts";
 import { keepsInput, type Run, type RunInput, type RunStatus } from "../domain/run.ts";
 import { NO_USAGE } from "../domain/usage.ts";
+import type { Reader } from "../eventlog/follow.ts";
+import { numberInputItems } from "../eventlog/input-items.ts";
+import type { RunLog } from "../eventlog/run-log.ts";
 import type { SessionLease } from "../sessions/service.ts";
 import type { Plan } from "../storage/store.ts";
 import type { RunDeps } from "./deps.ts";
-import type { Reader } from "./follow.ts";
-import { numberInputItems } from "./input-items.ts";
-import { PendingInteractions } from "./questions.ts";
+import { PendingInteractions } from "./interactions.ts";
 import { STATELESS_RETENTION_MS } from "./retention.ts";
-import type { RunLog } from "./run-log.ts";
 import type { Slot } from "./slots.ts";
 
 /** How far a run is, as those who may act on it see it. */

@@ -1,12 +1,12 @@
 import type { Limits } from "../agent/limits.ts";
 import type { Prompts } from "../context/prompt-cache.ts";
 import type { RunId } from "../domain/id.ts";
+import type { EventLog } from "../eventlog/event-log.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Models } from "../providers/resolve.ts";
 import type { Sessions } from "../sessions/service.ts";
 import type { Store } from "../storage/store.ts";
 import type { ToolCatalog } from "../tools/catalog.ts";
-import type { EventLog } from "./event-log.ts";
 import type { Retention } from "./retention.ts";
 
 /** What runs are made of. */

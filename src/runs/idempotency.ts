@@ -1,11 +1,11 @@
 import type { RunStop } from "../agent/stop.ts";
 import { ApiError, keyConflict, notFound, storageFailed } from "../domain/error.ts";
 import type { Run, RunInput } from "../domain/run.ts";
+import type { Reader } from "../eventlog/follow.ts";
 import type { KeyClaim, KeyedRun, KeyScope, Store, StoredRun } from "../storage/store.ts";
 import type { ToolCatalog } from "../tools/catalog.ts";
 import type { ActiveRun } from "./active-run.ts";
 import type { RunDeps } from "./deps.ts";
-import type { Reader } from "./follow.ts";
 import type { LiveRun } from "./live-run.ts";
 import { KEY_RETENTION_MS } from "./retention.ts";
 

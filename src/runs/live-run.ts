@@ -1,6 +1,6 @@
 import type { RunStop } from "../agent/stop.ts";
 import type { Run } from "../domain/run.ts";
-import type { Reader } from "./follow.ts";
+import type { Reader } from "../eventlog/follow.ts";
 
 /** A run as anybody who may see it can follow it, while it goes on and after. */
 export interface WatchedRun {

@@ -7,6 +7,7 @@ import { type RunId, responseId } from "../domain/id.ts";
 import type { ItemBody } from "../domain/item.ts";
 import { isHidden, isOpenTo, type Run, type RunInput } from "../domain/run.ts";
 import type { ModelLock, Session } from "../domain/session.ts";
+import type { LogTerms } from "../eventlog/run-log.ts";
 import { newRunId } from "../lib/id.ts";
 import { withoutNulls } from "../lib/json.ts";
 import { shown } from "../lib/text.ts";
@@ -16,7 +17,6 @@ import { ActiveRun, type RunParts } from "./active-run.ts";
 import type { RunDeps } from "./deps.ts";
 import { createClaim } from "./idempotency.ts";
 import { computeExpiry } from "./retention.ts";
-import type { LogTerms } from "./run-log.ts";
 
 /**
  * Checks a request and makes a run of it, which does nothing yet.

@@ -3,15 +3,15 @@ import type { ContextRequest } from "../context/assemble.ts";
 import { runInterrupted, serverRestarted } from "../domain/error.ts";
 import { fold } from "../domain/fold.ts";
 import type { RunId } from "../domain/id.ts";
-import { listInteractions } from "../domain/question.ts";
+import { listInteractions } from "../domain/interactions.ts";
 import type { RunInput } from "../domain/run.ts";
 import { RUN_POLICIES } from "../domain/run-policy.ts";
+import { closeRun } from "../eventlog/close-run.ts";
+import { allEvents } from "../eventlog/read-all.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Plan, RunWrite, Store, UnfinishedRun } from "../storage/store.ts";
 import { ActiveRun, type RunParts } from "./active-run.ts";
-import { allEvents } from "./all-events.ts";
 import type { RunDeps } from "./deps.ts";
-import { closeRun } from "./end-of.ts";
 import { resolveTarget, selectTools } from "./prepare.ts";
 
 /** How often a process begins with a run. */

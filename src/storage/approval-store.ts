@@ -1,5 +1,5 @@
 import type { RunId } from "../domain/id.ts";
-import type { ApprovalRequest, ApprovalStatus } from "../domain/question.ts";
+import type { ApprovalRequest, ApprovalStatus } from "../domain/interactions.ts";
 
 /** A question about a call as it is stored. */
 export interface StoredApproval {

@@ -1,4 +1,4 @@
-import type { CallDescription } from "../domain/question.ts";
+import type { CallDescription } from "../domain/interactions.ts";
 import type { Run } from "../domain/run.ts";
 import { cutTexts, type ToolOutput } from "../domain/tool-output.ts";
 import { firstLine, headAndTail } from "../lib/text.ts";

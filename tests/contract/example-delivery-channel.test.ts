@@ -6,7 +6,7 @@ import { mailboxChannel } from "./example-delivery-channel/mailbox.ts";
 test("a delivery channel is one object: jobs name its places, and their results arrive there", async () => {
   const box = new Map<string, string>();
   const channels = [mailboxChannel(new Map([["ann", box]]))];
-  const { create, runNow, history } = await openJobsApp(() => say("Sunny."), { carriers: channels });
+  const { create, runNow, history } = await openJobsApp(() => say("Sunny."), { channels: channels });
   const { id } = await create({ prompt: "Look.", schedule: "@yearly", deliver: "mailbox:ann,mailbox:bob" });
   const fire = await runNow(id);
   const delivered = () => vi.waitFor(async () => readDeliveries(await history(id)), { timeout: 5_000 });
@@ -18,7 +18,7 @@ test("a delivery channel is one object: jobs name its places, and their results 
 });
 
 test("a place that no channel takes is refused when the job is made", async () => {
-  const { ask } = await openJobsApp([], { carriers: [mailboxChannel(new Map())] });
+  const { ask } = await openJobsApp([], { channels: [mailboxChannel(new Map())] });
   const body = { prompt: "Look.", schedule: "@yearly", deliver: "pigeon:ann" };
   const answer = await ask("/v1/jobs", { body });
   expect([answer.status, answer.json().error.param]).toEqual([400, "deliver"]);

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { webhookChannel } from "../../src/jobs/webhook-carrier.ts";
+import { webhookChannel } from "../../src/delivery/webhook.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { DestinationPolicy } from "../../src/net/places.ts";
+import { DestinationPolicy } from "../../src/net/destination-policy.ts";
 import { createSafeFetch } from "../../src/net/safe-fetch.ts";
-import { fireFacts } from "../../src/wire/jobs/object.ts";
+import { fireFacts } from "../../src/wire/hermes/jobs/object.ts";
 import { temporaryDirectory } from "../helpers/directory.ts";
 import { aFire, aJob } from "../helpers/jobs.ts";
 import { TestProcess } from "../helpers/process.ts";

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { DestinationPolicy } from "../../src/net/places.ts";
+import { DestinationPolicy } from "../../src/net/destination-policy.ts";
 import { createSafeFetch, type Resolve, type SafeRequest } from "../../src/net/safe-fetch.ts";
 import { startReceiver } from "../helpers/receiver.ts";
 import { forEach, range } from "./answers.ts";

@@ -3,7 +3,7 @@ import { itemId, type RunId } from "../../src/domain/id.ts";
 import type { Item } from "../../src/domain/item.ts";
 import type { Run } from "../../src/domain/run.ts";
 import type { Usage } from "../../src/domain/usage.ts";
-import { ChatEncoder, type ChatForm } from "../../src/wire/chat/encode.ts";
+import { ChatEncoder, type ChatForm } from "../../src/wire/openai/chat/encode.ts";
 
 export const RUN_ID: RunId = `run_${"0123456789abcdef".repeat(2)}`;
 export const COMPLETION_ID = `chatcmpl-${"0123456789abcdef".repeat(2)}`;

@@ -3,8 +3,8 @@ import { errorType } from "../../src/domain/error-codes.ts";
 import type { RunInput } from "../../src/domain/run.ts";
 import { httpStatus } from "../../src/http/errors.ts";
 import { validateWithZod } from "../../src/http/zod.ts";
-import { type ChatTerms, decodeChat } from "../../src/wire/chat/decode.ts";
-import { ChatRequest } from "../../src/wire/chat/schema.ts";
+import { type ChatTerms, decodeChat } from "../../src/wire/openai/chat/decode.ts";
+import { ChatRequest } from "../../src/wire/openai/chat/schema.ts";
 
 /** The shortest conversation. */
 export const HELLO = [{ role: "user", content: "Hello?" }];

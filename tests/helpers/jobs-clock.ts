@@ -1,6 +1,6 @@
 import { vi } from "vitest";
 import type { Fire, Job } from "../../src/domain/job.ts";
-import { listOccurrences, toCalendar } from "../../src/jobs/schedule.ts";
+import { listOccurrences, toCalendar } from "../../src/jobs/schedule/schedule.ts";
 import { aJob } from "./jobs.ts";
 import { type JobsProcess, jobsProcess } from "./jobs-process.ts";
 import { say } from "./scripted-provider.ts";

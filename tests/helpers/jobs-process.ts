@@ -1,11 +1,11 @@
 import { vi } from "vitest";
 import type { Fire, Job } from "../../src/domain/job.ts";
-import { Execution } from "../../src/jobs/execution.ts";
-import { Scheduler } from "../../src/jobs/scheduler.ts";
-import { ScriptRuns } from "../../src/jobs/script-run.ts";
-import type { ScriptEnd } from "../../src/jobs/scripts.ts";
+import { Execution } from "../../src/jobs/execution/execution.ts";
+import { ScriptRuns } from "../../src/jobs/execution/script-run.ts";
+import type { ScriptEnd } from "../../src/jobs/execution/scripts.ts";
+import { JobCounters } from "../../src/jobs/scheduler/job-counters.ts";
+import { Scheduler } from "../../src/jobs/scheduler/scheduler.ts";
 import { Jobs } from "../../src/jobs/service.ts";
-import { JobCounters } from "../../src/jobs/tally.ts";
 import { createIdSource } from "../../src/lib/id.ts";
 import { Skills } from "../../src/skills/skills.ts";
 import type { JobStore } from "../../src/storage/job-store.ts";

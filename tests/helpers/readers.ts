@@ -1,5 +1,5 @@
 import type { AgentEvent } from "../../src/domain/event.ts";
-import type { Reader } from "../../src/runs/follow.ts";
+import type { Reader } from "../../src/eventlog/follow.ts";
 
 /** A reader that keeps what it gets, and falls behind and catches up as it is told. */
 export class TestReader implements Reader {

@@ -1,10 +1,10 @@
 import { createPrompts } from "../../src/context/prompt-cache.ts";
 import type { AgentEvent } from "../../src/domain/event.ts";
 import type { RunInput } from "../../src/domain/run.ts";
+import { EventLog } from "../../src/eventlog/event-log.ts";
 import { createIdSource } from "../../src/lib/id.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import type { Models } from "../../src/providers/resolve.ts";
-import { EventLog } from "../../src/runs/event-log.ts";
 import type { LiveRun } from "../../src/runs/live-run.ts";
 import { Runs, type RunsDeps } from "../../src/runs/service.ts";
 import { createSessions } from "../../src/sessions/service.ts";

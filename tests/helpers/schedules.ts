@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { listOccurrences, toCalendar } from "../../src/jobs/schedule.ts";
+import { listOccurrences, toCalendar } from "../../src/jobs/schedule/schedule.ts";
 import { dueTimes, transitionsOf } from "./cron-oracle.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;

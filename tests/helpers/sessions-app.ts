@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import type { SessionMessage } from "../../src/wire/sessions/messages.ts";
-import type { SessionObject } from "../../src/wire/sessions/schema.ts";
+import type { SessionMessage } from "../../src/wire/hermes/sessions/messages.ts";
+import type { SessionObject } from "../../src/wire/hermes/sessions/schema.ts";
 import { framesOf } from "./frames.ts";
 import { FILES } from "./runs-app.ts";
 import { type Play, scriptedProvider } from "./scripted-provider.ts";

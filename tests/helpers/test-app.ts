@@ -28,7 +28,7 @@ export interface TestAppOptions {
   /** More tools, beside the server's own. */
   toolSources?: Overrides["toolSources"];
   /** More channels that results of jobs are delivered by. */
-  carriers?: Overrides["carriers"];
+  channels?: Overrides["channels"];
   /** More parts, after the server's own. */
   parts?: Overrides["parts"];
   /** Sees the routes before they are added. */
@@ -99,7 +99,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     ...(options.provider && { provider: options.provider }),
     ...(options.store && { store: options.store }),
     ...(options.toolSources && { toolSources: options.toolSources }),
-    ...(options.carriers && { carriers: options.carriers }),
+    ...(options.channels && { channels: options.channels }),
     ...(options.parts && { parts: options.parts }),
     ...(options.beforeRoutes && { beforeRoutes: options.beforeRoutes }),
   });

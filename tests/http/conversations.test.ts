@@ -277,7 +277,7 @@ describe("items that a client put in", () => {
 });
 
 test("conversations of two owners do not know each other by name", async () => {
-  const { conversationSession } = await import("../../src/wire/conversations/id.ts");
+  const { conversationSession } = await import("../../src/wire/openai/conversations/id.ts");
   expect(conversationSession("talk", "a")).not.toBe(conversationSession("talk", "b"));
   expect(conversationSession("talk", "a")).toBe(conversationSession("talk", "a"));
   expect(conversationSession(UNKNOWN, "a")).toBe(UNKNOWN);

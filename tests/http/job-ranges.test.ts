@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createPrinter } from "../../src/jobs/zone.ts";
+import { createPrinter } from "../../src/jobs/schedule/zone.ts";
 import { DAILY, HOURLY, PAST } from "../helpers/hermes-jobs.ts";
 import { openJobsApp } from "../helpers/jobs-app.ts";
 import { say } from "../helpers/scripted-provider.ts";

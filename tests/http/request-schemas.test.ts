@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { JobRecord } from "../../src/wire/jobs/record.ts";
-import { CreateMessage } from "../../src/wire/responses/socket.ts";
+import { JobRecord } from "../../src/wire/hermes/jobs/record.ts";
+import { CreateMessage } from "../../src/wire/openai/responses/socket.ts";
 import { openTestApp } from "../helpers/test-app.ts";
 
 /** A schema and where it stands in the one of its request. */

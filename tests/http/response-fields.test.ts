@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createTextCipher } from "../../src/lib/seal.ts";
+import { createTextCipher } from "../../src/lib/text-cipher.ts";
 import { framesOf } from "../helpers/frames.ts";
 import { send, startLive } from "../helpers/live-app.ts";
 import { openResponses } from "../helpers/responses-app.ts";

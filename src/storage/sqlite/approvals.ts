@@ -1,6 +1,6 @@
 import type { AgentEvent } from "../../domain/event.ts";
 import { type RunId, runKey } from "../../domain/id.ts";
-import { type ApprovalRequest, type ApprovalStatus, permissionScope } from "../../domain/question.ts";
+import { type ApprovalRequest, type ApprovalStatus, permissionScope } from "../../domain/interactions.ts";
 import type { Run } from "../../domain/run.ts";
 import type { ApprovalQuery, PermissionQuery, StoredApproval } from "../approval-store.ts";
 import type { Db } from "./db.ts";

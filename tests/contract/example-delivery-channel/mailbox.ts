@@ -1,12 +1,12 @@
-import { type Carrier, DeliveryError } from "../../../src/jobs/carrier.ts";
+import { type DeliveryChannel, DeliveryError } from "../../../src/delivery/channel.ts";
 
 const PREFIX = "mailbox:";
 
 /** A channel that puts results into boxes by name: `mailbox:<name>`. The same result may come twice, and is kept once. */
-export function mailboxChannel(boxes: ReadonlyMap<string, Map<string, string>>): Carrier {
+export function mailboxChannel(boxes: ReadonlyMap<string, Map<string, string>>): DeliveryChannel {
   return {
     takes: (target) => target.startsWith(PREFIX),
-    async bring({ fire, target, text }) {
+    async deliver({ fire, target, text }) {
       const box = boxes.get(target.slice(PREFIX.length));
       if (box === undefined) throw new DeliveryError("There is no such mailbox.", { isFinal: true });
       box.set(fire.id, text);

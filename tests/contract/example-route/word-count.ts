@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { mount } from "../../../src/http/mount.ts";
-import { ErrorBody } from "../../../src/wire/error.ts";
+import { ErrorBody } from "../../../src/wire/shared/error.ts";
 
 const CountRequest = z.strictObject({ text: z.string().max(1_000) });
 const CountAnswer = z.object({ words: z.int() });

@@ -5,7 +5,7 @@ import {
   approvalId,
   permissionScope,
   type Settlement,
-} from "../../../src/domain/question.ts";
+} from "../../../src/domain/interactions.ts";
 import type { Run } from "../../../src/domain/run.ts";
 import type { Store } from "../../../src/storage/store.ts";
 import {

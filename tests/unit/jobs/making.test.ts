@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Scheduler } from "../../../src/jobs/scheduler.ts";
+import type { Scheduler } from "../../../src/jobs/scheduler/scheduler.ts";
 import { Jobs } from "../../../src/jobs/service.ts";
 import { createIdSource } from "../../../src/lib/id.ts";
 import { hookedStore } from "../../helpers/hooked-store.ts";

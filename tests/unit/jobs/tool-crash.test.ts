@@ -1,9 +1,9 @@
 import { expect, test, vi } from "vitest";
 import { agentJobs } from "../../../src/app/agent-jobs.ts";
 import { textMessage } from "../../../src/domain/item.ts";
-import type { Scheduler } from "../../../src/jobs/scheduler.ts";
+import { createPrinter } from "../../../src/jobs/schedule/zone.ts";
+import type { Scheduler } from "../../../src/jobs/scheduler/scheduler.ts";
 import { Jobs } from "../../../src/jobs/service.ts";
-import { createPrinter } from "../../../src/jobs/zone.ts";
 import { createIdSource } from "../../../src/lib/id.ts";
 import type { Store } from "../../../src/storage/store.ts";
 import { createRegistry } from "../../../src/tools/registry.ts";

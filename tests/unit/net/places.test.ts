@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parsePlace } from "../../../src/lib/place.ts";
+import { DestinationPolicy } from "../../../src/net/destination-policy.ts";
 import type { FetchError } from "../../../src/net/fetch-error.ts";
-import { DestinationPolicy } from "../../../src/net/places.ts";
 
 const nowhere = new DestinationPolicy([]);
 

@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test, vi } from "vitest";
-import { DestinationPolicy } from "../../../src/net/places.ts";
+import { DestinationPolicy } from "../../../src/net/destination-policy.ts";
 import { createSafeFetch, type Resolve, type SafeRequest } from "../../../src/net/safe-fetch.ts";
 import { startReceiver } from "../../helpers/receiver.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { isTerminal } from "../../../src/domain/event.ts";
 import type { RunId } from "../../../src/domain/id.ts";
 import { textMessage } from "../../../src/domain/item.ts";
-import { allEvents } from "../../../src/runs/all-events.ts";
+import { allEvents } from "../../../src/eventlog/read-all.ts";
 import type { Store } from "../../../src/storage/store.ts";
 import type { Tool } from "../../../src/tools/define.ts";
 import { createRegistry } from "../../../src/tools/registry.ts";

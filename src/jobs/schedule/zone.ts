@@ -1,0 +1,101 @@
+import { LAST_INSTANT, type Occurrence } from "../../domain/schedule.ts";
+
+const HOUR_MS = 60 * 60 * 1000;
+/** No zone ever jumped further. */
+const FURTHEST_JUMP_MS = 26 * HOUR_MS;
+
+/** A time zone's local clock. Local times are ms as if the clock were UTC's: 1970-01-01T09:00 is 32,400,000. */
+export class Zone {
+  readonly #format: Intl.DateTimeFormat;
+
+  /** @throws RangeError when there is no such zone. */
+  constructor(name: string) {
+    this.#format = new Intl.DateTimeFormat("en-US", {
+      timeZone: name,
+      calendar: "gregory",
+      hourCycle: "h23",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
+    });
+  }
+
+  /** What the clock shows at an instant, whole seconds. */
+  localAt(at: number): number {
+    const [month = 1, day = 1, year = 1970, hour = 0, minute = 0, second = 0] =
+      this.#format.format(at).match(/\d+/g)?.map(Number) ?? [];
+    return Date.UTC(year, month - 1, day, hour, minute, second);
+  }
+
+  /** How far the clock is ahead of UTC at an instant, ms. */
+  offsetAt(at: number): number {
+    return this.localAt(at) - Math.floor(at / 1000) * 1000;
+  }
+
+  /** ISO 8601 with the offset of the zone, whole seconds. */
+  print(at: number): string {
+    const offsetMinutes = Math.round(this.offsetAt(at) / 60_000);
+    const local = new Date(this.localAt(at)).toISOString().slice(0, 19);
+    const size = Math.abs(offsetMinutes);
+    const pad = (value: number) => String(value).padStart(2, "0");
+    return `${local}${offsetMinutes < 0 ? "-" : "+"}${pad(Math.floor(size / 60))}:${pad(size % 60)}`;
+  }
+
+  /** The instants at which the clock shows a local time, earliest first; where it is skipped, when the clock goes on. */
+  meaningsOf(local: number): [Occurrence, ...Occurrence[]] {
+    const offsets = this.#offsetsAround(local);
+    const shown = offsets.map((offset) => local - offset).filter((at) => this.localAt(at) === local);
+    const [first, second] = [...new Set(shown)].sort((a, b) => a - b);
+    if (first === undefined) return [{ at: this.#endOfGap(local, offsets), clock: "gap" }];
+    if (second === undefined) return [{ at: first, clock: "plain" }];
+    return [
+      { at: first, clock: "first" },
+      { at: second, clock: "second" },
+    ];
+  }
+
+  /** A local time from which on every instant after `at` is shown: earlier ones come again soon where it is set back. */
+  localBefore(at: number): number {
+    const now = this.offsetAt(at);
+    const then = this.offsetAt(at + FURTHEST_JUMP_MS);
+    const comesAgain = then < now && this.offsetAt(at + now - then) === then;
+    return at + (comesAgain ? then : now);
+  }
+
+  #offsetsAround(at: number): number[] {
+    const near = [-FURTHEST_JUMP_MS, 0, FURTHEST_JUMP_MS].map((shift) => this.offsetAt(at + shift));
+    return [...new Set(near)];
+  }
+
+  /** The instant at which the clock jumps over a local time. */
+  #endOfGap(local: number, offsets: readonly number[]): number {
+    let before = local - Math.max(...offsets);
+    let after = local - Math.min(...offsets);
+    while (after - before > 1000) {
+      const middle = Math.floor((before + after) / 2000) * 1000;
+      if (this.localAt(middle) < local) before = middle;
+      else after = middle;
+    }
+    return after;
+  }
+}
+
+/** Gives zones by their names; each is made once, since that takes ten times as long as asking it something. */
+export function createZones(): (name: string) => Zone {
+  const zones = new Map<string, Zone>();
+  return (name) => {
+    const zone = zones.get(name) ?? new Zone(name);
+    zones.set(name, zone);
+    return zone;
+  };
+}
+
+/** Prints instants as ISO 8601 with the offset of a zone, whole seconds; those beyond the last one as that. */
+export function createPrinter(): (at: number, timezone: string) => string {
+  const zoneOf = createZones();
+  // One that was stored when there was no such limit must not keep a whole list from being read.
+  return (at, timezone) => zoneOf(timezone).print(Math.min(at, LAST_INSTANT));
+}
