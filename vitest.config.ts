@@ -34,8 +34,8 @@ export default defineConfig({
         },
       },
     ],
-    testTimeout: 15_000,
-    hookTimeout: 15_000,
+    // Sets the limits, by how slow the machine is.
+    setupFiles: "tests/setup.ts",
     pool: "threads",
     // Many tests wait for processes and sockets; by default one core would be left idle.
     maxWorkers: availableParallelism() + 1,
