@@ -4,7 +4,7 @@ import { workspaceWarning } from "../config/workspace.ts";
 import { VERSION } from "../version.ts";
 
 /** What the banner tells. */
-export interface BannerFacts {
+interface BannerFacts {
   config: Config;
   key: ServerKey;
   url: string;

@@ -5,13 +5,12 @@ import { isTimeZone } from "../lib/time-zone.ts";
 const Url = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" });
 
 /** One alias of `model_routes`. */
-export const ModelRoute = z.strictObject({
+const ModelRoute = z.strictObject({
   model: z.string().min(1),
   provider: z.string().min(1).exactOptional(),
   api_key: z.string().min(1).exactOptional(),
   base_url: Url.exactOptional(),
 });
-export type ModelRoute = z.infer<typeof ModelRoute>;
 
 /** A list, or a comma-separated text as environment variables have it. */
 const List = z.union(
@@ -87,7 +86,7 @@ const Flag = z.union(
 const Port = Whole.pipe(z.int().max(65_535, "must be at most 65535"));
 
 /** `gateway.api_server`: the HTTP server. */
-export const ServerSection = z.strictObject({
+const ServerSection = z.strictObject({
   /** The reference's switch; this process is the API server, so it changes nothing. */
   enabled: Flag.default(true),
   host: z.string().min(1).default("127.0.0.1"),
@@ -127,7 +126,7 @@ export const ServerSection = z.strictObject({
 });
 
 /** `llm`: the model behind the agent. */
-export const LlmSection = z.strictObject({
+const LlmSection = z.strictObject({
   /** A preset (`openai`, `anthropic`, `openrouter`, `demo` …) or a protocol; `protocol` is another name for it. */
   provider: z.string().min(1).exactOptional(),
   protocol: z.string().min(1).exactOptional(),
@@ -143,7 +142,7 @@ export const LlmSection = z.strictObject({
 });
 
 /** `agent`: the limits of one run. */
-export const AgentSection = z.strictObject({
+const AgentSection = z.strictObject({
   /** Model calls of one run; the reference calls it `max_turns`. */
   max_steps: Positive.default(90),
   max_run_seconds: Timeout.default(3600),
@@ -155,7 +154,7 @@ export const AgentSection = z.strictObject({
 
 const Unattended = z.enum(["deny", "approve"]);
 
-export const ApprovalsSection = z.strictObject({
+const ApprovalsSection = z.strictObject({
   /** `off` runs what would ask; the hardline list stays denied. */
   mode: z.enum(["manual", "off"]).default("manual"),
   /** What becomes of calls that would ask where nobody can be asked; the hardline list stays denied. */
@@ -168,25 +167,25 @@ export const ApprovalsSection = z.strictObject({
   timeout_seconds: Timeout.default(300),
 });
 
-export const StorageSection = z.strictObject({
+const StorageSection = z.strictObject({
   /** `normal` survives a killed process; `full` also a power cut, at the price of one disk sync per commit. */
   sync: z.enum(["normal", "full"]).default("normal"),
 });
 
 const Days = Whole.pipe(z.int().max(36_500, "must be at most 36500 (100 years)"));
 
-export const ResponsesSection = z.strictObject({
+const ResponsesSection = z.strictObject({
   /** Days that stored responses are kept where they are not deleted before; 0 for ever. */
   retention_days: Days.default(0),
 });
 
-export const RunsSection = z.strictObject({
+const RunsSection = z.strictObject({
   /** Days that runs of no session are kept; 0 for ever. */
   retention_days: Days.default(30),
 });
 
 /** `jobs`: scheduled work. */
-export const JobsSection = z.strictObject({
+const JobsSection = z.strictObject({
   /** Jobs that may go on at once. */
   max_concurrent: Positive.default(10),
   /** How long a job's script may take. */
@@ -208,7 +207,7 @@ function isWebhookSecret(text: string): boolean {
 }
 
 /** `network`: where requests of jobs and clients may go. */
-export const NetworkSection = z.strictObject({
+const NetworkSection = z.strictObject({
   /** Places that are not public, and allowed all the same; see `parsePlace`. */
   allow_private: List.pipe(
     z.array(
@@ -220,7 +219,7 @@ export const NetworkSection = z.strictObject({
   ).default([]),
 });
 
-export const LogSection = z.strictObject({
+const LogSection = z.strictObject({
   level: z.enum(["silent", "error", "warn", "info", "debug", "trace"]).default("info"),
 });
 

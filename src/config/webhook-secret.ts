@@ -4,7 +4,7 @@ import { whyNot } from "./home-file.ts";
 import type { Config } from "./load.ts";
 
 /** The variable of `jobs.webhook_secret`. */
-export const WEBHOOK_SECRET = "JOBS_WEBHOOK_SECRET";
+const WEBHOOK_SECRET = "JOBS_WEBHOOK_SECRET";
 const SECRET_BYTES = 32;
 
 /**

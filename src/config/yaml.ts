@@ -14,7 +14,7 @@ type Single = "workspace" | "timezone";
 const SINGLE: readonly Single[] = ["workspace", "timezone"];
 
 /** What config.yaml says. */
-export interface YamlSettings {
+interface YamlSettings {
   raw: RawSettings;
   /** Where the section of the HTTP server stands. */
   serverPath: string;

@@ -12,7 +12,7 @@ const SAID = {
   redirects: "it was redirected too often",
 } as const;
 
-export type FetchFailure = keyof typeof SAID;
+type FetchFailure = keyof typeof SAID;
 
 /** A request that was refused or failed; its message names neither addresses nor URLs. */
 export class FetchError extends Error {

@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject } from "../lib/json.ts";
 import { firstLine } from "../lib/text.ts";
 
 /** A skill as lists show it. */
-export interface SkillEntry {
+interface SkillEntry {
   name: string;
   /** One line. */
   description: string;
@@ -14,7 +14,7 @@ export interface SkillEntry {
 }
 
 /** How something is done, as a SKILL.md says it. */
-export interface Skill extends SkillEntry {
+interface Skill extends SkillEntry {
   /** What follows the front matter. */
   text: string;
   /** The real path of its directory. */

@@ -11,7 +11,7 @@ export interface ConnectionOptions extends LogOptions {
 }
 
 /** What to do with a write that does not fit: what makes room may take a little itself. */
-export type WriteKind = "adds" | "makes room";
+type WriteKind = "adds" | "makes room";
 
 /** Nobody writes until `over`, which also resolves when it takes too long. */
 interface Hold {

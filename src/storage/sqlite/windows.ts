@@ -2,7 +2,7 @@
 const WINDOW_ROWS = 1_000;
 
 /** A list that a filter makes shorter, in the order of an index. */
-export interface FilteredList<Place, Row> {
+interface FilteredList<Place, Row> {
   /** After that place. */
   start: Place;
   limit: number;
