@@ -1,7 +1,7 @@
 import type { RunId } from "../domain/id.ts";
 import type { ApprovalRequest, ApprovalStatus } from "../domain/interactions.ts";
 
-/** A question about a call as it is stored. */
+/** An approval request as it is stored. */
 export interface StoredApproval {
   approval: ApprovalRequest;
   runId: RunId;
@@ -12,13 +12,13 @@ export interface StoredApproval {
   settledAt: number | undefined;
 }
 
-/** Which of an owner's questions to list, by id. */
+/** Which of an owner's approval requests to list, by id. */
 export interface ApprovalQuery {
   owner: string;
   status: ApprovalStatus;
   order: "asc" | "desc";
   limit: number;
-  /** The last one that the reader has. */
+  /** The cursor: the last id that the reader has. */
   after?: string | undefined;
 }
 
@@ -26,16 +26,16 @@ export interface ApprovalQuery {
 export interface PermissionQuery {
   owner: string;
   digest: string;
-  /** The session, or the run without one. */
+  /** The session's id, or the run's if it has no session. */
   scope: string;
 }
 
-/** What people were asked about calls; runs write it with their events. */
+/** The approval requests of runs; they are written together with the runs' events. */
 export interface ApprovalStore {
-  /** What an owner was asked about calls. */
+  /** Lists an owner's approval requests. */
   list(query: ApprovalQuery): Promise<StoredApproval[]>;
-  /** Whether a person allowed this very call before, here or everywhere. */
+  /** Returns whether a person has allowed this very call before, in this scope or everywhere. */
   findPermission(query: PermissionQuery): Promise<boolean>;
-  /** Takes a permission for later calls back. False: there is none of that id. */
+  /** Revokes a permission for later calls; false if there is none with that id. */
   revoke(id: string, owner: string): Promise<boolean>;
 }

@@ -4,77 +4,81 @@ import type { Fire, FireStatus, Job } from "../domain/job.ts";
 export interface JobQuery {
   owner: string;
   limit: number;
-  /** The last job that the reader has. */
+  /** The cursor: the last job that the reader has. */
   after?: string | undefined;
-  /** Only those. */
+  /** Only jobs in one of these states. */
   state?: Job["state"] | undefined;
   order: "asc" | "desc";
 }
 
-/** Which fires of a job to list, by when they were made. */
+/** Which fires of a job to list, by creation time. */
 export interface FireQuery {
   jobId: string;
   owner: string;
   order: "asc" | "desc";
   limit: number;
-  /** The last fire that the reader has. */
+  /** The cursor: the last fire that the reader has. */
   after?: string | undefined;
   status?: FireStatus | undefined;
 }
 
-/** What changes of a job together with its fires. */
+/** A change of a job and of its fires, written together. */
 export interface JobChange {
-  /** As it shall be; its revision is that of the job as it was read. */
+  /** The new job, with the revision of the job that was read. */
   job: Job;
-  /** New rows, of no occurrence. */
+  /** New fires that belong to no occurrence, such as a manual run. */
   fires?: readonly Fire[];
-  /** Rows that change, as they shall be. */
+  /** Existing fires, with their new values. */
   updates?: readonly Fire[];
 }
 
-/** A job that goes on to its next time, and the fires of those that have come. */
+/** A job that advances to its next occurrence, and the fires of the occurrences that are due. */
 export interface JobClaim {
-  /** As it shall be; its revision is that of the job as it was read. */
+  /** The new job, with the revision of the job that was read. */
   job: Job;
   fires: readonly Fire[];
 }
 
-/** Jobs and each time that they were due. */
+/** Jobs and their fires. */
 export interface JobStore {
   createJob(job: Job): Promise<void>;
   findJob(id: string, owner: string): Promise<Job | undefined>;
-  /** An owner's jobs; a name is no key. */
+  /** Lists an owner's jobs. Names are not unique. */
   listJobs(query: JobQuery): Promise<Job[]>;
   /**
-   * Writes a job and its fires, all or nothing. Undefined: the job was changed or deleted since it was read; nothing was
-   * written then. Else the job with its new revision.
+   * Writes a job and its fires atomically. Returns the job with its new revision, or undefined if the job was changed
+   * or deleted since it was read; then nothing was written.
    */
   changeJob(change: JobChange): Promise<Job | undefined>;
   /**
-   * Writes jobs and their new fires in one commit, and gives for each job the fires that are new: an occurrence that has
-   * its fire already keeps that one. Undefined: the job was changed or deleted since it was read, and stays as it is.
+   * Writes jobs and their new fires in one commit. Returns the new fires of each job (an occurrence that already has
+   * a fire keeps it), or undefined for a job that was changed or deleted since it was read; such a job is not
+   * written.
    */
   claimFires(claims: readonly JobClaim[]): Promise<(readonly Fire[] | undefined)[]>;
-  /** Writes a fire alone, whose job may be gone. */
+  /** Writes one fire; its job may have been deleted. */
   updateFire(fire: Fire): Promise<void>;
-  /** Deletes a job with its history. False: there is none. */
+  /** Deletes a job and its history; false if there is none. */
   deleteJob(id: string, owner: string): Promise<boolean>;
-  /** Jobs that are due, the one that waits longest first. */
+  /** Lists the jobs that are due, the longest overdue first. */
   dueJobs(now: number, limit: number): Promise<Job[]>;
-  /** When the next job is due, epoch ms. */
+  /** Returns when the next job is due, epoch ms. */
   nextDueAt(): Promise<number | undefined>;
   listFires(query: FireQuery): Promise<Fire[]>;
-  /** The fire of each job that was made last, in the order of the jobs; undefined for one that has none. */
+  /** Returns the newest fire of each job, in the order of the jobs; undefined for a job without fires. */
   latestFires(jobIds: readonly string[]): Promise<(Fire | undefined)[]>;
-  /** Fires that are queued or go on, oldest first. */
+  /** Lists the fires that are queued or running, oldest first. */
   openFires(): Promise<Fire[]>;
   /**
-   * Where something is to be delivered, by name from after one on, and when the first of it is due there, epoch ms; each
-   * place once.
+   * Lists the destinations with pending deliveries, ordered by name and starting after a cursor, each with the time
+   * of its next attempt (epoch ms).
    */
   deliveryPlaces(query: { after: string; limit: number }): Promise<{ place: string; at: number }[]>;
-  /** Fires whose next delivery is to a place and due by `now`, the one that waits longest first. */
+  /** Lists the fires whose next delivery goes to a destination and is due at `now`, the longest overdue first. */
   undelivered(query: { place: string; now: number; limit: number }): Promise<Fire[]>;
-  /** Removes settled fires of which nothing is to be delivered and that were made before a time; how many, at most `limit`. */
+  /**
+   * Removes at most `limit` settled fires without pending deliveries that were created before a time; returns how
+   * many.
+   */
   sweepFires(before: number, limit: number): Promise<number>;
 }

@@ -5,7 +5,7 @@ import type { RunModel } from "../domain/run.ts";
 import type { SessionTally } from "../domain/session.ts";
 import { addUsage, NO_USAGE, type Usage } from "../domain/usage.ts";
 
-/** Returns the items of a session's transcript that are not hidden there; a result without its call would answer nothing. */
+/** Returns a session's items without the hidden ones and without results whose call is hidden. */
 export function withoutHidden(items: Item[], hidden: ReadonlySet<string>): Item[] {
   if (hidden.size === 0) return items;
   const calls = new Set<string>();
@@ -16,7 +16,7 @@ export function withoutHidden(items: Item[], hidden: ReadonlySet<string>): Item[
   });
 }
 
-/** Returns what a session's row says of a run that begins in it: the first run's question is the session's preview. */
+/** Returns what a new run changes in its session's row; the first run's question becomes the session's preview. */
 export function describeBeginning({ at, run, input }: EventOf<"run.created">): {
   at: number;
   preview: string | null;
@@ -36,16 +36,16 @@ export function emptyTally(createdAt: number): SessionTally {
   };
 }
 
-/** One run of a session, as it is counted there. */
+/** One run of a session, as it is counted. */
 export interface CountedRun {
-  /** Those that are not hidden in the session. */
+  /** The run's items that are not hidden in the session. */
   items: readonly Item[];
   model: RunModel;
   steps: number;
   usage: Usage;
-  /** Epoch ms; null while it goes on. */
+  /** Epoch ms; null while the run is going on. */
   endedAt: number | null;
-  /** False for a run that a fork shares with its parent: what it cost was counted there. */
+  /** False for a run that a fork shares with its parent, where its cost was already counted. */
   isOwn: boolean;
 }
 

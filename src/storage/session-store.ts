@@ -7,11 +7,13 @@ import type { RunWrite } from "./store.ts";
 /** One run of a session, with its items in transcript order. */
 export interface SessionRun {
   run: Run;
-  /** Without those for the model only (`internal`), and of a run that was forked within up to there. */
+  /**
+   * Without items for the model only (`internal`); of a run that was forked at an item, only the items up to there.
+   */
   items: Item[];
-  /** When each item was done, epoch ms, by its id. */
+  /** When each item was completed (epoch ms), by item id. */
   times: ReadonlyMap<string, number>;
-  /** Which of the session's runs it is, the oldest 1; it stays so. */
+  /** The position of the run in its session, starting at 1; it never changes. */
   place: number;
 }
 
@@ -19,80 +21,80 @@ export interface SessionRun {
 export interface SessionRange {
   /** `asc`: the oldest run first. */
   order: "asc" | "desc";
-  /** The first run to read; without it the oldest or the latest. */
+  /** The first run to read; by default the oldest or the newest, as the order says. */
   from?: RunId | undefined;
-  /** So many runs of that order are left out. */
+  /** How many runs to skip, in that order. */
   skip?: number | undefined;
   limit: number;
 }
 
-/** A session that is to be made. */
+/** A session to create. */
 export interface NewSession extends Session {
   title?: string | undefined;
-  /** Which program asks for it. */
+  /** The program that asks for it. */
   source?: string | undefined;
 }
 
-/** Which of an owner's sessions to list: those that are not hidden, the last active first. */
+/** Which of an owner's sessions to list: hidden ones are left out, the most recently active comes first. */
 export interface SessionQuery {
   owner: string;
   limit: number;
   offset: number;
   source?: string | undefined;
-  /** Only those whose title or first question holds these words, whatever the case of their ASCII letters. */
+  /** Only sessions whose title or first question contains this text; ASCII letters match in either case. */
   words?: string | undefined;
 }
 
-/** A session that goes on from a point of another one. */
+/** A session that branches off from a point of another one. */
 export interface SessionFork {
-  /** The session that it goes on from; its owner is that of the new one. */
+  /** The session that it branches off from, which has the same owner. */
   parent: string;
   session: NewSession;
-  /** The first run of the new session, which goes on from that point; undefined where nothing was said yet. */
+  /** The first run of the new session, which marks that point; undefined if the parent is empty. */
   holder: RunWrite | undefined;
-  /** Why the parent ends, if it does, and when (epoch ms). */
+  /** Why and when (epoch ms) the parent ends, if it does. */
   end?: { reason: string; at: number } | undefined;
 }
 
-/** Whether a session could be made: its id and its title must be free. */
+/** The outcome of creating a session: its id and title must be unique. */
 export type SessionMade = "made" | "id_taken" | "title_taken";
 
-/** What a store remembers of sessions; as all of it, looked up by id and owner. */
+/** The sessions of a store. Everything is looked up by id and owner. */
 export interface SessionStore {
-  /** A session by id and owner, `foreign` when it is somebody else's. */
+  /** Returns a session, or `foreign` if it belongs to somebody else. */
   find(id: string, owner: string): Promise<Session | "foreign" | undefined>;
   /** Stores a new session. */
   create(session: NewSession): Promise<SessionMade>;
-  /** Stores a new session that goes on from a point of another one, with what is hidden there. */
+  /** Stores a session that branches off from another one; hidden items stay hidden in it. */
   fork(fork: SessionFork): Promise<SessionMade>;
-  /** Changes what is said of a session; `now` is epoch ms. */
+  /** Changes a session's properties; `now` is epoch ms. */
   change(
     id: string,
     owner: string,
     change: { changes: SessionChanges; now: number },
   ): Promise<"changed" | "unknown" | "title_taken">;
   /**
-   * Deletes a session; what stays of it are responses, by their own ids, with what they go on from. False: there is
-   * none. `now` is epoch ms.
+   * Deletes a session and its runs, except responses and what they continue; those stay available by their own ids.
+   * Returns false if there is no such session. `now` is epoch ms.
    */
   delete(id: string, owner: string, now: number): Promise<boolean>;
-  /** What a list shows of a session. */
+  /** Returns a session as lists show it. */
   findEntry(id: string, owner: string): Promise<SessionEntry | undefined>;
-  /** One page of an owner's sessions. */
+  /** Returns one page of an owner's sessions. */
   list(query: SessionQuery): Promise<SessionEntry[]>;
-  /** An owner's pinned sessions, the last active first. */
+  /** Returns an owner's pinned sessions, the most recently active first. */
   listPinned(owner: string, limit: number): Promise<SessionEntry[]>;
-  /** The session of that title, hidden or not. */
+  /** Returns the session with that title, hidden or not. */
   findTitled(owner: string, title: string): Promise<SessionEntry | undefined>;
-  /** The titles of an owner that begin so, at most 1,000. */
+  /** Returns at most 1,000 of an owner's titles that start with a text. */
   listTitles(owner: string, beginning: string): Promise<string[]>;
   /**
-   * Runs of a session from one on, with their items, hidden ones too; none when `from` is no run of it. A fork has
-   * those of its parent up to where it began.
+   * Reads the runs of a session with their items, hidden ones included; returns none if `from` is not one of its
+   * runs. A fork also has its parent's runs up to the point where it branched off.
    */
   read(id: string, range: SessionRange): Promise<SessionRun[]>;
-  /** Takes items out of a session, and only there. */
+  /** Hides items in a session; elsewhere they stay visible. */
   hideItems(session: string, items: readonly string[]): Promise<void>;
-  /** The ids of the items that were taken out of a session. */
+  /** Returns the ids of the items that are hidden in a session. */
   listHidden(session: string): Promise<Set<string>>;
 }

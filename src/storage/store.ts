@@ -9,64 +9,64 @@ import type { ApprovalStore } from "./approval-store.ts";
 import type { JobStore } from "./job-store.ts";
 import type { SessionStore } from "./session-store.ts";
 
-/** What is new of one run; all writes of one `append` become durable together. */
+/** What is new in one run. All writes of one `append` become durable together. */
 export interface RunWrite {
   run: Run;
-  /** True in the run's first write, which creates its row. */
+  /** True for the run's first write, which creates its row. */
   created: boolean;
   status: RunStatus;
   /**
-   * In order of `seq`. `run.created` makes the run its session's latest, if it goes on from the latest so far, and
-   * brings the run's final terms, which a row that was created without it did not know.
+   * In order of `seq`. The event `run.created` makes the run its session's head if it continues the present head, and
+   * updates the run's terms in a row that was created before them.
    */
   events: readonly AgentEvent[];
-  /** No event with a larger `seq` was published before this write; after a crash numbering goes on above it. */
+  /** No event with a larger `seq` was published before this write; after a crash, numbering continues above it. */
   reservedSeq: number;
-  /** Epoch ms; set with the terminal event. */
+  /** Epoch ms; set together with the terminal event. */
   endedAt?: number;
   usage?: Usage;
-  /** Epoch ms after which the run may be swept. */
+  /** Epoch ms after which the run may be removed. */
   expiresAt?: number;
-  /** What a later process needs to go on with the run; kept until the run ends. */
+  /** What a later process needs to resume the run; kept until the run ends. */
   plan?: Plan;
-  /** With the run's first write: the idempotency key that stands for it from now on. */
+  /** The idempotency key that stands for the run from its first write on. */
   key?: KeyClaim;
 }
 
-/** What a background run was asked to do. */
+/** The request of a background run. */
 export interface Plan {
   input: RunInput;
-  /** How often a process began with it. */
+  /** How many processes have started the run. */
   attempts: number;
 }
 
-/** A run that a former process left. */
+/** A run that a former process left unfinished. */
 export interface UnfinishedRun extends StoredRun {
-  /** Undefined for one that is not gone on with. */
+  /** Undefined for a run that cannot be resumed. */
   plan: Plan | undefined;
 }
 
-/** Where an idempotency key means one thing. */
+/** The scope in which an idempotency key is unique. */
 export interface KeyScope {
   owner: string;
   surface: Surface;
   key: string;
 }
 
-/** A key that a run is to have. */
+/** An idempotency key to store. */
 export interface KeyClaim extends KeyScope {
-  /** What was asked, as a hash. */
+  /** A hash of the request. */
   fingerprint: string;
   /** Epoch ms. */
   expiresAt: number;
 }
 
-/** What a key stands for. */
+/** The run that an idempotency key stands for. */
 export interface KeyedRun {
   fingerprint: string;
-  /** Epoch ms; a key also lasts as long as its run goes on. */
+  /** Epoch ms; a key also lasts as long as its run is going on. */
   expiresAt: number;
-  /** Hidden runs, too. Undefined when it was deleted since. */
+  /** The run, even a hidden one; undefined if it was deleted. */
   stored: StoredRun | undefined;
 }
 
@@ -85,9 +85,9 @@ export interface RunQuery {
   surface: Surface;
   order: "asc" | "desc";
   limit: number;
-  /** The last run that the reader has. */
+  /** The cursor: the last run that the reader has. */
   after?: RunId | undefined;
-  /** Only those. */
+  /** Only runs with this status. */
   status?: RunStatus | undefined;
   sessionId?: string | undefined;
   job?: string | undefined;
@@ -95,95 +95,99 @@ export interface RunQuery {
 
 /** Which stored events to read. */
 export interface EventRange {
-  /** Events with a larger `seq` only. */
+  /** Only events with a larger `seq`. */
   afterSeq: number;
-  /** About how many at most; up to some hundred that were written together are not split. */
+  /** About how many events to return; events of one commit (at most 128) are not split. */
   limit: number;
 }
 
-/** A way through all runs that looks for core prompts nobody needs. */
+/** The state of a pass over all runs that looks for unused core prompts. */
 export interface PromptPass {
-  /** Hashes of those that stay. */
+  /** Hashes of the prompts that are in use. */
   used: Set<string>;
-  /** The last run that was looked at; "" at the beginning. */
+  /** The last run that was looked at; "" at the start. */
   after: string;
   limit: number;
 }
 
-/** Whether a store can keep what it is given. */
+/** Whether a store can accept writes. */
 export interface StoreHealth {
   /**
-   * `full`: there is no space. `gone`: its file was removed or replaced, and nobody would find what is written. `failing`:
-   * the disk answers with errors. `stuck`: it does not answer.
+   * `full`: there is no space. `gone`: the database file was removed or replaced, so writes would be lost. `failing`:
+   * the disk returns errors. `stuck`: the disk does not answer.
    */
   state: "ok" | "full" | "gone" | "failing" | "stuck";
-  /** What is wrong, for whoever runs the server. */
+  /** The reason, for the operator. */
   detail?: string;
 }
 
 /**
- * What the server remembers. All methods do one whole intention each, and are atomic. Everything that belongs to
- * somebody is asked for by id and owner; a foreign id is as unknown as one that does not exist.
- *
+ * What the server remembers. Each method is one whole intention, and atomic. Everything is looked up by id and owner;
+ * the id of somebody else is treated as one that does not exist.
  * @throws StorageError when the database cannot be read or written.
  */
 export interface Store {
   readonly sessions: SessionStore;
   readonly approvals: ApprovalStore;
   readonly jobs: JobStore;
-  /** Writes what happened; resolves when it is durable as far as `storage.sync` promises. */
+  /** Writes events; resolves when they are durable as `storage.sync` promises. */
   append(writes: readonly RunWrite[]): Promise<void>;
-  /** A run by id and owner; a hidden one is never found so. */
+  /** Returns a run; hidden runs are never found this way. */
   findRun(id: RunId, owner: string): Promise<StoredRun | undefined>;
-  /** The run that an idempotency key stands for; a key that expired may be swept at any time. */
+  /** Returns the run that an idempotency key stands for; an expired key may be removed at any time. */
   findKey(scope: KeyScope): Promise<KeyedRun | undefined>;
-  /** An owner's runs of one surface by age, from a cursor on. */
+  /** Lists an owner's runs of one surface by age, starting after a cursor. */
   listRuns(query: RunQuery): Promise<StoredRun[]>;
-  /** Makes a run nobody's: it goes with the next sweep, or with the last run that goes on from it. False: there is none. */
+  /**
+   * Takes a run from its owner; it is removed as soon as no other run continues it. Returns false if there is no such
+   * run.
+   */
   disownRun(id: RunId, owner: string, now: number): Promise<boolean>;
-  /** A run's events in order of `seq`; fewer than exist when there are many, none when there are no more. */
+  /** Returns a run's events in order of `seq`: a part of them if there are many, none if there are no more. */
   readEvents(id: RunId, range: EventRange): Promise<AgentEvent[]>;
-  /** All events of a run but its deltas, in order of `seq`. */
+  /** Returns all events of a run except deltas, in order of `seq`. */
   readFacts(id: RunId): Promise<AgentEvent[]>;
   /**
-   * The transcript that ends with a run: its ancestors' items and its own, oldest first, inputs before outputs.
-   * Items for the model only (`internal`) are left out, and with `session` what is hidden there, and the results of
-   * calls that are.
+   * Returns the transcript that ends with a run: the items of the runs that it continues and its own, oldest first,
+   * inputs before outputs. Items for the model only (`internal`) are left out; with `session`, also the items that
+   * are hidden there and the results of hidden calls.
    */
   readTranscript(id: RunId, session?: string): Promise<Item[]>;
-  /** The items that a run made itself. */
+  /** Returns the items that a run produced itself. */
   readOutput(id: RunId): Promise<Item[]>;
-  /** Runs that a former process left unfinished. */
+  /** Returns the runs that a former process left unfinished. */
   unfinishedRuns(): Promise<UnfinishedRun[]>;
-  /** Keeps a core prompt under its hash. */
+  /** Stores a core prompt under its hash. */
   keepPrompt(prompt: PromptSnapshot): Promise<void>;
-  /** A core prompt by its hash. */
+  /** Returns a core prompt by its hash. */
   findPrompt(hash: string): Promise<PromptSnapshot | undefined>;
-  /** Removes at most `limit` runs and keys that may go since `now` (epoch ms); tells how many it removed. */
+  /** Removes at most `limit` expired runs, keys and approval requests (`now` is epoch ms); returns how many. */
   sweep(now: number, limit: number): Promise<number>;
   /**
-   * Makes few deltas of many in runs that ended before a time (epoch ms), some ms of work at a time: those of an item
-   * that follow each other become one, `merged`, which says all of it where the last of them stood. False: none are left.
+   * Merges deltas of runs that ended before a time (epoch ms), for some ms: consecutive deltas of an item become one
+   * `merged` delta that keeps the last number. Returns false when none are left.
    */
   prune(endedBefore: number): Promise<boolean>;
   /**
-   * Looks at some runs more for core prompts that are in use, and adds them to `used`; at the end of all runs removes
-   * every other prompt. Gives the run to go on after, undefined at the end.
+   * Looks at some more runs for core prompts in use and adds them to `used`; after the last run, removes all other
+   * prompts. Returns the run to continue after, or undefined at the end.
    */
   sweepPrompts(pass: PromptPass): Promise<RunId | undefined>;
   /**
-   * Writes a copy of everything, as it is at the end, to a new file that only this user may read; others are served
-   * meanwhile. When it fails, what it wrote is left.
+   * Copies the whole database, as it is at the end of the copy, to a new file that only this user may read, while
+   * requests are served. If it fails, a partial file stays.
    */
   copyTo(file: string): Promise<void>;
-  /** Whether it can keep what it is given, as far as it knows. */
+  /** Whether the store accepts writes, as far as it knows. */
   readonly health: StoreHealth;
-  /** Looks whether it can, and does what helps; for once a second. Never rejects. */
+  /**
+   * Checks the file and the disk, and frees reserved space where that helps; meant for once a second. Never rejects.
+   */
   look(): Promise<StoreHealth>;
   close(): Promise<void>;
 }
 
-/** A failure of the database itself; clients are told that there was one, and no more. */
+/** A failure of the database itself. Clients learn only that it failed. */
 export class StorageError extends ApiError {
   /**
    * `full`: no space. `busy`: another process has the file. `damaged`: not readable. `newer`: made by a later version.
@@ -203,7 +207,7 @@ export class StorageError extends ApiError {
     this.kind = kind;
   }
 
-  /** The same, of which the log knows. */
+  /** Returns the same error, marked as already logged. */
   told(): StorageError {
     return new StorageError(this.kind, this.message, { cause: this.cause, isTold: true });
   }

@@ -4,37 +4,37 @@ import { type Db, isOfDisk, storageError } from "./db.ts";
 import { gone, type LogOptions, WriteAheadLog } from "./log.ts";
 import { Space } from "./space.ts";
 
-/** What a connection is made with. */
+/** Options of a connection. */
 export interface ConnectionOptions extends LogOptions {
-  /** Told when the store can keep what it is given no more, or again. */
+  /** Called when the store stops or resumes accepting writes. */
   onHealth?(health: StoreHealth): void;
 }
 
-/** What to do with a write that does not fit: what makes room may take a little itself. */
+/** Whether a write adds data or frees space; the latter may grow a full database by a few pages. */
 type WriteKind = "adds" | "makes room";
 
-/** Nobody writes until `over`, which also resolves when it takes too long. */
+/** A time in which nobody writes; `over` also resolves when it takes too long. */
 interface Hold {
   since: number;
   over: Promise<void>;
   giveUp(): void;
 }
 
-/** A disk that has not answered for so long is taken for one that will not, ms. */
+/** After this time without an answer, a disk counts as stuck, ms. */
 const STUCK_MS = 10_000;
 
-/** What makes room for one write is not done again for the next within this time, ms. */
+/** Shortest time between two attempts to free space, ms. */
 const ROOM_EVERY_MS = 1_000;
 
 /**
- * The one connection to a database. The driver is synchronous: what it does is done when it returns. Only writers wait
- * for the disk, and hold nobody up while they do: during a checkpoint, and with `sync: full` for their own sync.
+ * The only connection to a database. The driver is synchronous. Only writers wait for the disk, during a checkpoint
+ * and, with `sync: full`, for their own sync; readers never wait.
  */
 export class Connection {
   readonly db: Db;
   readonly #options: ConnectionOptions;
   readonly #space: Space;
-  /** Undefined in memory. */
+  /** Undefined for a database in memory. */
   readonly #log: WriteAheadLog | undefined;
   #hold: Hold | undefined;
   #health: StoreHealth = { state: "ok" };
@@ -51,7 +51,7 @@ export class Connection {
     this.#log = db.memory ? undefined : new WriteAheadLog(db, this.#space, options);
   }
 
-  /** Reads. @throws StorageError instead of the driver's exceptions. */
+  /** Runs a read. @throws StorageError instead of the driver's exceptions. */
   async read<Result>(work: () => Result | Promise<Result>): Promise<Result> {
     try {
       const result = work();
@@ -61,7 +61,7 @@ export class Connection {
     }
   }
 
-  /** Writes, in one transaction; resolves when that is kept as promised. @throws StorageError. */
+  /** Runs a write in one transaction; resolves when it is as durable as promised. @throws StorageError. */
   async write<Result>(work: () => Result, kind: WriteKind = "adds"): Promise<Result> {
     while (this.#hold !== undefined) await this.#free(this.#hold);
     if (this.#health.state === "gone") throw this.#failed(gone(this.#options.file));
@@ -75,24 +75,24 @@ export class Connection {
     }
   }
 
-  /** Whether one may write at this moment without waiting. */
+  /** Whether a write would start at once. */
   get mayWrite(): boolean {
     return this.#hold === undefined;
   }
 
-  /** Whether it can keep what it is given, as far as it knows. */
+  /** Whether the store accepts writes, as far as it knows. */
   get health(): StoreHealth {
     return this.#health;
   }
 
-  /** Looks whether the file is where it was, and at the disk. Never rejects. */
+  /** Checks that the file is still in its place, and the disk. Never rejects. */
   async look(): Promise<StoreHealth> {
     const hold = this.#hold;
     if (hold !== undefined && performance.now() - hold.since > STUCK_MS) {
       this.#tell({ state: "stuck", detail: `The disk of ${this.#options.file} does not answer.` });
       hold.giveUp();
     }
-    // A disk that does not answer is asked once.
+    // A disk that does not answer is not asked again.
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
     });
@@ -100,7 +100,7 @@ export class Connection {
     return this.#health;
   }
 
-  /** Copies the log into the database and closes it; nobody writes any more. */
+  /** Copies the log into the database and closes it; later writes fail. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -132,7 +132,7 @@ export class Connection {
     });
   }
 
-  /** Something did not fit: it may when the log begins anew, or within the space of what was deleted. */
+  /** Retries a write that did not fit, after a checkpoint or within the space of deleted rows. */
   async #squeeze<Result>(work: () => Result, kind: WriteKind): Promise<Result> {
     try {
       await this.#makeRoom();
@@ -173,7 +173,7 @@ export class Connection {
     await this.#space.look().catch(() => undefined);
   }
 
-  /** Nobody writes until that is over. */
+  /** Keeps writers out until the work is done. */
   async #alone(work: () => Promise<void> | undefined): Promise<void> {
     const { promise: over, resolve: giveUp } = Promise.withResolvers<void>();
     this.#hold = { since: performance.now(), over, giveUp };
@@ -185,7 +185,7 @@ export class Connection {
     }
   }
 
-  /** Resolves when it is over. @throws StorageError when that takes too long. */
+  /** Resolves when writers may go on. @throws StorageError when that takes too long. */
   async #free({ over }: Hold): Promise<void> {
     const { state, detail = "" } = this.#health;
     if (state === "stuck") throw new StorageError("unavailable", detail, { isTold: true });
@@ -211,14 +211,14 @@ export class Connection {
   async #lookAtSpace(): Promise<void> {
     const { isShort, isToBeTaken } = this.#space;
     if (this.#closed !== undefined || this.#hold !== undefined) return;
-    // Where there is no space for all of it, there is a part.
+    // When the whole reserve does not fit, a smaller one may.
     if (isToBeTaken) await this.#alone(() => this.#space.take()).catch(() => undefined);
     if (this.#health.state !== "full") return;
     const isQuiet = performance.now() - this.#refusedAt > ROOM_EVERY_MS;
     if (isShort ? this.#space.hasRoomInside : isQuiet) this.#tell({ state: "ok" });
   }
 
-  /** What an exception means. What says that the store can keep nothing is told, once. */
+  /** Translates an exception; a change of the store's health is reported once. */
   #failed(error: unknown): StorageError {
     const { file } = this.#options;
     const failure = storageError(error, file);
@@ -229,7 +229,7 @@ export class Connection {
     return failure.told();
   }
 
-  /** The disk took something. */
+  /** Called when the disk has accepted a write. */
   #works(): void {
     if (this.#health.state === "failing" && !this.#isCheckpointFailing) this.#tell({ state: "ok" });
   }

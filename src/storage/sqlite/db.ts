@@ -7,26 +7,30 @@ import { MIGRATIONS } from "./migrations.ts";
 
 export type Db = Database.Database;
 
-/** How to open the database. */
+/** Options of a database. */
 export interface OpenOptions {
   /** Absolute path, or `:memory:`. */
   file: string;
-  /** Marks the file as ours. */
+  /** Marks the file as this program's. */
   applicationId: number;
-  /** How long to wait for a former process to let go of the file. */
+  /** How long to wait until a former process releases the file, ms. */
   busyTimeoutMs?: number;
 }
 
-/** Twice SQLite's own, since rows of 1 to 2 KB then share pages: about 10 % off a commit. */
+/** Twice SQLite's default: rows of 1 to 2 KB share pages, which makes a commit about 10 % cheaper. */
 const PAGE_BYTES = 8_192;
 
-/** Up to here every page and index is looked at before the start, some 3 ms per MB; a larger file's damage is told where it is met. */
+/**
+ * Files up to this size are checked page by page before the start, some 3 ms per MB; damage in larger files is
+ * reported when it is met.
+ */
 const CHECKED_BYTES = 64 * 1024 * 1024;
 
 /**
- * Opens the file, takes it for this process alone and brings its schema up to date. The one connection must stay open
- * until the end: closing a second one in the same process would drop the lock of the first.
- * @throws StorageError when another process has it, it is damaged, a later version made it, or it is not ours.
+ * Opens the file, locks it for this process and updates its schema. The connection must stay open until the end:
+ * closing a second connection in the same process would drop the lock of the first.
+ * @throws StorageError when another process has the file, it is damaged, a later version made it, or it belongs to
+ * another program.
  */
 export function openDatabase(options: OpenOptions): Db {
   let db: Db | undefined;
@@ -35,8 +39,7 @@ export function openDatabase(options: OpenOptions): Db {
     db = new Database(options.file, { timeout: options.busyTimeoutMs ?? 1_000 });
     db.pragma("locking_mode = EXCLUSIVE");
     db.pragma(`page_size = ${PAGE_BYTES}`);
-    // Before anything else, and before the log takes writes away from the file itself: a file that a killed process
-    // left behind must say whose it is.
+    // Written first, directly to the file: after a crash the file must still say which program it belongs to.
     if (isNew) db.pragma(`application_id = ${options.applicationId}`);
     db.pragma("journal_mode = WAL");
     db.pragma("synchronous = FULL");
@@ -44,7 +47,7 @@ export function openDatabase(options: OpenOptions): Db {
       if (!isNew) check(opened, options.file);
       migrate(opened);
     });
-    // IMMEDIATE takes the write lock, which EXCLUSIVE mode then keeps. What is refused is left as it was.
+    // IMMEDIATE takes the write lock, which EXCLUSIVE mode then keeps. A refused file is not changed.
     update.immediate(db);
     return db;
   } catch (error) {
@@ -54,9 +57,9 @@ export function openDatabase(options: OpenOptions): Db {
 }
 
 /**
- * Makes the file when there is none, for this user only: it holds what people said to their agent. Tells whether it is
- * empty. Another program's database is not even opened, since SQLite could write to it.
- * @throws StorageError for another program's.
+ * Creates the file if there is none, readable by this user only: it holds what people told their agent. Returns
+ * whether it is empty. Another program's database is not opened, because SQLite might write to it.
+ * @throws StorageError for another program's database.
  */
 function claimFile(file: string, applicationId: number): boolean {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -86,20 +89,20 @@ function migrate(db: Db): void {
   db.pragma(`user_version = ${MIGRATIONS.length}`);
 }
 
-/** A damaged file must not be served from as if nothing were wrong. */
+/** Refuses a damaged file. */
 function check(db: Db, file: string): void {
   const pages = db.pragma("page_count", { simple: true }) as number;
   if (pages * PAGE_BYTES > CHECKED_BYTES) return;
   if (db.pragma("integrity_check(1)", { simple: true }) !== "ok") throw damaged(file);
 }
 
-/** A file that must not be worked with as if nothing were wrong. */
+/** Creates the error for a file that must not be used. */
 export function damaged(file: string, cause?: unknown): StorageError {
   const message = `${file} is damaged. Restore a backup, or move the file away to start afresh.`;
   return new StorageError("damaged", message, { cause });
 }
 
-/** What an exception of the driver means. */
+/** Translates an exception of the driver. */
 export function storageError(error: unknown, file: string): StorageError {
   if (error instanceof StorageError) return error;
   const code = sqliteCode(error);
@@ -113,7 +116,7 @@ export function storageError(error: unknown, file: string): StorageError {
   }
   if (code.startsWith("SQLITE_FULL") || code === "ENOSPC")
     return new StorageError("full", "The disk is full.", cause);
-  // What we wrote as JSON and cannot read as JSON is no longer what we wrote.
+  // JSON that this program wrote and cannot be parsed is damaged.
   const isDamage = code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB";
   if (isDamage || error instanceof SyntaxError) return damaged(file, error);
   return new StorageError(
@@ -123,7 +126,7 @@ export function storageError(error: unknown, file: string): StorageError {
   );
 }
 
-/** Whether it was the disk that failed, and not what was asked of it. */
+/** Whether the disk failed, not the request. */
 export function isOfDisk({ cause }: StorageError): boolean {
   return /^(SQLITE_(IOERR|READONLY|CANTOPEN)|E[A-Z]+$)/.test(sqliteCode(cause));
 }

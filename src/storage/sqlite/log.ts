@@ -7,32 +7,34 @@ import { type Disk, SYSTEM_DISK } from "./disk.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import type { Space } from "./space.ts";
 
-/** What a log is opened with. */
+/** Options of a write-ahead log. */
 export interface LogOptions {
   /** The database's absolute path. */
   file: string;
-  /** `full`: a commit counts when the disk has it. */
+  /** `full`: a commit is acknowledged after the disk has it. */
   sync: "normal" | "full";
-  /** By default the system's. */
+  /** The operating system's disk by default. */
   disk?: Disk;
-  /** How long the log may become before it goes into the database: what is copied at once takes some ms. 8 MB by default. */
+  /** Length at which the log is copied into the database, 8 MB by default: a copy of that size takes some ms. */
   logBytes?: number;
 }
 
 const USUAL_BYTES = 8 * 2 ** 20;
 
-/** On a disk so slow that checkpoints would take too much of the time, it may become so long, and take so much of the space. */
+/**
+ * Limit of the log on a slow disk, where checkpoints would take too much of the time; also a share of the free space.
+ */
 const MOST_BYTES = 256 * 2 ** 20;
 const SHARE_OF_SPACE = 16;
 
-/** After a checkpoint that took longer than that, writers have the database for so many times as long. */
+/** After a checkpoint slower than SLOW_MS, writers get the database for REST times as long. */
 const SLOW_MS = 100;
 const REST = 3;
 
-/** Commits between two looks at how long the log is, unless the file itself grows. */
+/** Commits between two measurements of the log, unless its file grows. */
 const LOOK_EVERY = 32;
 
-/** Before what could not be done is tried again, ms. */
+/** Delay before a failed checkpoint is tried again, ms. */
 const RETRY_MS = 1_000;
 
 interface CheckpointRow {
@@ -42,9 +44,9 @@ interface CheckpointRow {
 }
 
 /**
- * The write-ahead log of a database that this process alone has open. SQLite itself never waits for the disk
- * (`synchronous = OFF`): it would do so on the main thread, where requests wait with it. What its syncs are for is done
- * here, in the same order, while nobody writes (`checkpoint`).
+ * The write-ahead log of a database that this process owns. SQLite never syncs (`synchronous = OFF`), because it
+ * would do so on the main thread, where requests would wait for the disk. Its syncs are done here, in the same order,
+ * while nobody writes (`checkpoint`).
  */
 export class WriteAheadLog {
   readonly #db: Db;
@@ -53,7 +55,7 @@ export class WriteAheadLog {
   readonly #isFull: boolean;
   readonly #disk: Disk;
   readonly #usualBytes: number;
-  /** Open until the end: closing a file drops this process's locks on it, which are SQLite's. */
+  /** Kept open until the end: closing a file drops all locks of this process on it, including SQLite's. */
   readonly #file: number;
   readonly #log: number;
   readonly #look;
@@ -87,13 +89,13 @@ export class WriteAheadLog {
     this.#log = openSync(`${file}-wal`, constants.O_RDWR);
   }
 
-  /** Whether a path leads to the database that is open. */
+  /** Returns whether a path still leads to the open database. */
   isAt({ dev, ino }: Stats): boolean {
     const open = fstatSync(this.#file);
     return open.dev === dev && open.ino === ino && open.nlink > 0;
   }
 
-  /** Whether the log should go into the database now. */
+  /** Whether a checkpoint is due. */
   get isDue(): boolean {
     const { isShort, logBytes, freeBytes } = this.#space;
     if (isShort) return this.#usedBytes >= logBytes / 2;
@@ -103,8 +105,8 @@ export class WriteAheadLog {
   }
 
   /**
-   * After a commit: what to wait for before it is acknowledged, if anything.
-   * @throws StorageError when nobody will find it, since the file was removed.
+   * Called after a commit. Returns what to wait for before the commit is acknowledged, or undefined.
+   * @throws StorageError when the database file was removed, so that nobody would find the commit.
    */
   committed(): Promise<void> | undefined {
     const { nlink, size } = fstatSync(this.#log);
@@ -117,12 +119,13 @@ export class WriteAheadLog {
   }
 
   /**
-   * Copies what the log has into the database and begins the log anew. Nobody may write meanwhile. At each step a
-   * power cut leaves a whole database:
-   * - The log is synced before the copy: a page must not be in the database before the rest of its transaction is safe.
-   * - The database is synced before the log begins anew: until then only the log is sure to have the pages.
-   * - The log begins anew with one page, and is synced before there are more: of a longer beginning the disk could have
-   *   the second page and not the first, and then the first page of the old log would count once more.
+   * Copies the log into the database and restarts the log. Nobody may write meanwhile. A power cut at any step leaves
+   * a consistent database:
+   * - The log is synced before the copy: a page must not reach the database before the rest of its transaction is
+   * safe.
+   * - The database is synced before the log restarts: until then only the log is sure to have the pages.
+   * - The log restarts with one page, which is synced before more are written: with several pages, the disk could
+   * have the second page but not the first, and the first page of the old log would be valid again.
    */
   async checkpoint(): Promise<void> {
     const began = performance.now();
@@ -139,10 +142,10 @@ export class WriteAheadLog {
     }
   }
 
-  /** Closes the database; nothing of the log is left unless the disk fails. */
+  /** Closes the database; the log is empty afterwards, unless the disk fails. */
   async close(): Promise<void> {
     const isCopied = await this.#copy().catch(() => false);
-    // Whatever is left SQLite copies itself, with all its syncs.
+    // SQLite copies the rest itself, with its own syncs.
     if (!isCopied) this.#db.pragma("synchronous = FULL");
     this.closeAsIs();
   }
@@ -154,7 +157,7 @@ export class WriteAheadLog {
     closeSync(this.#file);
   }
 
-  /** False: not all of it, since something is being read. */
+  /** Returns false if a reader kept a part of the log from being copied. */
   async #copy(): Promise<boolean> {
     await this.#sync(this.#log);
     const { busy, log, checkpointed } = this.#intoFile();
@@ -177,24 +180,24 @@ export class WriteAheadLog {
     await (fd === this.#log && !this.#isNamed ? Promise.all([synced, this.#syncName()]) : synced);
   }
 
-  /** A log that the disk has is of no use while its directory does not name it. */
+  /** A synced log is lost if its directory entry is not synced. */
   async #syncName(): Promise<void> {
     const directory = await promisify(open)(dirname(this.#path), "r").catch(() => undefined);
-    // Not every system can do that.
+    // Not every operating system can sync a directory.
     if (directory === undefined) return;
     await promisify(fsync)(directory).catch(() => undefined);
     closeSync(directory);
     this.#isNamed = true;
   }
 
-  /** Commits that come while a sync goes on share the next one. */
+  /** Commits that arrive during a sync share the next one. */
   #synced(): Promise<void> {
     this.#nextSync ??= this.#syncNext();
     return this.#nextSync;
   }
 
   async #syncNext(): Promise<void> {
-    // Whoever waits for it is told of its failure.
+    // Each waiter gets the failure of its own sync.
     await this.#syncing?.catch(() => undefined);
     this.#nextSync = undefined;
     this.#syncing = this.#sync(this.#log);
@@ -206,7 +209,7 @@ function isFull(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "SQLITE_FULL";
 }
 
-/** The database is no more where it was: what is written into it nobody finds again. */
+/** The database file was moved or removed; what is written to it would be lost. */
 export function gone(file: string): StorageError {
   return new StorageError(
     "gone",

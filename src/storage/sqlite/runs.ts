@@ -17,11 +17,11 @@ interface RunRow {
 interface ExpiredRow {
   id: string;
   parent_run: string | null;
-  /** Whether a run goes on from it, or a session ends with it. */
+  /** Whether another run continues it, or a session ends with it. */
   is_needed: 0 | 1;
 }
 
-/** A sweep looks at so many rows for each that it may remove: a long one would keep requests waiting. */
+/** How many rows a sweep may look at for each row that it may remove; a longer sweep would delay requests. */
 const SEEN_PER_REMOVED = 20;
 
 interface PlaceTerms {
@@ -42,18 +42,18 @@ interface ListTerms {
   limit: number;
 }
 
-/** Owns what was deleted, as long as something else needs it. */
+/** The owner of deleted runs that another run still needs. */
 const NOBODY = "";
 
-/** Stands for the owner of what only an idempotency key leads to. No owner is called so. */
+/** Stands for the owner of runs that only an idempotency key leads to; no owner has this name. */
 const HIDDEN = " ";
 
-/** Sorts behind every run's id. */
+/** Sorts after every run id. */
 const AFTER_ALL = "run`";
 
 const COLUMNS = "status, ended_at, reserved_seq, usage, data";
 
-/** One row per run: what lists, look-ups and sweeps need to know without reading its events. */
+/** One row per run: what lists, lookups and sweeps need without reading events. */
 export class RunTable {
   readonly #insert;
   readonly #update;
@@ -89,7 +89,7 @@ export class RunTable {
     this.#findOwned = db.prepare<[string, string], RunRow>(
       `SELECT ${COLUMNS} FROM runs WHERE id = ? AND owner <> ?`,
     );
-    // The index leaves chats out, and is taken only when the query says so too.
+    // The index leaves out chats; SQLite uses it only if the query says so too.
     const listed = "FROM runs WHERE owner = :owner AND surface = :surface AND surface <> 'chat'";
     const page = (compare: string, until: string, order: string) =>
       db.prepare<ListTerms, RunRow>(
@@ -126,7 +126,7 @@ export class RunTable {
     this.#deleteEvents = db.prepare<[string]>("DELETE FROM events WHERE run_id = ?");
   }
 
-  /** After the events were written; of a run that is new the facts that stand in its own row. */
+  /** Writes a run's row, after its events; a new row holds the run's first facts. */
   write(write: RunWrite, { facts, hasDeltas }: FirstFacts): void {
     const { run, created, status, reservedSeq, endedAt, usage, expiresAt } = write;
     const usageText = usage === undefined ? null : JSON.stringify(usage);
@@ -160,7 +160,7 @@ export class RunTable {
     );
   }
 
-  /** The run's terms as its turn made them, for a row that was there before. */
+  /** Updates a row that was created before the run's terms were final. */
   begin(run: Run): void {
     this.#begin.run(run.parent?.runId ?? null, JSON.stringify(run), run.id);
   }
@@ -170,7 +170,7 @@ export class RunTable {
     return row && storedRun(row);
   }
 
-  /** A run of anybody, unless it was deleted. */
+  /** Returns a run of any owner, unless it was deleted. */
   findOwned(id: RunId): StoredRun | undefined {
     const row = this.#findOwned.get(id, NOBODY);
     return row && storedRun(row);
@@ -209,8 +209,9 @@ export class RunTable {
   }
 
   /**
-   * What a kept run goes on from must stay as long as that run, and a session's latest run as long as the session. It
-   * is set aside, with its time negated, and looked at again when a follower or the session goes: so each row is looked at once, and chains are taken from their ends.
+   * Removes expired runs. A run that a kept run continues must stay as long as that run, and the head of a session as
+   * long as the session: such a run is put aside (its expiry is negated) and looked at again when its successor or
+   * session is removed. So each row is looked at once, and chains are removed from their ends.
    */
   sweep(now: number, limit: number): number {
     let removed = 0;
@@ -219,7 +220,7 @@ export class RunTable {
       if (rows.length === 0) break;
       seen += rows.length;
       const free = rows.filter((row) => row.is_needed === 0);
-      // First, since what is removed takes back what it went on from.
+      // First put aside, then remove: removing a run makes the sweep look at its predecessor again.
       for (const row of rows) if (row.is_needed === 1) this.#setAside.run(row.id);
       for (const row of free) this.#remove(row);
       removed += free.length;

@@ -36,7 +36,7 @@ interface PageTerms {
   offset: number;
 }
 
-/** Where a session stands in the list. */
+/** A session's position in the list. */
 interface Place {
   at: number;
   id: string;
@@ -53,11 +53,11 @@ interface SearchTerms {
   limit: number;
 }
 
-/** Before and behind all sessions, as they are listed. */
+/** Positions before and after all sessions. */
 const FIRST: Place = { at: Number.MAX_SAFE_INTEGER, id: "" };
 const LAST: Place = { at: -1, id: "" };
 
-/** What was counted of a session's runs, up to one that is over. */
+/** The totals of a session's runs up to one that has ended. */
 interface Counted {
   upTo: string;
   tally: SessionTally;
@@ -66,7 +66,7 @@ interface Counted {
 const COLUMNS =
   "id, created_at, updated_at, head_run, source, pinned, archived, hidden, unread, title, end_reason, ended_at, parent_id, root_id, preview, tally, model_lock, has_instructions";
 
-/** Requests have their turn after so many runs, some ms. */
+/** After this many runs, other requests get a turn; takes some ms. */
 const RUNS_AT_ONCE = 200;
 
 /** What the lists of sessions are read with. */
@@ -74,13 +74,13 @@ interface ListParts {
   sessions: SessionTable;
   runs: SessionRunTable;
   transcripts: TranscriptTable;
-  /** Whether one may write at this moment without waiting. */
+  /** Whether a write would start at once. */
   mayWrite(): boolean;
 }
 
 /**
- * Sessions as lists show them. What their runs add up to is counted when somebody asks, each run once: turns pay
- * nothing for it.
+ * Sessions as lists show them. The totals of their runs are computed when a list is read, each run once, so that
+ * turns do not pay for them.
  */
 export class SessionListTable {
   readonly #parts: ListParts;
@@ -169,7 +169,7 @@ export class SessionListTable {
     return this.#titles.all(owner, beginning, `${beginning}\u{10FFFF}`);
   }
 
-  /** Something was taken out of a session. */
+  /** Resets a session's totals after items were hidden. */
   recount(id: string, preview: string | undefined): void {
     this.#recount.run(preview ?? null, id);
   }
@@ -186,7 +186,7 @@ export class SessionListTable {
     try {
       if (counted.length > 0 && this.#parts.mayWrite()) this.#keep.immediate(counted);
     } catch {
-      // A full disk is no reason to show nothing: it is counted again the next time.
+      // On a full disk the list is still shown; the totals are computed again next time.
     }
     return entries;
   }
@@ -207,7 +207,7 @@ export class SessionListTable {
     return keep === undefined || !isStill ? { tally } : { tally, keep };
   }
 
-  /** The runs that were not counted yet, the oldest first. */
+  /** Returns the runs that were not counted yet, oldest first. */
   #newer({ head_run: head }: EntryRow, known: Counted | undefined): readonly Link[] {
     if (head === null || known?.upTo === head) return [];
     const chain = this.#parts.runs.chain(head);

@@ -2,18 +2,20 @@ import type { Run } from "../../domain/run.ts";
 import type { SessionRange } from "../session-store.ts";
 import type { Db } from "./db.ts";
 
-/** A run of a session, and how far it counts there. */
+/** A run of a session, and up to which item it belongs to the session. */
 export interface Link {
   id: string;
-  /** The number of its last item that counts, where the session was forked within it; null for all of it. */
+  /**
+   * The number of the last item that belongs to the session, if it was forked inside the run; null for the whole run.
+   */
   through: number | null;
 }
 
-/** A run of a session, as it is read. */
+/** A run of a session as it is read. */
 interface ChainRun {
   run: Run;
   through: number | null;
-  /** The oldest is 1. */
+  /** The position in the session, starting at 1. */
   place: number;
 }
 
@@ -22,12 +24,12 @@ interface LinkRow {
   through: number | null;
 }
 
-/** Which runs a session has, in their order: each goes on from the one before. */
+/** The runs of each session in order: each run continues the one before. */
 export class SessionRunTable {
   readonly #link;
   readonly #data;
   readonly #leave;
-  /** The chain that was asked for last; what goes on from it needs only its newer links. Chains never change. */
+  /** The chain that was read last: a longer chain needs only its newer links. Chains never change. */
   #known: { head: string; links: readonly Link[] } | undefined;
 
   constructor(db: Db) {
@@ -35,8 +37,8 @@ export class SessionRunTable {
       "SELECT parent_run AS parent, parent_through AS through FROM runs WHERE id = ?",
     );
     this.#data = db.prepare<[string], string>("SELECT data FROM runs WHERE id = ?").pluck();
-    // A response has a life of its own. What else there is goes, unless a response goes on from it. What a sweep had set
-    // aside (its time is negative) is looked at again.
+    // Responses outlive their session; other runs are removed unless a response continues them. A negative expiry
+    // marks a run that a sweep has put aside; abs() makes the next sweep look at it again.
     this.#leave = db
       .prepare<[number, string, string], string | null>(
         `UPDATE runs SET session_id = NULL,
@@ -47,7 +49,7 @@ export class SessionRunTable {
       .pluck();
   }
 
-  /** The runs that end with `head`, the latest first; those that a fork shares with its parent are among them. */
+  /** Returns the runs that end with `head`, newest first, including those that a fork shares with its parent. */
   chain(head: string): readonly Link[] {
     const known = this.#known;
     if (known?.head === head) return known.links;
@@ -66,7 +68,7 @@ export class SessionRunTable {
     return links;
   }
 
-  /** Runs of the chain that ends with `head`. */
+  /** Reads runs of the chain that ends with `head`. */
   read(head: string, { order, from, skip = 0, limit }: SessionRange): ChainRun[] {
     const chain = this.chain(head);
     const links = order === "desc" ? chain : chain.toReversed();
@@ -80,7 +82,7 @@ export class SessionRunTable {
     });
   }
 
-  /** The session is no more. */
+  /** Releases the runs of a deleted session. */
   leave(session: string, head: string, now: number): void {
     let id: string | null | undefined = head;
     while (typeof id === "string") id = this.#leave.get(now, id, session);

@@ -135,7 +135,10 @@ export class SqliteSessionStore implements SessionStore {
     return this.#connection.read(() => this.#parts.sessions.hidden(session));
   }
 
-  /** The transcript up to the end of a run, without what is hidden in a session; synchronous, for use in a read or write. */
+  /**
+   * Returns the transcript up to the end of a run, without items hidden in a session; synchronous, for use inside a
+   * read or write.
+   */
   readVisible(id: RunId, session: string): Item[] {
     const { transcripts, sessions } = this.#parts;
     return withoutHidden(transcripts.read(id), sessions.hidden(session));

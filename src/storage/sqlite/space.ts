@@ -4,26 +4,26 @@ import { dirname } from "node:path";
 import type { Db } from "./db.ts";
 import { type Disk, SYSTEM_DISK } from "./disk.ts";
 
-/** Kept in the log, and as much again in a file of its own; less on a small disk. */
+/** Space kept in the log, and as much again in a file of its own; less on a small disk. */
 const RESERVE_BYTES = 8 * 2 ** 20;
 const SHARE_OF_DISK = 32;
 
-/** So many times the reserve must be free before the database may grow again. */
+/** The database may grow again when this multiple of the reserve is free. */
 const ENOUGH = 4;
 
-/** By so many pages it may grow for what makes room: what is deleted leaves entries of indexes behind. */
+/** Pages by which a deletion may grow the database: deleting leaves index entries behind. */
 const MARGIN_PAGES = 64;
 
-/** SQLite's own limit. */
+/** SQLite's own limit of pages. */
 const NO_LIMIT = 4_294_967_294;
 
 const PIECE = Buffer.alloc(2 ** 20);
 
 /**
- * The space on the disk. When there is none, the database stays as large as it is and works within that: rows can be
- * deleted, and others take their place. Two things must lie there before, whoever fills the disk:
- * - the log's first megabytes, since every change goes through the log;
- * - as much in `<file>-reserve`, given up when pages that are committed must still go into the database.
+ * The space on the disk. When the disk is full, the database keeps its size and reuses the pages of deleted rows. Two
+ * things are allocated in advance, so that this works whoever fills the disk:
+ * - the first megabytes of the log, because every change goes through it;
+ * - as much again in `<file>-reserve`, which is released when committed pages must still be copied into the database.
  */
 export class Space {
   readonly #db: Db;
@@ -45,27 +45,27 @@ export class Space {
     return this.#isShort;
   }
 
-  /** Whether so much was deleted that there is space within the file. */
+  /** Whether deletions have freed enough pages inside the file. */
   get hasRoomInside(): boolean {
     return (this.#db.pragma("freelist_count", { simple: true }) as number) >= MARGIN_PAGES;
   }
 
-  /** As it was seen last. */
+  /** Free bytes of the disk, at the last measurement. */
   get freeBytes(): number {
     return this.#freeBytes;
   }
 
-  /** How long the log may become without more space. */
+  /** How long the log may become without allocating more space. */
   get logBytes(): number {
     return this.#reserveBytes;
   }
 
-  /** Whether the reserve is to be taken, and there is space for it. */
+  /** Whether the reserve is missing and there is space for it. */
   get isToBeTaken(): boolean {
     return !this.#isTaken && this.#freeBytes > ENOUGH * this.#reserveBytes;
   }
 
-  /** Looks how full the disk is. @throws Error of the system. */
+  /** Measures the free space. @throws Error of the operating system. */
   async look(): Promise<void> {
     const { freeBytes, totalBytes } = await this.#disk.space(dirname(this.#file));
     if (!this.#db.open) return;
@@ -80,14 +80,17 @@ export class Space {
     }
   }
 
-  /** Takes the reserve; nobody may write meanwhile. @throws Error of the system, without space for it, too. */
+  /**
+   * Allocates the reserve; nobody may write meanwhile. @throws Error of the operating system, also when there is no
+   * space.
+   */
   async take(): Promise<void> {
     this.#isTaken = true;
     await extend(`${this.#file}-wal`, this.#reserveBytes);
     await extend(this.#reserve, this.#reserveBytes);
   }
 
-  /** Gives up the reserve; false: there was none. */
+  /** Releases the reserve; returns false if there was none. */
   release(): boolean {
     this.#isTaken = false;
     const { size } = statSync(this.#reserve, { throwIfNoEntry: false }) ?? { size: 0 };
@@ -95,7 +98,7 @@ export class Space {
     return size > 0;
   }
 
-  /** Does what makes room, for which the database may grow a little. */
+  /** Runs a write that frees space; the database may grow by a few pages for it. */
   withMargin<Result>(work: () => Result): Result {
     this.#limit(MARGIN_PAGES);
     try {
@@ -109,14 +112,14 @@ export class Space {
     return `${this.#file}-reserve`;
   }
 
-  /** The database may have so many pages more than now. */
+  /** Limits the database to its present size plus some pages. */
   #limit(more: number): void {
     const pages = this.#db.pragma("page_count", { simple: true }) as number;
     this.#db.pragma(`max_page_count = ${pages + more}`);
   }
 }
 
-/** Makes a file that long, with blocks of its own. */
+/** Creates a file of that length whose blocks are allocated. */
 async function extend(path: string, bytes: number): Promise<void> {
   const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   try {

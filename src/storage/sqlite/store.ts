@@ -18,19 +18,19 @@ import { SqliteSessionStore } from "./session-store.ts";
 import { SessionTable } from "./sessions.ts";
 import { TranscriptTable } from "./transcripts.ts";
 
-/** The store on one SQLite file. @throws StorageError as `openDatabase`. */
+/** Opens the store on one SQLite file. @throws StorageError as `openDatabase`. */
 export function openSqliteStore(options: OpenOptions & ConnectionOptions): Store {
   const db = openDatabase(options);
   try {
     return storeOn(db, options);
   } catch (error) {
     db.close();
-    // Its version says that it is ours, and yet our statements do not fit it.
+    // The file says it has this program's schema, but the statements do not fit it.
     throw damaged(options.file, error);
   }
 }
 
-/** The store on an open database, which it closes. */
+/** Creates the store on an open database, which it closes. */
 export function storeOn(db: Db, options: ConnectionOptions): Store {
   const connection = new Connection(db, options);
   try {
@@ -41,7 +41,7 @@ export function storeOn(db: Db, options: ConnectionOptions): Store {
   }
 }
 
-/** The tables of one database that runs, sessions and approvals share. */
+/** The tables that runs, sessions and approvals share. */
 interface Tables {
   runs: RunTable;
   events: EventTable;

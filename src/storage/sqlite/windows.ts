@@ -1,18 +1,18 @@
-/** Rows that are looked at together where a filter may leave out most of them: some ms. */
+/** Rows read at once when a filter may drop most of them; takes some ms. */
 const WINDOW_ROWS = 1_000;
 
-/** A list that a filter makes shorter, in the order of an index. */
+/** A filtered list in the order of an index. */
 interface FilteredList<Place, Row> {
-  /** After that place. */
+  /** Where the list starts, exclusive. */
   start: Place;
   limit: number;
-  /** The place of the row that is so many behind `start`, whatever the filter says; undefined: there are not so many. */
+  /** Returns the position of the row `count` rows after `start`, before filtering; undefined if there are fewer. */
   placeOf(start: Place, rows: number): Place | undefined;
-  /** The rows between two places that the filter leaves, `end` among them; without it all that follow. */
+  /** Reads the filtered rows between two positions, `end` included; without `end`, all that follow. */
   read(window: { start: Place; end: Place | undefined; limit: number }): Row[];
 }
 
-/** Reads such a list a window at a time: others have their turn in between, however few rows there are to find. */
+/** Reads a filtered list window by window, and lets other requests run in between. */
 export async function inWindows<Place, Row>(list: FilteredList<Place, Row>): Promise<Row[]> {
   const rows: Row[] = [];
   for (let { start } = list; ; ) {
