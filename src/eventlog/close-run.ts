@@ -7,7 +7,7 @@ import type { RunWrite, Store, UnfinishedRun } from "../storage/store.ts";
 import { numberInputItems } from "./input-items.ts";
 import { allEvents } from "./read-all.ts";
 
-/** The end of an unfinished run; what it had begun is closed as far as it was stored. */
+/** Returns the last write of an unfinished run: its open items are closed with what was stored of them. */
 export async function closeRun(
   { run, reservedSeq, plan }: UnfinishedRun,
   { store, clock, error }: { store: Store; clock: Clock; error: Failure },
@@ -27,7 +27,7 @@ export async function closeRun(
     { type: "run.failed", error, usage, steps },
   ];
   const at = clock.now();
-  // Above everything that the former process may have published.
+  // Larger than every number that the former process may have published.
   const events = bodies.map(
     (body, i): AgentEvent => ({ runId: run.id, seq: reservedSeq + 1 + i, at, ...body }),
   );

@@ -10,18 +10,18 @@ import { Observers, type RunObserver } from "./observers.ts";
 import { type LogHost, type LogTerms, RunLog } from "./run-log.ts";
 import { UnstoredEnds } from "./unstored-ends.ts";
 
-/** What the event log runs on. */
+/** What the event log needs. */
 export interface EventLogOptions {
   store: Store;
   clock: Clock;
-  /** Gets what went wrong where nobody waits for an answer. */
+  /** Receives errors of work that no caller waits for. */
   onFault(error: unknown): void;
 }
 
-/** How long events that need not be stored at once may wait for company, ms. */
+/** How long events that need not be stored at once may wait for others, ms. */
 const SOON_MS = 250;
 
-/** All live runs' logs: stores what they emit, in one commit for everything that a tick brought. */
+/** The logs of all live runs. What they emit in one tick is stored in one commit. */
 export class EventLog implements LogHost {
   readonly #store: Store;
   readonly #clock: Clock;
@@ -43,34 +43,34 @@ export class EventLog implements LogHost {
     this.#unstoredEnds = new UnstoredEnds({ store, clock, isLive: (id) => this.#live.has(id) });
   }
 
-  /** Begins the log of a new run. */
+  /** Opens the log of a new or resumed run. */
   open(run: Run, terms: LogTerms): RunLog {
     const log = new RunLog(run, terms, this);
     this.#live.set(run.id, log);
     return log;
   }
 
-  /** The log of a run that has not ended. */
+  /** Returns the log of a run that has not ended. */
   live(id: RunId): RunLog | undefined {
     return this.#live.get(id);
   }
 
-  /** Gives a reader a run's events from a cursor on; see `follow`. */
+  /** Sends a run's events to a reader, starting after a cursor; see `follow`. */
   follow(id: RunId, cursor: { afterSeq: number; reader: Reader }): Promise<void> {
     return follow({ store: this.#store, live: (run) => this.live(run) }, id, cursor);
   }
 
-  /** Lets an observer hear all runs from now on; returns how to end that. */
+  /** Adds an observer of all runs; returns a function that removes it. */
   subscribe(observer: RunObserver): () => void {
     return this.#observers.add(observer);
   }
 
-  /** Stores everything emitted so far, and lets observers take what was published; for shutdown. */
+  /** Stores everything emitted so far and waits for the observers; for shutdown. */
   async flush(): Promise<void> {
     do {
       this.#commit([...this.#live.values()]);
       await this.#committing;
-      // A commit that was just over took nothing more with it.
+      // A commit that has just ended did not include later events.
     } while (this.#dirty.size > 0);
     await this.#unstoredEnds.close();
     await this.#observers.flush();
@@ -118,7 +118,7 @@ export class EventLog implements LogHost {
     });
   }
 
-  /** One commit after the other; what becomes dirty meanwhile goes together into the next. */
+  /** Commits one after the other; what is emitted meanwhile goes into the next one. */
   async #drain(): Promise<void> {
     while (this.#dirty.size > 0) {
       const batch: [RunLog, RunWrite][] = [];

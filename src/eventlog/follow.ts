@@ -3,37 +3,37 @@ import type { RunId } from "../domain/id.ts";
 import type { Store } from "../storage/store.ts";
 import type { RunLog } from "./run-log.ts";
 
-/** Somebody who reads a run's events, perhaps slowly. */
+/** A reader of a run's events, which may be slow. */
 export interface Reader {
-  /** Takes the next event; must not throw. */
+  /** Receives the next event; must not throw. */
   push(event: AgentEvent): void;
-  /** Whether it has fallen behind: what comes next waits in the store, not in memory. */
+  /** Whether the reader is behind: later events are then read from the store, not buffered. */
   behind(): boolean;
-  /** Resolves when it can take more. */
+  /** Resolves when the reader can receive more. */
   caughtUp(): Promise<void>;
-  /** Whether nobody reads any more. */
+  /** Whether the reader has disconnected. */
   readonly gone: boolean;
-  /** Set by whoever follows on its behalf; called once when it is gone. */
+  /** Set by `follow`; the reader calls it once when it disconnects. */
   onGone: (() => void) | undefined;
 }
 
-/** Where events come from: the store, and the live log of a run that goes on. */
+/** The sources of events: the store, and the log of a live run. */
 export interface EventSource {
   store: Pick<Store, "readEvents">;
   live(id: RunId): RunLog | undefined;
 }
 
-/** Stored events that are read at a time, when a reader takes as many. */
+/** Stored events read at a time when the reader keeps up. */
 const PAGE_EVENTS = 100;
 const FIRST_PAGE_EVENTS = 16;
 const MIN_PAGE_EVENTS = 4;
-/** How much of a page a reader gets that takes no more, characters of deltas: rather that than to read it twice. */
+/** How many characters of deltas a slow reader gets beyond its limit, because reading the page twice costs more. */
 const MAX_BEHIND_CHARS = 32_768;
 
 /**
- * Gives a reader all events of a run after a cursor, in order, without a gap or a repeat, and resolves after the
- * terminal one or when the reader is gone. Live events are passed on in the very call that emits them.
- * @throws StorageError when stored events cannot be read; Error when they are no more what they were when it began.
+ * Sends all events of a run after a cursor to a reader, in order, without gaps or repeats. Resolves after the
+ * terminal event or when the reader has disconnected. Live events are passed on in the call that emits them.
+ * @throws StorageError when stored events cannot be read; Error when deltas were merged meanwhile.
  */
 export function follow(
   source: EventSource,
@@ -43,16 +43,16 @@ export function follow(
   return new Promise((resolve, reject) => new Follower(source, id, from).start(resolve, reject));
 }
 
-/** No async function on the way of a live reader: thousands of them wait at a time, and each frame would wait too. */
+/** Live readers wait without async functions: with thousands of them, each frame would be kept in memory. */
 class Follower {
   readonly #source: EventSource;
   readonly #id: RunId;
   readonly #reader: Reader;
-  /** The log, from when it was live. */
+  /** The log, if the run was live. */
   #log: RunLog | undefined;
   readonly #from: number;
   #cursor: number;
-  /** Few at first: many readers may fall behind at once, and a page is read whole. */
+  /** Small at first: many readers may fall behind at the same time, and a page is read as a whole. */
   #pageEvents = FIRST_PAGE_EVENTS;
   #ended = false;
   #resolve: () => void = () => {};
@@ -85,7 +85,7 @@ class Follower {
     else this.#readStored(log === undefined).then(this.#advance, this.#reject);
   };
 
-  /** One page from the store. An empty one of a run that is over means that its end lies before the cursor. */
+  /** Reads one page from the store. An empty page of an ended run means that the cursor is after its end. */
   async #readStored(over: boolean): Promise<void> {
     if (this.#reader.behind()) {
       await this.#reader.caughtUp();
@@ -101,28 +101,34 @@ class Follower {
       taken++;
       if (!this.#reader.behind()) continue;
       behind += event.type === "item.delta" ? event.delta.length : 1;
-      // The rest stays in the store, not in its socket's buffer.
+      // The rest stays in the store, not in the socket's buffer.
       if (behind > MAX_BEHIND_CHARS) break;
     }
     this.#pageEvents = Math.min(PAGE_EVENTS, Math.max(MIN_PAGE_EVENTS, taken * 2));
     if (page.length === 0 && over) this.#finish();
   }
 
-  /** Deltas that were merged after the reader got the first of them cannot be gone on with. */
+  /** A reader that has received some of the merged deltas cannot continue. */
   #check(event: AgentEvent): void {
     const merged = event.type === "item.delta" ? event.merged : undefined;
     if (merged !== undefined && merged.from <= this.#cursor && this.#cursor > this.#from)
       throw new Error("deltas were merged while they were read");
   }
 
-  /** The store has no more of a run that is over: the reader has all, or the log broke and only it knows how it ended. */
+  /**
+   * The store has no more events of an ended run: the reader has all of them, or the log failed and only it knows the
+   * end.
+   */
   #finish(): void {
     const last = this.#log?.unstoredEnd;
     if (last !== undefined && last.seq > this.#cursor) this.#push(last);
     this.#ended = true;
   }
 
-  /** What is not stored yet, then what comes, until the run ends, the reader falls behind, or it is gone. */
+  /**
+   * Sends the events that are not stored yet, then the live ones, until the run ends or the reader is behind or
+   * disconnected.
+   */
   #readLive(log: RunLog): void {
     for (const event of log.unstored(this.#cursor)) {
       this.#push(event);
@@ -137,7 +143,7 @@ class Follower {
   }
 
   readonly #hear = (event: AgentEvent): void => {
-    // What the store had already when it was read can be published after that.
+    // Events that were read from the store may be published after that.
     if (event.seq > this.#cursor) this.#push(event);
     else this.#ended = isLast(event);
     if (this.#ended || this.#reader.behind()) this.#stop();

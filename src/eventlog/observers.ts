@@ -8,24 +8,24 @@ export interface ObservedEvent {
 }
 
 /**
- * Hears what happens in all runs, for metrics, audit, traces and webhooks. It gets every published event but deltas, in the
- * order of each run, some time after the event happened; it cannot slow a run down or make it fail.
+ * Observes all runs, for metrics, audit, traces and webhooks. It receives every published event except deltas, in the
+ * order of each run, some time after the event. It cannot slow a run down or make it fail.
  */
 export interface RunObserver {
   /**
-   * Takes a batch. `missed` counts the events left out since the last batch, because this observer was too slow: whoever
-   * must know everything reads the store. What it throws is logged, and it goes on with the next batch.
+   * Receives a batch. `missed` counts the events that were dropped since the last batch because this observer was too
+   * slow; an observer that needs all events reads the store. Exceptions are logged, and the next batch follows.
    */
   observe(events: readonly ObservedEvent[], missed: number): void | Promise<void>;
 }
 
-/** Events that may wait for one observer; later ones are counted and left out. */
+/** How many events may wait for one observer; later ones are counted and dropped. */
 const MAX_WAITING = 10_000;
 
 /** How long a flush waits for observers, ms. */
 const FLUSH_MS = 1_000;
 
-/** Passes published events on to observers, after the tick that published them. */
+/** Passes published events on to observers, after the tick in which they were published. */
 export class Observers {
   readonly #queues = new Set<ObserverQueue>();
   readonly #onFault: (error: unknown) => void;
@@ -34,7 +34,7 @@ export class Observers {
     this.#onFault = onFault;
   }
 
-  /** Adds an observer; returns how to take it away again, after which it hears nothing more. */
+  /** Adds an observer; returns a function that removes it. */
   add(observer: RunObserver): () => void {
     const queue = new ObserverQueue(observer, this.#onFault);
     this.#queues.add(queue);
@@ -44,13 +44,16 @@ export class Observers {
     };
   }
 
-  /** Queues an event; does nothing as long as nobody observes. */
+  /** Queues an event; does nothing without observers. */
   published(run: Run, event: AgentEvent): void {
     if (this.#queues.size === 0 || event.type === "item.delta") return;
     for (const queue of this.#queues) queue.push({ run, event });
   }
 
-  /** Resolves when every observer has taken what was published so far, or after a second: none may hold up a shutdown. */
+  /**
+   * Resolves when every observer has received what was published so far, or after a second, so that no observer
+   * delays a shutdown.
+   */
   async flush(): Promise<void> {
     if (this.#queues.size === 0) return;
     let timer: NodeJS.Timeout | undefined;
@@ -62,14 +65,14 @@ export class Observers {
   }
 }
 
-/** What waits for one observer. */
+/** The queue of one observer. */
 class ObserverQueue {
   readonly #observer: RunObserver;
   readonly #onFault: (error: unknown) => void;
   #waiting: ObservedEvent[] = [];
   #missed = 0;
   #isClosed = false;
-  /** Resolves when nothing waits. */
+  /** Resolves when the queue is empty. */
   idle: Promise<void> = Promise.resolve();
   #isPassing = false;
 
@@ -91,7 +94,7 @@ class ObserverQueue {
     this.#waiting = [];
   }
 
-  /** One batch after the other, each in a tick of its own. */
+  /** Delivers one batch after the other, each in a tick of its own. */
   async #pass(): Promise<void> {
     await new Promise(setImmediate);
     while (this.#waiting.length > 0 && !this.#isClosed) {

@@ -5,7 +5,7 @@ import type { RunLog } from "./run-log.ts";
 
 const PAGE_EVENTS = 1_000;
 
-/** Everything that has happened in a run so far; `live` is its log while it goes on. */
+/** Returns all events of a run so far; `live` is its log while the run is going on. */
 export async function allEvents(
   store: Pick<Store, "readEvents">,
   id: RunId,
@@ -15,10 +15,10 @@ export async function allEvents(
   for (;;) {
     const last = events.at(-1)?.seq ?? 0;
     const page = await store.readEvents(id, { afterSeq: last, limit: PAGE_EVENTS });
-    // One by one: a page may be larger than an argument list.
+    // One by one: a page may have more events than a call may have arguments.
     for (const event of page) events.push(event);
     if (page.length > 0) continue;
-    // What was stored while the page was read is no longer with the log.
+    // The log no longer holds what was stored while the page was read.
     if (live === undefined || live.storedSeq <= last) return [...events, ...(live?.unstored(last) ?? [])];
   }
 }

@@ -6,41 +6,41 @@ import { NO_USAGE } from "../domain/usage.ts";
 import type { KeyClaim, Plan, RunWrite } from "../storage/store.ts";
 import { WriteWaiters } from "./write-waiters.ts";
 
-/** Gets a run's events in order; must not throw. */
+/** Receives a run's events in order; must not throw. */
 export type Listener = (event: AgentEvent) => void;
 
-/** What a run's log may keep back and for how long it is kept itself. */
+/** When a run's events must be stored, and how long the run is kept. */
 export interface LogTerms {
-  /** Every finished item must be stored before anybody hears of it: the run outlives its request. */
+  /** Finished items are stored before they are published, because the run outlives its request. */
   durable: boolean;
-  /** False: the run lives in memory only, and is gone after its end. */
+  /** False: the run stays in memory and is gone after its end. */
   stored: boolean;
-  /** Epoch ms after which the run may be swept. */
+  /** Epoch ms after which the run may be removed. */
   expiresAt: number | undefined;
   /** What a former process stored of the run. */
   resumed?: { storedSeq: number; reservedSeq: number; status: RunStatus };
-  /** The idempotency key that stands for the run from its first write on. */
+  /** The idempotency key to store with the run's first write. */
   key?: KeyClaim | undefined;
 }
 
-/** What a log needs from the event log that it belongs to. */
+/** What a log needs from the event log it belongs to. */
 export interface LogHost {
   now(): number;
-  /** Asks for a commit: `now` at the end of this tick, `soon` with whatever else comes within a moment. */
+  /** Requests a commit: `now` at the end of this tick, `soon` together with later events. */
   schedule(log: RunLog, when: "now" | "soon"): void;
-  /** An event was published, to its own listeners too. */
+  /** Called when an event was published. */
   published(run: Run, event: AgentEvent): void;
-  /** The log has published its last event. */
+  /** Called when the log has published its last event. */
   closed(log: RunLog): void;
   fault(error: unknown): void;
 }
 
-/** Numbers given out ahead, so that after a crash none is used twice. */
+/** Numbers reserved at a time, so that none is used twice after a crash. */
 const SEQ_BLOCK = 1_000;
 
 /**
- * The log of one live run: numbers each event, keeps it until it is stored, and publishes it, at once or, where the
- * contract asks for it, not before it is stored.
+ * The log of one live run. It numbers each event, keeps it until it is stored, and publishes it: at once, or after it
+ * is stored where the contract requires that.
  */
 export class RunLog {
   #run: Run;
@@ -48,18 +48,18 @@ export class RunLog {
   readonly #terms: LogTerms;
   #listeners: Listener[] = [];
   #seq = 0;
-  /** In order of `seq`: numbered, not yet given to the store. */
+  /** Numbered events that were not given to the store yet, in order of `seq`. */
   #pending: AgentEvent[] = [];
-  /** Given to the store, which has not answered. */
+  /** Events that are being stored. */
   #writing: AgentEvent[] = [];
-  /** Kept back: an event that must be stored first, and all after it. */
+  /** Unpublished events: one that must be stored first, and all after it. */
   #held: AgentEvent[] = [];
   #storedSeq = 0;
-  /** Numbers up to here may be published; no limit as long as there is no row that a crash could leave. */
+  /** The largest number that may be published; without limit as long as no row exists that a crash could leave. */
   #reservedSeq = Number.POSITIVE_INFINITY;
   #created = false;
   #status: RunStatus = "queued";
-  /** To be stored with the next write. */
+  /** Stored with the next write. */
   #plan: Plan | undefined;
   readonly #writes = new WriteWaiters();
   #isOver = false;
@@ -82,7 +82,7 @@ export class RunLog {
     this.#created = true;
     this.#status = resumed.status;
     this.#storedSeq = resumed.storedSeq;
-    // Above everything that the former process may have published.
+    // Larger than every number that the former process may have published.
     this.#seq = resumed.reservedSeq;
     this.#reservedSeq = resumed.reservedSeq;
   }
@@ -92,24 +92,24 @@ export class RunLog {
     return this.#run;
   }
 
-  /** Called when the log can no longer be stored, so that the run stops. */
+  /** Sets what to call when the log can no longer be stored, so that the run stops. */
   onBroken(stop: (failure: Failure) => void): void {
     this.#stopRun = stop;
   }
 
-  /** Before the first event: the run's history ends with this one. */
+  /** Makes this run continue another one; call it before the first event. */
   continueFrom(previous: RunId): void {
     this.#run = { ...this.#run, parent: { runId: previous } };
   }
 
-  /** Before the first event: the run belongs to no session after all, and is kept like one that never did. */
+  /** Takes the run out of its session; call it before the first event. */
   leaveSession(expiresAt: number): void {
     const { sessionId: _session, parent: _parent, ...alone } = this.#run;
     this.#run = alone;
     this.#terms.expiresAt = expiresAt;
   }
 
-  /** Appends an event. Nothing may follow a terminal one. */
+  /** Appends an event. No event may follow a terminal one. */
   readonly emit = (body: EventBody): void => {
     const event = body as AgentEvent;
     event.runId = this.#run.id;
@@ -132,18 +132,18 @@ export class RunLog {
     else this.#publish(event);
   };
 
-  /** How far the run is. */
+  /** The run's status. */
   get status(): RunStatus {
     return this.#status;
   }
 
-  /** Whether its end was emitted. */
+  /** Whether the terminal event was emitted. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
   /**
-   * Stores what a later process needs to go on with the run, and its row if there is none.
+   * Stores what a later process needs to resume the run, and its row if there is none.
    * @throws ApiError when it cannot be stored.
    */
   plan(plan: Plan): Promise<void> {
@@ -151,7 +151,10 @@ export class RunLog {
     return this.settled();
   }
 
-  /** Resolves when everything emitted so far is stored; at once for a run that never is. @throws ApiError when it cannot be. */
+  /**
+   * Resolves when everything emitted so far is stored; at once for a run that is never stored. @throws ApiError when
+   * it cannot be stored.
+   */
   settled(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(new ApiError(this.#failure, { isTold: true }));
     if (!this.#terms.stored) return Promise.resolve();
@@ -160,22 +163,22 @@ export class RunLog {
     return this.#writes.wait("next");
   }
 
-  /** Forgets a run of which nothing was told. */
+  /** Drops a run of which nothing was published. */
   discard(): void {
     this.#host.closed(this);
     this.#end();
   }
 
-  /** Ends what this process does with the run: what was emitted is stored, and the next process goes on. */
+  /** Ends this process's work on the run: stores what was emitted, and leaves the rest to the next process. */
   async suspend(): Promise<void> {
-    // What cannot be stored the next process does again.
+    // The next process repeats what could not be stored.
     await this.settled().catch(() => {});
     const { id: runId } = this.run;
     this.#unstoredEnd = { runId, seq: ++this.#seq, at: this.#host.now(), type: "run.suspended" };
     this.#publish(this.#unstoredEnd);
   }
 
-  /** Hears every event published from now on. Returns how to stop that. */
+  /** Adds a listener for the events published from now on; returns a function that removes it. */
   listen(listener: Listener): () => void {
     this.#listeners = [...this.#listeners, listener];
     return () => {
@@ -183,38 +186,38 @@ export class RunLog {
     };
   }
 
-  /** The number given out last. */
+  /** The last number that was used. */
   get lastSeq(): number {
     return this.#seq;
   }
 
-  /** The last event that the store has. */
+  /** The number of the last stored event. */
   get storedSeq(): number {
     return this.#storedSeq;
   }
 
-  /** Whether the store knows the run; else all of its events are here. */
+  /** Whether the store knows the run; otherwise all its events are in memory. */
   get isStored(): boolean {
     return this.#terms.stored;
   }
 
-  /** Whether what it did must be known after a crash. */
+  /** Whether the run's effects must be known after a crash. */
   get isDurable(): boolean {
     return this.#terms.durable;
   }
 
-  /** How the run ended, when that could not be stored: for readers that come to the end of what is. */
+  /** The terminal event, if it could not be stored; for readers that have read everything stored. */
   get unstoredEnd(): AgentEvent | undefined {
     return this.#unstoredEnd;
   }
 
-  /** Published events after a cursor that the store does not have yet. */
+  /** Returns published events after a cursor that are not stored yet. */
   unstored(afterSeq: number): AgentEvent[] {
     const firstHeld = this.#held[0]?.seq ?? Number.POSITIVE_INFINITY;
     return [...this.#writing, ...this.#pending].filter(({ seq }) => seq > afterSeq && seq < firstHeld);
   }
 
-  /** What is to be stored now; the answer is told by `stored` or `failed`. */
+  /** Returns what is to be stored now; the caller reports the outcome by `stored` or `failed`. */
   take(): RunWrite | undefined {
     const plan = this.#plan;
     if ((this.#pending.length === 0 && plan === undefined) || !this.#terms.stored) return undefined;
@@ -225,7 +228,7 @@ export class RunLog {
     this.#writes.begin();
     const last = events.at(-1);
     const lastSeq = last?.seq ?? this.#seq;
-    // The first commit leaves a row, perhaps before we hear of it: from here on its numbers are all there are.
+    // The first commit may create the row before this process knows: from here on, only these numbers are reserved.
     if (!this.#created) this.#reservedSeq = lastSeq + SEQ_BLOCK;
     const write: RunWrite = {
       run: this.run,
@@ -242,7 +245,7 @@ export class RunLog {
     return { ...write, status: statusAfter(last), endedAt: last.at, usage: last.usage };
   }
 
-  /** A write is durable. */
+  /** Called when a write is durable. */
   stored(write: RunWrite): void {
     this.#created = true;
     this.#writing = [];
@@ -255,7 +258,7 @@ export class RunLog {
     this.#writes.done();
   }
 
-  /** A write failed: the run cannot end well any more, and must not look as if it did. */
+  /** Called when a write failed: the run can no longer end well and must not look as if it did. */
   failed(failure: Failure): void {
     const held = this.#held;
     this.#held = [];
@@ -264,7 +267,7 @@ export class RunLog {
     this.#failure = failure;
     this.#writes.fail(new ApiError(this.#failure, { isTold: true }));
     for (const event of held) this.#publish(isTerminal(event) ? this.#failed(event) : event);
-    // What the run says when it is stopped comes after what was held.
+    // The events of the stop follow those that were held back.
     this.#stopRun(this.#failure);
   }
 

@@ -4,19 +4,19 @@ import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../storage/store.ts";
 import { closeRun } from "./close-run.ts";
 
-/** What it takes to store an end later. */
+/** What is needed to store an end later. */
 export interface UnstoredEndsDeps {
   store: Store;
   clock: Clock;
-  /** Whether a run still goes on here. */
+  /** Whether the run is still going on in this process. */
   isLive(id: RunId): boolean;
 }
 
 const RETRY_MS = 500;
 
 /**
- * Runs that ended and whose end could not be stored: their rows say that they go on. It is stored as soon as it can be,
- * so that this is never said for longer than the store fails.
+ * Runs whose end could not be stored, so that their rows say they are running. The ends are stored as soon as the
+ * store works again.
  */
 export class UnstoredEnds {
   readonly #deps: UnstoredEndsDeps;
@@ -27,13 +27,13 @@ export class UnstoredEnds {
     this.#deps = deps;
   }
 
-  /** A run with a row has failed in this way. */
+  /** Adds a run with a row that failed in this way. */
   add(id: RunId, failure: Failure): void {
     this.#failures.set(id, failure);
     this.#later();
   }
 
-  /** Tries once more; what is left then the next process ends. */
+  /** Tries once more; the next process ends what is left. */
   async close(): Promise<void> {
     if (this.#failures.size > 0) await this.#store().catch(() => {});
     this.#failures.clear();
@@ -47,7 +47,7 @@ export class UnstoredEnds {
   readonly #retry = (): void => {
     this.#timer = undefined;
     const later = () => this.#later();
-    // Why it fails was said when it did so first.
+    // The cause was logged when the store first failed.
     this.#store().then(later, later);
   };
 

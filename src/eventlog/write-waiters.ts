@@ -1,16 +1,16 @@
-/** Who waits for a log's writes, which are made one after the other. */
+/** Callers that wait for the writes of a log, which are made one after the other. */
 export class WriteWaiters {
   #begun = 0;
   #isGoingOn = false;
   #waiting: Waiting[] | undefined;
 
-  /** A write is given to the store. */
+  /** Called when a write is given to the store. */
   begin(): void {
     this.#begun++;
     this.#isGoingOn = true;
   }
 
-  /** It is durable. */
+  /** Called when the write is durable. */
   done(): void {
     this.#isGoingOn = false;
     if (this.#waiting === undefined) return;
@@ -20,14 +20,14 @@ export class WriteWaiters {
     for (const { resolve } of ready) resolve();
   }
 
-  /** It failed, and no other will be made. */
+  /** Called when the write failed; no other write will follow. */
   fail(error: Error): void {
     this.#isGoingOn = false;
     for (const { reject } of this.#waiting ?? []) reject(error);
     this.#waiting = undefined;
   }
 
-  /** Resolves with the write that goes on, if one does, or with the next, for what it does not have. */
+  /** Waits for the write under way, if there is one, or for the next. */
   wait(which: "current" | "next"): Promise<void> {
     if (which === "current" && !this.#isGoingOn) return Promise.resolve();
     const write = which === "current" ? this.#begun : this.#begun + 1;

@@ -5,29 +5,29 @@ import { backupGoesOn, draining, noSpaceForBackup } from "../domain/error.ts";
 import type { DiskSpace } from "../lib/disk.ts";
 import type { Store } from "../storage/store.ts";
 
-/** What backups are made of. */
+/** What backups need. */
 export interface BackupDeps {
   store: Pick<Store, "copyTo">;
-  /** The database's own file, for its size. */
+  /** The database file; its size tells how much space a copy needs. */
   databaseFile: string;
-  /** The disk that the copy will lie on. */
+  /** The disk that the copy is written to. */
   disk(): Promise<DiskSpace>;
 }
 
-/** A copy of everything that is stored, to be read once. */
+/** A copy of the database, to be read once. */
 export interface Backup {
   sizeBytes: number;
-  /** Ends by itself or is destroyed; then the copy is gone. */
+  /** The copy is deleted when the stream ends or is destroyed. */
   content: Readable;
 }
 
-/** What must be left on the disk beside the copy, for the server itself. */
+/** Free space that must be left for the server itself. */
 const SPARE_BYTES = 64 * 2 ** 20;
 
-/** Where the store is in memory. */
+/** The path of the copy when the database is in memory. */
 const NO_FILE = { size: 0 };
 
-/** Copies of the database, made while it is in use, one at a time. */
+/** Copies the database while it is in use, one copy at a time. */
 export class Backups {
   readonly #deps: BackupDeps;
   readonly #file: string;
@@ -37,14 +37,14 @@ export class Backups {
   constructor(deps: BackupDeps) {
     this.#deps = deps;
     this.#file = `${deps.databaseFile}-backup`;
-    // What a killed process left.
+    // A killed process may have left a copy.
     rmSync(this.#file, { force: true });
   }
 
   /**
-   * Makes a copy; all that was acknowledged before is in it.
-   * @throws ApiError 409 while another one is made or read, 503 when the server stops, 507 without space for it, else as
-   * the store.
+   * Creates a copy that has everything acknowledged before the call.
+   * @throws ApiError 409 while another copy is made or read, 503 when the server stops, 507 without enough space,
+   * otherwise as the store.
    */
   async make(): Promise<Backup> {
     if (this.#isClosed) throw draining();
@@ -55,17 +55,18 @@ export class Backups {
       const free = () => {
         this.#isBusy = false;
       };
-      // Whichever is first: who has read all of it may ask for the next at once.
+      // The end or the close, whichever comes first: a client that has read everything may ask for the next copy at
+      // once.
       backup.content.once("end", free).once("close", free);
       return backup;
     } catch (error) {
       this.#isBusy = false;
-      // The copy ends with the database that it is made of.
+      // The copy needs its database: it ends when that closes.
       throw this.#isClosed ? draining() : error;
     }
   }
 
-  /** No more are made. */
+  /** Refuses further copies. */
   close(): void {
     this.#isClosed = true;
   }
@@ -78,7 +79,7 @@ export class Backups {
     try {
       await store.copyTo(this.#file);
       const handle = await open(this.#file, "r");
-      // Whatever becomes of the reader, nothing of it stays.
+      // The copy is deleted whatever happens to its reader.
       await unlink(this.#file);
       const { size: sizeBytes } = await handle.stat();
       return { sizeBytes, content: handle.createReadStream() };

@@ -4,7 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { DiskSpace } from "../lib/disk.ts";
 import type { Store } from "../storage/store.ts";
 
-/** What the housekeeping works on. */
+/** What the housekeeping needs. */
 export interface HousekeepingDeps {
   store: Pick<Store, "sweep" | "prune" | "sweepPrompts" | "look"> & {
     jobs: Pick<Store["jobs"], "sweepFires">;
@@ -13,9 +13,9 @@ export interface HousekeepingDeps {
   firesKeptMs: number;
   prompts: Pick<Prompts, "held">;
   clock: Clock;
-  /** The disk that the store lies on. */
+  /** The disk of the store. */
   disk(): Promise<DiskSpace>;
-  /** Says something to whoever runs the server. */
+  /** Logs a warning for the operator. */
   warn(message: string): void;
   onFault(error: unknown): void;
 }
@@ -23,19 +23,19 @@ export interface HousekeepingDeps {
 const ROUND_MS = 10 * 60 * 1000;
 const LOOK_MS = 1_000;
 
-/** How long a run that is over keeps each of its deltas, ms. */
+/** How long an ended run keeps its deltas unmerged, ms. */
 export const DELTAS_KEPT_MS = 60 * 60 * 1000;
 
-/** It takes a scan of all runs, a little at a time. */
+/** Rare, because it scans all runs. */
 const PROMPTS_EVERY_MS = 24 * 60 * 60 * 1000;
 
-/** Rows of one piece of work: a request that comes meanwhile waits for some ms. */
+/** Rows handled at a time: a request that arrives meanwhile waits for some ms. */
 const PIECE_ROWS = 500;
 
-/** After each piece, requests have the process for so many times as long. */
+/** After each piece, requests get the process for REST times as long. */
 const REST = 4;
 
-/** What is done from time to time, in small pieces: removes what nobody may read any more, and makes the rest small. */
+/** Periodic maintenance in small pieces: removes what has expired and merges old deltas. */
 export class Housekeeping {
   readonly #deps: HousekeepingDeps;
   readonly #timers: readonly NodeJS.Timeout[];
@@ -52,7 +52,7 @@ export class Housekeeping {
     ];
   }
 
-  /** Does all that is to be done now; one round at a time. Never rejects. */
+  /** Does everything that is due; one round at a time. Never rejects. */
   round(): Promise<void> {
     this.#round ??= this.#all().finally(() => {
       this.#round = undefined;
@@ -60,12 +60,12 @@ export class Housekeeping {
     return this.#round;
   }
 
-  /** Looks whether the store can keep what it is given; when it is full, removes what may go. Never rejects. */
+  /** Checks the store; when it is full, removes what has expired. Never rejects. */
   async look(): Promise<void> {
     if ((await this.#deps.store.look()).state === "full" && !this.#isStopped) await this.round();
   }
 
-  /** Resolves when nothing more is done. */
+  /** Resolves when all work has stopped. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     for (const timer of this.#timers) clearInterval(timer);
@@ -82,11 +82,11 @@ export class Housekeeping {
       () => this.#sweepFires(now),
       () => this.#sweepPrompts(clock.elapsed()),
     ];
-    // What one of them cannot do the others can.
+    // A failure of one must not keep the others from running.
     for (const work of works) await work().catch(onFault);
   }
 
-  /** `work` tells whether there is more. */
+  /** `work` returns whether there is more to do. */
   async #inPieces(work: () => Promise<boolean>): Promise<void> {
     const { clock } = this.#deps;
     while (!this.#isStopped) {
@@ -103,7 +103,7 @@ export class Housekeeping {
     const used = new Set<string>();
     let after = "";
     await this.#inPieces(async () => {
-      // Of those a run may be about to be stored.
+      // Also prompts of runs that are about to be stored.
       for (const hash of prompts.held()) used.add(hash);
       const last = await store.sweepPrompts({ used, after, limit: PIECE_ROWS });
       after = last ?? after;

@@ -18,26 +18,26 @@ import { PendingInteractions } from "./interactions.ts";
 import { STATELESS_RETENTION_MS } from "./retention.ts";
 import type { Slot } from "./slots.ts";
 
-/** How far a run is, as those who may act on it see it. */
+/** A run's status, including what it waits for. */
 export type LiveStatus = RunStatus | "stopping" | "waiting_for_approval" | "waiting_for_input";
 
-/** What an active run is made of. */
+/** What an active run needs. */
 export interface RunParts {
-  /** What its context is assembled from when its turn comes. */
+  /** The request from which its context is assembled when its turn comes. */
   request: ContextRequest;
   log: RunLog;
-  /** Where a former process left it. */
+  /** Where a former process left the run. */
   resumption?: Resumption | undefined;
   /** What a former process asked people. */
   asked?: ReadonlyMap<string, Interaction> | undefined;
   slot: Slot;
-  /** Told when the run has ended and its session is free. */
+  /** Called when the run has ended and released its session. */
   onEnd(run: ActiveRun): void;
 }
 
 /** One run from its admission to its end. */
 export class ActiveRun {
-  /** What it asks people; undefined when nobody is there. */
+  /** What the run asks people; undefined for an unattended run. */
   readonly questions: PendingInteractions | undefined;
   readonly #deps: RunDeps;
   readonly #input: RunInput;
@@ -45,10 +45,10 @@ export class ActiveRun {
   readonly #log: RunLog;
   readonly #abort = new AbortController();
   #isPausing = false;
-  /** Put in, and not read by the model yet. */
+  /** Steering texts that the model has not read yet. */
   #steers: string[] | undefined;
   #isRunning = false;
-  /** As it was stored when the run was taken on here. */
+  /** The plan as it was stored when this process accepted the run. */
   #plan: Plan | undefined;
 
   constructor(deps: RunDeps, parts: RunParts) {
@@ -71,17 +71,20 @@ export class ActiveRun {
       timeoutMs: approvalTimeoutMs,
       signal: this.#abort.signal,
       asked,
-      // Waiting for people is no work.
+      // A run that waits for people does not use its slot.
       onWaiting: (isWaiting) => (isWaiting ? slot.pause() : slot.resume()),
     });
   }
 
-  /** Its identity and terms; in a session, what it goes on from is known when its turn comes. */
+  /** The run's identity and terms; in a session, its parent is known when its turn comes. */
   get run(): Run {
     return this.#log.run;
   }
 
-  /** Gives a reader every event from the first on, if called before `begin`; resolves after the last or when it is gone. */
+  /**
+   * Sends every event to a reader, if called before `begin`; resolves after the last event or when the reader has
+   * disconnected.
+   */
   follow(reader: Reader): Promise<void> {
     return this.#deps.log.follow(this.run.id, { afterSeq: 0, reader });
   }
@@ -91,7 +94,7 @@ export class ActiveRun {
     return this.#log.ended;
   }
 
-  /** How far it is. */
+  /** The run's status. */
   get status(): LiveStatus {
     if (this.#abort.signal.aborted) return "stopping";
     const { status } = this.#log;
@@ -99,13 +102,13 @@ export class ActiveRun {
     return waitingFor === undefined ? status : `waiting_for_${waitingFor}`;
   }
 
-  /** Ends the run early; without effect when it has ended. */
+  /** Ends the run early; does nothing when it has ended. */
   stop(stop: RunStop): void {
     this.#abort.abort(stop);
   }
 
   /**
-   * Stores what a later process needs to go on with the run: from here on it has an end, whatever happens to this
+   * Stores what a later process needs to resume the run. From here on the run gets an end, whatever happens to this
    * process.
    * @throws ApiError when it cannot be stored; the run is over then, and nothing of it is left.
    */
@@ -119,19 +122,19 @@ export class ActiveRun {
     }
   }
 
-  /** Leaves it to the next process. A process that ends in peace was none of the attempts that are counted. */
+  /** Leaves the run to the next process. A clean shutdown does not count as an attempt. */
   async #suspend(): Promise<void> {
     const { attempts } = this.#plan ?? { attempts: 0 };
-    // What cannot be stored only counts once more.
+    // If this cannot be stored, the attempt counts.
     if (this.#plan !== undefined)
       await this.#log.plan({ ...this.#plan, attempts: attempts - 1 }).catch(() => {});
     await this.#log.suspend();
   }
 
   /**
-   * Puts a person's words in, which reach the model with the results of its next calls. False: nothing is going on that
-   * could take them.
-   * @throws ApiError when they cannot be stored.
+   * Adds a person's text, which the model reads together with the results of its next calls. Returns false when the
+   * run cannot take it.
+   * @throws ApiError when it cannot be stored.
    */
   async steer(text: string): Promise<boolean> {
     if (this.run.background !== true || !this.#isRunning || this.#abort.signal.aborted || this.#log.isOver)
@@ -148,25 +151,25 @@ export class ActiveRun {
     return steers;
   }
 
-  /** Leaves the run to the next process: at the end of its step when it goes on, else at once. */
+  /** Leaves the run to the next process: after the current step, or at once if it has not started. */
   pause(): void {
     this.#isPausing = true;
     this.questions?.suspend();
     if (!this.#isRunning) this.stop(RunStop.suspend());
   }
 
-  /** Does the run, after waiting for its session; resolves when its terminal event is published. Never rejects. */
+  /** Waits for the session, then does the run; resolves when the terminal event is published. Never rejects. */
   async begin(): Promise<void> {
     const limits = this.#limits;
     const { slot, onEnd } = this.#parts;
     const isBackground = this.run.background === true;
     const late = () => this.stop(RunStop.fail(runTimeout(limits.maxRunMs)));
-    // Waiting for its turn is a part of a request, and no part of background work.
+    // The time limit of a request includes waiting for its turn; that of background work does not.
     let timer = isBackground ? undefined : setTimeout(late, limits.maxRunMs);
     let lease: SessionLease | undefined;
     try {
       lease = await this.#takeSession();
-      // Only now: what waits for its session holds up nobody else.
+      // After the session: a run that waits for its session must not hold a slot.
       if (isBackground) await slot.turn(this.#abort.signal);
       timer ??= setTimeout(late, limits.maxRunMs);
       const context = await assembleContext(this.#parts.request, lease?.session, this.#deps);
@@ -195,12 +198,12 @@ export class ActiveRun {
     return this.#deps.sessions.take(sessionId, owner, this.#abort.signal);
   }
 
-  /** Emits the first event, unless a former process did; returns how many items the run's stored input has. */
+  /** Emits the first event, unless a former process did; returns the number of items in the run's stored input. */
   #create({ previous, added, leftOut }: Context): number {
     const { run } = this;
     const input = keepsInput(this.#input) ? numberInputItems(run.id, added) : [];
     if (this.#parts.resumption === undefined) {
-      // Nothing goes on from a hidden run, and its answer names no run that its client did not.
+      // No run continues a hidden run, and its answer names only runs that its client named.
       const isNew = previous !== run.parent?.runId && run.hidden !== true;
       if (previous !== undefined && isNew) this.#log.continueFrom(previous);
       this.#log.emit({ type: "run.created", run: this.run, input });
@@ -232,8 +235,8 @@ export class ActiveRun {
   }
 
   /**
-   * The run ends without the agent: its session could not be had, or its input does not fit the session. It is no part
-   * of the session then, whose transcript must not end with it.
+   * Ends the run before the agent starts: its session was not available, or its input does not fit the session. The
+   * run leaves the session, whose transcript must not end with it.
    */
   #endBeforeStart(error: unknown): void {
     if (error instanceof RunStop && error.suspends) return;

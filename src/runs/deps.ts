@@ -9,7 +9,7 @@ import type { Store } from "../storage/store.ts";
 import type { ToolCatalog } from "../tools/catalog.ts";
 import type { Retention } from "./retention.ts";
 
-/** What runs are made of. */
+/** What runs need. */
 export interface RunDeps {
   store: Store;
   log: EventLog;
@@ -18,19 +18,19 @@ export interface RunDeps {
   prompts: Prompts;
   tools: ToolCatalog;
   limits: Limits;
-  /** Whether to ask upstream for a stream: when somebody reads deltas, always, or never. */
+  /** Whether to stream from the model: when somebody reads deltas, always, or never. */
   upstreamStream: "auto" | "always" | "never";
-  /** How a request is answered that goes on from a response that is not there. */
+  /** The kind of error for a previous response that does not exist. */
   previousNotFound: "invalid" | "missing";
   /** Longest tool output in the history of a later run, characters; 0 for no limit. */
   historyOutputChars: number;
-  /** Text after every request's own system prompt. */
+  /** Text that is added to every request's own system prompt. */
   ephemeralPrompt: string | undefined;
-  /** How long a question to a person may wait for its answer. */
+  /** How long a run waits for a person's answer, ms. */
   approvalTimeoutMs: number;
   retention: Retention;
   clock: Clock;
   nextId(): string;
-  /** Gets what went wrong inside, which no client is told. */
+  /** Receives internal errors, which clients do not see. */
   onFault(error: unknown, run: RunId): void;
 }

@@ -9,7 +9,7 @@ import type { RunDeps } from "./deps.ts";
 import type { LiveRun } from "./live-run.ts";
 import { KEY_RETENTION_MS } from "./retention.ts";
 
-/** The key that a request's run is to have; undefined without one. */
+/** Returns the key to store with a request's run; undefined without one. */
 export function createClaim(input: RunInput, createdAt: number): KeyClaim | undefined {
   const { owner, surface, idempotency } = input;
   return idempotency && { owner, surface, ...idempotency, expiresAt: createdAt + KEY_RETENTION_MS };
@@ -17,15 +17,15 @@ export function createClaim(input: RunInput, createdAt: number): KeyClaim | unde
 
 type KeyDeps = Pick<RunDeps, "store" | "log" | "clock" | "tools">;
 
-/** A key whose request comes in, or whose run goes on. */
+/** A key whose request is being admitted or whose run is going on. */
 interface LiveKey {
-  /** Resolves with the run that it begins, or with none: it stands for one that is over, or the request was refused. */
+  /** Resolves with the run, or with undefined when the request was refused or the run has ended. */
   run: Promise<SharedRun | undefined>;
 }
 
 /**
- * Requests with the same idempotency key are one run: the first begins it, and later ones get it from its first event
- * on, while it goes on and when it is over. Which run a key stands for is stored with that run's first event.
+ * Requests with the same idempotency key share one run: the first starts it, and later ones get its events from the
+ * start, while it is going on and afterwards. The key is stored with the run's first event.
  * @see hermes-api.md 1.9
  */
 export class KeyedRuns {
@@ -37,8 +37,8 @@ export class KeyedRuns {
   }
 
   /**
-   * The run that a request's key stands for; when that is none, or one that came to nothing, `begin` admits one.
-   * @throws ApiError 409 for a key of another request, 404 when its run was deleted, else as `begin`.
+   * Returns the run that a request's key stands for; if there is none, or it had no effect, `begin` admits a new one.
+   * @throws ApiError 409 for a key of another request, 404 when its run was deleted, otherwise as `begin`.
    */
   async admit(
     input: RunInput,
@@ -50,7 +50,7 @@ export class KeyedRuns {
     for (let live = this.#live.get(name); live !== undefined; live = this.#live.get(name)) {
       const shared = await live.run;
       if (shared === undefined) continue;
-      // What is about to end says so when it has: its key may be free then.
+      // A run that is about to end may release its key.
       if (shared.isEnding || this.#deps.log.live(shared.run.id) === undefined) await shared.forgotten;
       else if (shared.fingerprint !== key.fingerprint) throw keyConflict();
       else return shared.join("live");

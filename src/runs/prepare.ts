@@ -19,9 +19,9 @@ import { createClaim } from "./idempotency.ts";
 import { computeExpiry } from "./retention.ts";
 
 /**
- * Checks a request and makes a run of it, which does nothing yet.
- * @throws ApiError 400 for a model, provider, session id, previous run or call id that cannot be, 404 for a foreign
- * session.
+ * Checks a request and creates its run, which does nothing yet.
+ * @throws ApiError 400 for an invalid model, provider, session id, previous run or call id, 404 for the session of
+ * somebody else.
  */
 export async function prepareRun(
   deps: RunDeps,
@@ -52,8 +52,8 @@ export async function prepareRun(
 }
 
 /**
- * Resolves what a request names: its session (undefined for one that its run will create), model, tools, and the run
- * that it goes on from.
+ * Resolves what a request names: its session (undefined if its run will create it), model, tools, and the run that it
+ * continues.
  * @throws ApiError as `prepareRun`.
  */
 export async function resolveRequest(
@@ -71,7 +71,10 @@ export async function resolveRequest(
   return { request: { input, target, tools, previous, prompt, ...history }, session };
 }
 
-/** The tools that a run may use, and where. @throws ApiError 400 for a directory that it cannot work in. */
+/**
+ * Returns the tools that a run may use, in its directory. @throws ApiError 400 for a directory that it cannot work
+ * in.
+ */
 export function selectTools(
   tools: ToolRegistry,
   { job, workdir, toolsets }: Pick<RunInput, "job" | "workdir" | "toolsets">,
@@ -91,12 +94,12 @@ function toolsWithin(tools: ToolRegistry, workdir: string): ToolRegistry {
   }
 }
 
-/** What of a request is said of its run. */
+/** Returns the parts of a request that belong to its run's identity. */
 function runTerms(input: RunInput) {
   const { sessionId, previous, background, attended, job, byAgent, echo } = input;
   const isOpen = !isHidden(input);
   return {
-    // A hidden one reads its session, and is no part of it.
+    // A hidden run reads its session but is not part of it.
     hidden: isOpen ? undefined : true,
     sessionId: isOpen ? sessionId : undefined,
     parent: previous === undefined ? undefined : { runId: previous },
@@ -111,7 +114,7 @@ function runTerms(input: RunInput) {
 function logTerms({ retention }: RunDeps, input: RunInput, { createdAt }: Run): LogTerms {
   const key = createClaim(input, createdAt);
   return {
-    // What a key's run has done must be known for sure, whatever happens to the process.
+    // The effects of a run with an idempotency key must be known after a crash.
     durable: input.background === true || key !== undefined,
     stored: key !== undefined || (input.store ?? true),
     expiresAt: computeExpiry(input, createdAt, retention),
@@ -119,7 +122,7 @@ function logTerms({ retention }: RunDeps, input: RunInput, { createdAt }: Run): 
   };
 }
 
-/** A session's model comes before what its requests name. @see hermes-api.md 1.13 */
+/** A session's model takes precedence over the model of its requests. @see hermes-api.md 1.13 */
 function locked(input: RunInput, lock: ModelLock | undefined): RunInput {
   if (lock === undefined) return input;
   const { model, provider, settings } = lock;
@@ -127,21 +130,22 @@ function locked(input: RunInput, lock: ModelLock | undefined): RunInput {
   return { ...input, ask: { ...ask, isChosen: true }, settings: { ...settings, ...input.settings } };
 }
 
-/** Whether later runs may go on from this one, and want its core prompt. */
+/** Whether later runs may continue this one and need its core prompt. */
 function isContinued({ policy, sessionId, store }: RunInput, { mode }: Target): boolean {
   return policy.isContinued && sessionId === undefined && store !== false && mode !== "plain";
 }
 
 /**
- * The model that a request asks for.
- * @throws ApiError 400 for a model or provider that cannot be, or as the upstream failed that was asked for its models.
+ * Returns the model for a request.
+ * @throws ApiError 400 for an invalid model or provider, or the failure of the upstream that was asked for its
+ * models.
  */
 export async function resolveTarget({ models }: Pick<RunDeps, "models">, input: RunInput): Promise<Target> {
   const target = await resolveModel(models, input.ask);
   return input.mode === "plain" ? { ...target, mode: "plain" } : target;
 }
 
-/** Reads the history of a request without a session, and checks that its client's calls and results fit it. */
+/** Reads the history of a request without a session, and checks that the client's calls and results fit it. */
 async function readHistory(
   { store }: RunDeps,
   input: RunInput,
@@ -154,7 +158,7 @@ async function readHistory(
     param: policy.inputField,
     isCut: (run) => isCut(store, run, owner),
   });
-  // A background run can wait for long, and should not hold its transcript meanwhile.
+  // A background run may wait for long and should not hold its transcript in memory meanwhile.
   return { stored: background === true ? undefined : stored, added };
 }
 
@@ -163,7 +167,7 @@ function isCallPart({ type }: ItemBody): boolean {
 }
 
 /**
- * The run that a request goes on from.
+ * Returns the run that a request continues.
  * @throws ApiError 400 when it has not ended, 400 or 404 as configured when this owner has no such run.
  */
 export async function checkPrevious(

@@ -14,21 +14,21 @@ import { ActiveRun, type RunParts } from "./active-run.ts";
 import type { RunDeps } from "./deps.ts";
 import { resolveTarget, selectTools } from "./prepare.ts";
 
-/** How often a process begins with a run. */
+/** How many processes may start a run. */
 const MAX_ATTEMPTS = 5;
 
-/** A run that a former process left, to go on with. */
+/** A run that a former process left and that can be resumed. */
 export type Leftover = UnfinishedRun & { plan: Plan };
 
-/** What a former process left unfinished. */
+/** The runs that a former process left unfinished. */
 export interface Leftovers {
-  /** How many runs were given their end: a request whose client is gone is not repeated. */
+  /** How many runs were ended: a request without its client is not repeated. */
   ended: number;
-  /** Runs to go on with. */
+  /** The runs to resume. */
   resumed: Leftover[];
 }
 
-/** Gives every unfinished run that nobody goes on with its end, so that none stays in progress for ever. */
+/** Ends every unfinished run that cannot be resumed, so that none stays in progress for ever. */
 export async function settleUnfinished(store: Store, clock: Clock): Promise<Leftovers> {
   const left = await store.unfinishedRuns();
   const resumed = left.filter((run) => run.plan !== undefined && run.plan.attempts < MAX_ATTEMPTS);
@@ -47,8 +47,8 @@ export async function settleUnfinished(store: Store, clock: Clock): Promise<Left
 }
 
 /**
- * A run where its former process left it, ready to begin.
- * @throws ApiError when its model cannot be had any more.
+ * Creates a run where its former process left it, ready to begin.
+ * @throws ApiError when its model is no longer available.
  */
 export async function resumeRun(
   deps: RunDeps,

@@ -21,27 +21,27 @@ import { checkPrevious, prepareRun } from "./prepare.ts";
 import { type Leftover, resumeRun, settleUnfinished } from "./recover.ts";
 import { Slots, toWaiting } from "./slots.ts";
 
-/** What runs are made of, and how many there may be. */
+/** What runs need, and their limits. */
 export interface RunsDeps extends RunDeps {
-  /** Running at once; 0 for no limit. */
+  /** How many may run at once; 0 for no limit. */
   maxConcurrent: number;
-  /** Background runs that may wait for their turn. */
+  /** How many background runs may wait. */
   maxQueued: number;
 }
 
-/** How long runs may take to end when they were told to, ms. */
+/** How long stopped runs may take to end, ms. */
 const ABANDON_MS = 300;
 
-/** Starts runs, and knows which are going on. */
+/** Starts runs and keeps track of those going on. */
 export class Runs {
   readonly #deps: RunsDeps;
   readonly #live = new Map<RunId, ActiveRun>();
   readonly #slots: Slots;
   readonly #keyed: KeyedRuns;
-  /** Admitted or being admitted. */
+  /** Runs that are admitted or being admitted. */
   #count = 0;
   #draining = false;
-  /** What ran had its time: what is still being prepared gets none. */
+  /** Set when running work was stopped: requests that are still being prepared are stopped at once. */
   #stopped = false;
   #onIdle: () => void = () => {};
 
@@ -51,7 +51,7 @@ export class Runs {
     this.#keyed = new KeyedRuns(deps);
   }
 
-  /** Runs that go on or wait for their session. */
+  /** How many runs are going on or wait for their session. */
   get active(): number {
     return this.#count;
   }
@@ -61,10 +61,10 @@ export class Runs {
   }
 
   /**
-   * Takes a run on, or gives the one that the request's idempotency key stands for. Everything that can be wrong with
-   * the request itself is found here; what goes wrong later is an event of the run.
-   * @throws ApiError 503 while shutting down, 429 above the caps, 507 or 503 for a background run that cannot be stored,
-   * 409 for a key of another request, else as `prepareRun`.
+   * Admits a run, or returns the run that the request's idempotency key stands for. Everything that can be wrong with
+   * the request itself is found here; later failures are events of the run.
+   * @throws ApiError 503 while shutting down, 429 above the limits, 507 or 503 for a background run that cannot be
+   * stored, 409 for a key of another request, otherwise as `prepareRun`.
    */
   admit(input: RunInput): Promise<LiveRun> {
     const { idempotency: key } = input;
@@ -73,7 +73,10 @@ export class Runs {
       : this.#keyed.admit(input, key, () => this.#admitNew(input));
   }
 
-  /** Takes on a run that sums up what `input` would have gone on from, as text for a later run. @throws ApiError as `admit`. */
+  /**
+   * Admits a run that summarizes what `input` would have continued, as text for a later run. @throws ApiError as
+   * `admit`.
+   */
   summarize(input: RunInput): Promise<LiveRun> {
     return this.admit(summaryInput(input));
   }
@@ -96,13 +99,13 @@ export class Runs {
   }
 
   /**
-   * Deals with what a former process left: background runs go on where they were, all others end as failed.
+   * Resumes the background runs of a former process and ends all others as failed.
    * @throws StorageError when the store cannot be used.
    */
   async recover(): Promise<{ ended: number; resumed: number }> {
     const { store, clock } = this.#deps;
     const { ended, resumed } = await settleUnfinished(store, clock);
-    // Together, so that one commit is enough; they begin in their order.
+    // All at once, so that one commit is enough; they begin in their order.
     const active = await Promise.all(resumed.map((left) => this.#resume(left)));
     for (const run of active) void run?.begin();
     return { ended, resumed: resumed.length };
@@ -132,31 +135,34 @@ export class Runs {
     else if (this.#stopped) active.stop(RunStop.fail(serverShutdown()));
   }
 
-  /** A run with all that has happened in it so far; undefined when this owner has none of that id. */
+  /** Returns a run with all its events so far; undefined when this owner has no run with that id. */
   async read(id: RunId, owner: string): Promise<{ run: Run; events: AgentEvent[] } | undefined> {
     const run = await this.#find(id, owner);
     return run && { run, events: await this.#events(id) };
   }
 
-  /** How far a run is: as it is stored, or as it goes on. */
+  /** Returns a run's status, live or as it is stored. */
   async status(id: RunId, owner: string): Promise<LiveStatus | undefined> {
     const live = this.#live.get(id);
     if (live !== undefined) return isOpenTo(live.run, owner) ? live.status : undefined;
     return (await this.#deps.store.findRun(id, owner))?.status;
   }
 
-  /** A run to follow from an event on, whether it goes on or is over; undefined when this owner has none of that id. */
+  /**
+   * Returns a run to follow after an event, whether it is going on or has ended; undefined when this owner has no run
+   * with that id.
+   */
   async watch(id: RunId, owner: string, afterSeq = 0): Promise<WatchedRun | undefined> {
     const run = await this.#find(id, owner);
     return run && { run, follow: (reader) => this.#deps.log.follow(id, { afterSeq, reader }) };
   }
 
-  /** The number that a run that goes on gave out last; undefined when it does not go on here. */
+  /** Returns the last event number of a live run; undefined when the run is not live in this process. */
   lastSeq(id: RunId): number | undefined {
     return this.#deps.log.live(id)?.lastSeq;
   }
 
-  /** What has happened in a run up to an event, without deltas: what a reader who has that much must know of it. */
+  /** Returns a run's events up to a number, without deltas: what a reader with that cursor must know. */
   async factsUpTo(id: RunId, seq: number): Promise<AgentEvent[]> {
     const { store, log } = this.#deps;
     const stored = await store.readFacts(id);
@@ -164,47 +170,50 @@ export class Runs {
     return [...stored, ...unstored].filter((event) => event.seq <= seq);
   }
 
-  /** Resolves when a run has ended, or goes on here no more. */
+  /** Resolves when a run has ended or is no longer live in this process. */
   async whenOver(id: RunId, owner: string): Promise<void> {
     const live = this.#live.get(id);
     if (live?.run.owner === owner) await live.ended;
   }
 
-  /** The runs of a session that go on or wait for it, the one whose turn it is first. */
+  /** Returns the runs of a session that are going on or wait for it; the one whose turn it is comes first. */
   ofSession(sessionId: string, owner: string): Run[] {
     const runs = [...this.#live.values()].map(({ run }) => run);
     return runs.filter((run) => run.sessionId === sessionId && isOpenTo(run, owner));
   }
 
-  /** One page of an owner's runs of a surface, oldest or newest first. */
+  /** Returns one page of an owner's runs of a surface, by age. */
   list(query: RunQuery): Promise<StoredRun[]> {
     return this.#deps.store.listRuns(query);
   }
 
-  /** Tells a run to stop; without effect when it does not go on here. */
+  /** Tells a run to stop; does nothing when it is not live in this process. */
   stop(id: RunId, owner: string): void {
     const live = this.#live.get(id);
     if (live !== undefined && isOpenTo(live.run, owner)) live.stop(RunStop.cancel("stopped"));
   }
 
-  /** Puts a person's words into a run. False: it does not go on here. @throws ApiError when they cannot be stored. */
+  /**
+   * Adds a person's text to a run; false when it is not live in this process. @throws ApiError when it cannot be
+   * stored.
+   */
   async steer(id: RunId, owner: string, text: string): Promise<boolean> {
     const live = this.#live.get(id);
     return live !== undefined && isOpenTo(live.run, owner) && live.steer(text);
   }
 
-  /** What a run that goes on asks people; undefined when it asks nobody, or does not go on here. */
+  /** Returns what a live run asks people; undefined for an unattended run or one that is not live in this process. */
   questions(id: RunId, owner: string): PendingInteractions | undefined {
     const live = this.#live.get(id);
     return live !== undefined && isOpenTo(live.run, owner) ? live.questions : undefined;
   }
 
-  /** What people were asked about calls, and what they allowed. */
+  /** The approval requests and permissions of all runs. */
   get approvals(): ApprovalStore {
     return this.#deps.store.approvals;
   }
 
-  /** Stops a run and resolves when it has ended; false when it does not go on here. */
+  /** Stops a run and resolves when it has ended; false when it is not live in this process. */
   async cancel(id: RunId, owner: string): Promise<boolean> {
     const live = this.#live.get(id);
     if (live === undefined || !isOpenTo(live.run, owner)) return false;
@@ -213,13 +222,13 @@ export class Runs {
     return true;
   }
 
-  /** A run that somebody may look at; one that only holds items is none. */
+  /** Returns a run that clients may read; a run that only holds items is not one. */
   async #find(id: RunId, owner: string): Promise<Run | undefined> {
     const run = await this.#owned(id, owner);
     return run?.kind === "items" ? undefined : run;
   }
 
-  /** A run by id and owner: one that goes on is known before the store has it. */
+  /** Returns a run by id and owner; a live run may not be stored yet. */
   async #owned(id: RunId, owner: string): Promise<Run | undefined> {
     const live = this.#deps.log.live(id);
     if (live?.isStored === true) return isOpenTo(live.run, owner) ? live.run : undefined;
@@ -231,18 +240,18 @@ export class Runs {
     return allEvents(store, id, log.live(id));
   }
 
-  /** Everything that was said up to the end of a run. @throws ApiError 400 as for one that is gone on from. */
+  /** Returns the transcript up to the end of a run. @throws ApiError 400 as for a run that a request continues. */
   async transcript(id: RunId, owner: string): Promise<Item[]> {
     await checkPrevious(this.#deps, id, owner);
     return this.#deps.store.readTranscript(id);
   }
 
-  /** About how many tokens the first model call of a run would be. @throws ApiError as `admit`, but no run begins. */
+  /** Estimates the tokens of a run's first model call. @throws ApiError as `admit`, but no run begins. */
   countInput(input: RunInput): Promise<number> {
     return countInput(this.#deps, input);
   }
 
-  /** Items by their ids, as far as this owner has stored them. */
+  /** Returns stored items of this owner by their ids. */
   async findItems(ids: readonly string[], owner: string): Promise<Map<string, ItemBody>> {
     const items = new Map<string, ItemBody>();
     for (const runId of new Set(ids.map(runIdOfPart))) {
@@ -256,20 +265,20 @@ export class Runs {
   }
 
   /**
-   * Deletes a run, and stops it when it goes on; runs that go on from it keep what they need, and so does a session.
-   * False: there is none, or it may not be deleted by itself.
+   * Deletes a run, and stops it if it is going on. Sessions and runs that continue it keep what they need. Returns
+   * false if there is no such run or it may not be deleted by itself.
    */
   async remove(id: RunId, owner: string, mayRemove: (run: Run) => boolean): Promise<boolean> {
     const found = await this.#find(id, owner);
     if (found === undefined || !mayRemove(found)) return false;
-    // It must be over first: what it would still store would be nobody's.
+    // It must end first: what it stores after the deletion would belong to nobody.
     await this.cancel(id, owner);
     return this.#deps.store.disownRun(id, owner, this.#deps.clock.now());
   }
 
   /**
-   * Takes no more work, lets runs finish for a while, then ends them with an error, and stores everything. Background runs are
-   * left to the next process, at the end of their step if that comes in time.
+   * Refuses new runs, lets the others finish for `timeoutMs`, then ends them with an error, and stores everything.
+   * Background runs are left to the next process, after their step if that ends in time.
    */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
@@ -278,7 +287,7 @@ export class Runs {
     let abandon: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
-      // Whatever does not end even so must not keep the process for ever.
+      // A run that does not end must not keep the process alive.
       abandon = setTimeout(resolve, timeoutMs + ABANDON_MS);
       if (this.#count === 0) resolve();
     });

@@ -2,48 +2,53 @@ import { tooManyRequests } from "../domain/error.ts";
 import { countChars } from "../domain/item.ts";
 import type { RunInput } from "../domain/run.ts";
 
-/** A run's right to go on, had or waited for. */
+/** A run's permission to be executed, granted or waited for. */
 export interface Slot {
   /** Resolves when it is the run's turn. @throws the signal's reason when aborted before. */
   turn(signal: AbortSignal): Promise<void>;
-  /** Gives it back, or leaves the queue. */
+  /** Releases the slot, or leaves the queue. */
   release(): void;
-  /** Gives it to others for as long as the run only waits. */
+  /** Releases the slot while the run only waits. */
   pause(): void;
-  /** Takes it back, whether or not there is room. */
+  /** Takes the slot back, even above the limit. */
   resume(): void;
 }
 
 /** A run that waits for its turn. */
 export interface Waiting {
-  /** Whose run it is: principals take turns, and each one's runs go in order. */
+  /** The owner: owners take turns, and the runs of each owner go in order. */
   owner: string;
-  /** How long its input is, characters. */
+  /** The length of its input, characters. */
   chars: number;
 }
 
-/** A run's place in the queue, by what it was asked. */
+/** Describes a run for the queue. */
 export function toWaiting({ owner, items }: Pick<RunInput, "owner" | "items">): Waiting {
   return { owner, chars: countChars(items) };
 }
 
-/** How many runs may go on at once: what somebody waits for is refused above that, background work waits in order. */
+/**
+ * Limits how many runs are executed at once: foreground runs above the limit are refused, background runs wait in
+ * order.
+ */
 export class Slots {
   readonly #max: number;
   readonly #maxQueued: number;
   #taken = 0;
-  /** Admitted, without a slot. */
+  /** Admitted runs without a slot. */
   readonly #queue = new Set<QueuedSlot>();
-  /** Those of the queue that are ready to go on, by owner; the owner whose turn it is comes first. */
+  /** Waiting runs that are ready to execute, by owner; the owner whose turn it is comes first. */
   readonly #ready = new Map<string, QueuedSlot[]>();
 
-  /** `max`: 0 for no limit. `maxQueued`: background runs that may wait. */
+  /** @param max 0 for no limit. @param maxQueued how many background runs may wait. */
   constructor(max: number, maxQueued: number) {
     this.#max = max;
     this.#maxQueued = maxQueued;
   }
 
-  /** A slot at once. `force`: for a run that had one before a restart. @throws ApiError 429 when there is none. */
+  /**
+   * Takes a slot at once. `force`: for a run that had one before a restart. @throws ApiError 429 when there is none.
+   */
   take(force = false): Slot {
     if (this.#isFull && !force)
       throw tooManyRequests(
@@ -55,7 +60,7 @@ export class Slots {
   }
 
   /**
-   * A place in the queue. `force`: for a run that had one before a restart.
+   * Takes a place in the queue. `force`: for a run that had one before a restart.
    * @throws ApiError 429 when the queue is full.
    */
   queue(waiting: Waiting, force = false): Slot {
@@ -101,7 +106,7 @@ export class Slots {
       const [first] = this.#ready;
       if (first === undefined) return;
       const [owner, [slot, ...rest]] = first;
-      // Behind all other owners.
+      // After all other owners.
       this.#ready.delete(owner);
       if (rest.length > 0) this.#ready.set(owner, rest);
       if (slot === undefined) continue;
@@ -122,7 +127,7 @@ export class Slots {
   }
 }
 
-/** What waits is held in memory. */
+/** Waiting runs are held in memory, so their size is limited. */
 const MAX_QUEUED_CHARS = 64_000_000;
 
 interface QueuePlace {

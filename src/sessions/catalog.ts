@@ -6,9 +6,9 @@ import type { SessionMade, SessionQuery } from "../storage/session-store.ts";
 import type { Store } from "../storage/store.ts";
 import { checkSessionId } from "./session-id.ts";
 
-/** What a client says of a session that it makes. */
+/** What a client asks for when it creates a session. */
 export interface SessionTerms {
-  /** The id that it wants; without one it is given one. */
+  /** The requested id; without it the server chooses one. */
   id?: string | undefined;
   title?: string | undefined;
   source?: string | undefined;
@@ -16,7 +16,7 @@ export interface SessionTerms {
   lock?: ModelLock | undefined;
 }
 
-/** What the catalog is made of. */
+/** What the catalog needs. */
 export interface CatalogDeps {
   store: Store;
   prompt: Pick<PromptBuilder, "current">;
@@ -30,10 +30,10 @@ export interface SessionPage {
   hasMore: boolean;
 }
 
-/** Pinned sessions that a first page shows beyond its own. */
+/** How many pinned sessions a first page shows in addition to its own. */
 const MAX_PINNED = 50;
 
-/** Sessions as their owner manages them: made, listed, titled, flagged, ended. */
+/** Manages sessions for their owners: creates, lists, renames, flags and ends them. */
 export class SessionCatalog {
   readonly #deps: CatalogDeps;
 
@@ -42,8 +42,8 @@ export class SessionCatalog {
   }
 
   /**
-   * One page of an owner's sessions, the last active first. The first page of a list that is not a search has the
-   * pinned sessions too, behind its own.
+   * Returns one page of an owner's sessions, the most recently active first. The first page of a list (not of a
+   * search) also has the pinned sessions, at its end.
    */
   async list(query: SessionQuery): Promise<SessionPage> {
     const { store } = this.#deps;
@@ -61,7 +61,7 @@ export class SessionCatalog {
     };
   }
 
-  /** The session of that title, as a list of at most one; a hidden one only where it is asked for. */
+  /** Returns the session with that title as a list of at most one; a hidden one only if asked for. */
   async titled(owner: string, title: string, hidden: boolean): Promise<SessionPage> {
     const entry = await this.#deps.store.sessions.findTitled(owner, title);
     const isShown = entry !== undefined && (hidden || !entry.hidden);
@@ -76,8 +76,8 @@ export class SessionCatalog {
   }
 
   /**
-   * Makes a session.
-   * @throws ApiError 400 for an id that cannot be one and a title that is taken, 409 for an id that is.
+   * Creates a session.
+   * @throws ApiError 400 for an invalid id or a title that is taken, 409 for an id that is taken.
    */
   async create(owner: string, terms: SessionTerms): Promise<SessionEntry> {
     const { store, prompt, clock } = this.#deps;
@@ -98,8 +98,8 @@ export class SessionCatalog {
   }
 
   /**
-   * Changes what is said of a session.
-   * @throws ApiError 400 for a title that another one has, 404 when its owner has no such session.
+   * Changes a session's properties.
+   * @throws ApiError 400 for a title that another session has, 404 when its owner has no such session.
    */
   async change(id: string, owner: string, changes: SessionChanges): Promise<SessionEntry> {
     const { store, clock } = this.#deps;
@@ -110,14 +110,14 @@ export class SessionCatalog {
   }
 
   /**
-   * The id of a session that is to be made: the one that is wanted, or a new one in hermes' form.
-   * @throws ApiError 400 for one that cannot be.
+   * Returns the id for a new session: the requested one, or a new one in hermes' form.
+   * @throws ApiError 400 for an invalid id.
    */
   newId(wanted: string | undefined): string {
     const { clock, nextId } = this.#deps;
     if (wanted === undefined) return `api_${Math.floor(clock.now() / 1000)}_${nextId().slice(-8)}`;
     checkSessionId(wanted, { param: "id", code: "invalid_session_id" });
-    // It would be the address of the search.
+    // Its address would be that of the search.
     if (wanted === "search") throw invalidRequest("id", "Invalid session ID", "invalid_session_id");
     if (isGivenId(wanted))
       throw invalidRequest(
@@ -129,7 +129,7 @@ export class SessionCatalog {
   }
 }
 
-/** @throws ApiError 409 for an id that is taken, 400 for a title that is. */
+/** @throws ApiError 409 for an id that is taken, 400 for a title that is taken. */
 export function checkMade(made: SessionMade): void {
   if (made === "id_taken") throw idTaken();
   if (made === "title_taken") throw titleTaken();

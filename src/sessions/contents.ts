@@ -8,7 +8,7 @@ import type { Store } from "../storage/store.ts";
 import { createItemRun } from "./item-run.ts";
 import type { Sessions } from "./service.ts";
 
-/** What the contents of sessions are kept with. */
+/** What the contents of sessions need. */
 export interface ContentsDeps {
   store: Store;
   sessions: Sessions;
@@ -16,10 +16,10 @@ export interface ContentsDeps {
   nextId(): string;
 }
 
-/** Runs that one read of the store brings: most pages of a list need no more. */
+/** Runs read at a time: enough for most pages of a list. */
 const RUNS_AT_ONCE = 10;
 
-/** What stands in sessions, as their owners read and change it. Check first whose session it is. */
+/** The items of sessions, as their owners read and change them. Callers must first check whose session it is. */
 export class SessionContents {
   readonly #deps: ContentsDeps;
 
@@ -28,7 +28,7 @@ export class SessionContents {
   }
 
   /**
-   * Makes a session that holds these items, or none at all.
+   * Creates a session with these items, or without any.
    * @throws ApiError as `add`.
    */
   async create(
@@ -44,15 +44,15 @@ export class SessionContents {
   }
 
   /**
-   * Puts items at a session's end, after the run that goes on in it; a run of their own holds them.
-   * @throws ApiError 400 for a result without a call, 404 for a session that is gone, 429 when too many wait for it,
-   * 503 and 507 when they cannot be stored; the signal's reason when aborted before its turn.
+   * Appends items to a session, after the run that is going on in it; a run of its own holds them.
+   * @throws ApiError 400 for a result without a call, 404 for a session that was deleted, 429 when too many requests
+   * wait for it, 503 and 507 when they cannot be stored; the signal's reason when aborted before its turn.
    */
   add(session: Session, bodies: readonly ItemBody[], signal: AbortSignal): Promise<Item[]> {
     return this.#add(session, bodies, { signal });
   }
 
-  /** The same by a run of a given id; where that run is, its items were put there before. @throws ApiError as `add`. */
+  /** The same with a given run id: if that run exists, the items were added before. @throws ApiError as `add`. */
   async addOnce(
     session: Session,
     bodies: readonly ItemBody[],
@@ -82,7 +82,7 @@ export class SessionContents {
     }
   }
 
-  /** The runs of a session with their items, from one on, read as they are asked for. */
+  /** Reads the runs of a session with their items, starting at one, as they are consumed. */
   async *runs(
     session: string,
     { order, from }: Omit<SessionRange, "limit">,
@@ -90,31 +90,31 @@ export class SessionContents {
     let last = from;
     for (let isFirst = true; ; isFirst = false) {
       const read = await this.#deps.store.sessions.read(session, { order, from: last, limit: RUNS_AT_ONCE });
-      // A page begins with the run that the page before ended with.
+      // A page starts with the last run of the page before.
       yield* isFirst ? read : read.slice(1);
       if (read.length < RUNS_AT_ONCE) return;
-      // A long session is read while requests have their turn.
+      // Other requests get a turn while a long session is read.
       await new Promise(setImmediate);
       last = read.at(-1)?.run.id;
     }
   }
 
-  /** One run of a session with its items. */
+  /** Returns one run of a session with its items. */
   async run(session: string, id: RunId): Promise<SessionRun | undefined> {
     return (await this.#deps.store.sessions.read(session, { order: "desc", from: id, limit: 1 }))[0];
   }
 
-  /** Takes items out of a session: it lists them no more, and no later run reads them. */
+  /** Hides items in a session: lists no longer show them, and no later run reads them. */
   hide(session: string, items: readonly string[]): Promise<void> {
     return this.#deps.store.sessions.hideItems(session, items);
   }
 
-  /** The ids of what was taken out of a session. */
+  /** Returns the ids of the hidden items. */
   hidden(session: string): Promise<ReadonlySet<string>> {
     return this.#deps.store.sessions.listHidden(session);
   }
 
-  /** A result that answers no call would make every later run of the session fail. */
+  /** A result without a call would make every later run of the session fail. */
   async #checkResults({ id, headRun }: Session, bodies: readonly ItemBody[]): Promise<void> {
     if (!bodies.some(({ type }) => type === "function_call_output")) return;
     const stored = headRun === undefined ? [] : await this.#deps.store.readTranscript(headRun as RunId, id);

@@ -11,7 +11,7 @@ import { checkMade, type SessionCatalog } from "./catalog.ts";
 import { createItemRun } from "./item-run.ts";
 import type { Sessions } from "./service.ts";
 
-/** What forks are made with. */
+/** What forks need. */
 export interface ForkDeps {
   store: Store;
   sessions: Sessions;
@@ -20,35 +20,35 @@ export interface ForkDeps {
   nextId(): string;
 }
 
-/** What a client says of a fork. */
+/** What a client asks for when it forks a session. */
 export interface ForkTerms {
   id?: string | undefined;
   title?: string | undefined;
-  /** The number of the last message that it has; without it all of them. */
+  /** The number of the last message to keep; without it, all messages. */
   at?: number | undefined;
 }
 
-/** Why a session ends of which a whole fork goes on. */
+/** The end reason of a session that was forked as a whole. */
 const BRANCHED = "branched";
 const MAX_TITLE_CHARS = 200;
 
-/** Makes forks. */
+/** Creates forks. */
 export interface SessionForks {
   /** @see forkSession */
   make(parent: { id: string; owner: string }, terms: ForkTerms): Promise<SessionEntry>;
 }
 
-/** Forks of the sessions of a store. */
+/** Creates the forks of a store's sessions. */
 export function createForks(deps: ForkDeps): SessionForks {
   return { make: (parent, terms) => forkSession(deps, parent, terms) };
 }
 
 /**
- * Makes a session that goes on from a point of another one. What was said before is not copied: a run without items
- * points there, so it is kept as long as either session. The parent is ended, as hermes does it, where the whole of it
- * was forked; it goes on with its next turn all the same.
- * @throws ApiError 400 for a message that the parent does not have, an id that cannot be one and a title that is taken,
- * 404 when its owner has no such session, 409 for an id that is taken.
+ * Creates a session that continues another one from a point. Nothing is copied: a run without items points there, so
+ * the shared runs are kept as long as either session. As in hermes, the parent is ended if it was forked as a whole;
+ * its next turn continues it all the same.
+ * @throws ApiError 400 for a message that the parent does not have, an invalid id or a title that is taken, 404 when
+ * its owner has no such session, 409 for an id that is taken.
  */
 async function forkSession(
   deps: ForkDeps,
@@ -73,7 +73,7 @@ async function forkSession(
   const end = terms.at === undefined ? { reason: BRANCHED, at: clock.now() } : undefined;
   const fork = { parent: from.id, session, holder, end };
   const made = await store.sessions.fork(fork);
-  // A title that nobody asked for is no reason to refuse.
+  // A title that the server has chosen must not make the request fail.
   const isUnasked = made === "title_taken" && terms.title === undefined;
   checkMade(
     isUnasked ? await store.sessions.fork({ ...fork, session: { ...session, title: undefined } }) : made,
@@ -83,7 +83,7 @@ async function forkSession(
 
 type Point = Exclude<Run["parent"], undefined>;
 
-/** All that was said. A turn that goes on says more later, which is no part of the fork. */
+/** The end of the session. What a turn that is going on says later is not part of the fork. */
 async function findEnd(store: Store, { id, owner, headRun }: Session): Promise<Point | undefined> {
   if (headRun === undefined) return undefined;
   const found = await store.findRun(headRun as RunId, owner);
@@ -114,7 +114,7 @@ function lastNumber(items: readonly Item[]): number {
   return Math.max(...items.map(({ id }) => numberOfPart(id) ?? 0));
 }
 
-/** "X", "X #2", "X #3": the next of the parent's lineage; none where the parent has none. */
+/** Returns the next title of the parent's lineage ("X", "X #2", "X #3"); undefined if the parent has no title. */
 async function nextTitle(
   { store, catalog }: ForkDeps,
   { id, owner }: { id: string; owner: string },

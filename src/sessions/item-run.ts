@@ -8,11 +8,11 @@ import type { Clock } from "../lib/clock.ts";
 import { newRunId } from "../lib/id.ts";
 import type { RunWrite } from "../storage/store.ts";
 
-/** What a run that only holds items is made of. */
+/** What a run that only holds items needs. */
 interface HolderTerms {
-  /** Undefined: a new one. */
+  /** Undefined for a new id. */
   runId?: RunId | undefined;
-  /** Its session. */
+  /** The session's id. */
   id: string;
   owner: string;
   /** Where the session ends so far. */
@@ -22,7 +22,10 @@ interface HolderTerms {
 
 const NO_MODEL = { asked: "", provider: "", served: "" };
 
-/** A run without an agent, which is over: it holds items that were put into a session, or marks where a fork begins. */
+/**
+ * Creates a finished run without an agent: it holds items that a client put into a session, or marks where a fork
+ * starts.
+ */
 export function createItemRun(
   { clock, nextId }: { clock: Clock; nextId(): string },
   { runId, id, owner, parent, bodies }: HolderTerms,

@@ -4,21 +4,24 @@ import type { ModelLock, Session } from "../domain/session.ts";
 import type { Models } from "../providers/resolve.ts";
 import type { SessionCatalog } from "./catalog.ts";
 
-/** What sessions are locked to models with. */
+/** What the models of sessions need. */
 export interface SessionModelsDeps {
   models: Models;
   catalog: SessionCatalog;
 }
 
-/** What serves a session's turns. */
+/** The model of a session's turns. */
 export interface SessionModel {
   provider: string;
   model: string;
-  /** Undefined: the session takes what its requests name. */
+  /** Undefined: each request chooses the model. */
   lock: ModelLock | undefined;
 }
 
-/** Which models sessions are done with. A lock is looked at when it is made: what cannot be had is never one. */
+/**
+ * The models that sessions are locked to. A lock is checked when it is created: a model that is not available is
+ * never locked.
+ */
 export class SessionModels {
   readonly #deps: SessionModelsDeps;
 
@@ -27,9 +30,9 @@ export class SessionModels {
   }
 
   /**
-   * What serves turns that choose so. The name of the default, and `default`, are no choice.
-   * @throws ApiError 400 for a provider that is not configured or contradicts the model; the upstream's failure when it
-   * is asked for its models.
+   * Returns the model for turns with this choice. The default's name, and `default`, are no choice.
+   * @throws ApiError 400 for a provider that is not configured or contradicts the model; the upstream's failure when
+   * it is asked for its models.
    */
   async resolve(choice: ModelLock): Promise<SessionModel> {
     const { models } = this.#deps;
@@ -40,7 +43,7 @@ export class SessionModels {
     return { provider: target.provider.name, model: target.model, lock };
   }
 
-  /** Locks a session to a model, or takes its lock away where the default is chosen. @throws ApiError as `resolve`. */
+  /** Locks a session to a model, or removes its lock if the default is chosen. @throws ApiError as `resolve`. */
   async lock({ id, owner }: { id: string; owner: string }, choice: ModelLock): Promise<SessionModel> {
     const found = await this.resolve(choice);
     await this.#deps.catalog.change(id, owner, { lock: found.lock ?? null });
@@ -48,9 +51,9 @@ export class SessionModels {
   }
 
   /**
-   * Makes sure that a session's turn is done with a model that was chosen for it: the one of the request, to which the
-   * session is locked then, or the session's own.
-   * @throws ApiError 400 when neither chooses one, 409 when it cannot be had.
+   * Makes sure that a session's turn uses a chosen model: the request's, to which the session is then locked, or the
+   * session's own.
+   * @throws ApiError 400 when neither chooses one, 409 when it is not available.
    */
   async ensure(session: Session, choice: ModelLock | undefined): Promise<ModelLock | undefined> {
     const wanted = choice ?? session.lock;
@@ -70,7 +73,7 @@ function isDefaultName(model: string, name: string): boolean {
   return model === name || model === "default";
 }
 
-/** 400: a lock without anything to lock to. */
+/** 400: a lock without a model or provider. */
 export function missingModel(): ApiError {
   return invalidRequest("model", "Missing required parameter: 'model' or 'provider'.", "missing_model");
 }

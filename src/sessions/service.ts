@@ -5,43 +5,43 @@ import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../storage/store.ts";
 import { checkSessionId } from "./session-id.ts";
 
-/** Holds a session for one run. */
+/** A run's exclusive hold of a session. */
 export interface SessionLease {
   session: Session;
-  /** Lets the next run in. */
+  /** Releases the session for the next run. */
   release(): void;
 }
 
-/** Sessions: found or created, and one run at a time. */
+/** Finds or creates sessions, and runs one run at a time in each. */
 export interface Sessions {
-  /** Makes a session whose id only its owner is told. */
+  /** Creates a session whose id only its owner learns. */
   create(owner: string, metadata: Record<string, string>): Promise<Session>;
-  /** A session by id and owner. */
+  /** Returns a session by id and owner. */
   find(id: string, owner: string): Promise<Session | undefined>;
-  /** Replaces what its client wrote on a session. */
+  /** Replaces the metadata of a session. */
   describe(session: Session, metadata: Record<string, string>): Promise<void>;
-  /** Deletes a session; responses that were made in it stay, each under its own id. */
+  /** Deletes a session; responses that were created in it stay available by their own ids. */
   remove(session: Session): Promise<void>;
   /**
-   * Whether a request may go on with a session: the session, or undefined for one that its turn will make.
-   * @throws ApiError 400 for an id that cannot be one, 404 for somebody else's and for one that was not given out.
+   * Returns the session that a request continues, or undefined if its turn will create it.
+   * @throws ApiError 400 for an invalid id, 404 for the session of somebody else or an id that was never issued.
    */
   check(id: string, owner: string): Promise<Session | undefined>;
-  /** For a request whose client waits for it. @throws ApiError 429 when too many do already. */
+  /** Checks the queue for a request whose client waits. @throws ApiError 429 when it is full. */
   checkQueue(id: string): void;
   /**
-   * Waits for the session to be free and takes it; creates it when it is unknown, unless such ids are given out. Check
-   * it first.
-   * @throws ApiError 404 for somebody else's and for one that is gone; the signal's reason when aborted before its
-   * turn.
+   * Waits until the session is free and takes it; creates it if it is unknown, unless only the server issues such
+   * ids. Call `check` first.
+   * @throws ApiError 404 for the session of somebody else or one that was deleted; the signal's reason when aborted
+   * before its turn.
    */
   take(id: string, owner: string, signal: AbortSignal): Promise<SessionLease>;
 }
 
-/** Clients that may wait for one busy session. */
+/** How many clients may wait for one busy session. */
 const MAX_WAITING = 32;
 
-/** What sessions are made of. */
+/** What sessions need. */
 export interface SessionDeps {
   store: Store;
   prompt: Pick<PromptBuilder, "current">;
@@ -49,9 +49,9 @@ export interface SessionDeps {
   nextId(): string;
 }
 
-/** Opens the sessions of a store. */
+/** Creates the sessions of a store. */
 export function createSessions(deps: SessionDeps): Sessions {
-  /** Who waits for which session; a session in the map is busy. */
+  /** The waiting runs of each busy session. */
   const busy = new Map<string, (() => void)[]>();
 
   const release = (id: string) => {

@@ -4,15 +4,16 @@ import { hasControlCharacter } from "../lib/text.ts";
 
 const MAX_ID_CHARS = 256;
 
-/** Where an id stood in its request, and what an error about it is called. */
+/** The field that names a session, and the code of an error about it. */
 interface Place {
   param: string;
   code?: ErrorCode;
 }
 
 /**
- * The reference's rule: short, no control characters, nothing that could be a path.
- * @throws ApiError 400 for an id that cannot be one.
+ * Checks a session id by the reference's rule: at most 256 characters, no control characters, nothing that could be a
+ * path.
+ * @throws ApiError 400 for an invalid id.
  */
 export function checkSessionId(id: string, { param, code }: Place): void {
   if (id.length > MAX_ID_CHARS) throw invalidRequest(param, "Session ID too long", code);
