@@ -8,11 +8,14 @@ import { RunStop } from "./stop.ts";
 
 interface Mapping {
   code: ErrorCode;
-  /** What the client reads before the upstream's own words; alone when those would tell nothing. */
+  /** What the client reads before the upstream's own message, or alone if that would say nothing. */
   message: string;
 }
 
-/** What each upstream failure is to a client; the operator's own mistakes (a wrong key, model) are 502, not the client's. */
+/**
+ * How each upstream failure is reported; the operator's own mistakes (a wrong key or model) are 502, not the client's
+ * fault.
+ */
 const MAPPINGS: Readonly<Record<ProviderErrorKind, Mapping>> = {
   bad_request: {
     code: "upstream_rejected",
@@ -57,7 +60,7 @@ const MAPPINGS: Readonly<Record<ProviderErrorKind, Mapping>> = {
   },
 };
 
-/** What a run that ended with this error tells its client; anything unknown tells nothing of itself. */
+/** Returns what a client is told about an error; of an unknown error it is told nothing. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof ApiError) return error.failure;
   if (!(error instanceof ProviderError)) return internalError();
@@ -69,12 +72,12 @@ export function toFailure(error: unknown): Failure {
     ...mapping,
     message: detail === "" ? `${message}.` : `${message}: ${detail}`,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
-    // A wrong key does not mend itself; SDKs would send the request twice more all the same.
+    // A wrong key stays wrong; SDKs would still send the request twice more.
     ...(!error.retryable && !isInvalid && { shouldRetry: false }),
   };
 }
 
-/** The end of a run that something was thrown in, or that was told to stop. */
+/** Returns the terminal event of a run that threw an error or was stopped. */
 export function toEnding(
   error: unknown,
   totals: { usage: Usage; steps: number },
@@ -86,7 +89,7 @@ export function toEnding(
     : { type: "run.failed", error: failure, ...totals };
 }
 
-/** What looks like a key, whole or with stars in it: upstreams repeat parts of a refused one in their messages. */
+/** Matches keys, whole or partly masked: upstreams repeat parts of a refused key in their messages. */
 const KEY =
   /\b(?:[a-z]{2,8}[-_])+[\w.-]*\*{2,}[\w*.-]*|\b(?:sk|rk|pk|gsk|xai|key|hermes)[-_][\w*.-]{6,}|\bBearer [\w*.~+/=-]{12,}/gi;
 

@@ -2,17 +2,17 @@ import { isSameOutput, type ToolOutput } from "../domain/tool-output.ts";
 
 /** The limits of one run. */
 export interface Limits {
-  /** Model calls before the summary. */
+  /** Model calls before the final summary. */
   maxSteps: number;
   /** Wall time, ms. */
   maxRunMs: number;
-  /** What the model reads and answers at most, tokens. */
+  /** Size of the model's context (input and output), tokens. */
   contextTokens: number;
-  /** Output tokens in all; 0 for no limit. */
+  /** Output tokens of the whole run; 0 for no limit. */
   maxOutputTokens: number;
 }
 
-/** The server's limits, where those of a request are not closer. */
+/** Returns the server's limits, or the request's where they are stricter. */
 export function closest(
   limits: Limits,
   { maxSteps, maxRunMs, maxOutputTokens = 0 }: Partial<Omit<Limits, "contextTokens">>,
@@ -26,7 +26,7 @@ export function closest(
   };
 }
 
-/** Identical calls with identical results in a row: when the model is told, and when the run ends. */
+/** Identical calls with identical results in a row after which the model is warned, and after which the run ends. */
 const TELL_AT = 3;
 const END_AT = 5;
 
@@ -37,12 +37,12 @@ interface FinishedCall {
   output: ToolOutput;
 }
 
-/** Notices a model that repeats itself. */
+/** Detects a model that repeats itself. */
 export class LoopDetector {
   #last: FinishedCall | undefined;
   #times = 0;
 
-  /** Takes the next finished call and says what to do about it. */
+  /** Records a finished call and returns what to do about it. */
   observe(call: FinishedCall): "go on" | "tell" | "end" {
     this.#times = this.#last !== undefined && isSameCall(call, this.#last) ? this.#times + 1 : 1;
     this.#last = call;
@@ -60,15 +60,15 @@ function isSameCall(one: FinishedCall, other: FinishedCall): boolean {
   return isSame && isSameOutput(one.output, other.output);
 }
 
-/** What the model reads when it repeated itself. */
+/** What a model reads that repeats itself. */
 export function loopNotice(name: string): string {
   return `[You have called ${name} ${TELL_AT} times in a row with the same arguments and got the same result. Do something different, or answer with what you know.]`;
 }
 
-/** What the model reads when it has no steps left. */
+/** What a model reads that has no steps left. */
 export const SUMMARY_REQUEST =
   "[The step limit is reached: no more tools can be called. Answer now: say what was done, what was found, and what is left to do.]";
 
-/** What the model reads when the request allows no more calls of the server's tools. */
+/** What a model reads that may not call the server's tools any more. */
 export const NO_MORE_CALLS =
   "[The limit of tool calls is reached: your own tools can no longer be called. Answer with what you know.]";

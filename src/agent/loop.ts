@@ -20,37 +20,37 @@ import { RunStop } from "./stop.ts";
 import { runToolCalls } from "./tool-calls.ts";
 import { Transcript } from "./transcript.ts";
 
-/** Everything a run needs; nothing else reaches the agent. */
+/** Everything that a run needs; the agent uses nothing else. */
 export interface AgentRun {
   run: Run;
   context: Context;
-  /** The number of the run's first own item: how many its stored input has. */
+  /** The number of the run's first own item, which is the number of items in its stored input. */
   firstNumber: number;
   limits: Limits;
-  /** Whether to ask upstream for a stream. */
+  /** Whether the upstream should stream. */
   stream: boolean;
   /** Aborted with a `RunStop` when the run must end. */
   signal: AbortSignal;
   /** Where a former process left the run. */
   resumption?: Resumption | undefined;
-  /** Resolves when everything emitted so far is stored; undefined where nobody goes on after a crash. */
+  /** Resolves when everything emitted so far is stored; undefined for a run that is not resumed after a crash. */
   settled?: (() => Promise<void>) | undefined;
-  /** Who is asked what nobody else may decide; undefined: nobody is there. */
+  /** Asks people; undefined for an unattended run. */
   person?: RunInteractions | undefined;
-  /** What people have put in since the last time it was asked; it reaches the model with the results of its calls. */
+  /** Returns the steering texts since the last call; the model reads them together with the results of its calls. */
   takeSteers?: (() => readonly string[]) | undefined;
-  /** Asked between steps: whether this process shall go no further with the run. */
+  /** Called between steps; returns whether this process must leave the run to the next one. */
   isPausing?: (() => boolean) | undefined;
-  /** Takes what happens, in order; must not throw. */
+  /** Receives the run's events in order; must not throw. */
   emit(event: EventBody): void;
-  /** Gets the cause of an unexpected failure, which no client is told. */
+  /** Receives the cause of an unexpected failure, which clients do not see. */
   onFault(error: unknown, run: RunId): void;
 }
 
 /**
  * Does a run: asks the model, runs the tools it calls, and repeats until it answers with text, within the limits.
- * Never throws; the last thing it emits is exactly one terminal event, after an `item.done` for every item begun, or
- * nothing of that when the run is suspended.
+ * Never throws. The last event is exactly one terminal event, after an `item.done` for every item that was added; a
+ * suspended run has neither.
  */
 export function runAgent(run: AgentRun): Promise<void> {
   return new Agent(run).run();
@@ -62,14 +62,14 @@ class Agent {
   readonly #transcript: Transcript;
   readonly #run: AgentRun;
   readonly #items: ItemBody[];
-  /** What the current step offers. */
+  /** What the current step offers to the model. */
   #offered: StepTools["tools"] = [];
   readonly #detector = new LoopDetector();
   #steps = 0;
   #usage: Usage = NO_USAGE;
-  /** How many calls of the server's tools may still be run. */
+  /** How many calls of the server's tools may still run. */
   #callsLeft: number;
-  /** Whether a call started that may have changed something. */
+  /** Whether a call has started that may have changed something. */
   #effects = false;
 
   constructor(run: AgentRun) {
@@ -80,7 +80,7 @@ class Agent {
     this.#callsLeft = run.context.input.maxToolCalls ?? Number.POSITIVE_INFINITY;
   }
 
-  /** The one frame of a run that waits for its model: nothing below it is an async function. */
+  /** The only frame of a run that waits for its model: nothing below it is an async function. */
   async run(): Promise<void> {
     const { emit, resumption } = this.#run;
     if (resumption?.isStarted !== true) emit({ type: "run.started" });
@@ -98,7 +98,7 @@ class Agent {
     }
   }
 
-  /** Takes up what a former process did: finished steps are not asked again, finished calls not made again. */
+  /** Continues after what a former process did: finished steps and calls are not repeated. */
   #resume(left: Resumption): Promise<CompletionReason | undefined> | CompletionReason | undefined {
     const { emit, limits } = this.#run;
     this.#steps = left.steps;
@@ -110,14 +110,14 @@ class Agent {
     emit({ type: "step.restarted", step: Math.max(1, left.steps + (left.isCut ? 1 : 0)) });
     for (const item of left.discarded)
       this.#transcript.done({ ...item, status: "incomplete", place: "internal" });
-    // Also before a step that was cut: the results of the calls before it are part of what it is asked with.
+    // Also before a step that was cut: the results of earlier calls are part of its request.
     if (left.calls.length > 0 && (left.isCut || left.steps <= limits.maxSteps))
       return this.#act(left.calls, left.begun);
     if (left.isCut || left.steps === 0) return undefined;
     return left.steps > limits.maxSteps ? "max_steps" : left.finish;
   }
 
-  /** Runs the server's calls; a reason when the run ends with them. */
+  /** Runs the server's calls; returns a reason if the run ends with them. */
   async #act(calls: readonly FunctionCallItem[], begun?: Begun): Promise<CompletionReason | undefined> {
     const own = calls.filter((call) => call.executor === "server");
     await this.#call(own, begun);
@@ -135,7 +135,7 @@ class Agent {
     return maxOutputTokens > 0 && this.#usage.outputTokens >= maxOutputTokens;
   }
 
-  /** Something was thrown, or the run was told to stop. */
+  /** Ends a run after an error or a stop. */
   #end(error: unknown): void {
     const { signal, emit, run, onFault } = this.#run;
     const cause: unknown = signal.aborted ? signal.reason : error;
@@ -144,7 +144,7 @@ class Agent {
     const ending = toEnding(cause, this.#totals());
     if (ending.type === "run.failed") {
       if (isFault(ending.error)) onFault(cause, run.id);
-      // A repeated request would do again what the tools did.
+      // Repeating the request would repeat what the tools did.
       if (this.#effects) ending.error = { ...ending.error, shouldRetry: false };
     }
     emit(ending);
@@ -178,7 +178,7 @@ class Agent {
     return step;
   }
 
-  /** A client runs only what it was offered to be asked for; what a model makes up is ours to refuse. */
+  /** A client runs only tools that were offered; calls of other tools are refused here. */
   readonly #isClientTool = (name: string): boolean =>
     this.#run.context.input.tools.some((tool) => tool.name === name && this.#offered.includes(tool));
 
@@ -205,7 +205,7 @@ class Agent {
     for (const text of this.#run.takeSteers?.() ?? []) this.#steer(text);
   }
 
-  /** A person's words in the middle of the run: part of the transcript, and no answer. */
+  /** Adds a steering text to the transcript; it is not part of the answer. */
   #steer(text: string): void {
     const item = this.#transcript.create({ ...textMessage("user", text), origin: "steer" }, () => false);
     this.#transcript.done({ ...item, status: "completed", place: "input" });
@@ -219,7 +219,7 @@ class Agent {
     if (verdict === "tell") this.#tell(loopNotice(call.name));
   }
 
-  /** Says something to the model that no surface shows and no later run reads. */
+  /** Adds a note for the model that no surface shows and no later run reads. */
   #tell(text: string): void {
     const item = this.#transcript.create(textMessage("user", text), () => false);
     this.#transcript.done({ ...item, status: "completed", place: "internal" });
@@ -228,7 +228,7 @@ class Agent {
 
   async #summarize(): Promise<CompletionReason> {
     this.#tell(SUMMARY_REQUEST);
-    // A model that calls tools even so is not obeyed.
+    // A model that still calls tools is not obeyed.
     this.#heard(await this.#ask({ tools: [], choice: { mode: "none" } }));
     return "max_steps";
   }

@@ -8,35 +8,35 @@ import { addUsage, NO_USAGE, type Usage } from "../domain/usage.ts";
 /** Where a former process left a run, as far as it was stored. */
 export interface Resumption {
   isStarted: boolean;
-  /** Model steps that were finished. */
+  /** Number of finished model steps. */
   steps: number;
   usage: Usage;
-  /** Whether a step was begun and not finished: it is asked again. */
+  /** Whether a step was started but not finished: it is repeated. */
   isCut: boolean;
-  /** What the model reads of the run, up to the last finished answer; results of its calls come after it. */
+  /** The run's transcript up to the last finished answer; the results of its calls follow. */
   items: Item[];
-  /** Begun and not done. */
+  /** Items that were added but not completed. */
   open: Item[];
-  /** Begun in the step that was cut: what it says when asked again takes their place. */
+  /** Open items of the step that was cut: its repetition replaces them. */
   discarded: Item[];
   /** The calls of the last finished answer. */
   calls: FunctionCallItem[];
-  /** Their results, done or only begun, by call id. */
+  /** Their results, complete or only started, by call id. */
   begun: ReadonlyMap<string, FunctionCallOutputItem>;
-  /** Every call of this server's that was begun. */
+  /** Every call of the server's tools that was started. */
   called: FunctionCallOutputItem[];
-  /** How the run ends when the last finished answer made no calls. */
+  /** How the run ends if the last finished answer made no calls. */
   finish: CompletionReason;
-  /** What people put in that no model has read. */
+  /** Steering texts that no model has read. */
   steers: string[];
-  /** The number of the next item, above every one that may have been given out. */
+  /** The number of the next item, larger than all that may have been used. */
   nextNumber: number;
 }
 
-/** Item numbers that former processes may have given out without storing them are left free: so many by each. */
+/** Item numbers to skip for each former process: it may have used some without storing them. */
 const NUMBER_BLOCK = 1_000;
 
-/** Reads a run's log for where to go on. `attempts`: how many processes died with the run. */
+/** Derives from a run's events where to continue. `attempts`: how many processes died with the run. */
 export function readResumption(events: readonly AgentEvent[], attempts: number): Resumption {
   const found = new Log();
   for (const event of events) found.read(event);
@@ -64,7 +64,7 @@ export function readResumption(events: readonly AgentEvent[], attempts: number):
   };
 }
 
-/** Where nobody died since, all that was given out is stored. */
+/** If no process died since, all used numbers are stored. */
 function nextNumber(last: number | undefined, attempts: number): number {
   return Math.max((last ?? -1) + 1, (Math.floor((last ?? 0) / NUMBER_BLOCK) + attempts) * NUMBER_BLOCK);
 }
@@ -73,12 +73,12 @@ function readItemNumber({ id }: Item): number {
   return numberOfPart(id) ?? 0;
 }
 
-/** Closed without having said anything that counts. */
+/** Items that were closed without content. */
 function isDiscarded({ place, status }: Item): boolean {
   return place === "internal" && status === "incomplete";
 }
 
-/** What the events say, one after the other. */
+/** Applies the events one after the other. */
 class Log {
   readonly items = new Map<string, Item>();
   isStarted = false;
@@ -87,7 +87,7 @@ class Log {
   usage: Usage = NO_USAGE;
   finish: CompletionReason = "stop";
   lastAnswer: Item[] = [];
-  /** The ids of what the model said in the step that goes on. */
+  /** The ids of the model's items in the current step. */
   #said = new Set<string>();
 
   read(event: AgentEvent): void {

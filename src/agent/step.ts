@@ -12,11 +12,11 @@ export interface StepContext {
   signal: AbortSignal;
   isClientTool(name: string): boolean;
   emit(event: EventBody): void;
-  /** Its number within the run. */
+  /** The number of the step within the run. */
   step: number;
 }
 
-/** What came of a model step. */
+/** The outcome of a model step. */
 export interface StepResult {
   items: Item[];
   finish: ModelResult["finish"];
@@ -24,11 +24,10 @@ export interface StepResult {
 }
 
 /**
- * Asks the model once and tells the log what it says. An answer that the client's output limit cut inside a call's
- * arguments is asked for once more without the limit: such a limit means the text that a person reads.
- *
- * Promise chains instead of async functions, here and in `generate`: a step can wait for minutes, thousands of them
- * at a time, and each suspended function would hold a frame of half a kilobyte.
+ * Asks the model once and emits its answer. An answer that the client's output limit cut inside a call's arguments is
+ * requested again without the limit, because the client means the text that a person reads.
+ * Uses promise chains instead of async functions, here and in `generate`: thousands of steps may wait for minutes at
+ * the same time, and each suspended function would hold half a kilobyte.
  */
 export function modelStep(request: ModelRequest, context: StepContext): Promise<StepResult> {
   const limited = request.settings.maxOutputTokens !== undefined;
@@ -38,7 +37,7 @@ export function modelStep(request: ModelRequest, context: StepContext): Promise<
   });
 }
 
-/** What was said is said; only the calls are wanted again, whole. */
+/** The text was already sent; only the calls are requested again. */
 async function repeatCalls(
   first: StepResult,
   request: ModelRequest,
@@ -58,12 +57,12 @@ function hasCutCall(items: readonly Item[]): boolean {
   return items.some((item) => item.type === "function_call" && parseJsonObject(item.arguments) === undefined);
 }
 
-/** A call that was cut and is asked for again: no surface shows it and no transcript keeps it. */
+/** A call that was cut and is requested again: no surface shows it and no transcript keeps it. */
 function discarded(item: FunctionCallItem): FunctionCallItem {
   return { ...item, status: "incomplete", place: "internal" };
 }
 
-/** The whole answer and the step's end in one go, so that they are stored together: a process can die in between. */
+/** Emits the whole answer and the end of the step together, so that they are stored in one commit. */
 function tell(result: StepResult, { transcript, emit, step }: StepContext): StepResult {
   for (const item of result.items) transcript.done(item);
   const { usage, finish } = result;
@@ -72,7 +71,7 @@ function tell(result: StepResult, { transcript, emit, step }: StepContext): Step
   return result;
 }
 
-/** One call of the provider; what it streams is told at once, its finished items are `then`'s to tell. */
+/** Calls the provider once; deltas are emitted as they arrive, finished items by `then`. */
 function generate(
   request: ModelRequest,
   context: StepContext,
@@ -97,7 +96,10 @@ function stream(events: readonly ModelEvent[], begun: Item[], context: StepConte
   for (const event of events) read(event, begun, context);
 }
 
-/** Where a limit may cut a client's call, it is told when it is whole: what a client has got cannot be taken back. */
+/**
+ * A client's call that a limit may cut is emitted only when it is complete: what a client has received cannot be
+ * withdrawn.
+ */
 function streamWithoutCalls(events: readonly ModelEvent[], begun: Item[], context: StepContext): void {
   for (const event of events) if (!isClientCall(event, context)) read(event, begun, context);
 }
@@ -118,7 +120,7 @@ function read(event: ModelEvent, begun: Item[], { transcript, isClientTool, emit
   }
 }
 
-/** The item as the result has it: the deltas were only a preview of that. */
+/** The item as the result has it; the deltas were only a preview. */
 function finished(item: Item, body: ModelItem, cut: boolean): Item {
   if (item.type !== "function_call" || body.type !== "function_call") {
     const status = cut && body.type === "message" ? "incomplete" : "completed";

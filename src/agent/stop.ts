@@ -1,12 +1,12 @@
 import type { Failure } from "../domain/error.ts";
 
-/** Why a run was told to stop: the reason that its signal is aborted with. */
+/** Why a run was stopped; the reason with which its signal is aborted. */
 export class RunStop extends Error {
-  /** Set when the run failed; undefined when somebody cancelled it. */
+  /** Set when the run failed; undefined when it was cancelled. */
   readonly failure: Failure | undefined;
-  /** The run does not end: the next process goes on with it. */
+  /** The run does not end here: the next process continues it. */
   readonly suspends: boolean;
-  /** Whoever stops a run has logged why, where that is to be logged. */
+  /** The caller that stops a run logs the reason where that is needed. */
   readonly isTold = true;
 
   private constructor(
@@ -19,17 +19,17 @@ export class RunStop extends Error {
     this.suspends = suspends;
   }
 
-  /** Somebody no longer wants the run; `reason` is for its record, for example `client_disconnected`. */
+  /** Cancels the run; `reason` is recorded, for example `client_disconnected`. */
   static cancel(reason: string): RunStop {
     return new RunStop(reason, {});
   }
 
-  /** The run must not go on: a limit, a shutdown, a loop. */
+  /** Fails the run, for example at a limit or a shutdown. */
   static fail(failure: Failure): RunStop {
     return new RunStop(failure.message, { failure });
   }
 
-  /** This process ends; the run does not. */
+  /** Leaves the run to the next process. */
   static suspend(): RunStop {
     return new RunStop("suspended", { suspends: true });
   }

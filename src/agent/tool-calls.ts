@@ -13,22 +13,22 @@ export interface CallContext {
   tools: ToolRegistry;
   transcript: Transcript;
   signal: AbortSignal;
-  /** How many of the calls are run, the first ones; the others are answered with a refusal. */
+  /** How many calls may run, counted from the first; the others are refused. */
   mayRun: number;
-  /** Resolves when everything told so far is stored; undefined where nobody goes on after a crash. */
+  /** Resolves when everything emitted so far is stored; undefined for a run that is not resumed after a crash. */
   settled: (() => Promise<void>) | undefined;
-  /** Who is asked about a call that needs it; undefined: nobody, and it is denied. */
+  /** Asks people about calls that need it; undefined: such calls are denied. */
   person: RunInteractions | undefined;
-  /** Results of calls that a former process began, by call id. */
+  /** Results of calls that a former process started, by call id. */
   begun?: ReadonlyMap<string, FunctionCallOutputItem>;
-  /** Told before a call starts that may change something. */
+  /** Called before a call starts that may change something. */
   onEffect(): void;
 }
 
 /**
- * Runs one step's calls side by side: each is prepared, executed and finalized. Results are numbered and returned in the
- * order of the calls, and each is told as soon as it is there. A call never fails the run: what goes wrong is a result
- * that the model reads.
+ * Runs the calls of one step in parallel: each is prepared, executed and finalized. Results are numbered and returned
+ * in the order of the calls, and each is emitted as soon as it is complete. A call never fails the run: its errors
+ * are results that the model reads.
  */
 export async function runToolCalls(
   calls: readonly FunctionCallItem[],
@@ -41,7 +41,7 @@ export async function runToolCalls(
   return results;
 }
 
-/** What all of them gave. When one is left to the next process, the others end first: it must know what they did. */
+/** Waits for all calls. If one is left to the next process, the others end first, so that it knows their results. */
 async function allEnded<Result>(work: readonly Promise<Result>[]): Promise<Result[]> {
   try {
     return await Promise.all(work);
@@ -51,13 +51,13 @@ async function allEnded<Result>(work: readonly Promise<Result>[]): Promise<Resul
   }
 }
 
-/** A call that is to be made, or was. */
+/** A call to make, or one that was made. */
 interface StartedCall {
   callId: string;
   prepared: PreparedCall;
-  /** As it is at its start; completed where the call is not run, or not again. */
+  /** The result at the start of the call; complete if the call is not run or not repeated. */
   result: FunctionCallOutputItem;
-  /** Who may have to be asked first; until then a new call has not begun. */
+  /** Asks people first, if the call needs it; a new call starts only after that. */
   person: RunInteractions | undefined;
 }
 
@@ -79,7 +79,7 @@ function startCall(call: FunctionCallItem, index: number, context: CallContext):
   return started;
 }
 
-/** Tells the call's result in its final form. */
+/** Emits the final form of a call's result. */
 function finalize(
   result: FunctionCallOutputItem,
   { output, isError }: ToolOutcome,
@@ -102,14 +102,14 @@ function refuse(output: string): ToolOutcome {
 /** What a model reads of a call beyond the request's limit. */
 const OVER_LIMIT = "[Not run: the limit of tool calls is reached.]";
 
-/** What a model reads of a call that may have been made, whole or in part. */
+/** What a model reads of a call that may have been made, completely or in part. */
 const UNKNOWN_OUTCOME =
   "[The server was restarted while this call was going on; its outcome is unknown. Look at what it did before you repeat it.]";
 
-/** How long tools may take to end when the run is stopped, ms: longer than ending a process group takes. */
+/** How long tools may take to end when the run is stopped, ms; longer than killing a process group takes. */
 const STOP_GRACE_MS = 2_000;
 
-/** A tool that does not heed the signal must not keep its run, and its session, for ever. */
+/** A tool that ignores the signal must not hold its run and its session for ever. */
 function untilStopped<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
@@ -124,7 +124,7 @@ function untilStopped<Result>(work: Promise<Result>, signal: AbortSignal): Promi
   });
 }
 
-/** Asks a person first where that is needed, then executes the call; resolves with its result as it ended. */
+/** Asks a person if the call needs it, then executes it; resolves with the final result. */
 async function runCall(started: StartedCall, context: CallContext): Promise<FunctionCallOutputItem> {
   const { callId, prepared, result, person } = started;
   const { transcript } = context;
@@ -144,19 +144,19 @@ async function execute(
   { transcript, signal, settled }: CallContext,
   permit?: string,
 ): Promise<FunctionCallOutputItem> {
-  // A call that must not be made twice, or only under its own id, must be known to have begun.
+  // The start of a call that must not be repeated, or only under its own id, must be stored first.
   if (settled !== undefined && prepared.effect !== "read") await settled();
   if (signal.aborted) return result;
   const asking = person && new Asking(person, callId);
   const progress: CallTerms["progress"] = (text) => transcript.progress(result, text);
   const outcome = await prepared.run({ signal, progress, ask: asking?.ask, permit });
   asking?.throwIfStopped();
-  // A result that came because the run was stopped is not the call's own; the run closes it as incomplete.
+  // A result that the stop of the run caused is not the call's own; the run closes it as incomplete.
   if (signal.aborted || !transcript.isOpen(result)) return result;
   return finalize(result, outcome, transcript);
 }
 
-/** One call's way to the user. What a tool makes of a run that stops meanwhile is no result of it. */
+/** One call's way to ask the user. If the run stops meanwhile, the tool's result does not count. */
 class Asking {
   readonly #person: RunInteractions;
   readonly #callId: string;

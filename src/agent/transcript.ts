@@ -10,7 +10,7 @@ import {
 } from "../domain/item.ts";
 import type { ModelEvent, ModelItem } from "../providers/provider.ts";
 
-/** Gives items their ids and tells the log about them; whatever is begun here gets its `item.done`. */
+/** Gives items their ids and emits their events; everything that is started here gets its `item.done`. */
 export class Transcript {
   readonly #runId: RunId;
   readonly #emit: (event: EventBody) => void;
@@ -24,7 +24,10 @@ export class Transcript {
     this.#emit = emit;
   }
 
-  /** An item in progress with the next number; nothing is emitted. `isClient` tells whose tool a call is for. */
+  /**
+   * Creates an item in progress with the next number; emits nothing. `isClient`: whether a call is for a client's
+   * tool.
+   */
   create(body: ModelItem | ItemBody, isClient: (name: string) => boolean): Item {
     const n = this.#next++;
     const identity = {
@@ -45,47 +48,47 @@ export class Transcript {
     };
   }
 
-  /** The item exists. */
+  /** Emits the start of an item. */
   begin(item: Item): void {
     this.#open = this.#open.concat(item);
     this.#emit({ type: "item.added", item: snapshot(item) });
   }
 
-  /** Items that a former process began. */
+  /** Takes over items that a former process started. */
   adopt(items: readonly Item[]): void {
     this.#open = this.#open.concat(items);
   }
 
-  /** More of an open item. */
+  /** Emits more of an open item. */
   delta(item: Item, event: Extract<ModelEvent, { type: "delta" }>): void {
-    // Kept in case the item is cut.
+    // Needed if the item is cut.
     grow(item, event.channel, event.delta);
     this.#emit({ type: "item.delta", itemId: item.id, channel: event.channel, delta: event.delta });
   }
 
-  /** Raw output of a running call, for watchers only. */
+  /** Emits raw output of a running call; only watchers see it. */
   progress(item: FunctionCallOutputItem, delta: string): void {
     if (this.isOpen(item)) this.#emit({ type: "item.delta", itemId: item.id, channel: "output", delta });
   }
 
-  /** Whether the item was begun and is not done: after the end of its run, nothing is. */
+  /** Whether the item is open; after the end of its run, none is. */
   isOpen(item: Item): boolean {
     return this.#open.some(({ id }) => id === item.id);
   }
 
-  /** The item's final form. */
+  /** Emits the item's final form. */
   done(item: Item): void {
     this.#open = this.#open.filter(({ id }) => id !== item.id);
     this.#emit({ type: "item.done", item });
   }
 
-  /** Ends what is still open, as far as it came: the run stops here. */
+  /** Closes all open items as incomplete when the run stops. */
   closeOpen(): void {
     for (const item of this.#open) this.#emit({ type: "item.done", item: { ...item, status: "incomplete" } });
     this.#open = [];
   }
 
-  /** The start of a server-run call's result. */
+  /** Creates the result of a call of the server's tools, in progress. */
   resultOf(call: FunctionCallItem, display: { label: string; emoji: string }): FunctionCallOutputItem {
     return {
       id: itemId("fco", this.#runId, this.#next++),
@@ -101,7 +104,7 @@ export class Transcript {
   }
 }
 
-/** A copy that stays as it is while the open item grows with its deltas. */
+/** Copies an open item, because deltas are still added to it. */
 function snapshot(item: Item): Item {
   if (item.type === "message") return { ...item, content: item.content.map((part) => ({ ...part })) };
   if (item.type === "reasoning") return { ...item, summary: item.summary.map((part) => ({ ...part })) };

@@ -11,42 +11,45 @@ import type { Prompts } from "./prompt-cache.ts";
 import { repairTranscript } from "./repair.ts";
 import { shortenOutputs } from "./shorten.ts";
 
-/** A request whose names are resolved; its context is assembled when its turn comes. */
+/** A resolved request; its context is assembled when its turn comes. */
 export interface ContextRequest {
-  /** As the surface decoded it, with the model lock of its session applied. */
+  /** The decoded request, with the model lock of its session applied. */
   input: RunInput;
   target: Target;
-  /** The server's tools that its surface, toolsets and directory leave. */
+  /** The server's tools that the request may use, in its directory. */
   tools: ToolRegistry;
-  /** The run that its history ends with; in a session, the session's latest run comes before it. */
+  /** The run that the history ends with; in a session, the session's head takes precedence. */
   previous: RunId | undefined;
-  /** The readable transcript up to `previous`; read when the context is assembled when undefined: a run can wait for long. */
+  /**
+   * The readable transcript up to `previous`; if undefined, it is read when the context is assembled, because a run
+   * may wait for long.
+   */
   stored?: readonly Item[] | undefined;
-  /** The client's items, with what the server's tools did between them put back. */
+  /** The client's items, with the server's own calls between them restored. */
   added: readonly ItemBody[];
-  /** The core prompt that its chain began with; undefined for the current one. */
+  /** The core prompt of the chain; undefined for the current one. */
   prompt: PromptSnapshot | undefined;
-  /** True when a former process began the run: its items are stored, and its history ends before them. */
+  /** True when a former process started the run: its items are stored, and its history ends before them. */
   isBegun?: boolean;
 }
 
-/** Everything that the model of a run reads first. */
+/** Everything that the run's model reads first. */
 export interface Context {
   input: RunInput;
   target: Target;
-  /** The server's tools that the run may use: none for a plain run. */
+  /** The server's tools that the run may use; none for a plain run. */
   tools: ToolRegistry;
-  /** The frozen core prompt, or "" for a plain run. */
+  /** The frozen core prompt; "" for a plain run. */
   core: string;
-  /** What the core prompt had to leave out, in sentences. */
+  /** What the core prompt had to leave out, as sentences. */
   leftOut: readonly string[];
-  /** The session's, the request's and the server's own instructions; the second block after the core prompt. */
+  /** The instructions of the session, the request and the server; the second block after the core prompt. */
   instructions: string | undefined;
   /** The run that the history ends with. */
   previous: RunId | undefined;
   /** What the request adds to its history. */
   added: readonly ItemBody[];
-  /** The whole transcript, this request's items included, in a form that every provider accepts. */
+  /** The whole transcript including the request's items, in a form that every provider accepts. */
   items: readonly ItemBody[];
 }
 
@@ -60,10 +63,10 @@ export interface ContextDeps {
   ephemeralPrompt: string | undefined;
 }
 
-/** A transcript on its way to the model. */
+/** A transcript between two stages. */
 interface Draft {
   request: ContextRequest;
-  /** The session as it is now; undefined without one, and for one that the run will create. */
+  /** The session as it is now; undefined without one or if the run will create it. */
   session: Session | undefined;
   previous: RunId | undefined;
   stored: readonly Item[];
@@ -71,15 +74,15 @@ interface Draft {
   items: readonly ItemBody[];
 }
 
-/** One step of the way; stages are pure but for what they read from the store. @throws ApiError 400 */
+/** A stage; it has no effects and may read from the store. @throws ApiError 400 */
 type ContextStage = (draft: Draft, deps: ContextDeps) => Draft | Promise<Draft>;
 
-/** In their order. What shortens or recalls more of the past is one more stage. */
+/** In order. Compression or recall of the past will be further stages. */
 const STAGES: readonly ContextStage[] = [readHistory, takeNewItems, checkCalls, shorten, repair];
 
 /**
- * Assembles what the model of a run reads first. Starting a run, resuming it and counting its tokens use this same
- * function, so what is counted is what is sent.
+ * Assembles what a run's model reads first. Starting a run, resuming it and counting its tokens use this function, so
+ * what is counted is what is sent.
  * @throws ApiError 400 when the client's calls and results do not fit its session.
  */
 export async function assembleContext(
@@ -120,14 +123,14 @@ function readHistory(draft: Draft, { store }: ContextDeps): Draft | Promise<Draf
   return read.then((stored) => ({ ...draft, previous, stored: stored.filter(isReadable) }));
 }
 
-/** A client may send the whole history of its session again. */
+/** A client may send its session's whole history again. */
 function takeNewItems(draft: Draft): Draft {
   const { request, session, added, stored } = draft;
   const isKnown = session === undefined || request.isBegun === true || request.input.newOnly === true;
   return isKnown ? draft : { ...draft, added: newItems(added, stored) };
 }
 
-/** Without a session the calls are checked before the run is admitted; a session is known only now. */
+/** Without a session, calls are checked at admission; the session's transcript is known only now. */
 function checkCalls(draft: Draft, { store }: ContextDeps): Draft | Promise<Draft> {
   const { request, session, stored, added } = draft;
   if (session === undefined || request.isBegun === true) return draft;

@@ -6,9 +6,9 @@ import type { Store } from "../storage/store.ts";
 import { isReadable } from "./new-items.ts";
 
 /**
- * Puts back what a stateless client could not keep. It sends the calls that it ran itself, under ids that name our
- * run: in their place come all items that this run made, the server's own calls and reasoning included. Ids that
- * name no run of this owner are left as they are.
+ * Restores what a stateless client could not keep. The ids of the calls that it ran name the server's run: all items
+ * of that run, including the server's own calls and reasoning, take their place. Ids that name no run of this owner
+ * are left as they are.
  */
 export async function restoreClientRuns(
   items: readonly ItemBody[],
@@ -45,20 +45,20 @@ function spliceRuns(items: readonly ItemBody[], runs: Map<RunId, Item[]>): ItemB
     }
     if (!placed.has(id)) restored.push(...made.filter(isRestored));
     placed.add(id);
-    // The client's copy of what the run made is replaced; only its results are its own.
+    // The client's copy of the run's items is replaced; only its results are its own.
     if (item.type === "function_call_output" && item.executor === "client") restored.push(item);
   }
   return restored;
 }
 
-/** A result that was cut is none: the model must not take what there was of it for the outcome. */
+/** A result that was cut does not count: the model must not take it for the outcome. */
 function isRestored(item: Item): boolean {
   return item.place === "output" && (isReadable(item) || isClientPart(item));
 }
 
 /**
- * The runs that made the items, as far as a client's calls tell: what a model said and the server did before such a
- * call belongs to the call's run, however much of it the client sends back.
+ * Returns the run that produced each item, as far as the client's calls tell: what precedes such a call, back to the
+ * last user message, belongs to the call's run.
  */
 function findMakers(items: readonly ItemBody[]): (RunId | undefined)[] {
   const makers: (RunId | undefined)[] = [];
@@ -77,24 +77,24 @@ function findMakers(items: readonly ItemBody[]): (RunId | undefined)[] {
   return makers.reverse();
 }
 
-/** What the check of client calls needs to know. */
+/** What the check of client calls needs. */
 export interface CallCheck {
   /** The request's field that holds the items; errors name it. */
   param: string;
-  /** Whether a run was cut before its end. */
+  /** Returns whether a run was cut before its end. */
   isCut(run: RunId): Promise<boolean>;
 }
 
-/** Whether a run ended before it had said what it had to say. */
+/** Returns whether a run ended without completing. */
 export async function isCut(store: Pick<Store, "findRun">, id: RunId, owner: string): Promise<boolean> {
   const found = await store.findRun(id, owner);
   return found !== undefined && found.endedAt !== undefined && found.status !== "completed";
 }
 
 /**
- * Checks that client calls and their results belong together. A call of a run that was cut waits for no result: its
- * client never had the run's end, so it cannot know that it was to answer.
- * @throws ApiError 400 naming the id of a result without a call, or of a client call without a result.
+ * Checks that client calls and results match. A call of a run that was cut needs no result: its client never received
+ * the end of the run, so it cannot know the call.
+ * @throws ApiError 400 with the id of a result without a call, or of a client call without a result.
  */
 export async function checkClientCalls(
   items: readonly ItemBody[],
@@ -111,12 +111,12 @@ export async function checkClientCalls(
   throw invalidRequest(param, message, "missing_tool_output");
 }
 
-/** An error names so many calls: a body can hold a hundred thousand. */
+/** How many calls an error names. */
 const NAMED_CALLS = 5;
 
 /**
- * The ids of client calls without a result.
- * @throws ApiError 400 naming the id of a result without a call.
+ * Returns the ids of client calls without a result.
+ * @throws ApiError 400 with the id of a result without a call.
  */
 export function unansweredCalls(items: readonly ItemBody[], param: string): Set<string> {
   const calls = new Set<string>();

@@ -3,22 +3,22 @@ import type { ItemBody, Part } from "../domain/item.ts";
 import type { ToolSpec } from "../domain/run.ts";
 import type { ModelRequest } from "../providers/provider.ts";
 
-/** What tokenizers make of text on average: English about 4 bytes each, Chinese 3 bytes for a character or less. */
+/** Average of tokenizers: about 4 bytes per token in English, 3 bytes or less per Chinese character. */
 const BYTES_PER_TOKEN = 4;
 
-/** What protocols put around each item and each tool. */
+/** What protocols add around each item and each tool. */
 const FRAME_TOKENS = 4;
 
-/** A picture of common size as OpenAI counts it; without a look at it nothing better can be said. */
+/** The tokens of an image of common size as OpenAI counts it; the image itself is not read. */
 const IMAGE_TOKENS = 765;
 const SMALL_IMAGE_TOKENS = 85;
 
-/** About how many tokens a model call's input is; no tokenizer is asked, and each model has its own. */
+/** Estimates the input tokens of a model call without a tokenizer, since each model has its own. */
 export function estimateTokens(request: ModelRequest): number {
   return fixedTokens(request) + request.items.reduce((sum, item) => sum + itemTokens(item), 0);
 }
 
-/** What stands around the transcript of a model call: prompts, tools and the form of the answer. */
+/** What surrounds the transcript of a model call: prompts, tools and the output format. */
 export function fixedTokens(request: Omit<ModelRequest, "items">): number {
   const { core, instructions = "", tools, settings } = request;
   const { format } = settings;
@@ -37,7 +37,7 @@ function toolTokens({ name, description = "", parameters }: ToolSpec): number {
   return FRAME_TOKENS + textTokens(name + description + JSON.stringify(parameters));
 }
 
-/** About how many tokens an item is. */
+/** Estimates the tokens of an item. */
 export function itemTokens(item: ItemBody): number {
   return FRAME_TOKENS + bodyTokens(item);
 }

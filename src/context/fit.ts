@@ -3,13 +3,13 @@ import type { ModelRequest } from "../providers/provider.ts";
 import { fixedTokens, itemTokens } from "./estimate.ts";
 import { isSaid } from "./repair.ts";
 
-/** Estimates can be a third too low, for code and for other languages; what still does not fit fails the run. */
+/** Estimates may be a third too low for code and other languages; what still does not fit fails the run. */
 const MARGIN = 4 / 3;
 
-/** Room for an answer whose length nobody limits. */
+/** Room for an answer without a limit. */
 const ANSWER_TOKENS = 8_000;
 
-/** Leaves the oldest items out of a model call whose transcript is longer than the model takes. */
+/** Drops the oldest items of a model call whose transcript is too long for the model. */
 export function fitToModel(request: ModelRequest, contextTokens: number): ModelRequest {
   const answer = request.settings.maxOutputTokens ?? Math.min(ANSWER_TOKENS, contextTokens / 4);
   const room = contextTokens - answer - fixedTokens(request) * MARGIN;
@@ -17,8 +17,8 @@ export function fitToModel(request: ModelRequest, contextTokens: number): ModelR
 }
 
 /**
- * Leaves out the oldest items of a transcript that is too long. What the model said in one step stays together with the
- * results of its calls; a compaction, the last message of a user and the latest step always stay.
+ * Drops the oldest items of a transcript that is too long. The items of one model step stay together with the results
+ * of its calls; a compaction, the last user message and the latest step always stay.
  */
 export function truncated(items: readonly ItemBody[], maxTokens: number): readonly ItemBody[] {
   let over = estimateGroup(items) - maxTokens;
@@ -34,7 +34,7 @@ export function truncated(items: readonly ItemBody[], maxTokens: number): readon
   return kept.flat();
 }
 
-/** Each a message of somebody else's, or a step of the model's with its results. */
+/** Groups items: each group is one message, or one model step with its results. */
 function groupItems(items: readonly ItemBody[]): ItemBody[][] {
   const groups: ItemBody[][] = [];
   let before: ItemBody | undefined;

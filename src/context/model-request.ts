@@ -5,7 +5,7 @@ import type { ToolRegistry } from "../tools/registry.ts";
 import type { Context } from "./assemble.ts";
 import { fitToModel } from "./fit.ts";
 
-/** The tools that a step offers to the model, and whether it must call one. */
+/** The tools that a step offers, and whether the model must call one. */
 export interface StepTools {
   tools: readonly ToolSpec[];
   choice: ToolChoice;
@@ -18,11 +18,11 @@ export interface StepTerms {
   input: RunInput;
   /** The server's tools that the run may use. */
   tools: ToolRegistry;
-  /** Whether somebody can be asked while the run goes on. */
+  /** Whether people can be asked while the run is going on. */
   attended: boolean;
-  /** How many calls of the server's tools may still be run. */
+  /** How many calls of the server's tools may still run. */
   callsLeft: number;
-  /** The number of the step, from 1. */
+  /** The number of the step, starting at 1. */
   step: number;
 }
 
@@ -46,7 +46,7 @@ function withoutTwins(own: readonly ToolSpec[], clients: readonly ToolSpec[]): T
   return [...own.filter(({ name }) => !taken.has(name)), ...clients];
 }
 
-/** What stays the same over the steps of a run. */
+/** What all steps of a run share. */
 export interface RequestBasis {
   input: RunInput;
   /** The model id sent upstream. */
@@ -55,11 +55,11 @@ export interface RequestBasis {
   instructions: string | undefined;
   /** Whether the upstream should stream. */
   stream: boolean;
-  /** What the model reads and answers at most, tokens. */
+  /** Size of the model's context (input and output), tokens. */
   contextTokens: number;
 }
 
-/** Builds a model call; with `truncation: auto` it has only as many of the latest items as the model takes. */
+/** Builds a model call; with `truncation: auto`, only with as many of the latest items as fit. */
 export function modelRequest(
   { input, model, core, instructions, stream, contextTokens }: RequestBasis,
   items: readonly ItemBody[],
@@ -70,7 +70,7 @@ export function modelRequest(
   return input.truncation === "auto" ? fitToModel(request, contextTokens) : request;
 }
 
-/** Builds the model call that a run begins with, as far as its length goes: nothing is streamed. */
+/** Builds the first model call of a run to measure its length; nothing is streamed. */
 export function firstRequest(context: Context, contextTokens: number): ModelRequest {
   const { input, tools, target, core, instructions, items } = context;
   const callsLeft = input.maxToolCalls ?? Number.POSITIVE_INFINITY;

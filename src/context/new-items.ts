@@ -2,17 +2,17 @@ import { type RunId, runIdOfPart } from "../domain/id.ts";
 import type { Item, ItemBody, Part } from "../domain/item.ts";
 
 /**
- * Whether the next run of a session reads an item. Of a step that was cut only the words count: a call that was cut was
- * never made, and the outcome of one whose result was cut is unknown.
+ * Returns whether the next run of a session reads an item. Of a step that was cut, only the text counts: a cut call
+ * was never made, and the outcome of a call with a cut result is unknown.
  */
 export function isReadable(item: Item): boolean {
   return item.status === "completed" || (item.type === "message" && item.content.length > 0);
 }
 
 /**
- * What of a client's messages a session does not have yet: what follows the last stored message; without a match,
- * everything from the last user message on. A client may send its whole history or only what is new; nothing is, when
- * it repeats a question that got no answer.
+ * Returns the part of a client's messages that a session does not have yet: what follows the last stored message, or
+ * without a match everything from the last user message on. A client may send its whole history or only what is new;
+ * nothing is new if it repeats a question that got no answer.
  */
 export function newItems(sent: readonly ItemBody[], stored: readonly Item[]): ItemBody[] {
   if (stored.length === 0) return [...sent];
@@ -25,13 +25,13 @@ export function newItems(sent: readonly ItemBody[], stored: readonly Item[]): It
   });
 }
 
-/** The index of the last of a client's messages that is stored for sure, or -1. */
+/** Returns the index of the last of a client's messages that is certainly stored, or -1. */
 function lastKnown(sent: readonly ItemBody[], stored: readonly Item[]): number {
   const heard = heardBy(stored);
   const last = heard.at(-1);
   const match = sent.findLastIndex((item) => said(item) === last);
   if (last !== undefined && match >= 0) {
-    // Words that were said more than once tell their place only together with what came before them.
+    // A text that occurs several times is located only together with what precedes it.
     if (heard.indexOf(last) === heard.length - 1) return match;
     const before = sent.slice(0, match).findLast((item) => said(item) !== undefined);
     if (before === undefined || said(before) === heard.at(-2)) return match;
@@ -39,7 +39,7 @@ function lastKnown(sent: readonly ItemBody[], stored: readonly Item[]): number {
   return isAskedAgain(sent.at(-1), stored) ? sent.length - 1 : -1;
 }
 
-/** A question that got no answer, because its run failed, is in the session already when it is sent again. */
+/** A question whose run failed is already in the session when it is sent again. */
 function isAskedAgain(sent: ItemBody | undefined, stored: readonly Item[]): boolean {
   const last = stored.at(-1);
   if (sent === undefined || (last?.type === "message" && !isUser(last))) return false;
@@ -51,7 +51,10 @@ function isUser(item: ItemBody): boolean {
   return item.type === "message" && item.role === "user";
 }
 
-/** A session as its client heard it: all texts of one run are one message, and the server's own calls are unheard. */
+/**
+ * A session as its client has seen it: all texts of one run are one message, and the server's own calls are
+ * invisible.
+ */
 function heardBy(stored: readonly Item[]): string[] {
   const heard: string[] = [];
   let texts: { run: RunId | undefined; index: number } | undefined;
@@ -72,7 +75,7 @@ function heardBy(stored: readonly Item[]): string[] {
 
 const ASSISTANT = "assistant:";
 
-/** What an item says, by which it is known again; undefined for what no client hears. */
+/** Returns the content by which an item is recognized; undefined for items that clients do not see. */
 function said(item: ItemBody): string | undefined {
   if (item.type === "function_call" || item.type === "function_call_output")
     return item.executor === "client" ? `${item.type}:${item.call_id}` : undefined;
@@ -81,13 +84,13 @@ function said(item: ItemBody): string | undefined {
   return words === "" && item.role === "assistant" ? undefined : `${item.role}:${words}`;
 }
 
-/** The same words beside another picture are another question. */
+/** The same text with another image is another question. */
 function comparePart(part: Part): string {
   if (part.type === "input_image") return part.image_url;
   return part.type === "refusal" ? part.refusal : part.text;
 }
 
-/** A call that one of our runs made, or its result: the only ids that are sure to be unique. */
+/** A call of one of the server's runs, or its result: only their ids are certainly unique. */
 function ownCall(item: ItemBody): string | undefined {
   return (item.type === "function_call" || item.type === "function_call_output") &&
     runIdOfPart(item.call_id) !== undefined

@@ -2,22 +2,22 @@ import type { PromptSnapshot } from "../domain/session.ts";
 import type { Store } from "../storage/store.ts";
 import type { PromptBuilder } from "./core-prompt.ts";
 
-/** Core prompts that runs are done with. A chain goes on with the one it began with, so the upstream's cache keeps it. */
+/** The core prompts of runs. A chain keeps the prompt it started with, so that the upstream's cache stays valid. */
 export interface Prompts {
-  /** The prompt as it is now. */
+  /** Returns the current prompt. */
   current(): Promise<PromptSnapshot>;
-  /** The prompt of a hash, else the current one; kept, so that later runs can go on with it. */
+  /** Returns the prompt with a hash, otherwise the current one, and stores it for later runs. */
   keep(hash: string | undefined): Promise<PromptSnapshot>;
-  /** What had to be left out of a prompt, in sentences; only known of the current one. */
+  /** Returns what a prompt had to leave out, as sentences; known only of the current one. */
   leftOut(hash: string): readonly string[];
-  /** The hashes of those that are taken to be stored without a look. */
+  /** Returns the hashes of prompts that are assumed to be stored without checking. */
   held(): Iterable<string>;
 }
 
-/** Prompts that are held in memory: chains in use nearly always began with one of the last few. */
+/** How many prompts are held in memory: active chains nearly always use one of the latest. */
 const MAX_HELD = 16;
 
-/** Prompts of a store. */
+/** Creates the prompts of a store. */
 export function createPrompts(builder: PromptBuilder, store: Store): Prompts {
   const held = new Map<string, PromptSnapshot>();
   const hold = (prompt: PromptSnapshot): PromptSnapshot => {

@@ -1,11 +1,11 @@
 import type { FunctionCallBody, FunctionCallOutputBody, ItemBody } from "../domain/item.ts";
 
-/** What stands in for the result of a call that was cut off. */
+/** Stands for the result of a call that was cut off. */
 const MISSING_RESULT = "[The call was interrupted; its outcome is unknown.]";
 
 /**
- * Makes a transcript that every provider accepts: each call followed by exactly one result, results without a call
- * dropped, and nothing before the latest compaction.
+ * Makes a transcript that every provider accepts: each call is followed by exactly one result, results without a call
+ * are dropped, and so is everything before the latest compaction.
  */
 export function repairTranscript(items: readonly ItemBody[]): ItemBody[] {
   const start = items.findLastIndex((item) => item.type === "compaction");
@@ -14,7 +14,9 @@ export function repairTranscript(items: readonly ItemBody[]): ItemBody[] {
   return touched ? withResults(kept, matchResults(kept)) : [...kept];
 }
 
-/** Results by call: some clients use one id again in each turn, so a result belongs to the latest call before it. */
+/**
+ * Returns results by call: some clients reuse an id in each turn, so a result belongs to the latest call before it.
+ */
 function matchResults(items: readonly ItemBody[]): Map<FunctionCallBody, FunctionCallOutputBody> {
   const latest = new Map<string, FunctionCallBody>();
   const results = new Map<FunctionCallBody, FunctionCallOutputBody>();
@@ -44,7 +46,7 @@ function withResults(
       answered = true;
       continue;
     }
-    // What a model said in one step stands together, thinking between its calls too, before all of their results.
+    // The items of one model step stay together, with the results of its calls after them.
     if (answered || !isSaid(item)) answer();
     if (item.type === "function_call") open.push(item);
     repaired.push(item);
@@ -53,7 +55,7 @@ function withResults(
   return repaired;
 }
 
-/** Whether a model said it. */
+/** Whether the model produced the item. */
 export function isSaid(item: ItemBody): boolean {
   const { type } = item;
   return (
