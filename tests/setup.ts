@@ -1,7 +1,7 @@
 import { vi } from "vitest";
 import { SLOWNESS } from "./helpers/slowness.ts";
 
-/** What a test or a hook may take, and what it may wait for one event, on a quiet machine, in milliseconds. */
+/** What a test or a hook may take, and what it may wait for one event unless it says otherwise, on a quiet machine, in milliseconds. */
 const TEST_MS = 15_000;
 const WAIT_MS = 5_000;
 
@@ -18,6 +18,6 @@ function waitPatiently<T>(
   options: Parameters<typeof waitFor>[1] = {},
 ): Promise<T> {
   const { timeout = WAIT_MS, interval } = typeof options === "number" ? { timeout: options } : options;
-  const limit = Math.max(timeout, WAIT_MS) * SLOWNESS;
+  const limit = timeout * SLOWNESS;
   return waitFor(callback, { timeout: limit, ...(interval !== undefined && { interval }) });
 }

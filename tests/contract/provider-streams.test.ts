@@ -6,6 +6,7 @@ import { badJson, insertEvent } from "../fake-upstream/edits.ts";
 import { bodyBytes } from "../fake-upstream/plan.ts";
 import type { Answer, RawReply, Reply } from "../fake-upstream/script.ts";
 import type { SseFormat } from "../fake-upstream/sse.ts";
+import { SLOWNESS } from "../helpers/slowness.ts";
 import {
   ask,
   callsIn,
@@ -80,7 +81,10 @@ describe.each(KINDS)("streams of $protocol", (kind) => {
     ["cut", 1],
     ["end", 3],
   ] as const)("streams that end early (%s, every %i bytes)", (how, step) => {
-    test("a stream that ends early is an answer if its finish reason came, else an error", async () => {
+    const timeout = 60_000 * SLOWNESS;
+    test("a stream that ends early is an answer if its finish reason came, else an error", {
+      timeout,
+    }, async () => {
       const bodies = new Map<string, Buffer>();
       const at = (request: { body: Record<string, unknown> | undefined }) =>
         Number(/\d+$/.exec(String(request.body?.["model"]))?.[0]);

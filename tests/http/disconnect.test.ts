@@ -6,6 +6,7 @@ import { FakeUpstream } from "../fake-upstream/fake-upstream.ts";
 import { createGate } from "../fake-upstream/gate.ts";
 import type { Script } from "../fake-upstream/script.ts";
 import { call, hold, type Play, say, scriptedProvider } from "../helpers/scripted-provider.ts";
+import { SLOWNESS } from "../helpers/slowness.ts";
 import { openTestApp, type TestAppOptions } from "../helpers/test-app.ts";
 
 const CHAT = { messages: [{ role: "user", content: "Hello?" }] };
@@ -34,26 +35,26 @@ async function openUpstream(script: Script, env: TestAppOptions["env"] = { LLM_M
 }
 
 describe.each([[true], [false]])("a client that leaves (streamed: %s)", (stream) => {
-  test("while the model thinks frees the upstream at once", { retry: 2 }, async () => {
+  test("while the model thinks frees the upstream at once", async () => {
     const { talk, upstream, running } = await openUpstream([{ text: "Never", stall: "before-headers" }]);
     const raw = await talk({ ...CHAT, stream });
     await upstream.requestArrived();
     raw.destroy();
-    await upstream.streamAborted(1, SOON_MS);
+    await upstream.streamAborted(1, SOON_MS * SLOWNESS);
     await running(0);
   });
 
-  test("while the model speaks frees the upstream at once", { retry: 2 }, async () => {
+  test("while the model speaks frees the upstream at once", async () => {
     const { talk, upstream, running } = await openUpstream([{ text: "One two three", stall: { events: 3 } }]);
     const raw = await talk({ ...CHAT, stream });
     if (stream) await raw.until('"One');
     else await upstream.requestArrived();
     raw.destroy();
-    await upstream.streamAborted(1, SOON_MS);
+    await upstream.streamAborted(1, SOON_MS * SLOWNESS);
     await running(0);
   });
 
-  test("while a command runs has its whole process group killed", { retry: 2 }, async () => {
+  test("while a command runs has its whole process group killed", async () => {
     const command = "sleep 1000 & echo $! > child; echo $$ > shell; wait";
     const { talk, running, workspace, provider } = await open([call("terminal", { command }), say("Never.")]);
     const raw = await talk({ ...CHAT, stream });
