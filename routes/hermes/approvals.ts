@@ -23,7 +23,7 @@ import { toListPage, unknownCursor } from "../../src/wire/shared/page.ts";
 import { namedRun, unknownRun } from "./named-run.ts";
 
 /** What the routes need. */
-export interface ApprovalsDeps {
+interface ApprovalsDeps {
   runs: Runs;
   /** Whoever answers must pass it. */
   operator: OperatorGate;

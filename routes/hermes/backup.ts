@@ -5,7 +5,7 @@ import { BackupFile } from "../../src/wire/hermes/health/schema.ts";
 import { ErrorBody } from "../../src/wire/shared/error.ts";
 
 /** What the route needs. */
-export interface BackupDeps {
+interface BackupDeps {
   backups: Backups;
   /** How long its reader may take nothing before it is cut off. */
   writeTimeoutMs: number;

@@ -5,7 +5,7 @@ import { Capabilities, SkillList, ToolsetList } from "../../src/wire/hermes/heal
 import { ErrorBody } from "../../src/wire/shared/error.ts";
 
 /** What the routes need. */
-export interface CapabilitiesDeps {
+interface CapabilitiesDeps {
   model: string;
   cors: boolean;
   /** The groups of tools that there are now. */

@@ -16,7 +16,7 @@ interface StoreHealth {
 }
 
 /** What the routes need. */
-export interface HealthDeps {
+interface HealthDeps {
   version: string;
   runs: Runs;
   store: { health: StoreHealth; look(): Promise<StoreHealth> };

@@ -17,7 +17,7 @@ import { ErrorBody } from "../../src/wire/shared/error.ts";
 import { namedRun, unknownRun } from "./named-run.ts";
 
 /** What the route needs. */
-export interface RunEventsDeps {
+interface RunEventsDeps {
   runs: Runs;
   streams: Streams;
 }

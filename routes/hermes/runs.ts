@@ -25,7 +25,7 @@ import { runCursor, toListPage } from "../../src/wire/shared/page.ts";
 import { namedRun, unknownRun } from "./named-run.ts";
 
 /** What the routes need. */
-export interface RunsRoutesDeps {
+interface RunsRoutesDeps {
   runs: Runs;
   files: FileReader;
   /** Ends what comes before a job's run, such as its script. False: no such run is about to begin. */

@@ -21,7 +21,7 @@ import { ErrorBody } from "../../src/wire/shared/error.ts";
 import type { FileReader } from "../../src/wire/shared/files/reader.ts";
 
 /** How chat requests are treated where they do not say so themselves. */
-export interface ChatSettings {
+interface ChatSettings {
   clientTools: "allow" | "ignore";
   toolProgress: ToolProgress;
   /** Whether hermes' named events may be sent to clients that did not ask for them. */
@@ -33,7 +33,7 @@ export interface ChatSettings {
 }
 
 /** What the route needs. */
-export interface ChatDeps {
+interface ChatDeps {
   runs: Runs;
   streams: Streams;
   settings: ChatSettings;

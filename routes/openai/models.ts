@@ -6,7 +6,7 @@ import { Model, ModelList } from "../../src/wire/openai/models/schema.ts";
 import { ErrorBody } from "../../src/wire/shared/error.ts";
 
 /** What the routes need: the list, made once. */
-export interface ModelsDeps {
+interface ModelsDeps {
   models(): readonly Model[];
 }
 

@@ -13,7 +13,7 @@ import { type ResponsesDeps, readBody, readTerms } from "./responses-request.ts"
 const MAX_ALL_KEPT_CHARS = 100_000_000;
 
 /** What the socket needs. */
-export interface SocketDeps extends Pick<ResponsesDeps, "runs" | "settings"> {
+interface SocketDeps extends Pick<ResponsesDeps, "runs" | "settings"> {
   sockets: Sockets;
 }
 

@@ -25,7 +25,7 @@ import { ErrorBody } from "../../src/wire/shared/error.ts";
 import { cutPage, PageQuery, runCursor, toListPage } from "../../src/wire/shared/page.ts";
 
 /** What the routes need. */
-export interface StoredResponsesDeps {
+interface StoredResponsesDeps {
   runs: Runs;
   streams: Streams;
   /** For reasoning that clients keep themselves. */

@@ -6,7 +6,7 @@ import type { ModelEvent, ModelItem, ModelRequest, ModelResult, Provider } from 
 import type { Transcript } from "./transcript.ts";
 
 /** What a model step needs. */
-export interface StepContext {
+interface StepContext {
   provider: Provider;
   transcript: Transcript;
   signal: AbortSignal;

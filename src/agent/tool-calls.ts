@@ -8,7 +8,7 @@ import { RunStop } from "./stop.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** What running calls needs. */
-export interface CallContext {
+interface CallContext {
   run: Run;
   tools: ToolRegistry;
   transcript: Transcript;

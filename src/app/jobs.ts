@@ -45,7 +45,7 @@ export interface JobsPart extends Part {
 }
 
 /** What jobs are done with. */
-export interface JobsNeeds {
+interface JobsNeeds {
   readers: Readers;
   store: Store;
   runs: Runs;

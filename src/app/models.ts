@@ -13,7 +13,7 @@ import type { Part } from "./part.ts";
 const MODELS_CREATED = 1_767_225_600;
 
 /** The models that serve requests. */
-export interface ModelsPart extends Part {
+interface ModelsPart extends Part {
   readonly models: Models;
 }
 

@@ -18,7 +18,7 @@ export interface RunsPart extends Part {
 }
 
 /** What runs are done with. */
-export interface RunsNeeds {
+interface RunsNeeds {
   store: Store;
   models: Models;
   sessions: Sessions;

@@ -7,7 +7,7 @@ import type { Part } from "./part.ts";
 import { CLOSE_GRACE_MS } from "./parts.ts";
 
 /** What the HTTP server is made with, beside the configuration. */
-export interface ServerTerms {
+interface ServerTerms {
   /** The key that clients send. */
   key: string;
   log: LogOptions | undefined;

@@ -29,7 +29,7 @@ import type { SessionServices } from "./sessions.ts";
 import type { TransportsPart } from "./transports.ts";
 
 /** What the surfaces are views of. */
-export interface SurfaceNeeds {
+interface SurfaceNeeds {
   store: Store;
   runs: Runs;
   sessions: SessionServices;

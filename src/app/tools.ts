@@ -24,7 +24,7 @@ export interface ToolsPart extends Part {
 }
 
 /** What tools are opened with. */
-export interface ToolsTerms {
+interface ToolsTerms {
   /** More tools than the server's own. */
   sources: readonly ToolSource[];
   /** Whether commands of a former process may still run. */

@@ -2,7 +2,7 @@ import { hash, timingSafeEqual } from "node:crypto";
 import { operatorKeyNeeded } from "../domain/error.ts";
 
 /** The request header that brings the operator key. */
-export const OPERATOR_HEADER = "X-Hermes-Operator-Key";
+const OPERATOR_HEADER = "X-Hermes-Operator-Key";
 
 /** Lets a request pass that only the operator may send. @throws ApiError 403 for any other. */
 export type OperatorGate = (headers: Readonly<Record<string, string | string[] | undefined>>) => void;

@@ -20,7 +20,7 @@ export function refuseAgent({ home, environment }: Pick<Config, "home" | "enviro
 const BROKEN: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 
 /** A request to the running server. */
-export interface Request {
+interface Request {
   /** Default: POST with a body, else GET. */
   method?: string;
   /** Sent as JSON. */

@@ -25,7 +25,7 @@ export interface Config {
 }
 
 /** A key for a well-known upstream, and where to use it when not at its usual place. */
-export interface UpstreamKey {
+interface UpstreamKey {
   apiKey: string;
   baseUrl: string | undefined;
 }

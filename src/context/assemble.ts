@@ -54,7 +54,7 @@ export interface Context {
 }
 
 /** What contexts are assembled from. */
-export interface ContextDeps {
+interface ContextDeps {
   store: Pick<Store, "readTranscript" | "findRun">;
   prompts: Prompts;
   /** Longest tool output in the history of a later run, characters; 0 for no limit. */

@@ -78,7 +78,7 @@ function findMakers(items: readonly ItemBody[]): (RunId | undefined)[] {
 }
 
 /** What the check of client calls needs. */
-export interface CallCheck {
+interface CallCheck {
   /** The request's field that holds the items; errors name it. */
   param: string;
   /** Returns whether a run was cut before its end. */

@@ -28,7 +28,7 @@ export interface PromptBuilder {
 }
 
 /** What a builder is made of. */
-export interface PromptBuilderOptions {
+interface PromptBuilderOptions {
   /** In the order of their texts. */
   sections: readonly PromptSection[];
   /** A clock in milliseconds, with any start. */
@@ -118,7 +118,7 @@ const MAX_FILE_BYTES = 2 ** 20;
 const MAX_FILE_CHARS = 20_000;
 
 /** A file that is the source of a section. */
-export interface PromptFile {
+interface PromptFile {
   reader: Reader;
   place: Place;
 }

@@ -14,7 +14,7 @@ export interface StepTools {
 const AUTO: ToolChoice = { mode: "auto" };
 
 /** What decides which tools a step offers. */
-export interface StepTerms {
+interface StepTerms {
   input: RunInput;
   /** The server's tools that the run may use. */
   tools: ToolRegistry;
@@ -47,7 +47,7 @@ function withoutTwins(own: readonly ToolSpec[], clients: readonly ToolSpec[]): T
 }
 
 /** What all steps of a run share. */
-export interface RequestBasis {
+interface RequestBasis {
   input: RunInput;
   /** The model id sent upstream. */
   model: string;

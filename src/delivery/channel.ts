@@ -23,7 +23,7 @@ export interface DeliveryChannel {
 }
 
 /** How a delivery that failed goes on. */
-export interface RetryAdvice {
+interface RetryAdvice {
   /** Nothing will make it work. */
   isFinal?: boolean;
   /** The receiver wants to be left alone for so long. */

@@ -16,7 +16,7 @@ export interface DeliveriesObserver {
 }
 
 /** What results are delivered with. */
-export interface DeliveriesDeps {
+interface DeliveriesDeps {
   channels: readonly DeliveryChannel[];
   store: Pick<JobStore, "deliveryPlaces" | "undelivered" | "findJob" | "updateFire">;
   clock: Clock;

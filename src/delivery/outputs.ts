@@ -3,7 +3,7 @@ import { notFound } from "../domain/error.ts";
 import type { Place, Reader } from "../files/reader.ts";
 
 /** A file that holds a result. */
-export interface OutputFile {
+interface OutputFile {
   /** Its name in the job's directory, which tells when the fire began. */
   id: string;
   bytes: number;

@@ -9,7 +9,7 @@ import type { SafeAnswer, SafeFetch } from "../net/safe-fetch.ts";
 import { type DeliveryChannel, DeliveryError, type DeliveryMessage } from "./channel.ts";
 
 /** What webhooks are sent with. */
-export interface WebhookDeps {
+interface WebhookDeps {
   fetch: SafeFetch;
   places: DestinationPolicy;
   /** `whsec_` and base64; undefined: nothing can be signed, and no webhook is taken. */

@@ -2,7 +2,7 @@ import type { Channel } from "./event.ts";
 import type { Part, ReasoningBody } from "./item.ts";
 
 /** The parts of an item that deltas add to; whole items fit, and so do a provider's items without ids. */
-export type Growing =
+type Growing =
   | { type: "message"; content: Part[] }
   | Pick<ReasoningBody, "type" | "summary">
   | { type: "function_call"; arguments: string }

@@ -27,7 +27,7 @@ export type ErrorKind =
   | "full";
 
 /** What a code of the catalogue says. */
-export interface ErrorEntry {
+interface ErrorEntry {
   kind: ErrorKind;
   /** What happened, one sentence. */
   meaning: string;

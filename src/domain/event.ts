@@ -13,8 +13,7 @@ export type Channel = z.infer<typeof Channel>;
  * Of a delta that stands for several, as old runs have them: the `seq` of the first (its own is that of the last), and
  * how many of them said something.
  */
-export const Merged = z.object({ from: z.int(), count: z.int() });
-export type Merged = z.infer<typeof Merged>;
+const Merged = z.object({ from: z.int(), count: z.int() });
 
 /** Why a run that did not fail ended. */
 export const CompletionReason = z.enum(["stop", "length", "tool_calls", "max_steps", "content_filter"]);
@@ -62,7 +61,7 @@ export const EventBody = z.discriminatedUnion("type", [
 export type EventBody = z.infer<typeof EventBody>;
 
 /** Where an event stands: `seq` strictly increases within its run (gaps allowed); `at` is epoch ms. */
-export interface Envelope {
+interface Envelope {
   runId: string;
   seq: number;
   at: number;

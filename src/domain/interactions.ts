@@ -82,14 +82,14 @@ export function permissionScope(run: { id: RunId; sessionId?: string }): string 
 }
 
 /** A question whether a call may run, and how it was settled. */
-export interface ApprovalInteraction {
+interface ApprovalInteraction {
   kind: "approval";
   request: ApprovalRequest;
   settled: Settlement | undefined;
 }
 
 /** A question to the user, and the answer. */
-export interface ClarificationInteraction {
+interface ClarificationInteraction {
   kind: "input";
   request: ClarificationRequest;
   /** `answer` is undefined when nobody gave one. */

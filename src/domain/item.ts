@@ -13,8 +13,7 @@ export const InputText = z.object({ type: z.literal("input_text"), text: z.strin
 export type InputText = z.infer<typeof InputText>;
 
 /** Text that a model wrote. */
-export const OutputText = z.object({ type: z.literal("output_text"), text: z.string() });
-export type OutputText = z.infer<typeof OutputText>;
+const OutputText = z.object({ type: z.literal("output_text"), text: z.string() });
 
 /** An image by http(s) URL or data URL. */
 export const InputImage = z.object({
@@ -25,19 +24,17 @@ export const InputImage = z.object({
 export type InputImage = z.infer<typeof InputImage>;
 
 /** A model's refusal to answer. */
-export const Refusal = z.object({ type: z.literal("refusal"), refusal: z.string() });
-export type Refusal = z.infer<typeof Refusal>;
+const Refusal = z.object({ type: z.literal("refusal"), refusal: z.string() });
 
 /** One part of a message or of a tool output. */
 export const Part = z.discriminatedUnion("type", [InputText, OutputText, InputImage, Refusal]);
 export type Part = z.infer<typeof Part>;
 
-export const Role = z.enum(["user", "assistant", "system", "developer"]);
-export type Role = z.infer<typeof Role>;
+const Role = z.enum(["user", "assistant", "system", "developer"]);
+type Role = z.infer<typeof Role>;
 
 /** Who runs a tool call: this server, or the client that declared the tool. */
-export const Executor = z.enum(["server", "client"]);
-export type Executor = z.infer<typeof Executor>;
+const Executor = z.enum(["server", "client"]);
 
 const MessageShape = {
   type: z.literal("message"),

@@ -42,7 +42,7 @@ function saysSomething(item: Item): boolean {
 const ITEMS_OF_A_RUN = 1_000_000;
 
 /** Where a message stands in its session: the place of its run (the oldest is 1) and the number of its first item. */
-export interface MessagePlace {
+interface MessagePlace {
   run: number;
   item: number;
 }

@@ -37,7 +37,7 @@ export const Session = z.object({
 export type Session = z.infer<typeof Session>;
 
 /** What a person sees of a session and may change; times are epoch ms. */
-export interface SessionNotes {
+interface SessionNotes {
   /** Unique among its owner's. */
   title: string | undefined;
   /** Why no more was expected of it, and since when; the next turn takes it back. */

@@ -11,7 +11,7 @@ import { type LogHost, type LogTerms, RunLog } from "./run-log.ts";
 import { UnstoredEnds } from "./unstored-ends.ts";
 
 /** What the event log needs. */
-export interface EventLogOptions {
+interface EventLogOptions {
   store: Store;
   clock: Clock;
   /** Receives errors of work that no caller waits for. */

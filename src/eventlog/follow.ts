@@ -18,7 +18,7 @@ export interface Reader {
 }
 
 /** The sources of events: the store, and the log of a live run. */
-export interface EventSource {
+interface EventSource {
   store: Pick<Store, "readEvents">;
   live(id: RunId): RunLog | undefined;
 }

@@ -7,7 +7,7 @@ import type { KeyClaim, Plan, RunWrite } from "../storage/store.ts";
 import { WriteWaiters } from "./write-waiters.ts";
 
 /** Receives a run's events in order; must not throw. */
-export type Listener = (event: AgentEvent) => void;
+type Listener = (event: AgentEvent) => void;
 
 /** When a run's events must be stored, and how long the run is kept. */
 export interface LogTerms {

@@ -5,7 +5,7 @@ import type { Store } from "../storage/store.ts";
 import { closeRun } from "./close-run.ts";
 
 /** What is needed to store an end later. */
-export interface UnstoredEndsDeps {
+interface UnstoredEndsDeps {
   store: Store;
   clock: Clock;
   /** Whether the run is still going on in this process. */

@@ -18,7 +18,7 @@ export interface Place {
 }
 
 /** How much of a file is read. */
-export interface ReadLimits {
+interface ReadLimits {
   /** A file of more bytes is not read at all. */
   maxBytes: number;
   /** No more bytes than these are read from its beginning; all of them when undefined. */
@@ -35,7 +35,7 @@ export interface FoundFile {
 }
 
 /** Files that are never given out, whatever name or link leads to them. */
-export interface Secrets {
+interface Secrets {
   lookUp(): { covers(real: string, stats?: BigIntStats): boolean };
 }
 

@@ -10,13 +10,13 @@ import { getPrincipal } from "./auth.ts";
 import { nameRun, nameSession } from "./send.ts";
 
 /** What requests are admitted with. */
-export interface AdmissionDeps {
+interface AdmissionDeps {
   runs: Runs;
   files: FileReader;
 }
 
 /** What was found out about a request before it is decoded. */
-export interface Known {
+interface Known {
   /** The principal that asks. */
   owner: string;
   idempotency: RunInput["idempotency"];
@@ -28,7 +28,7 @@ export interface Known {
  * One surface's reading of one request. The two functions get the body as an argument: what they kept of it would stay in
  * memory as long as the answer takes.
  */
-export interface Asked<Body> {
+interface Asked<Body> {
   request: FastifyRequest;
   reply: FastifyReply;
   /** The session that the request names. */
@@ -44,7 +44,7 @@ export interface Asked<Body> {
 }
 
 /** A run that was taken on, and what it was asked to do. */
-export interface Admitted {
+interface Admitted {
   run: LiveRun;
   input: RunInput;
 }

@@ -11,7 +11,7 @@ import type { Disconnect } from "./send.ts";
 import { sendRunOver } from "./send-socket.ts";
 
 /** What the turns of a dialogue are read, run and printed with. */
-export interface DialogueDeps {
+interface DialogueDeps {
   runs: Pick<Runs, "admit">;
   /** What all dialogues together may remember, in characters. */
   memory: Budget;

@@ -11,7 +11,7 @@ import {
 import { type ErrorKind, errorKind, errorType } from "../domain/error-codes.ts";
 
 /** OpenAI's error envelope; all four keys are always there. */
-export interface ErrorEnvelope {
+interface ErrorEnvelope {
   error: { message: string; type: string; param: string | null; code: string | null };
 }
 
@@ -84,7 +84,7 @@ export function toAnsweredFailure(error: FastifyError | ApiError, request: Fasti
 }
 
 /** Answers with a failure. */
-export function sendFailure(reply: FastifyReply, failure: Failure): void {
+function sendFailure(reply: FastifyReply, failure: Failure): void {
   reply.code(httpStatus(failure)).headers(failureHeaders(failure)).send(envelope(failure));
 }
 

@@ -19,14 +19,14 @@ const TRY_LATER = 1013;
 const FAREWELL_MS = 1_000;
 
 /** What a socket tells its owner. */
-export interface SocketEvents {
+interface SocketEvents {
   /** Answers the text of a message, in UTF-8; must not reject. */
   answer(text: Buffer): Promise<void>;
   closed(socket: MessageSocket): void;
 }
 
 /** What a WebSocket stands on. */
-export interface Line {
+interface Line {
   socket: WebSocket;
   /** Carries the socket's bytes; of a message that has not come whole, only it knows. */
   connection: Socket;

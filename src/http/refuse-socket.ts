@@ -9,18 +9,14 @@ import { envelope, httpStatus } from "./errors.ts";
 const { STATUS_CODES } = process.getBuiltinModule("node:http");
 
 /** What answers are made with that no hook sees. */
-export interface SocketAnswers {
+interface SocketAnswers {
   closing: Closing;
   /** The headers of every answer, with a new request id. */
   headers(): Record<string, string>;
 }
 
 /** Ends a connection with a refusal as its last answer, in the envelope, where there is no request to reply to. */
-export function refuseSocket(
-  socket: Socket,
-  { failure }: ApiError,
-  { closing, headers }: SocketAnswers,
-): void {
+function refuseSocket(socket: Socket, { failure }: ApiError, { closing, headers }: SocketAnswers): void {
   const status = httpStatus(failure);
   const body = JSON.stringify(envelope(failure));
   const all = {
@@ -35,7 +31,7 @@ export function refuseSocket(
 }
 
 /** What Node reports as `clientError`. */
-export interface ClientError extends Error {
+interface ClientError extends Error {
   code?: string;
   /** The bytes that came last. */
   rawPacket?: unknown;

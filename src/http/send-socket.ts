@@ -6,7 +6,7 @@ import type { MessageSocket } from "./message-socket.ts";
 import { type Disconnect, leaveRun } from "./send.ts";
 
 /** How a run is answered over a socket. */
-export interface SocketSendOptions {
+interface SocketSendOptions {
   run: LiveRun;
   encoder: MessageEncoder;
   disconnect: Disconnect;

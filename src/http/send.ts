@@ -15,7 +15,7 @@ export interface Disconnect {
 }
 
 /** How a run is streamed. */
-export interface StreamOptions {
+interface StreamOptions {
   /** One that is only watched goes on whatever its readers do. */
   run: LiveRun | WatchedRun;
   encoder: StreamEncoder;
@@ -24,7 +24,7 @@ export interface StreamOptions {
 }
 
 /** How a run is answered. */
-export interface SendOptions extends StreamOptions {
+interface SendOptions extends StreamOptions {
   encoder: Encoder;
   stream: boolean;
 }

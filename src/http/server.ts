@@ -29,7 +29,7 @@ export interface LogOptions {
 }
 
 /** How the HTTP side is set up. */
-export interface ServerOptions {
+interface ServerOptions {
   log: LogOptions;
   keys: KeyRing;
   /** Exact origins of web pages that may call, or `*`; none switches CORS off. */

@@ -6,7 +6,7 @@ import { MessageSocket } from "./message-socket.ts";
 import { OpenSet } from "./open-set.ts";
 
 /** How sockets behave when nothing moves, in ms. */
-export interface SocketTimes {
+interface SocketTimes {
   /** Longest silence before the client is asked whether it is there. */
   keepaliveMs: number;
   /** How long a client may take nothing, or not answer when asked, before it is cut off. */
@@ -16,10 +16,10 @@ export interface SocketTimes {
 }
 
 /** Answers one message of a client's. What it throws is told to the client, and the socket stays open. */
-export type Answer = (message: unknown, socket: MessageSocket) => Promise<void>;
+type Answer = (message: unknown, socket: MessageSocket) => Promise<void>;
 
 /** What all sockets share. */
-export interface SocketsOptions {
+interface SocketsOptions {
   times: SocketTimes;
   /** Open at once; each may hold a conversation in memory. */
   maxOpen: number;

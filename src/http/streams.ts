@@ -4,7 +4,7 @@ import { SSE_KEEPALIVE } from "../lib/sse.ts";
 import { OpenSet } from "./open-set.ts";
 
 /** How streams behave when nothing moves, in ms. */
-export interface StreamTimes {
+interface StreamTimes {
   /** Longest silence before a keepalive comment. */
   keepaliveMs: number;
   /** How long a reader may take nothing before it is cut off. */

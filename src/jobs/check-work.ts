@@ -8,7 +8,7 @@ import type { JobStore } from "../storage/job-store.ts";
 import type { Scripts } from "./execution/scripts.ts";
 
 /** What a job's work is checked against. */
-export interface WorkTerms {
+interface WorkTerms {
   /** The names of the toolsets that there are now. */
   toolsets(): readonly string[];
   skills: Skills;
@@ -21,7 +21,7 @@ export interface WorkTerms {
 }
 
 /** A job whose work is checked. */
-export interface CheckedJob {
+interface CheckedJob {
   owner: string;
   /** Undefined for one that is not made yet. */
   id?: string | undefined;

@@ -2,7 +2,7 @@ import type { Job } from "../domain/job.ts";
 import type { JobChange, JobStore } from "../storage/job-store.ts";
 
 /** What becomes of a job; undefined leaves it as it is. */
-export type Edit = (job: Job) => JobChange | undefined;
+type Edit = (job: Job) => JobChange | undefined;
 
 /**
  * Changes a job as it is now: read again and tried again when somebody else changed it in between. Undefined: it is gone,

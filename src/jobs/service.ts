@@ -16,7 +16,7 @@ import { changed, due, resumed } from "./transitions.ts";
 import { changedWork, checkedWork } from "./work.ts";
 
 /** What jobs are kept and done with. */
-export interface JobsDeps {
+interface JobsDeps {
   store: JobStore;
   scheduler: Scheduler;
   /** Refuses work that cannot be done. */
@@ -33,14 +33,14 @@ const LISTED_AT_ONCE = 100;
 const TAILS = 2 ** 16;
 
 /** A tool's call that makes a job, which says so in its origin as `call_id`. */
-export interface MakingCall {
+interface MakingCall {
   id: string;
   /** When its run was made, epoch ms: the same each time. */
   at: number;
 }
 
 /** Who makes a job. */
-export interface Making {
+interface Making {
   /** For whoever looks at the job later. */
   origin: Job["origin"];
   call?: MakingCall;

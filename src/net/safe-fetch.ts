@@ -39,7 +39,7 @@ export type SafeFetch = (request: SafeRequest) => Promise<SafeAnswer>;
 export type Resolve = (name: string) => Promise<readonly { address: string; family: number }[]>;
 
 /** What requests are sent with. */
-export interface SafeFetchDeps {
+interface SafeFetchDeps {
   places: DestinationPolicy;
   /** Default: the system's. */
   resolve?: Resolve;

@@ -6,7 +6,7 @@ import type { DiskSpace } from "../lib/disk.ts";
 import type { Store } from "../storage/store.ts";
 
 /** What backups need. */
-export interface BackupDeps {
+interface BackupDeps {
   store: Pick<Store, "copyTo">;
   /** The database file; its size tells how much space a copy needs. */
   databaseFile: string;
@@ -15,7 +15,7 @@ export interface BackupDeps {
 }
 
 /** A copy of the database, to be read once. */
-export interface Backup {
+interface Backup {
   sizeBytes: number;
   /** The copy is deleted when the stream ends or is destroyed. */
   content: Readable;

@@ -30,7 +30,7 @@ export interface Target {
 }
 
 /** What can serve a request, in order of preference; all have the same mode. */
-export type Targets = readonly [Target, ...Target[]];
+type Targets = readonly [Target, ...Target[]];
 
 /** A model as `/v1/models` lists it. */
 interface ModelEntry {

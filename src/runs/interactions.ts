@@ -14,7 +14,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { ApprovalStore } from "../storage/approval-store.ts";
 
 /** What a run asks people with. */
-export interface PendingTerms {
+interface PendingTerms {
   log: RunLog;
   approvals: Pick<ApprovalStore, "findPermission">;
   clock: Clock;

@@ -21,7 +21,7 @@ const MAX_ATTEMPTS = 5;
 export type Leftover = UnfinishedRun & { plan: Plan };
 
 /** The runs that a former process left unfinished. */
-export interface Leftovers {
+interface Leftovers {
   /** How many runs were ended: a request without its client is not repeated. */
   ended: number;
   /** The runs to resume. */

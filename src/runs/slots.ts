@@ -15,7 +15,7 @@ export interface Slot {
 }
 
 /** A run that waits for its turn. */
-export interface Waiting {
+interface Waiting {
   /** The owner: owners take turns, and the runs of each owner go in order. */
   owner: string;
   /** The length of its input, characters. */

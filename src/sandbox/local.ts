@@ -19,7 +19,7 @@ const LAST_WAIT_MS = 2_000;
 type Child = ChildProcessByStdio<null, Readable, Readable | null>;
 
 /** What the local sandbox is made of. */
-export interface LocalSandboxOptions {
+interface LocalSandboxOptions {
   /** The server's environment; commands get a few harmless variables of it. */
   env: NodeJS.ProcessEnv;
   /** The home's real path: what a killed server of it left running is told from that of others. */

@@ -8,7 +8,7 @@ const PATTERN = new RegExp(`(?:^|\\0)${NAME}=([0-9a-f]+)\\.(\\d+)\\.(\\d+)\\.`);
  * What stands in the environment of each command, and so of what it starts: the home, the server process (its id and
  * when it started, for ids are given out again) and the call.
  */
-export interface Marker {
+interface Marker {
   /** The variable for one call. */
   variable: { name: string; value: string };
   /** As it stands in an environment. */

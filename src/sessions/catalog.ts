@@ -7,7 +7,7 @@ import type { Store } from "../storage/store.ts";
 import { checkSessionId } from "./session-id.ts";
 
 /** What a client asks for when it creates a session. */
-export interface SessionTerms {
+interface SessionTerms {
   /** The requested id; without it the server chooses one. */
   id?: string | undefined;
   title?: string | undefined;
@@ -17,7 +17,7 @@ export interface SessionTerms {
 }
 
 /** What the catalog needs. */
-export interface CatalogDeps {
+interface CatalogDeps {
   store: Store;
   prompt: Pick<PromptBuilder, "current">;
   clock: Clock;
@@ -25,7 +25,7 @@ export interface CatalogDeps {
 }
 
 /** A page of a list. */
-export interface SessionPage {
+interface SessionPage {
   entries: SessionEntry[];
   hasMore: boolean;
 }

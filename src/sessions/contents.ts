@@ -9,7 +9,7 @@ import { createItemRun } from "./item-run.ts";
 import type { Sessions } from "./service.ts";
 
 /** What the contents of sessions need. */
-export interface ContentsDeps {
+interface ContentsDeps {
   store: Store;
   sessions: Sessions;
   clock: Clock;

@@ -12,7 +12,7 @@ import { createItemRun } from "./item-run.ts";
 import type { Sessions } from "./service.ts";
 
 /** What forks need. */
-export interface ForkDeps {
+interface ForkDeps {
   store: Store;
   sessions: Sessions;
   catalog: SessionCatalog;
@@ -21,7 +21,7 @@ export interface ForkDeps {
 }
 
 /** What a client asks for when it forks a session. */
-export interface ForkTerms {
+interface ForkTerms {
   id?: string | undefined;
   title?: string | undefined;
   /** The number of the last message to keep; without it, all messages. */

@@ -5,13 +5,13 @@ import type { Models } from "../providers/resolve.ts";
 import type { SessionCatalog } from "./catalog.ts";
 
 /** What the models of sessions need. */
-export interface SessionModelsDeps {
+interface SessionModelsDeps {
   models: Models;
   catalog: SessionCatalog;
 }
 
 /** The model of a session's turns. */
-export interface SessionModel {
+interface SessionModel {
   provider: string;
   model: string;
   /** Undefined: each request chooses the model. */

@@ -42,7 +42,7 @@ export interface Sessions {
 const MAX_WAITING = 32;
 
 /** What sessions need. */
-export interface SessionDeps {
+interface SessionDeps {
   store: Store;
   prompt: Pick<PromptBuilder, "current">;
   clock: Clock;

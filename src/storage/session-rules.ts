@@ -37,7 +37,7 @@ export function emptyTally(createdAt: number): SessionTally {
 }
 
 /** One run of a session, as it is counted. */
-export interface CountedRun {
+interface CountedRun {
   /** The run's items that are not hidden in the session. */
   items: readonly Item[];
   model: RunModel;

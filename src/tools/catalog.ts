@@ -16,7 +16,7 @@ export interface OpenCatalog extends ToolCatalog {
 }
 
 /** What a catalog is made from. */
-export interface CatalogOptions extends CallOptions {
+interface CatalogOptions extends CallOptions {
   /** Hears about tools that are left out. */
   warn(message: string): void;
 }

@@ -32,7 +32,7 @@ export interface ToolContext {
 export type ToolResult = string | (InputText | InputImage)[];
 
 /** What a tool takes: a zod type, or the JSON Schema of an object, as other programs describe their tools. */
-export type Parameters = z.ZodType | Readonly<JsonObject>;
+type Parameters = z.ZodType | Readonly<JsonObject>;
 
 /** The arguments that a tool gets: as its zod type gives them, or as the model wrote them. */
 export type ArgumentsOf<Params extends Parameters> = Params extends z.ZodType ? z.infer<Params> : JsonObject;

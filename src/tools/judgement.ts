@@ -6,7 +6,7 @@ import type { ToolPorts } from "./ports.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Whether a call may run: at once, after a person agreed, or never. */
-export type Verdict = { verdict: "allow" } | { verdict: "ask" | "deny"; reason: string; rule?: string };
+type Verdict = { verdict: "allow" } | { verdict: "ask" | "deny"; reason: string; rule?: string };
 
 /** Judges a call whose arguments are valid, by what it would run and write, in `cwd` where that is not the workspace. */
 export type Policy = (call: {
@@ -27,7 +27,7 @@ export interface Judgement {
 }
 
 /** What calls are judged by. */
-export interface JudgeTerms {
+interface JudgeTerms {
   policy: Policy;
   workspace: Workspace;
   ports: ToolPorts;

@@ -6,7 +6,7 @@ import { ASKED, DENIED, type RuleId } from "./policy/reasons.ts";
 export type { PolicyContext } from "./policy/places.ts";
 
 /** What a tool is about to do. */
-export interface PolicyCall {
+interface PolicyCall {
   tool: string;
   /** The shell text that it runs, if it runs one. */
   command?: string;
@@ -19,7 +19,7 @@ export interface PolicyCall {
 }
 
 /** What the policy says to a call. `ask`: a person may allow it; `deny`: nobody may. */
-export type Verdict =
+type Verdict =
   | { verdict: "allow" }
   | { verdict: "ask" | "deny"; rule: RuleId | "asked-by-tool"; reason: string };
 

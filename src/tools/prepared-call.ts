@@ -32,7 +32,7 @@ export interface ToolOutcome {
 }
 
 /** How progress views show a call: a short preview of its arguments and a symbol. */
-export interface CallDisplay {
+interface CallDisplay {
   label: string;
   emoji: string;
 }

@@ -15,7 +15,7 @@ import type { ScriptRuns } from "./script-run.ts";
 import { gatherParts, type Sources } from "./sources.ts";
 
 /** What fires are done with. */
-export interface ExecutionDeps {
+interface ExecutionDeps {
   runs: Runs;
   sources: Sources;
   scripts: ScriptRuns;

@@ -5,7 +5,7 @@ import { type Begun, type Result, refused } from "./result.ts";
 import { readOutput, type ScriptEnd, type Scripts } from "./scripts.ts";
 
 /** What scripts of fires are run with. */
-export interface ScriptRunsDeps {
+interface ScriptRunsDeps {
   scripts: Pick<Scripts, "command" | "run">;
   clock: Pick<Clock, "now">;
   /** The real path of the directory that a job works in. @throws ApiError 400 when it is not there. */
@@ -13,7 +13,7 @@ export interface ScriptRunsDeps {
 }
 
 /** What a script printed for the model, or how the fire ended with it; no result: this process stops first. */
-export type Printed = { text: string } | { result: Result | undefined };
+type Printed = { text: string } | { result: Result | undefined };
 
 /**
  * Runs the scripts of fires. A script may change something: that it begins is stored before, and what it printed before

@@ -14,7 +14,7 @@ export interface ScriptEnd {
 }
 
 /** What scripts are run with. */
-export interface ScriptsOptions {
+interface ScriptsOptions {
   /** The directory that holds them; it need not exist. */
   directory: string;
   reader: Reader;

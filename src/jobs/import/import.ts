@@ -10,7 +10,7 @@ import { checkedWork } from "../work.ts";
 import { catchRefusal, type Difference, type ReadRecord, type RecordDraft, readRecord } from "./record.ts";
 
 /** What an import works with. */
-export interface ImportDeps {
+interface ImportDeps {
   store: JobStore;
   scheduler: Scheduler;
   work: WorkCheck;
@@ -20,7 +20,7 @@ export interface ImportDeps {
 }
 
 /** What became of one record. */
-export interface ImportResult {
+interface ImportResult {
   index: number;
   id: string | null;
   name: string | null;
@@ -34,7 +34,7 @@ export interface ImportResult {
 }
 
 /** How a file is read. */
-export interface ImportOptions {
+interface ImportOptions {
   /** Only tells what would become of its jobs. */
   isDry: boolean;
   /** Also overwrites jobs that were changed, done or made here since. */

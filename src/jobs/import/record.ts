@@ -21,7 +21,7 @@ type Whole = number | null | undefined;
 type Targets = string | readonly string[] | null | undefined;
 
 /** A job as hermes stores it in its jobs.json, under its names. */
-export interface JobRecord {
+interface JobRecord {
   readonly [field: string]: unknown;
   id: string;
   name?: Text;

@@ -8,7 +8,7 @@ import { toCalendar } from "./schedule.ts";
 import { Zone } from "./zone.ts";
 
 /** What a schedule is read against. */
-export interface ScheduleTerms {
+interface ScheduleTerms {
   /** IANA name. */
   timezone: string;
   /** Epoch ms. */

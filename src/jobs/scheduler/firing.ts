@@ -3,7 +3,7 @@ import type { Occurrence } from "../../domain/schedule.ts";
 import type { Calendar } from "../schedule/schedule.ts";
 
 /** A job that is due. */
-export interface Due {
+interface Due {
   job: Job;
   calendar: Calendar;
   /** Epoch ms. */
@@ -37,7 +37,7 @@ const MIN_GRACE_MS = 2 * MINUTE_MS;
 const MAX_GRACE_MS = 120 * MINUTE_MS;
 
 /** How late an occurrence may still be done, ms: half the period, from 2 minutes to 2 hours. */
-export function graceMs({ misfire, schedule }: Pick<Job, "misfire" | "schedule">, periodMs: number): number {
+function graceMs({ misfire, schedule }: Pick<Job, "misfire" | "schedule">, periodMs: number): number {
   if (misfire.graceMs !== undefined) return misfire.graceMs;
   if (schedule.kind === "once") return MAX_GRACE_MS;
   return Math.min(MAX_GRACE_MS, Math.max(MIN_GRACE_MS, periodMs / 2));

@@ -1,7 +1,7 @@
 import type { Fire, Overlap } from "../../domain/job.ts";
 
 /** A fire that waits to be started. */
-export interface Waiting {
+interface Waiting {
   fire: Fire;
   overlap: Overlap;
 }

@@ -5,7 +5,7 @@ import type { Result } from "../execution/result.ts";
 import { paused } from "../pause.ts";
 
 /** A fire that ended. */
-export interface Ended {
+interface Ended {
   fire: Fire;
   result: Result;
   /** Epoch ms. */

@@ -5,7 +5,7 @@ import { Connection, Exchange } from "./exchange.ts";
 import type { Framing } from "./framing.ts";
 
 /** Request headers by lower-case name. */
-export type Headers = Readonly<Record<string, string>>;
+type Headers = Readonly<Record<string, string>>;
 
 /** A request as a signature covers it. */
 interface UnsignedRequest {

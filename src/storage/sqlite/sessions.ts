@@ -30,7 +30,7 @@ interface NotesRow {
 }
 
 /** Where a fork came from. */
-export interface Origin {
+interface Origin {
   parentId: string | null;
   rootId: string | null;
   preview: string | null;

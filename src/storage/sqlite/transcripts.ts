@@ -24,7 +24,7 @@ interface Known {
 const NOTHING: Known = { items: [], chars: 0 };
 
 /** What a run's log says of its items. */
-export interface OwnItems {
+interface OwnItems {
   items: Item[];
   /** When each was done, epoch ms, by its id. */
   times: Map<string, number>;

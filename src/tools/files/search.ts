@@ -16,7 +16,7 @@ const CHUNK_BYTES = 64 * 1024;
 const LINES_PER_STEP = 8;
 
 /** Who looks on while a search goes on; what it throws ends the search. */
-export interface SearchWatcher {
+interface SearchWatcher {
   found(match: SearchMatch): void;
   /** Called before each step: a look at an entry or a chunk of a file, or the tests of some lines. */
   step(isMatching: boolean): void;

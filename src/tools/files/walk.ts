@@ -16,7 +16,7 @@ const MAX_DEPTH = 100;
 const PORTION = 2_000;
 
 /** A regular file by its name in a directory, which is held while the walk stands there. */
-export interface WalkedFile {
+interface WalkedFile {
   /** Relative to the workspace, with `/`. */
   path: string;
   directory: Pinned;
@@ -26,7 +26,7 @@ export interface WalkedFile {
 }
 
 /** How a walk looks for files. */
-export interface WalkOptions {
+interface WalkOptions {
   /** Glob that a file's path relative to the start must match. */
   glob: string;
   /** Called before each entry; what it throws ends the walk. */

@@ -17,7 +17,7 @@ const MAX_EDIT_BYTES = 10 * 1024 * 1024;
 const readAll = promisify<number, Buffer>(readFile);
 
 /** What a workspace is made of. */
-export interface WorkspaceOptions {
+interface WorkspaceOptions {
   /** An existing directory. */
   root: string;
   /**

@@ -24,7 +24,7 @@ import type { Subject } from "./subject.ts";
 import { namesProgram } from "./told-programs.ts";
 
 /** What must hold for a rule to apply: all that is given. */
-export interface Match {
+interface Match {
   program?: RegExp;
   /** Each must match some argument. */
   args?: readonly RegExp[];
@@ -37,7 +37,7 @@ export interface Match {
 }
 
 /** One line of the policy. */
-export interface Rule {
+interface Rule {
   id: RuleId;
   match: Match;
 }

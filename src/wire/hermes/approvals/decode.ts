@@ -3,7 +3,7 @@ import { Choice } from "../../../domain/interactions.ts";
 import type { ApprovalRequest, ClarifyRequest } from "./schema.ts";
 
 /** What a person said, and to which calls. */
-export interface Answer {
+interface Answer {
   choice: Choice;
   id: string | undefined;
   all: boolean;

@@ -7,7 +7,7 @@ import type {
 } from "../../../domain/interactions.ts";
 
 /** What a person may say to a call that is asked about. */
-export const CHOICES: readonly Choice[] = ["once", "session", "always", "deny"];
+const CHOICES: readonly Choice[] = ["once", "session", "always", "deny"];
 
 /** A question about a call under the names that hermes clients read. */
 export function approvalFields({ id, tool, callId, command, description, rule, expiresAt }: ApprovalRequest) {

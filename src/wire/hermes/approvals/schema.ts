@@ -48,7 +48,7 @@ export const ClarifyAnswered = z
   .meta({ id: "ClarifyAnswered", description: "An answer that is stored; the run goes on with it" });
 
 /** A question about one call, and how it was settled. */
-export const ApprovalObject = z
+const ApprovalObject = z
   .object({
     id: z.string(),
     object: z.literal("hermes.approval"),

@@ -72,7 +72,7 @@ const Difference = z.object({ param: z.string(), reason: z.string() });
 type Difference = z.infer<typeof Difference>;
 
 /** What became of one record. */
-export const ImportResult = z
+const ImportResult = z
   .object({
     index: z.int(),
     id: z.string().nullable(),
@@ -86,7 +86,6 @@ export const ImportResult = z
     differences: z.array(Difference),
   })
   .meta({ id: "JobImportResult", description: "What became of one job of a file" });
-export type ImportResult = z.infer<typeof ImportResult>;
 
 export const ImportAnswer = z
   .object({

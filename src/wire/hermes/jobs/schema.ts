@@ -10,7 +10,7 @@ import { PageQuery, pageSchema } from "../../shared/page.ts";
 /** Requests and answers of /v1/jobs and /api/jobs; the reference's names, and ours beside them. */
 
 const MAX_NAME_CHARS = 200;
-export const MAX_PROMPT_CHARS = 5_000;
+const MAX_PROMPT_CHARS = 5_000;
 
 const Name = z
   .string()

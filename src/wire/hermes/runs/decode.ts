@@ -6,7 +6,7 @@ import { hermesEffort, hermesTier } from "../../shared/model-options.ts";
 import type { RunRequest } from "./schema.ts";
 
 /** What a request says outside its body, and what it refers to. */
-export interface RunTerms extends InputTerms {
+interface RunTerms extends InputTerms {
   /** The principal that asks. */
   owner: string;
   /** The session that it goes on with. */

@@ -8,7 +8,7 @@ import { RunsView } from "./view.ts";
 export const STREAM_CLOSED = sseComment("stream closed");
 
 /** Prints a run's events for those who watch it. */
-export interface EventPrinter extends StreamEncoder {
+interface EventPrinter extends StreamEncoder {
   /** Takes an event that the reader has already. */
   read(event: AgentEvent): void;
 }
@@ -20,7 +20,7 @@ export class LastDelta {
 }
 
 /** From where a run is read, and with whom. */
-export interface Watching {
+interface Watching {
   /** The number after which the reader wants to read. */
   after?: number;
   /** One for all watchers of a server. */

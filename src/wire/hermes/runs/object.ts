@@ -9,7 +9,7 @@ import { completion, describeRuntime, pendingSteer, printedUsage } from "./resul
 import { RunsView } from "./view.ts";
 
 /** A run as it is stored, without its events. */
-export interface StoredRun {
+interface StoredRun {
   run: Run;
   status: string;
   endedAt: number | undefined;
@@ -17,7 +17,7 @@ export interface StoredRun {
 }
 
 /** What is known of a run beside its events. */
-export interface RunFacts {
+interface RunFacts {
   run: Run;
   /** As it is stored and as it goes on: `stopping` when it was told to. */
   status: string;

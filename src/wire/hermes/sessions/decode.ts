@@ -9,7 +9,7 @@ import type { Attachment, ModelFields, SessionChatRequest, SessionPatch } from "
 import { MAX_TITLE_CHARS } from "./schema.ts";
 
 /** What a request says outside its body. */
-export interface SessionChatTerms {
+interface SessionChatTerms {
   /** The principal that asks. */
   owner: string;
   session: string;

@@ -10,7 +10,7 @@ import { toHermesMessages } from "./messages.ts";
 import type { sessionRuntime } from "./object.ts";
 
 /** What of a request decides how its answer looks. */
-export interface SessionForm {
+interface SessionForm {
   run: Run;
   session: string;
   /** What was said, as it was sent. */

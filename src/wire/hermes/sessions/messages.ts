@@ -3,7 +3,7 @@ import type { FunctionCallItem, Item, Part } from "../../../domain/item.ts";
 import { chatMessages, messageId } from "../../../domain/messages.ts";
 
 /** A message as hermes clients read it. */
-export interface HermesMessage {
+interface HermesMessage {
   role: "user" | "assistant" | "system" | "tool";
   /** Text; parts as a chat has them where there are images; null for calls without words. */
   content: string | object[] | null;
@@ -26,7 +26,7 @@ export interface SessionMessage extends HermesMessage {
 }
 
 /** A run of a session, as its messages are made of it. */
-export interface TurnItems {
+interface TurnItems {
   items: readonly Item[];
   /** When each item was done, epoch ms, by its id. */
   times: ReadonlyMap<string, number>;

@@ -35,7 +35,7 @@ export function sessionObject(entry: SessionEntry): SessionObject {
 }
 
 /** What decides which model a session's turn is done with. */
-export interface RuntimeTerms {
+interface RuntimeTerms {
   provider: string;
   /** The model that is asked. */
   model: string;

@@ -8,7 +8,7 @@ import { type ListedItem, listedItem } from "../responses/input-items.ts";
 import { callItemId, type ToolItems } from "../responses/output.ts";
 
 /** A run of a conversation with its items. */
-export interface RunItems {
+interface RunItems {
   run: Run;
   items: readonly Item[];
 }

@@ -14,7 +14,7 @@ import { ENCRYPTED_REASONING } from "./sealed-reasoning.ts";
 import { clientTools, type ToolTerms, toolChoice } from "./tools.ts";
 
 /** What a request says outside its body, and what it refers to. */
-export interface ResponsesTerms extends ToolTerms, InputTerms {
+interface ResponsesTerms extends ToolTerms, InputTerms {
   /** The principal that asks. */
   owner: string;
   /** The run that it goes on from. */

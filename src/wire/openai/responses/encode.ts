@@ -12,7 +12,7 @@ import { beginItem, type Frame, finishItem, growItem, type OpenItem } from "./pr
 import { encryptReasoning } from "./sealed-reasoning.ts";
 
 /** What of a request decides how its response looks. */
-export interface ResponseForm {
+interface ResponseForm {
   run: Run;
   toolItems: ToolItems;
   /** For reasoning that the client wants to keep itself; without it none is handed out sealed. */

@@ -87,7 +87,7 @@ export function responseStatus(outcome: Outcome): string {
 }
 
 /** A failure inside a response; the AI SDK wants the type beside OpenAI's code and message. */
-export function responseError({ code, message }: Failure): {
+function responseError({ code, message }: Failure): {
   type: string;
   code: string;
   message: string;

@@ -45,7 +45,7 @@ export type OutputItem =
   | { id: string; type: "compaction"; encrypted_content: string };
 
 /** A call that this server ran. */
-export interface McpCall {
+interface McpCall {
   id: string;
   type: "mcp_call";
   status: Status | "failed";

@@ -23,7 +23,7 @@ export const FILE_LIMITS: FileLimits = {
 };
 
 /** A file as a client sends it. */
-export interface SentFile {
+interface SentFile {
   /** A data URL, or bare base64. */
   data: string;
   name: string | undefined;
