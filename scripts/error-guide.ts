@@ -13,8 +13,8 @@ for people and may change. \`param\` names the field. A stream that fails sends 
 fails keeps it. \`Retry-After\` and \`retry-after-ms\` say when to come back, and \`x-should-retry: false\` that the same request
 cannot succeed, or has already changed something.
 
-An id that a request names in its body or path is as unknown as one that does not exist when it is somebody else's. A code of
-404 below is a 400 where a request names the thing in its body.
+An id that a request names in its body or path is as unknown as one that does not exist when it is somebody else's. An
+\`item_not_found\` is a 400 where a request names the item in its body, not in its path.
 
 | code | status | type | what happened | what to do |
 |---|---:|---|---|---|

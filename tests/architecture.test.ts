@@ -271,7 +271,19 @@ describe("files", () => {
 });
 
 it("only routes and wire formats decide by the surface that a run came from", () => {
-  const compared = /\bsurface\s*(===|!==)|(===|!==)\s*\w*\.?surface\b|switch \([^)]*surface/;
+  const compared =
+    /\bsurface\s*(===|!==)|(===|!==)\s*[\w.#?]*\bsurface\b|switch \([^)]*surface|\b(includes|has)\([^()]*surface\b/;
   const below = SOURCES.filter((file) => !/^(routes|src\/wire)\//.test(file));
   expect(below.filter((file) => compared.test(textOf(file)))).toEqual([]);
+});
+
+it("every view of a run's events names all of them, so that the compiler asks about a new one", () => {
+  const views = SOURCES.filter(
+    (file) =>
+      file.startsWith("src/wire/") &&
+      /case "run\.completed":/.test(textOf(file)) &&
+      /case "step\.started":/.test(textOf(file)),
+  );
+  expect(views.map((file) => posix.basename(posix.dirname(file)))).toEqual(["runs", "chat", "responses"]);
+  expect(views.filter((file) => !textOf(file).includes("event satisfies never"))).toEqual([]);
 });

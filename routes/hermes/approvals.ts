@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { OperatorGate } from "../../src/auth/operator.ts";
 import { conflict, notFound } from "../../src/domain/error.ts";
-import type { ErrorCode } from "../../src/domain/error-codes.ts";
+import type { CodeOfKind } from "../../src/domain/error-codes.ts";
 import { runIdOfPart } from "../../src/domain/id.ts";
 import { getPrincipal } from "../../src/http/auth.ts";
 import { mount } from "../../src/http/mount.ts";
@@ -96,7 +96,7 @@ function clarifyRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
 async function findInteractions(
   runs: Runs,
   { id, owner }: ReturnType<typeof namedRun>,
-  code: ErrorCode,
+  code: CodeOfKind<"conflict">,
 ): Promise<PendingInteractions> {
   if ((await runs.status(id, owner)) === undefined) throw unknownRun();
   const questions = runs.questions(id, owner);

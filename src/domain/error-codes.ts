@@ -384,7 +384,7 @@ export const ERROR_CODES = {
   upstream_timeout: {
     kind: "timeout",
     meaning: "The model's server took too long.",
-    cure: "Send the request again, or raise llm.request_timeout_seconds.",
+    cure: "Send the request again, or raise llm.timeout_seconds.",
   },
   upstream_truncated: upstream("The model's answer was cut off.", "Send the request again."),
   upstream_unreachable: upstream(
@@ -400,6 +400,11 @@ export const ERROR_CODES = {
 
 /** A code of the catalogue. */
 export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The codes of one kind. */
+export type CodeOfKind<Kind extends ErrorKind> = {
+  [Code in ErrorCode]: (typeof ERROR_CODES)[Code]["kind"] extends Kind ? Code : never;
+}[ErrorCode];
 
 /** Whether a text is a code of the catalogue. */
 export function isErrorCode(code: unknown): code is ErrorCode {

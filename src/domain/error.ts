@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { firstChars, quoted, shown } from "../lib/text.ts";
-import { type ErrorCode, type ErrorKind, errorKind, isServerKind } from "./error-codes.ts";
+import { type CodeOfKind, type ErrorCode, type ErrorKind, errorKind, isServerKind } from "./error-codes.ts";
 
 /**
  * A failure as every surface prints it, in OpenAI's error object; its HTTP status and type follow from its code.
@@ -9,7 +9,7 @@ import { type ErrorCode, type ErrorKind, errorKind, isServerKind } from "./error
 export const Failure = z.object({
   /** One of the catalogue; a database may hold one that an older build had. */
   code: z.custom<ErrorCode>((code) => typeof code === "string"),
-  /** Where the server's settings want another than its code's. */
+  /** Where it is another than its code's: for a setting, a thing that a body names, an unknown Transfer-Encoding. */
   kind: z.custom<ErrorKind>((kind) => typeof kind === "string").exactOptional(),
   message: z.string(),
   param: z.string().exactOptional(),
@@ -92,7 +92,7 @@ export function operatorKeyNeeded(isGiven: boolean): ApiError {
 }
 
 /** 404: an id that does not exist or is somebody else's; the two are never told apart. */
-export function notFound(code: ErrorCode, message: string): ApiError {
+export function notFound(code: CodeOfKind<"missing">, message: string): ApiError {
   return new ApiError({ code, message });
 }
 
@@ -217,7 +217,7 @@ export function isTold(error: unknown): boolean {
 }
 
 /** 409: what cannot be as things are; repeating the request alone cannot help. */
-export function conflict(code: ErrorCode, message: string, param?: string): ApiError {
+export function conflict(code: CodeOfKind<"conflict">, message: string, param?: string): ApiError {
   const terms = { code, message, shouldRetry: false };
   return new ApiError({ ...terms, ...(param !== undefined && { param }) });
 }

@@ -34,3 +34,12 @@ it("a failure that an older build stored with a code that is gone is an internal
   expect(errorKind({ code: "gone_since" })).toBe("internal");
   expect(errorType("gone_since")).toBe("server_error");
 });
+
+it("every setting that a cure names is one of the configuration's sections", () => {
+  const guide = textOf("docs/guides/configuration.md");
+  const named = Object.values(ERROR_CODES).flatMap(({ meaning, cure }) =>
+    [...`${meaning} ${cure}`.matchAll(/\b(?:agent|approvals|llm)\.([a-z_]+)/g)].map(([, name = ""]) => name),
+  );
+  expect(named).toContain("timeout_seconds");
+  expect(named.filter((name) => !new RegExp(`^ *${name}:`, "m").test(guide))).toEqual([]);
+});
