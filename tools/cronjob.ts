@@ -58,7 +58,7 @@ export const tool = defineTool({
   preview: ({ action, job_id, ...fields }) => {
     const what = action === "create" ? (fields.name ?? "") : (job_id ?? "");
     const when = fields.schedule === undefined ? "" : ` (${fields.schedule})`;
-    const lines = Object.entries(fields).map(([name, value]) => `${name}: ${shown(value)}`);
+    const lines = Object.entries(fields).map(([name, value]) => `${name}: ${formatValue(value)}`);
     return [`${action} ${what}${when}`.trim(), ...lines].join("\n");
   },
   problem: ({ action, job_id, reason: _why, ...fields }, { jobs }) => {
@@ -141,7 +141,7 @@ function brief(job: JobView) {
 }
 
 /** A text of several lines must not look like fields that it is not. */
-function shown(value: unknown): string {
+function formatValue(value: unknown): string {
   const isLine = typeof value === "string" && !/[\p{Cc}\u2028\u2029]/u.test(value);
   return isLine ? value : JSON.stringify(value);
 }

@@ -35,7 +35,8 @@ export const tool = defineTool({
       lines = change.lines;
       return change.content;
     });
-    const places = lines.length === 1 ? `line ${lines[0]}` : `${lines.length} places, lines ${listed(lines)}`;
+    const places =
+      lines.length === 1 ? `line ${lines[0]}` : `${lines.length} places, lines ${formatLines(lines)}`;
     return `Changed ${shownPath(edit.path)} at ${places}.`;
   },
 });
@@ -59,7 +60,7 @@ function replaced(content: string, edit: Edit): { content: string; lines: number
     throw new ToolError(`old_string is not in the file. ${hint(content, edit.old_string)}`);
   if (lines.length > 1 && !edit.replace_all) {
     throw new ToolError(
-      `old_string is in the file ${lines.length} times, at lines ${listed(lines)}. ` +
+      `old_string is in the file ${lines.length} times, at lines ${formatLines(lines)}. ` +
         "Add lines around it to make it unique, or set replace_all.",
     );
   }
@@ -114,7 +115,7 @@ function hint(content: string, text: string): string {
   const match = found.slice(0, MAX_LISTED).find((start) => isAt(lines, start - 1, wanted));
   if (match !== undefined)
     return `Only its white space differs from the text at line ${match}: read it again.`;
-  if (found.length > 0) return `Its first line is at line ${listed(found)}, but what follows differs.`;
+  if (found.length > 0) return `Its first line is at line ${formatLines(found)}, but what follows differs.`;
   return READ_AGAIN;
 }
 
@@ -131,7 +132,7 @@ function isAt(lines: readonly string[], start: number, wanted: readonly string[]
   return true;
 }
 
-function listed(lines: readonly number[]): string {
+function formatLines(lines: readonly number[]): string {
   const shown = lines.slice(0, MAX_LISTED).join(", ");
   return lines.length > MAX_LISTED ? `${shown}, …` : shown;
 }

@@ -49,9 +49,9 @@ export const tool = defineTool({
   preview: ({ pattern }) => pattern,
   run: async (search, { workspace, signal }) => {
     const found = await workspace.search(toSearchRequest(search), signal);
-    const results = found.matches.map(shown);
+    const results = found.matches.map(formatMatch);
     if (search.target === "files") results.sort();
-    return [...results, footer(found, search)].join("\n");
+    return [...results, searchFooter(found, search)].join("\n");
   },
 });
 
@@ -82,12 +82,12 @@ function compiled(pattern: string): { source: string; flags: string } {
   }
 }
 
-function shown({ path, line }: SearchResult["matches"][number]): string {
+function formatMatch({ path, line }: SearchResult["matches"][number]): string {
   return line === undefined ? shownPath(path) : `${shownPath(path)}:${line.number}: ${line.text}`;
 }
 
 /** What the model must know of what is not in the results. */
-function footer({ matches, cut, passedOver }: SearchResult, { limit }: Search): string {
+function searchFooter({ matches, cut, passedOver }: SearchResult, { limit }: Search): string {
   const notes = [matches.length === 0 ? "Nothing found" : `${matches.length} found`];
   if (cut === "limit")
     notes.push(`there are more than the limit of ${limit}: narrow the search or raise the limit`);

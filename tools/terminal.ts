@@ -42,7 +42,7 @@ export const tool = defineTool({
       .describe("Directory to run it in, relative to the workspace; the workspace itself if left out."),
   }),
   preview: ({ command }) => command,
-  command: ({ command, workdir }) => (workdir === "." ? command : `cd ${quoted(workdir)} && ${command}`),
+  command: ({ command, workdir }) => (workdir === "." ? command : `cd ${quoteText(workdir)} && ${command}`),
   run: async ({ command, timeout, workdir }, context) => {
     const result = await context.sandbox.run({
       command,
@@ -81,6 +81,6 @@ function lastState(line: string): string {
   return line.slice(line.lastIndexOf("\r", end - 1) + 1, end);
 }
 
-function quoted(path: string): string {
+function quoteText(path: string): string {
   return `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -23,9 +23,9 @@ import { describeOrigin, type JobsRoutesDeps, jobNamed, showFire, showJob, showJ
  * @see hermes-api.md 1.10
  */
 export function apiJobsRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
-  collectionRoutes(app, deps);
-  jobRoutes(app, deps);
-  actionRoutes(app, deps);
+  apiCollectionRoutes(app, deps);
+  apiJobRoutes(app, deps);
+  apiActionRoutes(app, deps);
 }
 
 /** Refusals that clients know by their text. */
@@ -52,7 +52,7 @@ function flat(app: FastifyInstance, { schema, ...route }: Route): void {
   });
 }
 
-function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
+function apiCollectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
   const { jobs } = deps;
   flat(app, {
     method: "GET",
@@ -92,7 +92,7 @@ function collectionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
   });
 }
 
-function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
+function apiJobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
   const { jobs } = deps;
   const response = { 200: FlatJob, 401: ErrorBody, default: FlatError };
   flat(app, {
@@ -148,7 +148,7 @@ function jobRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
   });
 }
 
-function actionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
+function apiActionRoutes(app: FastifyInstance, deps: JobsRoutesDeps): void {
   const { jobs } = deps;
   const action = (name: string, summary: string, act: (job: Job, request: FastifyRequest) => Promise<Job>) =>
     flat(app, {

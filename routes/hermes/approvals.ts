@@ -33,7 +33,7 @@ interface ApprovalsDeps {
 export function approvalRoutes(app: FastifyInstance, deps: ApprovalsDeps): void {
   approvalRoute(app, deps);
   clarifyRoute(app, deps);
-  listRoute(app, deps);
+  listApprovalsRoute(app, deps);
   revokeRoute(app, deps);
 }
 
@@ -105,7 +105,7 @@ async function findInteractions(
   return questions;
 }
 
-function listRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
+function listApprovalsRoute(app: FastifyInstance, { runs }: ApprovalsDeps): void {
   mount(app, {
     method: "GET",
     url: "/v1/approvals",

@@ -88,7 +88,7 @@ async function detailed({ version, runs, store, checks: partChecks }: HealthDeps
       active_delegations: 0,
     },
   };
-  for (const [name, check] of partChecks()) checks[name] = await told(check);
+  for (const [name, check] of partChecks()) checks[name] = await runCheck(check);
   const status = Object.values(checks).some((check) => check.status === "degraded") ? "degraded" : "ok";
   return {
     status,
@@ -119,7 +119,7 @@ async function soon<Result>(work: Promise<Result>): Promise<Result | undefined> 
 }
 
 /** A part that cannot even be asked is not well. */
-async function told(check: () => HealthCheck | Promise<HealthCheck>): Promise<HealthCheck> {
+async function runCheck(check: () => HealthCheck | Promise<HealthCheck>): Promise<HealthCheck> {
   try {
     return (await soon(Promise.resolve(check()))) ?? { status: "degraded", detail: "It does not answer." };
   } catch (error) {
@@ -128,6 +128,6 @@ async function told(check: () => HealthCheck | Promise<HealthCheck>): Promise<He
 }
 
 function storeCheck({ state, detail }: StoreHealth): HealthCheck {
-  const told = { backend: "sqlite", ...(detail !== undefined && { detail }) };
-  return { status: state === "ok" ? "ok" : "degraded", state, ...told };
+  const facts = { backend: "sqlite", ...(detail !== undefined && { detail }) };
+  return { status: state === "ok" ? "ok" : "degraded", state, ...facts };
 }

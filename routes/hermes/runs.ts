@@ -34,14 +34,14 @@ interface RunsRoutesDeps {
 
 /** `/v1/runs`: work that goes on whatever its client does, and can be watched, left, listed and stopped. */
 export function runsRoutes(app: FastifyInstance, deps: RunsRoutesDeps): void {
-  createRoute(app, deps);
-  listRoute(app, deps);
+  createRunRoute(app, deps);
+  listRunsRoute(app, deps);
   readRoute(app, deps);
   stopRoute(app, deps);
   steerRoute(app, deps);
 }
 
-function createRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
+function createRunRoute(app: FastifyInstance, deps: RunsRoutesDeps): void {
   const { runs } = deps;
   mount(app, {
     method: "POST",
@@ -108,7 +108,7 @@ async function resolveConflict(runs: Runs, { sessionId, owner, policy }: Conflic
   for (const { id } of active) if ((await runs.status(id, owner)) !== "queued") runs.stop(id, owner);
 }
 
-function listRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
+function listRunsRoute(app: FastifyInstance, { runs }: RunsRoutesDeps): void {
   mount(app, {
     method: "GET",
     url: "/v1/runs",

@@ -7,7 +7,7 @@ import {
   decodeModelLock,
   decodeSessionChat,
   namesModel,
-  spoken,
+  readSpoken,
 } from "../../src/wire/hermes/sessions/decode.ts";
 import { SessionEncoder } from "../../src/wire/hermes/sessions/encode.ts";
 import { sessionRuntime } from "../../src/wire/hermes/sessions/object.ts";
@@ -88,13 +88,13 @@ async function say(
       terms: { session: id, key, attended },
       sent(body) {
         attached = attachedFiles(body);
-        const param = body.message === spoken(body) ? "message" : "input";
-        return [...filesIn(spoken(body), () => param), ...filesIn(attached, () => "attachments")];
+        const param = body.message === readSpoken(body) ? "message" : "input";
+        return [...filesIn(readSpoken(body), () => param), ...filesIn(attached, () => "attachments")];
       },
       async decode(body, known) {
         const input = decodeSessionChat(body, { ...known, session: id, attended, attached });
         attached = [];
-        const said = spoken(body);
+        const said = readSpoken(body);
         message = said && withFiles(said, known.files);
         if (isLocked) lock = await sessionModels.ensure(session, chosen);
         return input;

@@ -8,7 +8,7 @@ import {
   SessionMessagesQuery,
 } from "../../src/wire/hermes/sessions/schema.ts";
 import { ErrorBody } from "../../src/wire/shared/error.ts";
-import { mountSession, named, type SessionRoutesDeps, sessionNamed } from "./session-request.ts";
+import { mountSession, readNamedSession, type SessionRoutesDeps, sessionNamed } from "./session-request.ts";
 
 /** `/api/sessions/{id}/messages` and `/fork`: what was said, and another session that goes on from any point of it. */
 export function sessionMessageRoutes(app: FastifyInstance, deps: SessionRoutesDeps): void {
@@ -44,7 +44,7 @@ export function sessionMessageRoutes(app: FastifyInstance, deps: SessionRoutesDe
     },
     handler: async (request, reply) => {
       const { id, title, at } = (request.body as ForkRequest) ?? {};
-      const parent = named(request);
+      const parent = readNamedSession(request);
       const entry = await forks.make(parent, {
         id: id ?? undefined,
         title: title?.trim() ? title : undefined,

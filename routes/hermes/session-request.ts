@@ -30,14 +30,14 @@ export function mountSession(app: FastifyInstance, route: RouteOptions): void {
 }
 
 /** The session that a path names, and who asks. */
-export function named(request: FastifyRequest): { id: string; owner: string } {
+export function readNamedSession(request: FastifyRequest): { id: string; owner: string } {
   const { id } = request.params as { id: string };
   return { id, owner: getPrincipal(request).id };
 }
 
 /** @throws ApiError 404 when the owner has no session of that id. */
 export async function sessionNamed(sessions: Sessions, request: FastifyRequest): Promise<Session> {
-  const { id, owner } = named(request);
+  const { id, owner } = readNamedSession(request);
   const session = await sessions.find(id, owner);
   if (session === undefined) throw unknownSession();
   return session;

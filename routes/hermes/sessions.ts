@@ -18,19 +18,19 @@ import { sessionSource } from "../../src/wire/hermes/sessions/source.ts";
 import { ErrorBody } from "../../src/wire/shared/error.ts";
 import { sessionChatRoutes } from "./session-chat.ts";
 import { sessionMessageRoutes } from "./session-messages.ts";
-import { mountSession, named, type SessionRoutesDeps, sessionNamed } from "./session-request.ts";
+import { mountSession, readNamedSession, type SessionRoutesDeps, sessionNamed } from "./session-request.ts";
 
 /** `/api/sessions`: conversations that are kept here, listed, titled, forked and gone on with. */
 export function sessionRoutes(app: FastifyInstance, deps: SessionRoutesDeps): void {
-  listRoute(app, deps);
+  listSessionsRoute(app, deps);
   searchRoute(app, deps);
-  createRoute(app, deps);
+  createSessionRoute(app, deps);
   oneRoutes(app, deps);
   sessionMessageRoutes(app, deps);
   sessionChatRoutes(app, deps);
 }
 
-function listRoute(app: FastifyInstance, { catalog }: SessionRoutesDeps): void {
+function listSessionsRoute(app: FastifyInstance, { catalog }: SessionRoutesDeps): void {
   mountSession(app, {
     method: "GET",
     url: "",
@@ -74,7 +74,7 @@ function searchRoute(app: FastifyInstance, { catalog }: SessionRoutesDeps): void
   });
 }
 
-function createRoute(app: FastifyInstance, { catalog, sessionModels }: SessionRoutesDeps): void {
+function createSessionRoute(app: FastifyInstance, { catalog, sessionModels }: SessionRoutesDeps): void {
   mountSession(app, {
     method: "POST",
     url: "",
@@ -114,7 +114,7 @@ function oneRoutes(app: FastifyInstance, { runs, sessions, catalog }: SessionRou
       response: { 200: SessionAnswer, default: ErrorBody },
     },
     handler: async (request) => {
-      const { id, owner } = named(request);
+      const { id, owner } = readNamedSession(request);
       return { object: "hermes.session", session: sessionObject(await catalog.entry(id, owner)) };
     },
   });
@@ -129,7 +129,7 @@ function oneRoutes(app: FastifyInstance, { runs, sessions, catalog }: SessionRou
       response: { 200: SessionAnswer, default: ErrorBody },
     },
     handler: async (request) => {
-      const { id, owner } = named(request);
+      const { id, owner } = readNamedSession(request);
       const entry = await catalog.change(id, owner, decodePatch(request.body as SessionPatch));
       return { object: "hermes.session", session: sessionObject(entry) };
     },
@@ -144,7 +144,7 @@ function oneRoutes(app: FastifyInstance, { runs, sessions, catalog }: SessionRou
       response: { 200: SessionDeleted, default: ErrorBody },
     },
     handler: async (request) => {
-      const { id, owner } = named(request);
+      const { id, owner } = readNamedSession(request);
       const session = await sessionNamed(sessions, request);
       if (runs.ofSession(id, owner).length > 0) throw activeTurn();
       await sessions.remove(session);

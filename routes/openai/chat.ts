@@ -54,7 +54,7 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
     },
     handler: async (request, reply) => {
       const headers: Headers = request.headers;
-      const { progress, cancels, attended, key, sessionId, errorAsText } = readTerms(headers, settings);
+      const { progress, cancels, attended, key, sessionId, errorAsText } = readChatTerms(headers, settings);
       const task = headers["x-openwebui-task"];
       const includeUsage = (request.body as ChatRequest).stream_options?.include_usage ?? false;
       const { run, input } = await admitRequest<ChatRequest>(admission, {
@@ -90,7 +90,7 @@ export function chatRoutes(app: FastifyInstance, { runs, streams, settings }: Ch
 }
 
 /** Reads what a request's headers say. @throws ApiError 400 for one that cannot be. */
-function readTerms(headers: Headers, settings: ChatSettings) {
+function readChatTerms(headers: Headers, settings: ChatSettings) {
   const { toolProgress: progress, namedEvents: events } = settings;
   return {
     progress: progressFor(headers, { progress, events }),

@@ -32,7 +32,7 @@ import {
 /** `/v1/conversations/{id}/items`: what was said in a session, whoever put it there. */
 export function conversationItemRoutes(app: FastifyInstance, deps: ConversationsDeps): void {
   addRoute(app, deps);
-  listRoute(app, deps);
+  listItemsRoute(app, deps);
   const { sessions, contents } = deps;
   const path = { url: "/v1/conversations/:id/items/:item_id" } as const;
   mount(app, {
@@ -88,7 +88,7 @@ function addRoute(app: FastifyInstance, { runs, sessions, contents, files }: Con
   });
 }
 
-function listRoute(app: FastifyInstance, { sessions, contents }: ConversationsDeps): void {
+function listItemsRoute(app: FastifyInstance, { sessions, contents }: ConversationsDeps): void {
   mount(app, {
     method: "GET",
     url: "/v1/conversations/:id/items",

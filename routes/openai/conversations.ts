@@ -19,7 +19,7 @@ import {
 
 /** `/v1/conversations`: sessions as OpenAI has them. */
 export function conversationRoutes(app: FastifyInstance, deps: ConversationsDeps): void {
-  createRoute(app, deps);
+  createConversationRoute(app, deps);
   conversationItemRoutes(app, deps);
   const { sessions } = deps;
   const path = { url: "/v1/conversations/:id" } as const;
@@ -71,7 +71,7 @@ export function conversationRoutes(app: FastifyInstance, deps: ConversationsDeps
   });
 }
 
-function createRoute(app: FastifyInstance, deps: ConversationsDeps): void {
+function createConversationRoute(app: FastifyInstance, deps: ConversationsDeps): void {
   mount(app, {
     method: "POST",
     url: "/v1/conversations",

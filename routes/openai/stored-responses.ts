@@ -39,7 +39,7 @@ interface StoredResponsesDeps {
 /** What can be done with a response by its id: read it, follow it, cancel it, delete it. */
 export function storedResponsesRoutes(app: FastifyInstance, deps: StoredResponsesDeps): void {
   retrieveRoute(app, deps);
-  listRoute(app, deps);
+  listResponsesRoute(app, deps);
   cancelRoute(app, deps);
   deleteRoute(app, deps);
   inputItemsRoute(app, deps);
@@ -71,7 +71,7 @@ function retrieveRoute(app: FastifyInstance, { runs, streams, cipher }: StoredRe
   });
 }
 
-function listRoute(app: FastifyInstance, { runs, cipher, socket }: StoredResponsesDeps): void {
+function listResponsesRoute(app: FastifyInstance, { runs, cipher, socket }: StoredResponsesDeps): void {
   mount(app, {
     ...socket,
     method: "GET",

@@ -33,7 +33,7 @@ export function modelStep(request: ModelRequest, context: StepContext): Promise<
   const limited = request.settings.maxOutputTokens !== undefined;
   return generate(request, context, (first) => {
     const cut = limited && first.finish === "length" && hasCutCall(first.items);
-    return cut ? repeatCalls(first, request, context) : tell(first, context);
+    return cut ? repeatCalls(first, request, context) : emitResult(first, context);
   });
 }
 
@@ -50,7 +50,7 @@ async function repeatCalls(
   const wanted =
     said.length === 0 ? again.items : again.items.filter((item) => item.type === "function_call");
   const usage = addUsage(first.usage, again.usage);
-  return tell({ items: [...said, ...wanted], finish: again.finish, usage }, context);
+  return emitResult({ items: [...said, ...wanted], finish: again.finish, usage }, context);
 }
 
 function hasCutCall(items: readonly Item[]): boolean {
@@ -63,7 +63,7 @@ function discarded(item: FunctionCallItem): FunctionCallItem {
 }
 
 /** Emits the whole answer and the end of the step together, so that they are stored in one commit. */
-function tell(result: StepResult, { transcript, emit, step }: StepContext): StepResult {
+function emitResult(result: StepResult, { transcript, emit, step }: StepContext): StepResult {
   for (const item of result.items) transcript.done(item);
   const { usage, finish } = result;
   const isCut = finish === "length" || finish === "content_filter";
@@ -93,7 +93,7 @@ function generate(
 }
 
 function stream(events: readonly ModelEvent[], begun: Item[], context: StepContext): void {
-  for (const event of events) read(event, begun, context);
+  for (const event of events) readEvent(event, begun, context);
 }
 
 /**
@@ -101,14 +101,14 @@ function stream(events: readonly ModelEvent[], begun: Item[], context: StepConte
  * withdrawn.
  */
 function streamWithoutCalls(events: readonly ModelEvent[], begun: Item[], context: StepContext): void {
-  for (const event of events) if (!isClientCall(event, context)) read(event, begun, context);
+  for (const event of events) if (!isClientCall(event, context)) readEvent(event, begun, context);
 }
 
 function isClientCall(event: ModelEvent, { isClientTool }: StepContext): boolean {
   return event.type === "item" && event.item.type === "function_call" && isClientTool(event.item.name);
 }
 
-function read(event: ModelEvent, begun: Item[], { transcript, isClientTool, emit }: StepContext): void {
+function readEvent(event: ModelEvent, begun: Item[], { transcript, isClientTool, emit }: StepContext): void {
   if (event.type === "status") emit({ type: "run.status", kind: event.kind, text: event.text });
   else if (event.type === "item") {
     const item = transcript.create(event.item, isClientTool);

@@ -21,7 +21,7 @@ export interface StoragePart extends Part {
 export function openStorage(context: AppContext, given?: Store): StoragePart {
   const { home } = context.config;
   const wasKilled = existsSync(`${home.databaseFile}-wal`);
-  const store = given ?? openDatabase(context);
+  const store = given ?? openStore(context);
   const disk = () => diskSpace(home.path);
   return {
     name: "storage",
@@ -38,7 +38,7 @@ export function openStorage(context: AppContext, given?: Store): StoragePart {
   };
 }
 
-function openDatabase({ config, log }: AppContext): Store {
+function openStore({ config, log }: AppContext): Store {
   return openSqliteStore({
     file: config.home.databaseFile,
     applicationId: APPLICATION_ID,

@@ -31,12 +31,12 @@ async function backUp(options: LoadOptions, target: BackupTarget): Promise<void>
     "Start it, or copy its state.db with what lies beside it while none runs.",
   );
   const file = resolve(options.cwd ?? process.cwd(), target.file);
-  if (!target.force && (await exists(file))) throw refused(file);
+  if (!target.force && (await exists(file))) throw fileRefusal(file);
   const partial = `${file}.${process.pid}.partial`;
   try {
     // First: where nothing can be written nothing need be copied.
     const handle = await open(partial, "wx", 0o600);
-    const bytes = await receive(server, handle).finally(() => handle.close());
+    const bytes = await receiveBackup(server, handle).finally(() => handle.close());
     // A link, since it fails when the name was taken meanwhile.
     if (target.force) await rename(partial, file);
     else await link(partial, file);
@@ -49,7 +49,7 @@ async function backUp(options: LoadOptions, target: BackupTarget): Promise<void>
 }
 
 /** Gives the size when everything is on the disk. */
-async function receive(server: Client, handle: FileHandle): Promise<number> {
+async function receiveBackup(server: Client, handle: FileHandle): Promise<number> {
   const { body, headers } = await server.open("/v1/backup");
   await pipeline(Readable.fromWeb(body ?? new ReadableStream()), async (chunks) => {
     for await (const chunk of chunks) await handle.write(chunk as Uint8Array);
@@ -68,13 +68,13 @@ function exists(file: string): Promise<boolean> {
   );
 }
 
-function refused(file: string): StartError {
+function fileRefusal(file: string): StartError {
   return new StartError(`${file} exists; --force replaces it.`, EXIT.failure);
 }
 
 function toBackupError(file: string, error: unknown): StartError {
   if (error instanceof StartError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "EEXIST") return refused(file);
+  if (code === "EEXIST") return fileRefusal(file);
   return new StartError(`${file} was not written (${code ?? message}).`, EXIT.failure);
 }

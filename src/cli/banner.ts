@@ -27,7 +27,7 @@ export function banner({ config, key, url, model, reason }: BannerFacts): string
 
   Try it:
 
-  curl ${quoted(`${here}/v1/chat/completions`)} \\
+  curl ${quoteShell(`${here}/v1/chat/completions`)} \\
     -H "Authorization: Bearer ${bearer}" \\
     -H "Content-Type: application/json" \\
     -d '{"messages":[{"role":"user","content":"List the files here"}]}'
@@ -46,7 +46,7 @@ function keyFacts(
   const { envFile, configFile } = home;
   if (created) return { shown: `${value}   (new, shown only now; it lies in ${envFile})`, bearer: value };
   if (keyFrom === "env-file") {
-    return { shown: `as in ${envFile}`, bearer: `$(. ${quoted(envFile)}; echo "$API_SERVER_KEY")` };
+    return { shown: `as in ${envFile}`, bearer: `$(. ${quoteShell(envFile)}; echo "$API_SERVER_KEY")` };
   }
   const shown =
     keyFrom === "config-file"
@@ -56,6 +56,6 @@ function keyFacts(
 }
 
 /** As one word of a POSIX shell, whatever is in it. */
-function quoted(text: string): string {
+function quoteShell(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -91,12 +91,12 @@ async function dispatch(args: string[]): Promise<void> {
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   const found = await load?.();
   if (found !== undefined && "actions" in found) return dispatchAction(found, { args, name });
-  const { values, rest } = parsed(args, found?.options, "hermes");
+  const { values, rest } = readArgs(args, found?.options, "hermes");
   if (values["help"] === true) process.stdout.write(HELP);
   else if (values["version"] === true) process.stdout.write(`${(await import("../version.ts")).VERSION}\n`);
   else if (found === undefined || (found.usage === "" && rest.length > 1))
     throw new UsageError(`Unknown command: ${rest.join(" ")}. Run hermes --help.`);
-  else await run(found, { name, values, args: rest.slice(1) });
+  else await runCommand(found, { name, values, args: rest.slice(1) });
 }
 
 async function dispatchAction(
@@ -108,18 +108,18 @@ async function dispatchAction(
   const { positionals } = parseArgs({ args, options: known, allowPositionals: true, strict: false });
   const [, action = ""] = positionals;
   const found = Object.hasOwn(actions, action) ? actions[action] : undefined;
-  const { values, rest } = parsed(args, found?.options, `hermes ${name}`);
+  const { values, rest } = readArgs(args, found?.options, `hermes ${name}`);
   if (values["help"] === true) process.stdout.write(help);
   else if (found === undefined) {
     const wrong = action === "" ? "An action is missing" : `Unknown action: ${action}`;
     throw new UsageError(`${wrong}. Run hermes ${name} --help.`);
-  } else await run(found, { name: `${name} ${action}`, values, args: rest.slice(2) });
+  } else await runCommand(found, { name: `${name} ${action}`, values, args: rest.slice(2) });
 }
 
 type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
 
 /** @throws UsageError for an option that is not there or lacks its value. */
-function parsed(
+function readArgs(
   args: string[],
   own: ParseArgsOptionsConfig | undefined,
   program: string,
@@ -143,7 +143,7 @@ function toOptions(values: Values) {
   return { flags, ...(typeof profile === "string" && { profile }) };
 }
 
-async function run(
+async function runCommand(
   command: Command,
   { name, values, args }: { name: string; values: Values; args: string[] },
 ): Promise<void> {

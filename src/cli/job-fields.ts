@@ -60,7 +60,7 @@ export function readJobFields({ values }: Given): Record<string, unknown> {
   };
   for (const [option, { field: path, kind }] of Object.entries(FIELDS)) {
     const value = values[option];
-    if (value !== undefined) set(path, read(option, kind, value));
+    if (value !== undefined) set(path, readOption(option, kind, value));
   }
   for (const option of [values["clear"] ?? []].flat().map(String)) {
     const known = Object.hasOwn(FIELDS, option) ? FIELDS[option] : undefined;
@@ -70,7 +70,7 @@ export function readJobFields({ values }: Given): Record<string, unknown> {
   return fields;
 }
 
-function read(option: string, kind: Field["kind"], value: unknown): unknown {
+function readOption(option: string, kind: Field["kind"], value: unknown): unknown {
   if (kind === "count" && !/^[\d.-]+$/.test(String(value))) return value;
   if (kind !== "number" && kind !== "count") return value;
   const number = Number(value);

@@ -30,7 +30,9 @@ export const importJobs: Command = {
       body,
     });
     const { data } = answer;
-    process.stdout.write(values["json"] === true ? `${JSON.stringify(answer, undefined, 2)}\n` : told(data));
+    process.stdout.write(
+      values["json"] === true ? `${JSON.stringify(answer, undefined, 2)}\n` : formatImport(data),
+    );
     const refused = data.filter(({ result }) => result === "refused").length;
     if (refused > 0) throw new StartError(`${refused} of ${data.length} jobs were refused.`, EXIT.failure);
   },
@@ -51,7 +53,7 @@ async function jobsIn(file: string): Promise<unknown> {
   }
 }
 
-function told(jobs: readonly ImportedJob[]): string {
+function formatImport(jobs: readonly ImportedJob[]): string {
   if (jobs.length === 0) return "There are no jobs in it.\n";
   const rows = jobs.map(({ index, id, name, result, state, reason, differences }) => {
     const why = [reason, ...differences.map((difference) => `${difference.param}: ${difference.reason}`)];

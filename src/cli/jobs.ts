@@ -7,7 +7,7 @@ import { FIELD_OPTIONS, readJobFields } from "./job-fields.ts";
 import { type FireBody, fireTable, formatNext, type JobBody, jobFacts, jobTable } from "./job-views.ts";
 import { JOBS_HELP } from "./jobs-help.ts";
 import { importJobs } from "./jobs-import.ts";
-import { plain, plainLines, time } from "./print.ts";
+import { plainLines, printable, time } from "./print.ts";
 
 interface Page<Entry> {
   data: Entry[];
@@ -38,12 +38,15 @@ const list = action(
   // hermes-agent lists all only when told to; here it always does.
   { usage: "", options: { state: { type: "string" }, all: { type: "boolean" } } },
   {
-    ask: (server, given) => listed(server, readText(given, "state")),
+    ask: (server, given) => fetchJobs(server, readText(given, "state")),
     show: (jobs) => (jobs.length === 0 ? "There are no jobs.\n" : jobTable(jobs)),
   },
 );
 
-const show = action({}, { ask: (server, { args: [name = ""] }) => jobNamed(server, name), show: jobFacts });
+const show = action(
+  {},
+  { ask: (server, { args: [name = ""] }) => findJobByName(server, name), show: jobFacts },
+);
 
 const create = action(
   { usage: "<schedule> [prompt]", options: { ...FIELD_OPTIONS, paused: { type: "boolean" } } },
@@ -54,7 +57,7 @@ const create = action(
       const body = { ...readJobFields(given), schedule, ...(prompt !== undefined && { prompt }), ...paused };
       return server.ask<JobBody>(JOBS, { body });
     },
-    show: (job) => `${job.id}  ${plain(job.name)}: ${formatNext(job)}\n`,
+    show: (job) => `${job.id}  ${printable(job.name)}: ${formatNext(job)}\n`,
   },
 );
 
@@ -76,7 +79,7 @@ const pause = action(
   {
     ask: (server, given) =>
       askOfJob<JobBody>(server, given, { path: "/pause", body: { reason: readText(given, "reason") } }),
-    show: (job) => `${job.id}  ${plain(job.name)}: paused\n`,
+    show: (job) => `${job.id}  ${printable(job.name)}: paused\n`,
   },
 );
 
@@ -84,7 +87,7 @@ const resume = action(
   {},
   {
     ask: (server, given) => askOfJob<JobBody>(server, given, { path: "/resume", method: "POST" }),
-    show: (job) => `${job.id}  ${plain(job.name)}: ${formatNext(job)}\n`,
+    show: (job) => `${job.id}  ${printable(job.name)}: ${formatNext(job)}\n`,
   },
 );
 
@@ -92,13 +95,13 @@ const run = action(
   { options: { wait: { type: "boolean" }, prompt: { type: "string" } } },
   {
     ask: async (server, given) => {
-      const { id } = await jobNamed(server, given.args[0] ?? "");
+      const { id } = await findJobByName(server, given.args[0] ?? "");
       const body = { prompt: readText(given, "prompt") };
       const fire = await server.ask<FireBody>(`${JOBS}/${id}/run`, { body });
-      return given.values["wait"] === true ? ended(server, id, fire) : fire;
+      return given.values["wait"] === true ? waitForEnd(server, id, fire) : fire;
     },
     show: ({ status, output, id }) =>
-      isOver(status) ? `${plainLines(output ?? "")}\n` : `${id}: ${status}\n`,
+      hasEnded(status) ? `${plainLines(output ?? "")}\n` : `${id}: ${status}\n`,
   },
 );
 
@@ -171,7 +174,7 @@ function buildQuery(given: Given, usual: Record<string, string> = {}): string {
 }
 
 /** All of them, the oldest first. */
-async function listed(server: Client, state?: string): Promise<JobBody[]> {
+async function fetchJobs(server: Client, state?: string): Promise<JobBody[]> {
   const found: JobBody[] = [];
   for (let after: string | null = ""; after !== null; ) {
     const query = new URLSearchParams({ order: "asc", limit: "100" });
@@ -185,7 +188,7 @@ async function listed(server: Client, state?: string): Promise<JobBody[]> {
 }
 
 /** @throws StartError when there is none of that id or name, or several of that name. */
-async function jobNamed(server: Client, name: string): Promise<JobBody> {
+async function findJobByName(server: Client, name: string): Promise<JobBody> {
   if (/^[0-9a-f]{12}$/.test(name)) {
     const job = await server.ask<JobBody>(`${JOBS}/${name}`).catch((error: unknown) => {
       if (error instanceof Refusal && error.status === 404) return undefined;
@@ -193,7 +196,7 @@ async function jobNamed(server: Client, name: string): Promise<JobBody> {
     });
     if (job !== undefined) return job;
   }
-  const [job, ...others] = (await listed(server)).filter((candidate) => candidate.name === name);
+  const [job, ...others] = (await fetchJobs(server)).filter((candidate) => candidate.name === name);
   const shown = JSON.stringify(name);
   if (job === undefined)
     throw new StartError(`There is no job ${shown}; hermes jobs list shows them.`, EXIT.failure);
@@ -207,25 +210,28 @@ async function askOfJob<Answer>(
   { args: [name = ""] }: Given,
   { path = "", ...request }: { path?: string; method?: string; body?: unknown },
 ): Promise<Answer> {
-  const { id } = await jobNamed(server, name);
+  const { id } = await findJobByName(server, name);
   return server.ask<Answer>(`${JOBS}/${id}${path}`, request);
 }
 
 const LOOK_AGAIN_MS = 200;
 
-function isOver(status: string): boolean {
+function hasEnded(status: string): boolean {
   return status !== "queued" && status !== "running";
 }
 
 /** Waits until a job was done. @throws StartError when it did not complete. */
-async function ended(server: Client, jobId: string, { id }: FireBody): Promise<FireBody> {
+async function waitForEnd(server: Client, jobId: string, { id }: FireBody): Promise<FireBody> {
   for (;;) {
     const { data } = await server.ask<Page<FireBody>>(`${JOBS}/${jobId}/runs?limit=100`);
     const fire = data.find((candidate) => candidate.id === id);
     if (fire === undefined) throw new StartError("The job was removed meanwhile.", EXIT.failure);
     if (fire.status === "completed") return fire;
-    if (isOver(fire.status))
-      throw new StartError(`It ended as ${fire.status}: ${plain(fire.reason ?? "no reason")}`, EXIT.failure);
+    if (hasEnded(fire.status))
+      throw new StartError(
+        `It ended as ${fire.status}: ${printable(fire.reason ?? "no reason")}`,
+        EXIT.failure,
+      );
     await setTimeout(LOOK_AGAIN_MS);
   }
 }

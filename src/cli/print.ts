@@ -6,7 +6,7 @@ export function plainLines(text: string): string {
 }
 
 /** The same on one line. */
-export function plain(text: string): string {
+export function printable(text: string): string {
   return plainLines(text).replace(/\s+/g, " ").trim();
 }
 
@@ -17,7 +17,7 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
   const last = headings.length - 1;
   const cut = (text: string, column: number) =>
     column === last || text.length <= MAX_CELL_CHARS ? text : `${text.slice(0, MAX_CELL_CHARS - 1)}…`;
-  const all = [headings, ...rows.map((row) => row.map((text, column) => cut(plain(text), column)))];
+  const all = [headings, ...rows.map((row) => row.map((text, column) => cut(printable(text), column)))];
   const widths = headings.map((_heading, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]) =>
     row.map((text, column) => text.padEnd(widths[column] ?? 0)).join("  ");
@@ -28,7 +28,7 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 export function facts(pairs: readonly (readonly [name: string, value: string | null | undefined])[]): string {
   const told = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
   const width = Math.max(...told.map(([name]) => name.length));
-  return told.map(([name, value]) => `${name.padEnd(width)}  ${plain(value ?? "")}\n`).join("");
+  return told.map(([name, value]) => `${name.padEnd(width)}  ${printable(value ?? "")}\n`).join("");
 }
 
 /** `2027-05-01T09:00:00+02:00` as a person reads it. */

@@ -78,7 +78,7 @@ interface Draft {
 type ContextStage = (draft: Draft, deps: ContextDeps) => Draft | Promise<Draft>;
 
 /** In order. Compression or recall of the past will be further stages. */
-const STAGES: readonly ContextStage[] = [readHistory, takeNewItems, checkCalls, shorten, repair];
+const STAGES: readonly ContextStage[] = [readStored, takeNewItems, checkCalls, shorten, repair];
 
 /**
  * Assembles what a run's model reads first. Starting a run, resuming it and counting its tokens use this function, so
@@ -113,7 +113,7 @@ export async function assembleContext(
   };
 }
 
-function readHistory(draft: Draft, { store }: ContextDeps): Draft | Promise<Draft> {
+function readStored(draft: Draft, { store }: ContextDeps): Draft | Promise<Draft> {
   const { request, session } = draft;
   const head = request.isBegun === true ? undefined : (session?.headRun as RunId | undefined);
   const previous = head ?? request.previous;

@@ -1,7 +1,7 @@
 import type { ItemBody } from "../domain/item.ts";
 import type { ModelRequest } from "../providers/provider.ts";
 import { fixedTokens, itemTokens } from "./estimate.ts";
-import { isSaid } from "./repair.ts";
+import { isFromModel } from "./repair.ts";
 
 /** Estimates may be a third too low for code and other languages; what still does not fit fails the run. */
 const MARGIN = 4 / 3;
@@ -49,7 +49,7 @@ function groupItems(items: readonly ItemBody[]): ItemBody[][] {
 
 function belongsTo(before: ItemBody, item: ItemBody): boolean {
   if (item.type === "function_call_output") return true;
-  return isSaid(item) && isSaid(before);
+  return isFromModel(item) && isFromModel(before);
 }
 
 function estimateGroup(items: readonly ItemBody[]): number {

@@ -18,9 +18,9 @@ export function newItems(sent: readonly ItemBody[], stored: readonly Item[]): It
   if (stored.length === 0) return [...sent];
   const match = lastKnown(sent, stored);
   const user = sent.findLastIndex(isUser);
-  const known = new Set(stored.flatMap((item) => ownCall(item) ?? []));
+  const known = new Set(stored.flatMap((item) => serverCall(item) ?? []));
   return sent.slice(match >= 0 ? match + 1 : Math.max(user, 0)).filter((item) => {
-    const call = ownCall(item);
+    const call = serverCall(item);
     return call === undefined || !known.has(call);
   });
 }
@@ -91,7 +91,7 @@ function comparePart(part: Part): string {
 }
 
 /** A call of one of the server's runs, or its result: only their ids are certainly unique. */
-function ownCall(item: ItemBody): string | undefined {
+function serverCall(item: ItemBody): string | undefined {
   return (item.type === "function_call" || item.type === "function_call_output") &&
     runIdOfPart(item.call_id) !== undefined
     ? `${item.type}:${item.call_id}`

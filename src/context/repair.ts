@@ -47,7 +47,7 @@ function withResults(
       continue;
     }
     // The items of one model step stay together, with the results of its calls after them.
-    if (answered || !isSaid(item)) answer();
+    if (answered || !isFromModel(item)) answer();
     if (item.type === "function_call") open.push(item);
     repaired.push(item);
   }
@@ -56,7 +56,7 @@ function withResults(
 }
 
 /** Whether the model produced the item. */
-export function isSaid(item: ItemBody): boolean {
+export function isFromModel(item: ItemBody): boolean {
   const { type } = item;
   return (
     type === "function_call" || type === "reasoning" || (type === "message" && item.role === "assistant")

@@ -38,16 +38,16 @@ export function webhookChannel({ fetch, places, secret, clock, printFire }: Webh
     },
     async deliver(message, signal) {
       const body = writeBody(message, printFire);
-      const id = messageId(message);
+      const id = webhookId(message);
       const headers = signed({ id, body, timestamp: Math.floor(clock.now() / 1_000), secret: secret ?? "" });
       const url = message.target.slice(WEBHOOK.length);
       const limits = { timeoutMs: TIMEOUT_MS, maxBytes: 0, maxRedirects: 0 };
-      const answer = await told(() => fetch({ url, method: "POST", headers, body, signal, ...limits }));
+      const answer = await sendOnce(() => fetch({ url, method: "POST", headers, body, signal, ...limits }));
       const { status } = answer;
       if (status >= 200 && status < 300) return {};
       throw new DeliveryError(`The receiver answered ${status}.`, {
         isFinal: status === GONE,
-        ...(status !== GONE && { retryAfterMs: readRetryAfter(answer, clock.now()) }),
+        ...(status !== GONE && { retryAfterMs: receiverWait(answer, clock.now()) }),
       });
     },
   };
@@ -64,7 +64,7 @@ function findFault(target: string, places: DestinationPolicy): string | undefine
   }
 }
 
-async function told(send: () => Promise<SafeAnswer>): Promise<SafeAnswer> {
+async function sendOnce(send: () => Promise<SafeAnswer>): Promise<SafeAnswer> {
   try {
     return await send();
   } catch (error) {
@@ -73,7 +73,7 @@ async function told(send: () => Promise<SafeAnswer>): Promise<SafeAnswer> {
 }
 
 /** The same at each attempt, so that a receiver knows what it has. */
-function messageId({ fire, target }: DeliveryMessage): string {
+function webhookId({ fire, target }: DeliveryMessage): string {
   return `msg_${createHash("sha256").update(`${fire.id} ${target}`).digest("hex").slice(0, 32)}`;
 }
 
@@ -108,7 +108,7 @@ function signed({ id, body, timestamp, secret }: Message): Record<string, string
 }
 
 /** How long a receiver asks to be left alone, ms: as seconds or as a date. */
-function readRetryAfter({ headers }: SafeAnswer, now: number): number {
+function receiverWait({ headers }: SafeAnswer, now: number): number {
   const text = headers.get("retry-after") ?? "";
   const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;
   return Number.isNaN(ms) ? 0 : Math.max(0, ms);

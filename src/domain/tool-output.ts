@@ -12,10 +12,10 @@ export function cutTexts<OnePart extends Part>(output: OnePart[], maxChars: numb
 export function cutTexts(output: ToolOutput, maxChars: number): ToolOutput;
 export function cutTexts(output: ToolOutput, maxChars: number): ToolOutput {
   if (typeof output === "string") return headAndTail(output, maxChars);
-  const chars = output.reduce((sum, part) => sum + (isText(part) ? part.text.length : 0), 0);
+  const chars = output.reduce((sum, part) => sum + (isTextPart(part) ? part.text.length : 0), 0);
   if (chars <= maxChars) return output;
   return output.map((part) => {
-    if (!isText(part)) return part;
+    if (!isTextPart(part)) return part;
     return { ...part, text: headAndTail(part.text, Math.floor((maxChars * part.text.length) / chars)) };
   });
 }
@@ -27,11 +27,11 @@ export function isSameOutput(one: ToolOutput, other: ToolOutput): boolean {
 }
 
 function isSamePart(one: Part, other: Part | undefined): boolean {
-  if (isText(one)) return other !== undefined && isText(other) && other.text === one.text;
+  if (isTextPart(one)) return other !== undefined && isTextPart(other) && other.text === one.text;
   if (one.type === "input_image") return other?.type === one.type && other.image_url === one.image_url;
   return other?.type === one.type && other.refusal === one.refusal;
 }
 
-function isText(part: Part): part is Extract<Part, { text: string }> {
+function isTextPart(part: Part): part is Extract<Part, { text: string }> {
   return part.type === "input_text" || part.type === "output_text";
 }

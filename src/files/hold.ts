@@ -52,10 +52,10 @@ export const holdByPath: Hold = async (name) => {
     const [now, at] = await Promise.all([lstat(real, { bigint: true }), realpath(real)]);
     if (at !== real || fileIdentity(now) !== fileIdentity(stats)) throw stale(name);
   };
-  return { real, stats, path: real, verify, open: () => openUnchanged(real, stats), close: async () => {} };
+  return { real, stats, path: real, verify, open: () => openHeld(real, stats), close: async () => {} };
 };
 
-async function openUnchanged(real: string, stats: BigIntStats): Promise<FileHandle> {
+async function openHeld(real: string, stats: BigIntStats): Promise<FileHandle> {
   const handle = await open(real, READ | NO_LINKS);
   try {
     if (fileIdentity(await handle.stat({ bigint: true })) !== fileIdentity(stats)) throw stale(real);

@@ -11,7 +11,7 @@ export interface PdfTask {
 export type PdfText = { text: string; pages: number; isCut: boolean } | { error: string };
 
 /** Reads a PDF page by page in a thread of its own, which its owner may end at any time. */
-async function read({ bytes, maxPages, maxChars }: PdfTask): Promise<PdfText> {
+async function readPages({ bytes, maxPages, maxChars }: PdfTask): Promise<PdfText> {
   const { getDocumentProxy } = await import("unpdf");
   const document = await getDocumentProxy(bytes, { isEvalSupported: false, useSystemFonts: false });
   const pages = document.numPages;
@@ -19,19 +19,19 @@ async function read({ bytes, maxPages, maxChars }: PdfTask): Promise<PdfText> {
   let page = 1;
   for (; page <= Math.min(pages, maxPages) && text.length < maxChars; page++) {
     const { items } = await (await document.getPage(page)).getTextContent();
-    text += `${text === "" ? "" : "\n\n"}${items.map(pdfText).join("")}`;
+    text += `${text === "" ? "" : "\n\n"}${items.map(itemText).join("")}`;
   }
   const isCut = page <= pages || text.length > maxChars;
   return { text: text.slice(0, maxChars).trim().toWellFormed(), pages, isCut };
 }
 
 /** Marks in between have no words. */
-function pdfText(item: { str: string; hasEOL: boolean } | { type: string }): string {
+function itemText(item: { str: string; hasEOL: boolean } | { type: string }): string {
   if (!("str" in item)) return "";
   return item.hasEOL ? `${item.str}\n` : item.str;
 }
 
-const answer = await read(workerData as PdfTask).catch(
+const answer = await readPages(workerData as PdfTask).catch(
   (error): PdfText => ({ error: error instanceof Error ? error.message : String(error) }),
 );
 parentPort?.postMessage(answer);

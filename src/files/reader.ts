@@ -101,7 +101,7 @@ export class Reader {
           : fileStamp(own);
       });
     } catch (error) {
-      return unreadable(error)?.message ?? "none";
+      return toUnreadable(error)?.message ?? "none";
     }
   }
 
@@ -188,7 +188,7 @@ async function orMissing<Result>(work: () => Promise<Result>): Promise<Result | 
   try {
     return await work();
   } catch (error) {
-    const problem = unreadable(error);
+    const problem = toUnreadable(error);
     if (problem !== undefined) throw problem;
     return undefined;
   }
@@ -202,13 +202,13 @@ async function orNothing<Result, Nothing>(
     return await work();
   } catch (error) {
     // Only what is about the file; a fault of ours must be seen.
-    unreadable(error);
+    toUnreadable(error);
     return nothing;
   }
 }
 
 /** Why a file that is there cannot be read; undefined when it is not there. @throws the error when it is none of a file's. */
-function unreadable(error: unknown): Unreadable | undefined {
+function toUnreadable(error: unknown): Unreadable | undefined {
   if (error instanceof Unreadable) return error;
   const code = systemCode(error);
   if (code === undefined) throw error;

@@ -67,7 +67,7 @@ export function sendRun(reply: FastifyReply, options: SendOptions): Promise<void
 /** Begins a run, if it is to be begun, and answers with its event stream, which is on its way when this returns. */
 export function streamRun(reply: FastifyReply, options: StreamOptions): Promise<void> | undefined {
   const response = reply.raw;
-  if (response.destroyed) return leaveUnread(reply, options);
+  if (response.destroyed) return sendUnread(reply, options);
   const reader = openStream(reply, options);
   // A stream that can no longer be read on must not look as if it had ended well.
   const cut = () => response.destroy();
@@ -80,7 +80,7 @@ export function streamRun(reply: FastifyReply, options: StreamOptions): Promise<
  * The client's close was before anybody listened: while the run was prepared. What that does to the run is the same as
  * at any later time.
  */
-async function leaveUnread(reply: FastifyReply, options: StreamOptions): Promise<void> {
+async function sendUnread(reply: FastifyReply, options: StreamOptions): Promise<void> {
   reply.hijack();
   leaveRun(options.run, options.disconnect);
   await begin(options);
@@ -91,7 +91,7 @@ function begin({ run }: StreamOptions): Promise<void> | undefined {
 }
 
 async function sendWhenDone(reply: FastifyReply, options: SendOptions): Promise<void> {
-  if (reply.raw.destroyed) return leaveUnread(reply, options);
+  if (reply.raw.destroyed) return sendUnread(reply, options);
   const reader = new WholeReader(options);
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) reader.leave();

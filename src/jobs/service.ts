@@ -12,7 +12,7 @@ import { type DraftTerms, readChanges, readNewJob } from "./read-draft.ts";
 import { scanPrompt } from "./scan.ts";
 import { listOccurrences, toCalendar } from "./schedule/schedule.ts";
 import type { Scheduler } from "./scheduler/scheduler.ts";
-import { changed, due, resumed } from "./transitions.ts";
+import { applyChanges, due, resumed } from "./transitions.ts";
 import { changedWork, checkedWork } from "./work.ts";
 
 /** What jobs are kept and done with. */
@@ -132,7 +132,7 @@ export class Jobs {
     if (changes.enabled === true && job.state === "paused") await this.checkAll(after);
     else await check.check(work, after);
     const now = clock.now();
-    return this.#edit(job.id, job.owner, (current) => changed(current, changes, now));
+    return this.#edit(job.id, job.owner, (current) => applyChanges(current, changes, now));
   }
 
   pause(id: string, owner: string, { reason, byAgent }: Partial<Omit<Pause, "now">> = {}): Promise<Job> {

@@ -27,7 +27,7 @@ export function resumed(job: Job, now: number): Job {
 }
 
 /** Applies changes to a job. @throws ApiError 400 when nothing is left to do, 409 as `resumed`. */
-export function changed(job: Job, changes: JobChanges, now: number): Job {
+export function applyChanges(job: Job, changes: JobChanges, now: number): Job {
   const { work, times, enabled, reason, byAgent, ...plain } = changes;
   const { times: before, ...rest } = job;
   const limit = times === undefined ? before : (times ?? undefined);

@@ -68,7 +68,7 @@ export function createSafeFetch({ places, resolve = resolveAll }: SafeFetchDeps)
     });
     try {
       const signal = AbortSignal.any([request.signal, timeout]);
-      return await follow(request, { fetch: undici.fetch, places, agent, signal });
+      return await followRedirects(request, { fetch: undici.fetch, places, agent, signal });
     } catch (error) {
       if (request.signal.aborted) throw request.signal.reason;
       throw timeout.aborted ? new FetchError("timeout") : toFetchError(error);
@@ -90,7 +90,10 @@ interface Way {
 /** One of the requests that a redirected one becomes. */
 type Hop = Pick<SafeRequest, "url" | "method" | "headers" | "body">;
 
-async function follow(request: SafeRequest, { fetch, places, agent, signal }: Way): Promise<SafeAnswer> {
+async function followRedirects(
+  request: SafeRequest,
+  { fetch, places, agent, signal }: Way,
+): Promise<SafeAnswer> {
   let hop: Hop = request;
   for (let redirects = 0; ; redirects++) {
     const { url, method, headers = {}, body = null } = hop;

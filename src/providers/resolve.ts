@@ -118,7 +118,7 @@ class ConfiguredModels implements Models {
     if (alias !== undefined) {
       const upstream = await this.#findRouted(`route ${model}`, alias);
       if (provider !== undefined && provider !== upstream.name)
-        throw conflict(model, upstream.name, provider);
+        throw providerConflict(model, upstream.name, provider);
       return this.#toTargets(upstream, { mode: "agent", model: alias.model });
     }
     const plain = model === `${name}-lite`;
@@ -188,11 +188,11 @@ function readPrefix({ model, provider }: ModelQuestion): ModelQuestion {
   const prefix = model === undefined ? null : /^(?:@([^:]+):|([^:]+)::)(.+)$/.exec(model);
   if (prefix === null) return { model, provider: asked };
   const owner = (prefix[1] ?? prefix[2] ?? "").toLowerCase();
-  if (asked !== undefined && asked !== owner) throw conflict(model, owner, asked);
+  if (asked !== undefined && asked !== owner) throw providerConflict(model, owner, asked);
   return { model: prefix[3], provider: owner };
 }
 
-function conflict(model: string | undefined, owner: string, asked: string): ApiError {
+function providerConflict(model: string | undefined, owner: string, asked: string): ApiError {
   const message = `The model ${quoted(model ?? "")} belongs to the provider ${quoted(owner)}, not to ${quoted(asked)}.`;
   return invalidRequest("provider", message, "provider_conflict");
 }

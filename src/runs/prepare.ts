@@ -63,7 +63,7 @@ export async function resolveRequest(
   const { sessionId, owner, previous } = asked;
   const session = sessionId === undefined ? undefined : await deps.sessions.check(sessionId, owner);
   const input = locked(asked, session?.lock);
-  const target = await resolveTarget(deps, input);
+  const target = await resolveModelTarget(deps, input);
   const from = previous === undefined ? undefined : await checkPrevious(deps, previous, owner);
   const tools = selectTools(deps.tools.current, input);
   const history = sessionId === undefined ? await readHistory(deps, input) : { added: input.items };
@@ -140,7 +140,10 @@ function isContinued({ policy, sessionId, store }: RunInput, { mode }: Target): 
  * @throws ApiError 400 for an invalid model or provider, or the failure of the upstream that was asked for its
  * models.
  */
-export async function resolveTarget({ models }: Pick<RunDeps, "models">, input: RunInput): Promise<Target> {
+export async function resolveModelTarget(
+  { models }: Pick<RunDeps, "models">,
+  input: RunInput,
+): Promise<Target> {
   const target = await resolveModel(models, input.ask);
   return input.mode === "plain" ? { ...target, mode: "plain" } : target;
 }

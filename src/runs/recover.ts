@@ -12,7 +12,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Plan, RunWrite, Store, UnfinishedRun } from "../storage/store.ts";
 import { ActiveRun, type RunParts } from "./active-run.ts";
 import type { RunDeps } from "./deps.ts";
-import { resolveTarget, selectTools } from "./prepare.ts";
+import { resolveModelTarget, selectTools } from "./prepare.ts";
 
 /** How many processes may start a run. */
 const MAX_ATTEMPTS = 5;
@@ -60,7 +60,7 @@ export async function resumeRun(
   const input = withPolicy(plan.input);
   const events = await allEvents(store, run.id);
   const { run: begun, input: items, lastSeq } = fold(events);
-  const target = await resolveTarget(deps, input);
+  const target = await resolveModelTarget(deps, input);
   const tools = selectTools(deps.tools.current, input);
   const prompt = run.prompt === undefined ? undefined : await deps.prompts.keep(run.prompt);
   const log = deps.log.open(run, {

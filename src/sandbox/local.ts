@@ -58,7 +58,7 @@ async function run(command: Command, { environment, home }: Surroundings): Promi
   const pipes = [child.stdout, child.stderr].filter((pipe) => pipe !== null);
   const closed = Promise.all(pipes.map((pipe) => new Promise((resolve) => pipe.once("close", resolve))));
   const end = () => killAll(pid, marker);
-  const killed = await ended(child, command, end);
+  const killed = await waitForExit(child, command, end);
   if (killed === null) await Promise.race([closed, drainTime()]);
   await end();
   await Promise.race([closed, drainTime()]);
@@ -123,7 +123,11 @@ function giveBack({ buffer, byteLength }: Buffer): void {
 }
 
 /** Waits for the command's own process to end, and sees to it that it does. */
-function ended(child: Child, command: Command, end: () => Promise<void>): Promise<CommandResult["killed"]> {
+function waitForExit(
+  child: Child,
+  command: Command,
+  end: () => Promise<void>,
+): Promise<CommandResult["killed"]> {
   return new Promise((resolve, reject) => {
     let killed: CommandResult["killed"] = null;
     let lastWait: NodeJS.Timeout | undefined;

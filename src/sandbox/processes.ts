@@ -48,7 +48,7 @@ export function killMarked(isMarked: (environment: Buffer) => boolean): Promise<
 export function startTicks(pid: number): string {
   try {
     const stat = readStat(pid);
-    return isOver(stat) || hasFlag(stat, ENDING) ? "0" : (stat[START_FIELD] ?? "0");
+    return isDead(stat) || hasFlag(stat, ENDING) ? "0" : (stat[START_FIELD] ?? "0");
   } catch {
     return "0";
   }
@@ -120,10 +120,10 @@ function look(scan: Scan, pid: number, { isMarked }: Wanted): void {
   const siblings = scan.children.get(parent);
   if (siblings === undefined) scan.children.set(parent, [pid]);
   else siblings.push(pid);
-  if (environment.length === 0 && !isOver(stat) && !hasFlag(stat, KERNEL_THREAD)) scan.unclear++;
+  if (environment.length === 0 && !isDead(stat) && !hasFlag(stat, KERNEL_THREAD)) scan.unclear++;
 }
 
-function isOver(stat: readonly string[]): boolean {
+function isDead(stat: readonly string[]): boolean {
   return stat[0] === "Z" || stat[0] === "X";
 }
 

@@ -60,7 +60,7 @@ async function forkSession(
   const from = await sessions.find(parent.id, owner);
   if (from === undefined) throw unknownSession();
   const id = catalog.newId(terms.id);
-  const point = terms.at === undefined ? await findEnd(store, from) : await pointAt(store, from, terms.at);
+  const point = terms.at === undefined ? await findHead(store, from) : await pointAt(store, from, terms.at);
   const holder = point && createItemRun(deps, { id, owner, parent: point, bodies: [] }).write;
   const { metadata: _metadata, headRun: _headRun, ...kept } = from;
   const session = {
@@ -84,7 +84,7 @@ async function forkSession(
 type Point = Exclude<Run["parent"], undefined>;
 
 /** The end of the session. What a turn that is going on says later is not part of the fork. */
-async function findEnd(store: Store, { id, owner, headRun }: Session): Promise<Point | undefined> {
+async function findHead(store: Store, { id, owner, headRun }: Session): Promise<Point | undefined> {
   if (headRun === undefined) return undefined;
   const found = await store.findRun(headRun as RunId, owner);
   const [head] = await store.sessions.read(id, { order: "desc", limit: 1 });

@@ -92,7 +92,7 @@ export function createSessions(deps: SessionDeps): Sessions {
         throw tooManyRequests("Too many requests wait for this session.");
     },
     async take(id, owner, signal) {
-      await enter(busy, id, signal);
+      await waitForTurn(busy, id, signal);
       try {
         return { session: await findOrCreate(id, owner), release: () => release(id) };
       } catch (error) {
@@ -103,7 +103,7 @@ export function createSessions(deps: SessionDeps): Sessions {
   };
 }
 
-function enter(busy: Map<string, (() => void)[]>, id: string, signal: AbortSignal): Promise<void> {
+function waitForTurn(busy: Map<string, (() => void)[]>, id: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const waiting = busy.get(id);
   if (waiting === undefined) {

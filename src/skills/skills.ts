@@ -98,7 +98,7 @@ export class Skills {
     const directory = dirname(file);
     const category = dirname(directory);
     return {
-      name: named(name) ?? basename(directory),
+      name: readName(name) ?? basename(directory),
       description: typeof description === "string" ? firstLine(description, MAX_DESCRIPTION_CHARS) : "",
       category: category === "." ? null : category.split(sep).join("/"),
       file,
@@ -138,7 +138,7 @@ function frontMatter(yaml: string): JsonObject {
   }
 }
 
-function named(name: unknown): string | undefined {
+function readName(name: unknown): string | undefined {
   const text = typeof name === "string" ? name.trim() : "";
   return text === "" || text.length > MAX_NAME_CHARS ? undefined : text;
 }

@@ -60,7 +60,7 @@ export function createJudge(context: PolicyContext): (call: PolicyCall) => Verdi
 
 function inspectCommand(guide: Guide, command: string): void {
   const text = command.slice(0, MAX_COMMAND_CHARS);
-  for (const reading of new Set([text, plainText(text)])) inspectScript(guide, reading);
+  for (const reading of new Set([text, printableText(text)])) inspectScript(guide, reading);
   const isTooLong = command.length > MAX_COMMAND_CHARS || guide.effort.isOver || guide.places.isSpent;
   if (isTooLong) guide.found.add("too-long");
 }
@@ -68,7 +68,7 @@ function inspectCommand(guide: Guide, command: string): void {
 const ALLOWED: Verdict = { verdict: "allow" };
 
 /** The text as a reader sees it: look-alikes as what they look like, nothing invisible, no terminal control. */
-function plainText(text: string): string {
+function printableText(text: string): string {
   return stripVTControlCharacters(text)
     .normalize("NFKC")
     .replace(/\r\n?/g, "\n")

@@ -180,7 +180,7 @@ class KnownCall implements PreparedCall {
     if (!mayRun) return failWith(explainDenial(verdict));
     const workspace = targets.length === 0 ? whole : whole.writingOnly(targets);
     const output = await this.#tool.run(args, { callId, signal, progress, ask, workspace, sandbox, ports });
-    return { output: limitOutput(output), isError: false };
+    return { output: limitResult(output), isError: false };
   }
 
   #judge(args: unknown, ports: ToolPorts): Promise<Judgement> {
@@ -206,7 +206,7 @@ function chooseEffect(tool: Tool, checked: CheckedArguments): Effect {
   }
 }
 
-function limitOutput(output: ToolResult): ToolOutput {
+function limitResult(output: ToolResult): ToolOutput {
   if (typeof output === "string") return headAndTail(output, MAX_OUTPUT_CHARS);
   let left = MAX_IMAGE_CHARS;
   return cutTexts(output.slice(0, MAX_PARTS), MAX_OUTPUT_CHARS).map((part) => {

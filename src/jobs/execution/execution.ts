@@ -10,7 +10,7 @@ import { withoutNulls } from "../../lib/json.ts";
 import type { Runs } from "../../runs/service.ts";
 import { findingIn } from "../scan.ts";
 import { assemblePrompt } from "./prompt.ts";
-import { type Begun, type Result, refused } from "./result.ts";
+import { type Begun, type Result, refusedResult } from "./result.ts";
 import type { ScriptRuns } from "./script-run.ts";
 import { gatherParts, type Sources } from "./sources.ts";
 
@@ -41,9 +41,9 @@ export class Execution {
     const { job, fire } = begun;
     const { runId, owner } = fire;
     const finding = findingIn(choosePrompt(job, fire));
-    if (finding !== undefined) return refused(`its prompt ${finding}`);
-    if (!isPrincipal(owner)) return refused("its owner is gone");
-    if (runId === undefined) return refused("it has no run");
+    if (finding !== undefined) return refusedResult(`its prompt ${finding}`);
+    if (!isPrincipal(owner)) return refusedResult("its owner is gone");
+    if (runId === undefined) return refusedResult("it has no run");
     if ((await runs.status(runId, owner)) === undefined) {
       const beginning = await this.#prepare(begun);
       if (!beginning.goesOn) return beginning.result && { ...beginning.result, isWithoutRun: true };

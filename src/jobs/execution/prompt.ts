@@ -38,7 +38,7 @@ export function assemblePrompt({ rules, skills, data, notes, prompt }: PromptPar
       const head = `# Skill: ${name}\n\nIts files are in ${directory}.`;
       return `${head}\n\n${room.take(text, MAX_SKILL_CHARS)}`;
     }),
-    ...data.map(({ label, text }) => `# ${label}\n\n${fenced(room.take(plain(text), MAX_DATA_CHARS))}`),
+    ...data.map(({ label, text }) => `# ${label}\n\n${fenced(room.take(escapeText(text), MAX_DATA_CHARS))}`),
     ...notes,
     `# What to do\n\n${prompt.trim() === "" ? "Do what the skills above say." : prompt}`,
   ];
@@ -62,7 +62,7 @@ class Room {
 }
 
 /** Without colours and control characters: they say nothing to a model, and upstreams refuse some of them. */
-function plain(text: string): string {
+function escapeText(text: string): string {
   return stripVTControlCharacters(text).replace(/(?![\n\t])\p{Cc}/gu, "");
 }
 

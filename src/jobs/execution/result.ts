@@ -30,7 +30,7 @@ export interface Begun {
 }
 
 /** The end of a fire that cannot be done. */
-export function refused(why: string): Result {
+export function refusedResult(why: string): Result {
   return {
     status: "failed",
     isWithoutRun: true,

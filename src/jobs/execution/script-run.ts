@@ -1,7 +1,7 @@
 import { ApiError } from "../../domain/error.ts";
 import type { Fire, Job } from "../../domain/job.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { type Begun, type Result, refused } from "./result.ts";
+import { type Begun, type Result, refusedResult } from "./result.ts";
 import { readOutput, type ScriptEnd, type Scripts } from "./scripts.ts";
 
 /** What scripts of fires are run with. */
@@ -101,7 +101,7 @@ async function found<Value>(look: () => Promise<Value>): Promise<Value | Result>
   try {
     return await look();
   } catch (error) {
-    if (error instanceof ApiError) return refused(error.message);
+    if (error instanceof ApiError) return refusedResult(error.message);
     throw error;
   }
 }

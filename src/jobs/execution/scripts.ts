@@ -56,11 +56,11 @@ export class Scripts {
     const { reader, directory: within } = this.#options;
     const file = isPlain ? await reader.find({ within, name }, OPENED) : undefined;
     if (file === undefined)
-      throw refused(`names no file below the home's 'scripts' directory: ${quoted(name)}.`);
+      throw scriptRefusal(`names no file below the home's 'scripts' directory: ${quoted(name)}.`);
     const { real, stats } = file;
     const runner = RUNNERS[extname(real).toLowerCase()];
     if (runner === undefined && (Number(stats.mode) & ANY_MAY_EXECUTE) === 0)
-      throw refused("must end in .sh, .bash, .py, .js or .mjs, or name an executable file.");
+      throw scriptRefusal("must end in .sh, .bash, .py, .js or .mjs, or name an executable file.");
     return `${runner ?? "exec"} ${shellQuoted(real)}`;
   }
 
@@ -102,7 +102,7 @@ function describeScriptFailure(
   return `Its script ${how}${complaint === "" ? "." : `: ${complaint}`}`;
 }
 
-function refused(why: string): Error {
+function scriptRefusal(why: string): Error {
   return invalidRequest("script", `'script' ${why}`);
 }
 

@@ -176,11 +176,11 @@ function readRecordSchedule(record: JobRecord, times: Times, terms: RecordTerms)
   const isOurs = record["object"] === "hermes.job";
   const expr = schedule.kind === "cron" && !isOurs ? secondsFirst(schedule.expr) : undefined;
   const said = expr === undefined ? schedule : { ...schedule, expr };
-  const read = readSchedule(said, times, { ...terms, timezone });
+  const read = readRecordedSchedule(said, times, { ...terms, timezone });
   return { ...read, display: schedule.display || record.schedule_display || read.display };
 }
 
-function readSchedule(schedule: JobRecord["schedule"], times: Times, terms: RecordTerms): Schedule {
+function readRecordedSchedule(schedule: JobRecord["schedule"], times: Times, terms: RecordTerms): Schedule {
   const { timezone } = terms;
   if (schedule.kind === "interval") return keepRhythm(schedule.minutes, times, timezone);
   if (schedule.kind === "cron") {

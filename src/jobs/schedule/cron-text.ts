@@ -64,7 +64,7 @@ function plainStart(
 ): string | undefined {
   if (step === undefined) return undefined;
   if (from === "*") return Number(step) > field.high - field.low ? `${field.low}` : undefined;
-  const low = readNumber(from, field);
+  const low = readCronNumber(from, field);
   if (low === undefined || low > field.high) return undefined;
   return Number(step) > field.high - low ? `${low}` : `${low}-${field.high}/${step}`;
 }
@@ -73,7 +73,7 @@ function plainRange(
   { from, to, step }: { from: string; to: string; step: string | undefined },
   field: Field,
 ): string | undefined {
-  const [low, high] = [readNumber(from, field), readNumber(to, field)];
+  const [low, high] = [readCronNumber(from, field), readCronNumber(to, field)];
   if (low === undefined || high === undefined || high >= low) return undefined;
   if (low <= field.high) return aroundTheEnd({ low, high, step: Number(step ?? 1) }, field).join(",");
   // Sunday is 7 as well.
@@ -95,7 +95,7 @@ function aroundTheEnd(
   return values;
 }
 
-function readNumber(text: string, { low, names }: Field): number | undefined {
+function readCronNumber(text: string, { low, names }: Field): number | undefined {
   const named = names?.indexOf(text.toLowerCase()) ?? -1;
   if (named >= 0) return low + named;
   return /^\d{1,2}$/.test(text) ? Number(text) : undefined;

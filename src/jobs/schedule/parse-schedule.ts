@@ -59,9 +59,9 @@ export function parseSchedule(text: string, terms: ScheduleTerms): Schedule {
       `There is no time zone ${quoted(timezone)}; use an IANA name such as Europe/Berlin.`,
     );
   const said = text.trim().replace(/\s+/g, " ");
-  if (said === "" || said.length > MAX_CHARS) throw unreadable(text, param);
-  const schedule = read(said, terms);
-  if (schedule === undefined) throw unreadable(text, param);
+  if (said === "" || said.length > MAX_CHARS) throw unreadableSchedule(text, param);
+  const schedule = readWords(said, terms);
+  if (schedule === undefined) throw unreadableSchedule(text, param);
   if (schedule.kind === "interval" && schedule.everyMs > MAX_INTERVAL_MS)
     throw invalidRequest(
       param,
@@ -75,11 +75,11 @@ export function parseSchedule(text: string, terms: ScheduleTerms): Schedule {
   return schedule;
 }
 
-function unreadable(text: string, param: string): Error {
+function unreadableSchedule(text: string, param: string): Error {
   return invalidRequest(param, `'${param}' cannot be read: ${quoted(text)}. ${ACCEPTED}`, "invalid_schedule");
 }
 
-function read(said: string, terms: ScheduleTerms): Schedule | undefined {
+function readWords(said: string, terms: ScheduleTerms): Schedule | undefined {
   // "once at" is how the server itself calls an instant.
   const text = said.toLowerCase().replace(/^once at /, "");
   return (

@@ -80,12 +80,12 @@ interface Missed {
 function missed(due: Due): Missed {
   const { job, calendar, now } = due;
   const first = job.nextOccurrence ?? now;
-  const all = upTo(calendar, { at: first, clock: "plain" }, now);
+  const all = dueUpTo(calendar, { at: first, clock: "plain" }, now);
   if (!all.isCut) return { ...recent(all.past), next: all.next };
   // Too many to look at each: the oldest are told by their number, as far as they were counted.
   const periodMs = (all.past.at(-1)?.at ?? now) - (all.past.at(-2)?.at ?? now);
   const from = now - Math.min(graceMs(job, periodMs), periodMs * MAX_ROWS);
-  const late = upTo(calendar, calendar.next(from), now);
+  const late = dueUpTo(calendar, calendar.next(from), now);
   const { past, skippedBefore } = recent(late.past);
   return { past, skippedBefore: skippedBefore + all.past.length, next: late.next };
 }
@@ -94,7 +94,7 @@ function recent(past: Occurrence[]): Pick<Missed, "past" | "skippedBefore"> {
   return { past: past.slice(-MAX_ROWS), skippedBefore: Math.max(0, past.length - MAX_ROWS) };
 }
 
-function upTo(calendar: Calendar, first: Occurrence | undefined, now: number) {
+function dueUpTo(calendar: Calendar, first: Occurrence | undefined, now: number) {
   const past: Occurrence[] = [];
   let next = first;
   while (next !== undefined && next.at <= now && past.length < MAX_SEEN) {
@@ -132,14 +132,14 @@ function withinLimits({ job, isBusy }: Due, fires: Fire[]): Fire[] {
     if (fire.status !== "queued") return fire;
     // Those of one look are done one after the other.
     const isOverlapping = job.overlap === "skip" && isBusy;
-    if (isOverlapping) return { ...withoutRun(fire), status: "skipped", reason: "overlap" };
-    if (started >= left) return { ...withoutRun(fire), status: "skipped", reason: "repeat_limit" };
+    if (isOverlapping) return { ...resetFire(fire), status: "skipped", reason: "overlap" };
+    if (started >= left) return { ...resetFire(fire), status: "skipped", reason: "repeat_limit" };
     started++;
     return fire;
   });
 }
 
-function withoutRun({ runId: _none, ...fire }: Fire): Fire {
+function resetFire({ runId: _none, ...fire }: Fire): Fire {
   return fire;
 }
 

@@ -65,7 +65,7 @@ export function mergeRows(rows: readonly (readonly PackedDeltas[])[]): PackedDel
         open = { packed: entry, texts: [], count: 0, lastSeq: 0, lastAt: 0, row };
         groups.push(open);
       }
-      extend(open, entry, row);
+      extendGroup(open, entry, row);
     }
   }
   const merged: PackedDeltas[][] = rows.map(() => []);
@@ -73,7 +73,7 @@ export function mergeRows(rows: readonly (readonly PackedDeltas[])[]): PackedDel
   return merged;
 }
 
-function extend(group: Group, [, , firstSeq, texts, ats]: PackedDeltas, row: number): void {
+function extendGroup(group: Group, [, , firstSeq, texts, ats]: PackedDeltas, row: number): void {
   for (const text of texts) {
     group.texts.push(text);
     if (text !== "") group.count++;

@@ -157,7 +157,7 @@ export class SessionTable {
     const { title } = changes;
     const titled = typeof title === "string" ? this.#titled.get(owner, title) : undefined;
     if (titled !== undefined && titled !== id) return "title_taken";
-    this.#change.run({ ...changed(row, changes, now), id });
+    this.#change.run({ ...applySessionChanges(row, changes, now), id });
     return "changed";
   }
 
@@ -194,7 +194,7 @@ export class SessionTable {
   }
 }
 
-function changed(row: NotesRow, changes: SessionChanges, now: number): NotesRow {
+function applySessionChanges(row: NotesRow, changes: SessionChanges, now: number): NotesRow {
   const { title, endReason, lock, metadata } = changes;
   const flag = (name: "pinned" | "archived" | "hidden" | "unread") => Number(changes[name] ?? row[name]);
   return {

@@ -86,8 +86,8 @@ export class Space {
    */
   async take(): Promise<void> {
     this.#isTaken = true;
-    await extend(`${this.#file}-wal`, this.#reserveBytes);
-    await extend(this.#reserve, this.#reserveBytes);
+    await allocateFile(`${this.#file}-wal`, this.#reserveBytes);
+    await allocateFile(this.#reserve, this.#reserveBytes);
   }
 
   /** Releases the reserve; returns false if there was none. */
@@ -120,7 +120,7 @@ export class Space {
 }
 
 /** Creates a file of that length whose blocks are allocated. */
-async function extend(path: string, bytes: number): Promise<void> {
+async function allocateFile(path: string, bytes: number): Promise<void> {
   const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   try {
     let { size: at } = await file.stat();

@@ -69,7 +69,7 @@ export class TranscriptTable {
       const row: ChainRow | undefined = this.#row.get(at);
       if (row === undefined) break;
       const log = this.#log(at, row);
-      newer.push(upTo(through, foldItems(log)));
+      newer.push(cutAt(through, foldItems(log)));
       for (const facts of log) chars += facts.length;
       isOver &&= row.ended !== null;
       ({ parent: at, through } = row);
@@ -88,7 +88,7 @@ export class TranscriptTable {
     const events = row === undefined ? [] : parseEvents(this.#log(id, row));
     const state = fold(events);
     return {
-      items: upTo(through, visibleItems(state)),
+      items: cutAt(through, visibleItems(state)),
       times: itemTimes(events),
       usage: state.usage,
       steps: state.steps,
@@ -152,7 +152,7 @@ function parseEvents(log: readonly string[]): AgentEvent[] {
   return log.flatMap((facts) => JSON.parse(facts) as AgentEvent[]);
 }
 
-function upTo(through: number | null, items: Item[]): Item[] {
+function cutAt(through: number | null, items: Item[]): Item[] {
   return through === null ? items : items.filter(({ id }) => (numberOfPart(id) ?? 0) <= through);
 }
 

@@ -40,7 +40,7 @@ export class Protection {
       covers: (real, stats) => {
         if (KERNEL_FILES.test(real)) return true;
         if (stats !== undefined && scan.identities.has(fileIdentity(stats))) return true;
-        const path = fold(real);
+        const path = foldPath(real);
         if (entries.some((matches) => matches(path))) return true;
         const parent = dirname(path);
         if (parent === free) return false;
@@ -75,11 +75,11 @@ class Scan {
     if (rest.length > 0 && !next.includes("*")) return this.#below([...fixed, next], rest);
     // What does not exist yet is protected all the same, by the name that it will have.
     const parent = realPathOr(fixed.join("/") || "/");
-    const name = compileGlob(fold(next));
-    const found = this.#list(parent).filter((entry) => name(fold(entry.name)));
+    const name = compileGlob(foldPath(next));
+    const found = this.#list(parent).filter((entry) => name(foldPath(entry.name)));
     if (rest.length > 0) return found.flatMap((entry) => this.#below([parent, entry.name], rest));
     for (const entry of found) this.#add(join(parent, entry.name));
-    const folded = fold(parent);
+    const folded = foldPath(parent);
     return [(real) => dirname(real) === folded && name(basename(real))];
   }
 
@@ -145,6 +145,6 @@ function parentDirectories(path: string): string[] {
   return ancestors;
 }
 
-function fold(path: string): string {
+function foldPath(path: string): string {
   return path.normalize("NFKC").toLowerCase();
 }

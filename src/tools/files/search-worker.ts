@@ -23,27 +23,27 @@ interface Place extends Pick<Limits, "protection" | "pin"> {
   state: Int32Array<SharedArrayBuffer>;
 }
 
-function serve(port: MessagePort, { protectedPaths, control }: ThreadSetup): void {
+function serveSearches(port: MessagePort, { protectedPaths, control }: ThreadSetup): void {
   // Linux counts threads as processes; elsewhere the whole server would be meant.
   if (process.platform === "linux") setPriority(Math.min(getPriority() + NICER, MAX_NICE));
   const state = new Int32Array(control);
   const place: Place = { port, state, protection: new Protection(protectedPaths), pin: platformPin() };
   port.on("message", (job: SearchJob) => {
     try {
-      run(job, place);
+      runSearch(job, place);
     } catch (error) {
-      tell(place, { error: error instanceof Error ? error.message : String(error) });
+      postNews(place, { error: error instanceof Error ? error.message : String(error) });
     }
   });
 }
 
 /** Runs one search. What was found is told in time, since the thread may be ended inside a pattern. */
-function run(job: SearchJob, place: Place): void {
+function runSearch(job: SearchJob, place: Place): void {
   const { state, protection, pin } = place;
   let group: SearchMatch[] = [];
   let toldAt = performance.now();
   const flush = () => {
-    if (group.length > 0) tell(place, { matches: group });
+    if (group.length > 0) postNews(place, { matches: group });
     group = [];
     toldAt = performance.now();
   };
@@ -60,11 +60,11 @@ function run(job: SearchJob, place: Place): void {
   const { root, alias } = job;
   const end = search({ root, alias, protection, pin }, job, { found, step });
   flush();
-  tell(place, { end });
+  postNews(place, { end });
 }
 
-function tell({ port }: Place, news: ThreadNews): void {
+function postNews({ port }: Place, news: ThreadNews): void {
   port.postMessage(news);
 }
 
-if (parentPort !== null) serve(parentPort, workerData as ThreadSetup);
+if (parentPort !== null) serveSearches(parentPort, workerData as ThreadSetup);

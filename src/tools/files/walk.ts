@@ -66,7 +66,7 @@ export function* walkFiles(limits: Limits, start: Pinned, options: WalkOptions):
       const entry = level.entries.next();
       if (entry === undefined) leave(levels.pop());
       else if (SKIPPED.has(entry.name)) continue;
-      else if (entry.isDirectory()) enter(walk, levels, entry.name);
+      else if (entry.isDirectory()) enterDirectory(walk, levels, entry.name);
       else if (entry.isFile() && isWanted(walk, level, entry.name)) {
         const { pinned: directory, secrets } = level;
         yield { path: level.path + entry.name, directory, name: entry.name, secrets };
@@ -82,7 +82,7 @@ function isWanted(walk: Walk, level: Level, name: string): boolean {
   return walk.matches(path.slice(walk.prefix)) && !isIgnored(level.rules, path);
 }
 
-function enter(walk: Walk, levels: Level[], name: string): void {
+function enterDirectory(walk: Walk, levels: Level[], name: string): void {
   const parent = levels.at(-1);
   if (parent === undefined || levels.length >= MAX_DEPTH) return;
   const path = `${parent.path}${name}/`;

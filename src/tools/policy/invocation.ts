@@ -1,4 +1,4 @@
-import { printed } from "../shell/expand.ts";
+import { predictPrinted } from "../shell/expand.ts";
 import { listsNames, scriptsInOptions, scriptsOfGit, scriptsOfSsh } from "./told-programs.ts";
 
 /** One program with its arguments, as it would be started. */
@@ -142,7 +142,7 @@ export function predictOutput({ program, args, input }: Invocation): string | un
   if ((program === "cat" || program === "tee") && args.every((arg) => arg.startsWith("-"))) return input;
   // The names of what lies below a directory stand for all of it.
   if (listsNames(program, args)) return searchRoots(program, args).join(" ");
-  return printed(program, args);
+  return predictPrinted(program, args);
 }
 
 /** A program's name without its directory. */

@@ -26,7 +26,7 @@ export function textOfWord(word: Word, variables: Variables): string {
 }
 
 /** What `echo` or `printf` with these arguments prints, as far as shells agree on it; else undefined. */
-export function printed(program: string, args: readonly string[]): string | undefined {
+export function predictPrinted(program: string, args: readonly string[]): string | undefined {
   if (program === "echo") return decodeEscapes(args.filter((arg) => !/^-[neE]+$/.test(arg)).join(" "));
   if (program !== "printf") return undefined;
   const [format = "", ...values] = args[0] === "--" ? args.slice(1) : args;
@@ -73,7 +73,7 @@ function printedBy(script: string, variables: Variables): string | undefined {
   if (command === undefined || others.length > 0) return undefined;
   if (command.words.flat().some((piece) => piece.kind === "substitution")) return undefined;
   const [program, ...args] = expandWords(command.words, variables).map((field) => field.text);
-  return printed(program ?? "", args);
+  return predictPrinted(program ?? "", args);
 }
 
 /** Splits at each run of the given characters. */

@@ -57,7 +57,7 @@ export type ReadParts = ReadonlyMap<FilePart, InputText | InputImage>;
 export const MAX_PARTS = 1_000;
 
 /** What stands in place of a part: of a file what was read of it. @throws ApiError 400 for a file that was not read. */
-function replaceFile(part: ContentPart, files: ReadParts | undefined): Exclude<ContentPart, FilePart> {
+function toReadPart(part: ContentPart, files: ReadParts | undefined): Exclude<ContentPart, FilePart> {
   if (!isFilePart(part)) return part;
   const read = files?.get(part);
   if (read !== undefined) return read;
@@ -69,18 +69,18 @@ export function withFiles(
   content: string | readonly ContentPart[],
   files: ReadParts | undefined,
 ): string | ContentPart[] {
-  return typeof content === "string" ? content : content.map((part) => replaceFile(part, files));
+  return typeof content === "string" ? content : content.map((part) => toReadPart(part, files));
 }
 
 /** Returns parts as the transcript keeps them; an empty text is none. @throws ApiError 400 for a file that was not read. */
-export function readParts(
+export function decodeParts(
   content: string | readonly ContentPart[],
   type: "input_text" | "output_text",
   files?: ReadParts,
 ): Part[] {
   if (typeof content === "string") return content === "" ? [] : [{ type, text: content }];
   return content.map((sent): Part => {
-    const part = replaceFile(sent, files);
+    const part = toReadPart(sent, files);
     if ("text" in part) return { type, text: part.text };
     if ("refusal" in part) return { type: "refusal", refusal: part.refusal };
     const image = part.image_url;

@@ -190,12 +190,12 @@ function readCallDelta(received: JsonObject): CallDelta {
     place: typeof received["index"] === "number" ? received["index"] : undefined,
     id: isText(received["id"]) ? received["id"] : undefined,
     name: isText(fn["name"]) ? fn["name"] : undefined,
-    arguments: readArguments(fn["arguments"]),
+    arguments: readCallArguments(fn["arguments"]),
   };
 }
 
 /** Returns call arguments as JSON text. Some servers send an object instead, some null while there are none yet. */
-function readArguments(value: unknown): string {
+function readCallArguments(value: unknown): string {
   if (typeof value === "string") return value;
   return isJsonObject(value) ? JSON.stringify(value) : "";
 }

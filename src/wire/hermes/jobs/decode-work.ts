@@ -4,22 +4,22 @@ import type { JobPatch } from "./schema.ts";
 /** What a request says of a job's work: null clears a part, undefined leaves it as it is. */
 export function decodeWork(request: JobPatch): WorkChanges {
   const { limits } = request;
-  return spoken({
+  return withoutUndefined({
     prompt: request.prompt,
     model: request.model,
     provider: request.provider,
     reasoningEffort: request.reasoning_effort,
     toolsets: request.enabled_toolsets,
     session: request.attach_to_session,
-    skills: listed(request.skills === undefined ? request.skill : request.skills),
-    contextFrom: listed(request.context_from),
+    skills: toList(request.skills === undefined ? request.skill : request.skills),
+    contextFrom: toList(request.context_from),
     script: nothing(request.script),
     // As it is without saying so.
     noAgent: request.no_agent === false ? null : request.no_agent,
     workdir: nothing(request.workdir),
     limits:
       limits &&
-      spoken({
+      withoutUndefined({
         maxSteps: limits.max_steps,
         maxRunMs: secondsToMs(limits.max_seconds),
         maxTokens: limits.max_tokens,
@@ -38,7 +38,7 @@ function nothing(text: string | null | undefined): string | null | undefined {
 }
 
 /** One, or a list of them, each once; none at all is as null. */
-function listed(field: string | readonly string[] | null | undefined): string[] | null | undefined {
+function toList(field: string | readonly string[] | null | undefined): string[] | null | undefined {
   if (field === undefined || field === null) return field;
   const names = typeof field === "string" ? [field] : field;
   const said = [...new Set(names)].filter((name) => name !== "");
@@ -47,7 +47,7 @@ function listed(field: string | readonly string[] | null | undefined): string[] 
 
 type Spoken<Fields> = { [Field in keyof Fields]?: Exclude<Fields[Field], undefined> };
 
-function spoken<Fields extends object>(fields: Fields): Spoken<Fields> {
+function withoutUndefined<Fields extends object>(fields: Fields): Spoken<Fields> {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined),
   ) as Spoken<Fields>;

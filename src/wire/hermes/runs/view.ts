@@ -88,7 +88,7 @@ export class RunsView {
   #started(item: Item): Fields | undefined {
     if (item.type !== "function_call_output" || item.executor !== "server") return undefined;
     const { name, call_id, display } = item;
-    const args = parsed(this.#arguments.get(call_id));
+    const args = parseOrText(this.#arguments.get(call_id));
     return {
       event: "tool.started",
       tool: name,
@@ -165,7 +165,7 @@ function deltaFields({ channel, delta }: EventOf<"item.delta">): Fields | undefi
   return channel === "reasoning" ? { event: "reasoning.delta", delta } : undefined;
 }
 
-function parsed(text: string | undefined): unknown {
+function parseOrText(text: string | undefined): unknown {
   try {
     return text === undefined ? {} : JSON.parse(text);
   } catch {

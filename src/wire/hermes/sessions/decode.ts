@@ -4,7 +4,7 @@ import type { RunInput } from "../../../domain/run.ts";
 import { RUN_POLICIES } from "../../../domain/run-policy.ts";
 import type { ModelLock, SessionChanges } from "../../../domain/session.ts";
 import { hermesEffort, hermesTier } from "../../shared/model-options.ts";
-import { type ContentPart, type ReadParts, readParts } from "../../shared/parts.ts";
+import { type ContentPart, decodeParts, type ReadParts } from "../../shared/parts.ts";
 import type { Attachment, ModelFields, SessionChatRequest, SessionPatch } from "./schema.ts";
 import { MAX_TITLE_CHARS } from "./schema.ts";
 
@@ -28,8 +28,8 @@ interface SessionChatTerms {
  */
 export function decodeSessionChat(request: SessionChatRequest, terms: SessionChatTerms): RunInput {
   const content = [
-    ...readParts(spoken(request) ?? "", "input_text", terms.files),
-    ...readParts(terms.attached, "input_text", terms.files),
+    ...decodeParts(readSpoken(request) ?? "", "input_text", terms.files),
+    ...decodeParts(terms.attached, "input_text", terms.files),
   ];
   if (content.length === 0)
     throw invalidRequest("message", "Missing required parameter: 'message'.", "missing_message");
@@ -60,7 +60,7 @@ export function decodeSessionChat(request: SessionChatRequest, terms: SessionCha
 }
 
 /** What is said, under either of its names. */
-export function spoken({ message, input }: SessionChatRequest): SessionChatRequest["message"] {
+export function readSpoken({ message, input }: SessionChatRequest): SessionChatRequest["message"] {
   return message ?? input;
 }
 

@@ -34,7 +34,7 @@ interface TurnItems {
 
 /** The messages of one turn. */
 export function toHermesMessages({ items, times }: TurnItems): HermesMessage[] {
-  return chatMessages(items).map((message) => printed(message, times));
+  return chatMessages(items).map((message) => printMessage(message, times));
 }
 
 /** The messages of one run of a session, with their numbers, without those that were taken out of it. */
@@ -45,11 +45,11 @@ export function sessionMessages(
   return chatMessages(items.filter(({ id }) => !hidden.has(id))).map((message) => ({
     id: messageId({ run: place, item: numberOfPart(message[0]?.id ?? "") ?? 0 }),
     session_id: session,
-    ...printed(message, times),
+    ...printMessage(message, times),
   }));
 }
 
-function printed(message: readonly Item[], times: ReadonlyMap<string, number>): HermesMessage {
+function printMessage(message: readonly Item[], times: ReadonlyMap<string, number>): HermesMessage {
   const [first] = message;
   const timestamp = (times.get(message.at(-1)?.id ?? "") ?? 0) / 1000;
   if (first?.type === "function_call_output") {
@@ -64,11 +64,11 @@ function printed(message: readonly Item[], times: ReadonlyMap<string, number>): 
       content: toHermesContent(first.content),
       timestamp,
     };
-  return { ...spoken(message), timestamp };
+  return { ...stepMessage(message), timestamp };
 }
 
 /** What a model said in one step. */
-function spoken(step: readonly Item[]): Omit<HermesMessage, "timestamp"> {
+function stepMessage(step: readonly Item[]): Omit<HermesMessage, "timestamp"> {
   const parts = step.flatMap((item) => (item.type === "message" ? item.content : []));
   const calls = step.filter((item) => item.type === "function_call");
   const thoughts = step.flatMap((item) => (item.type === "reasoning" ? item.summary : []));

@@ -37,7 +37,7 @@ export function isBackground(headers: Headers, request: ChatRequest, smallToo: b
   const tokens = request.max_completion_tokens ?? request.max_tokens ?? Number.POSITIVE_INFINITY;
   if (smallToo && tokens <= SMALL_TOKENS) return true;
   const last = request.messages.at(-1);
-  const content = last === undefined ? "" : messageText(last);
+  const content = last === undefined ? "" : promptText(last);
   return BACKGROUND_CALLS.some(
     (call) =>
       (call.stream === undefined || call.stream === (request.stream ?? false)) &&
@@ -56,7 +56,7 @@ function isProbe({ model, messages, max_tokens, stream }: ChatRequest): boolean 
   );
 }
 
-function messageText({ content }: ChatMessage): string {
+function promptText({ content }: ChatMessage): string {
   if (typeof content === "string") return content;
   return (content ?? []).map((part) => ("text" in part ? part.text : "")).join("\n");
 }

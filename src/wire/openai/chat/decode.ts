@@ -7,7 +7,7 @@ import { filesIn, type SentPart } from "../../shared/files/parts.ts";
 import { functionSpec } from "../../shared/functions.ts";
 import { hermesEffort, hermesTier } from "../../shared/model-options.ts";
 import { jsonSchemaFormat } from "../../shared/output-format.ts";
-import { plainText, type ReadParts, readParts } from "../../shared/parts.ts";
+import { decodeParts, plainText, type ReadParts } from "../../shared/parts.ts";
 import type { ChatMessage, ChatRequest } from "./schema.ts";
 
 /** What a request says outside its body. */
@@ -49,7 +49,7 @@ export function decodeChat(request: ChatRequest, terms: ChatTerms): RunInput {
     items,
     ...(instructions !== "" && { instructions }),
     tools,
-    toolChoice: toolChoice(request, tools, terms.clientTools),
+    toolChoice: chatToolChoice(request, tools, terms.clientTools),
     settings: decodeChatSettings(request),
     deltas: request.stream ?? false,
   };
@@ -96,16 +96,16 @@ interface Place {
 
 function decodeMessage(message: SpokenMessage, { names, files }: Place): ItemBody[] {
   if (message.role === "user")
-    return [{ type: "message", role: "user", content: readParts(message.content, "input_text", files) }];
+    return [{ type: "message", role: "user", content: decodeParts(message.content, "input_text", files) }];
   if (message.role === "tool") {
     const { tool_call_id: call_id, content } = message;
-    const output = typeof content === "string" ? content : readParts(content, "input_text", files);
+    const output = typeof content === "string" ? content : decodeParts(content, "input_text", files);
     return [
       { type: "function_call_output", call_id, name: names.get(call_id) ?? "", output, executor: "client" },
     ];
   }
   const items: ItemBody[] = [];
-  const content = readParts(message.content ?? "", "output_text", files);
+  const content = decodeParts(message.content ?? "", "output_text", files);
   if (content.length > 0) items.push({ type: "message", role: "assistant", content } satisfies MessageBody);
   for (const call of message.tool_calls ?? []) {
     const { name, arguments: text } = call.function;
@@ -125,7 +125,7 @@ function toolSpecs(request: ChatRequest): ToolSpec[] {
 }
 
 /** A required, named or allowed choice speaks of the client's tools; without any there is nothing to choose. */
-function toolChoice(
+function chatToolChoice(
   request: ChatRequest,
   tools: readonly ToolSpec[],
   clientTools: ChatTerms["clientTools"],
@@ -158,7 +158,7 @@ function decodeChatSettings(request: ChatRequest): ModelSettings {
     seed: request.seed,
     maxOutputTokens: request.max_completion_tokens ?? request.max_tokens,
     stop: stops.length === 0 ? undefined : stops,
-    format: outputFormat(request),
+    format: chatOutputFormat(request),
     reasoningEffort: request.reasoning_effort ?? hermesEffort(options),
     parallelToolCalls: request.parallel_tool_calls,
     serviceTier: request.service_tier ?? hermesTier(options),
@@ -168,7 +168,7 @@ function decodeChatSettings(request: ChatRequest): ModelSettings {
   return withoutNulls(given);
 }
 
-function outputFormat({ response_format: format }: ChatRequest): OutputFormat | undefined {
+function chatOutputFormat({ response_format: format }: ChatRequest): OutputFormat | undefined {
   if (format === null || format === undefined || format.type === "text") return undefined;
   if (format.type === "json_object") return { type: "json_object" };
   return jsonSchemaFormat(format.json_schema);

@@ -2,7 +2,7 @@ import { invalidRequest } from "../../../domain/error.ts";
 import type { ItemBody, ReasoningBody } from "../../../domain/item.ts";
 import { quoted } from "../../../lib/text.ts";
 import { filesIn, type SentPart } from "../../shared/files/parts.ts";
-import { type ReadParts, readParts } from "../../shared/parts.ts";
+import { decodeParts, type ReadParts } from "../../shared/parts.ts";
 import type { HistoryEntry, InputItem } from "./input.ts";
 import { callItemId } from "./output.ts";
 import type { ResponsesRequest } from "./schema.ts";
@@ -46,7 +46,7 @@ export function historyItems(
 }
 
 function messageItem({ role, content }: HistoryEntry, files: ReadParts | undefined): ItemBody[] {
-  const parts = readParts(content, role === "assistant" ? "output_text" : "input_text", files);
+  const parts = decodeParts(content, role === "assistant" ? "output_text" : "input_text", files);
   return parts.length === 0 ? [] : [{ type: "message", role, content: parts }];
 }
 
@@ -93,7 +93,7 @@ function decodeInputItem(item: InputItem, place: Place): ItemBody[] {
     case "compaction":
       return [{ type: "compaction", encrypted_content: item.encrypted_content }];
     case "mcp_call":
-      return ownCall(item);
+      return decodeServerCall(item);
     case "item_reference":
       return storedItems(item.id, place);
     default:
@@ -107,7 +107,7 @@ type ClientCall = Extract<InputItem, { type: "function_call" | "custom_tool_call
 type ClientResult = Extract<InputItem, { type: "function_call_output" | "custom_tool_call_output" }>;
 
 function clientResult({ call_id, output: content }: ClientResult, { names, files }: Place): ItemBody {
-  const output = typeof content === "string" ? content : readParts(content, "input_text", files);
+  const output = typeof content === "string" ? content : decodeParts(content, "input_text", files);
   const name = names.get(call_id) ?? "";
   return { type: "function_call_output", call_id, name, output, executor: "client" };
 }
@@ -131,7 +131,7 @@ function storedItems(id: string, { index, referenced, param = "input" }: Place):
 }
 
 /** A call that this server ran, and its result, as they were printed in one item. */
-function ownCall(item: Extract<InputItem, { type: "mcp_call" }>): ItemBody[] {
+function decodeServerCall(item: Extract<InputItem, { type: "mcp_call" }>): ItemBody[] {
   const call = { call_id: item.id, name: item.name, executor: "server" } as const;
   const failed = item.error !== undefined && item.error !== null;
   const output = item.output ?? (failed ? String(item.error) : "");

@@ -87,7 +87,9 @@ export function outputItem(item: Item, tools: ToolItems, encrypt?: Encrypter): O
     case "compaction":
       return { id, type: "compaction", encrypted_content: item.encrypted_content };
     case "function_call":
-      return item.executor === "server" && tools !== "function_call" ? ownCall(item, tools) : plainCall(item);
+      return item.executor === "server" && tools !== "function_call"
+        ? toServerCall(item, tools)
+        : plainCall(item);
     case "function_call_output":
       if (tools !== "function_call" || item.executor !== "server") return undefined;
       return {
@@ -113,7 +115,7 @@ function plainCall({ id, status, call_id, name, arguments: text }: FunctionCallI
   return { id, type: "function_call", status, call_id, name, arguments: text };
 }
 
-function ownCall(item: FunctionCallItem, tools: ToolItems): McpCall | undefined {
+function toServerCall(item: FunctionCallItem, tools: ToolItems): McpCall | undefined {
   if (tools === "none") return undefined;
   return {
     id: item.id.replace(CALL_PREFIX, OWN_CALL_PREFIX),

@@ -33,7 +33,7 @@ export function growItem(open: OpenItem, channel: Channel, delta: string): Frame
   const last = open.told.at(-1);
   const begun =
     last?.kind === channel ? [] : [...closeLast(open), ...openNext(open, { kind: channel, text: "" })];
-  return [...begun, ...tell(open, delta)];
+  return [...begun, ...deltaFrames(open, delta)];
 }
 
 /** The events for what deltas left out of an item's final form, and for the ends of its parts. */
@@ -46,7 +46,7 @@ export function finishItem(open: OpenItem, item: OutputItem): Frame[] {
     if (told === undefined) frames.push(...closeLast(open), ...openNext(open, { kind: part.kind, text: "" }));
     const known = told?.text ?? "";
     if (part.text.startsWith(known) && part.text.length > known.length && at === open.told.length - 1) {
-      frames.push(...tell(open, part.text.slice(known.length)));
+      frames.push(...deltaFrames(open, part.text.slice(known.length)));
     }
     const entry = open.told[at];
     if (entry !== undefined) entry.text = part.text;
@@ -106,7 +106,7 @@ function openNext(open: OpenItem, told: Told): Frame[] {
   }
 }
 
-function tell(open: OpenItem, delta: string): Frame[] {
+function deltaFrames(open: OpenItem, delta: string): Frame[] {
   const at = open.told.length - 1;
   const told = open.told[at];
   if (told === undefined || delta === "") return [];

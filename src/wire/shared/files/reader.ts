@@ -49,7 +49,7 @@ export function createFileReader(limits: FileLimits): FileReader {
       const bytes = decodeBase64(data, param);
       const { text, isCut, note } = isPdf(bytes)
         ? await gate.run(() => pdfText(bytes, param, limits))
-        : plainText(bytes, param, limits);
+        : readPlainText(bytes, param, limits);
       const title = firstLine(name ?? "", MAX_NAME_CHARS) || "without a name";
       const end = isCut ? "\n[The rest of the file is left out.]" : "";
       return { type: "input_text", text: `[File: ${title}${note}]\n${text}${end}\n[End of file]` };
@@ -83,13 +83,13 @@ function isPdf(bytes: Buffer): boolean {
 
 async function pdfText(bytes: Buffer, param: string, limits: FileLimits): Promise<FileText> {
   const read = await readPdf(new Uint8Array(bytes), limits);
-  if ("error" in read) throw unreadable(param, `The PDF cannot be read: ${firstLine(read.error, 200)}.`);
+  if ("error" in read) throw unreadableFile(param, `The PDF cannot be read: ${firstLine(read.error, 200)}.`);
   const { text, isCut, pages } = read;
   const note = `, ${pages} ${pages === 1 ? "page" : "pages"}`;
   return { text: text === "" ? "(It holds no text, only images.)" : text, isCut, note };
 }
 
-function plainText(bytes: Buffer, param: string, { maxChars }: FileLimits): FileText {
+function readPlainText(bytes: Buffer, param: string, { maxChars }: FileLimits): FileText {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     if (!text.includes("\u0000"))
@@ -97,10 +97,10 @@ function plainText(bytes: Buffer, param: string, { maxChars }: FileLimits): File
   } catch {
     // No UTF-8: the same refusal.
   }
-  throw unreadable(param, "Only PDF, text and image files can be read.");
+  throw unreadableFile(param, "Only PDF, text and image files can be read.");
 }
 
-function unreadable(param: string, message: string): ApiError {
+function unreadableFile(param: string, message: string): ApiError {
   return invalidRequest(param, message, "unsupported_content_type");
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { expandWords, printed } from "../../../../src/tools/shell/expand.ts";
+import { expandWords, predictPrinted } from "../../../../src/tools/shell/expand.ts";
 import { parseShell } from "../../../../src/tools/shell/parse.ts";
 
 const VARIABLES = new Map([
@@ -81,9 +81,9 @@ describe("parseShell and expandWords", () => {
 
 describe("printed", () => {
   it("knows what echo and printf print", () => {
-    expect(printed("echo", ["-e", "a", "b\\tc"])).toBe("a b\tc");
-    expect(printed("printf", ["%s\\n", "a"])).toBe("a\n");
-    expect(printed("printf", ["\\x72m"])).toBe("rm");
-    expect(printed("cat", ["a"])).toBeUndefined();
+    expect(predictPrinted("echo", ["-e", "a", "b\\tc"])).toBe("a b\tc");
+    expect(predictPrinted("printf", ["%s\\n", "a"])).toBe("a\n");
+    expect(predictPrinted("printf", ["\\x72m"])).toBe("rm");
+    expect(predictPrinted("cat", ["a"])).toBeUndefined();
   });
 });
