@@ -5,15 +5,15 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** How long after each failed attempt the next one comes, about; after the last one there is none. */
+/** The delay before each further attempt; after the last one the delivery has failed. */
 const DELAYS_MS = [5 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS, HOUR_MS];
-/** Those that failed together must not come back together. */
+/** Share of the delay that is random, so that deliveries that failed together do not return together. */
 const SPREAD = 0.2;
-/** No delivery waits longer for its next attempt. */
+/** The longest delay before an attempt. */
 export const LONGEST_DELAY_MS = HOUR_MS * (1 + SPREAD);
 const MAX_ERROR_CHARS = 500;
 
-/** A delivery after an attempt that failed: pending with its next time, or failed for good. */
+/** Returns a delivery after a failed attempt: pending with the time of its next attempt, or failed for good. */
 export function afterFailure(
   { target, attempts: before }: Delivery,
   { message, retryAdvice }: DeliveryError,

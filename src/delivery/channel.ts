@@ -1,36 +1,36 @@
 import type { Delivery } from "../domain/delivery.ts";
 import type { Fire, Job } from "../domain/job.ts";
 
-/** What is brought to a place: the result of one fire. */
+/** The result of one fire, on its way to a destination. */
 export interface DeliveryMessage {
   job: Job;
   fire: Fire;
   target: string;
-  /** What is said of it: the output, else why there is none. */
+  /** The text to deliver: the output, or the reason why there is none. */
   text: string;
 }
 
-/** Brings results to one kind of place. */
+/** Delivers results to one kind of destination. */
 export interface DeliveryChannel {
-  /** Whether a target is of its kind. @throws ApiError 400 for one that cannot be. */
+  /** Returns whether a target is of this kind. @throws ApiError 400 for an invalid target of this kind. */
   takes(target: string, param: string): boolean;
   /**
-   * Brings a result there; what it gives is kept with the delivery. The same message may come again, when nobody could
-   * note that it was brought.
-   * @throws DeliveryError when it cannot; the signal's reason when aborted.
+   * Delivers a result; the returned fields are stored with the delivery. The same message may come again if the
+   * process died before the delivery was recorded.
+   * @throws DeliveryError when it fails; the signal's reason when aborted.
    */
   deliver(message: DeliveryMessage, signal: AbortSignal): Promise<Partial<Delivery>>;
 }
 
-/** How a delivery that failed goes on. */
+/** Whether and when a failed delivery should be tried again. */
 interface RetryAdvice {
-  /** Nothing will make it work. */
+  /** Trying again cannot help. */
   isFinal?: boolean;
-  /** The receiver wants to be left alone for so long. */
+  /** The receiver asks for this delay. */
   retryAfterMs?: number;
 }
 
-/** A result that did not arrive; the message is kept in the history: neither secrets nor addresses. */
+/** A failed delivery. The message is stored in the history, so it must contain neither secrets nor addresses. */
 export class DeliveryError extends Error {
   readonly retryAdvice: RetryAdvice;
 
@@ -40,7 +40,7 @@ export class DeliveryError extends Error {
   }
 }
 
-/** What a fire tells those who wait for it. */
+/** Returns the text that a fire delivers. */
 export function deliveryText({ output, reason }: Pick<Fire, "output" | "reason">): string {
   return output ?? reason ?? "";
 }

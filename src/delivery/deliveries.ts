@@ -9,13 +9,13 @@ import type { JobStore } from "../storage/job-store.ts";
 import { afterFailure, LONGEST_DELAY_MS } from "./backoff.ts";
 import { type DeliveryChannel, DeliveryError, deliveryText } from "./channel.ts";
 
-/** Told of what becomes of deliveries; must not throw. */
+/** Observes deliveries; must not throw. */
 export interface DeliveriesObserver {
-  /** A delivery was tried, and stands so now: arrived, pending for another try, or failed for good. */
+  /** Called after an attempt with the new status: delivered, pending for another attempt, or failed. */
   tried(status: Delivery["status"]): void;
 }
 
-/** What results are delivered with. */
+/** What deliveries need. */
 interface DeliveriesDeps {
   channels: readonly DeliveryChannel[];
   store: Pick<JobStore, "deliveryPlaces" | "undelivered" | "findJob" | "updateFire">;
@@ -24,30 +24,33 @@ interface DeliveriesDeps {
   onFault(error: unknown): void;
 }
 
-/** Deliveries under way at once: in all, and to one place, so that a slow one does not keep others waiting. */
+/**
+ * How many deliveries run at once, in total and to one destination, so that a slow destination does not delay the
+ * others.
+ */
 const MAX_UNDER_WAY = 64;
 const MAX_PER_PLACE = 4;
 const PLACES_AT_ONCE = 64;
-/** Longer than that no timer waits: the clock may be set, or the machine sleep. */
+/** The longest timer: the clock may be set, or the machine may sleep. */
 const MAX_WAIT_MS = 60_000;
-/** How long nothing is tried when the store fails: what cannot be noted would be repeated without end. */
+/** Pause after a failure of the store: an attempt that cannot be recorded would be repeated without end. */
 const FAULT_REST_MS = 10_000;
-/** How long deliveries that are under way may take when the process stops. */
+/** How long deliveries under way may take when the process stops. */
 const STOP_MS = 1_000;
 
 /**
- * Brings results to where jobs want them. What is pending stands in the store alone, with the time of its next try: a
- * restart takes it up, and thousands that wait take no memory. Each delivery has a status of its own, apart from the run's.
+ * Delivers the results of jobs. Pending deliveries are only in the store, with the time of their next attempt: a
+ * restart finds them, and thousands of them take no memory. Each delivery has its own status, apart from the run's.
  */
 export class Deliveries {
   readonly #deps: DeliveriesDeps;
-  /** Where each fire that is looked after is being brought, by its id. */
+  /** The destination of each fire that is being delivered, by fire id. */
   readonly #underWay = new Map<string, { place: string; done: Promise<void> }>();
   readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   readonly #rounds = new Coalesced(() => this.#look());
   #isOpen = false;
-  /** The place that was looked at last, where there was no room for the others. */
+  /** The destination after which the last look ran out of room. */
   #last = "";
   #restsUntil = Number.NEGATIVE_INFINITY;
 
@@ -55,7 +58,7 @@ export class Deliveries {
     this.#deps = deps;
   }
 
-  /** @throws ApiError 400 for a target that nothing is brought to. */
+  /** @throws ApiError 400 for a target that no channel takes. */
   check(target: string, param: string): void {
     if (this.#channels(target, param).length > 0) return;
     const [platform = ""] = target.split(":");
@@ -65,18 +68,18 @@ export class Deliveries {
     );
   }
 
-  /** Takes up what a former process left, and begins. Never rejects. */
+  /** Resumes what a former process left, and starts. Never rejects. */
   start(): Promise<void> {
     this.#isOpen = true;
     return this.wake();
   }
 
-  /** Looks what is to be delivered; whoever stored such a thing calls it. Never rejects. */
+  /** Looks for due deliveries; called after storing some. Never rejects. */
   wake(): Promise<void> {
     return this.#rounds.run();
   }
 
-  /** Begins nothing more; what is under way has a moment to end, at most so many ms, and else is left to the next process. */
+  /** Starts nothing more; what is under way may take `graceMs`, then it is left to the next process. */
   async stop(mostMs = STOP_MS): Promise<void> {
     this.#isOpen = false;
     clearTimeout(this.#timer);
@@ -104,7 +107,10 @@ export class Deliveries {
     }
   }
 
-  /** Begins what is due. Gives how long nothing else is due, ms; undefined: there is no room, and who ends looks again. */
+  /**
+   * Starts what is due. Returns how long nothing else is due, ms; undefined if there is no room: a delivery that ends
+   * looks again.
+   */
   async #goRound(now: number): Promise<number | undefined> {
     for (;;) {
       const from = this.#last;
@@ -115,7 +121,10 @@ export class Deliveries {
     }
   }
 
-  /** Place by place, from where there was no room the last time: none is served again before the others were. */
+  /**
+   * Goes through the destinations, starting where the last look ran out of room, so that none is served twice before
+   * the others.
+   */
   async #serve(now: number): Promise<number | undefined> {
     let waitMs = MAX_WAIT_MS;
     for (;;) {
@@ -136,7 +145,7 @@ export class Deliveries {
     const busy = [...this.#underWay.values()].filter((each) => each.place === place).length;
     const room = Math.min(MAX_PER_PLACE - busy, MAX_UNDER_WAY - this.#underWay.size);
     if (room <= 0) return;
-    // Those that are under way are still due, as the store has it.
+    // The store still lists deliveries under way as due.
     const due = await this.#deps.store.undelivered({ place, now, limit: MAX_PER_PLACE });
     for (const fire of due.filter(({ id }) => !this.#underWay.has(id)).slice(0, room)) {
       const done = this.#bringNext(fire).then(
@@ -150,7 +159,7 @@ export class Deliveries {
     }
   }
 
-  /** Tries the next delivery of a fire, and notes what came of it. @throws StorageError when it cannot be noted. */
+  /** Tries the next delivery of a fire and records the outcome. @throws StorageError when it cannot be recorded. */
   async #bringNext(fire: Fire): Promise<void> {
     const { store } = this.#deps;
     const next = nextDelivery(fire.deliveries);
@@ -175,7 +184,7 @@ export class Deliveries {
     this.#deps.observer.tried(after.status);
   }
 
-  /** A target that would be refused now stays so; anything else that a channel does not speak of is a fault of ours. */
+  /** A target that would now be refused stays failed; any other unexpected error is an internal one. */
   #told(error: unknown): DeliveryError {
     if (error instanceof DeliveryError) return error;
     if (error instanceof ApiError) return new DeliveryError(error.message, { isFinal: true });
@@ -199,7 +208,7 @@ export class Deliveries {
   }
 }
 
-/** How long something waits that is due in so many ms; what is further away than any delay: the clock was set back. */
+/** Limits a delay: one longer than any backoff means that the clock was set back. */
 function clampWait(ms: number): number {
   return ms > LONGEST_DELAY_MS ? 0 : Math.max(0, ms);
 }

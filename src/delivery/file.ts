@@ -6,7 +6,7 @@ import { systemCode } from "../files/unreadable.ts";
 import { type DeliveryChannel, DeliveryError } from "./channel.ts";
 import { MAX_OUTPUT_BYTES, OUTPUT_DIRECTORY } from "./outputs.ts";
 
-/** `local`: a file below the home, `cron/output/<job>/<time>.md`. `reader` reads the home. */
+/** Creates the channel `local`: a file in the home, `cron/output/<job>/<time>.md`. `reader` reads the home. */
 export function fileChannel(home: string, reader: Reader): DeliveryChannel {
   const within = join(home, OUTPUT_DIRECTORY);
   return {
@@ -19,7 +19,7 @@ export function fileChannel(home: string, reader: Reader): DeliveryChannel {
         return (await reader.find(place, { maxBytes: MAX_OUTPUT_BYTES }))?.text === page;
       };
       const name = await inDirectory(within, job.id, async (directory) => {
-        // Two that began in the same ms have a file each.
+        // Fires that start in the same millisecond get different names.
         for (const name of [`${time}.md`, `${time}-${fire.id}.md`])
           if ((await write(directory, { name, page, by: fire.id })) || (await isThere(name))) return name;
         throw new DeliveryError("A file of that name is there already.", { isFinal: true });
@@ -29,7 +29,10 @@ export function fileChannel(home: string, reader: Reader): DeliveryChannel {
   };
 }
 
-/** Uses a job's directory, created if need be. @throws DeliveryError when that fails, or a link stands in its place. */
+/**
+ * Runs `work` with a job's directory, which is created if needed. @throws DeliveryError when that fails or a link is
+ * in its place.
+ */
 async function inDirectory<Result>(
   within: string,
   jobId: string,
@@ -57,9 +60,9 @@ interface NewFile {
   by: string;
 }
 
-/** Puts a page into a file as a whole; false: something of that name is there. */
+/** Writes a file atomically; returns false if the name exists. */
 async function write(directory: Pinned, { name, page, by }: NewFile): Promise<boolean> {
-  // Of a name that no other fire writes to, and that the same one finds again after a crash.
+  // No other fire uses this name, and the same fire uses it again after a crash.
   const temporary = directory.at(`${name}.${by}.tmp`);
   await rm(temporary, { force: true });
   await writeFile(temporary, page, { mode: 0o600, flag: "wx" });

@@ -8,10 +8,10 @@ import { checkSessionId } from "../sessions/session-id.ts";
 import { type DeliveryChannel, DeliveryError, type DeliveryMessage } from "./channel.ts";
 
 const PREFIX = "session:";
-/** How long a result waits within one attempt for a session in which a run goes on. */
+/** How long one attempt waits for a session in which a run is going on, ms. */
 const WAIT_MS = 10_000;
 
-/** `session:<id>`: the result becomes a message of the assistant in that session, once. */
+/** Creates the channel `session:<id>`: the result becomes a message of the assistant in that session, once. */
 export function sessionChannel({
   sessions,
   contents,
@@ -47,7 +47,7 @@ export function sessionChannel({
   };
 }
 
-/** The run that holds the message: the same for the same message, so that it is seen when it is there. */
+/** Returns the id of the run that holds the message: the same for the same message, so that it is added once. */
 function messageRun({ fire, target }: DeliveryMessage): RunId {
   const [, time = ""] = /^fire_([0-9a-f]{16})/.exec(fire.id) ?? [];
   const digest = createHash("sha256").update(`${fire.id} ${target}`).digest("hex");

@@ -8,14 +8,14 @@ import { FetchError } from "../net/fetch-error.ts";
 import type { SafeAnswer, SafeFetch } from "../net/safe-fetch.ts";
 import { type DeliveryChannel, DeliveryError, type DeliveryMessage } from "./channel.ts";
 
-/** What webhooks are sent with. */
+/** What webhooks need. */
 interface WebhookDeps {
   fetch: SafeFetch;
   places: DestinationPolicy;
-  /** `whsec_` and base64; undefined: nothing can be signed, and no webhook is taken. */
+  /** `whsec_` and base64; undefined: nothing can be signed, so webhooks are refused. */
   secret: string | undefined;
   clock: Clock;
-  /** What a fire came to, under the names that receivers know; `time` prints instants. */
+  /** The body of a webhook; `time` prints instants. */
   printFire(fire: Fire, time: (at: number) => string): object;
 }
 
@@ -23,8 +23,9 @@ const TIMEOUT_MS = 15_000;
 const GONE = 410;
 
 /**
- * `webhook:<url>`: the result is sent there as JSON, signed. A 2xx means that it arrived; redirects are not followed.
- * @see https://www.standardwebhooks.com for the headers and what is signed.
+ * Creates the channel `webhook:<url>`: the result is sent there as signed JSON. A 2xx status means delivered;
+ * redirects are not followed.
+ * @see https://www.standardwebhooks.com for the headers and the signature
  */
 export function webhookChannel({ fetch, places, secret, clock, printFire }: WebhookDeps): DeliveryChannel {
   return {
@@ -53,7 +54,7 @@ export function webhookChannel({ fetch, places, secret, clock, printFire }: Webh
   };
 }
 
-/** Why a URL cannot be sent to; the words leave out the URL, which may hold a secret. */
+/** Returns why a URL is not allowed; the text leaves out the URL, which may contain a secret. */
 function findFault(target: string, places: DestinationPolicy): string | undefined {
   if (target.includes(",")) return "write a comma in it as %2C";
   try {
@@ -72,7 +73,7 @@ async function sendOnce(send: () => Promise<SafeAnswer>): Promise<SafeAnswer> {
   }
 }
 
-/** The same at each attempt, so that a receiver knows what it has. */
+/** Returns the same id at each attempt, so that a receiver recognizes repetitions. */
 function webhookId({ fire, target }: DeliveryMessage): string {
   return `msg_${createHash("sha256").update(`${fire.id} ${target}`).digest("hex").slice(0, 32)}`;
 }
@@ -107,7 +108,7 @@ function signed({ id, body, timestamp, secret }: Message): Record<string, string
   };
 }
 
-/** How long a receiver asks to be left alone, ms: as seconds or as a date. */
+/** Returns the delay that a receiver asks for, ms; given in seconds or as a date. */
 function receiverWait({ headers }: SafeAnswer, now: number): number {
   const text = headers.get("retry-after") ?? "";
   const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;

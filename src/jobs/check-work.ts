@@ -9,30 +9,30 @@ import type { Scripts } from "./execution/scripts.ts";
 
 /** What a job's work is checked against. */
 interface WorkTerms {
-  /** The names of the toolsets that there are now. */
+  /** The names of the current toolsets. */
   toolsets(): readonly string[];
   skills: Skills;
   scripts: Pick<Scripts, "command">;
   store: Pick<JobStore, "findJob">;
-  /** @throws ApiError 400 for what is no directory of the workspace. */
+  /** @throws ApiError 400 for a path that is not a directory of the workspace. */
   checkWorkdir(path: string): void;
-  /** Finds what serves a model. @throws ApiError 400 for one that cannot be; anything else when that cannot be told now. */
+  /** Resolves a model. @throws ApiError 400 for an invalid one; anything else when that cannot be decided now. */
   resolve(ask: Pick<JobWork, "model" | "provider">): Promise<unknown>;
 }
 
 /** A job whose work is checked. */
 interface CheckedJob {
   owner: string;
-  /** Undefined for one that is not made yet. */
+  /** Undefined for a job that does not exist yet. */
   id?: string | undefined;
-  /** As it will be. */
+  /** The work after the change. */
   work: JobWork;
 }
 
-/** Skills that a refusal names. */
+/** How many skills a refusal names. */
 const MAX_NAMED = 50;
 
-/** Refuses what of a job's work cannot be done, when it is made or changed: when it is due nobody is there. */
+/** Refuses work that cannot be done when the job is created or changed, because nobody is there when it is due. */
 export class WorkCheck {
   readonly #terms: WorkTerms;
 
@@ -41,8 +41,8 @@ export class WorkCheck {
   }
 
   /**
-   * Checks what is new in a job's work.
-   * @throws ApiError 400 naming the field.
+   * Checks the parts of a job's work that are new.
+   * @throws ApiError 400 with the field.
    */
   async check(changes: WorkChanges, { owner, id, work }: CheckedJob): Promise<void> {
     const { toolsets, session, workdir } = changes;
@@ -87,7 +87,7 @@ export class WorkCheck {
     }
   }
 
-  /** An upstream that does not answer just now is no reason to refuse a job. */
+  /** An upstream that does not answer at the moment is no reason to refuse a job. */
   async #checkModel(ask: Pick<JobWork, "model" | "provider">): Promise<void> {
     try {
       await this.#terms.resolve(ask);

@@ -1,12 +1,12 @@
 import type { Job } from "../domain/job.ts";
 import type { JobChange, JobStore } from "../storage/job-store.ts";
 
-/** What becomes of a job; undefined leaves it as it is. */
+/** Returns the changed job, or undefined to leave it as it is. */
 type Edit = (job: Job) => JobChange | undefined;
 
 /**
- * Changes a job as it is now: read again and tried again when somebody else changed it in between. Undefined: it is gone,
- * or was left as it is.
+ * Changes the current version of a job: if somebody else changes it meanwhile, reads it and tries again. Returns
+ * undefined if the job was deleted or left as it is.
  */
 export async function editJob(
   store: JobStore,

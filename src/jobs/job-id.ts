@@ -1,11 +1,11 @@
 import { invalidRequest } from "../domain/error.ts";
 
-/** Whether a text can be a job's id. */
+/** Returns whether a text can be a job's id. */
 export function isJobId(id: string): boolean {
   return /^[a-f0-9]{12}$/.test(id);
 }
 
-/** Whether a text can be the id of a time that a job was done. */
+/** Returns whether a text can be a fire's id. */
 export function isFireId(id: string): boolean {
   return /^fire_[a-f0-9]{32}$/.test(id);
 }

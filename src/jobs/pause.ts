@@ -4,11 +4,11 @@ import type { Job } from "../domain/job.ts";
 export interface Pause {
   now: number;
   reason: string | undefined;
-  /** The agent does it. */
+  /** The agent pauses it. */
   byAgent?: boolean | undefined;
 }
 
-/** A job that is not due any more until somebody resumes it; who has paused it first, has. */
+/** Returns a paused job, which is not due until it is resumed; the first pause counts. */
 export function paused(job: Job, { now, reason, byAgent = false }: Pause): Job {
   const { nextAt: _at, nextOccurrence: _occurrence, pausedReason: _reason, pausedByAgent, ...rest } = job;
   const why = reason !== undefined && { pausedReason: reason };

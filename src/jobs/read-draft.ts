@@ -16,20 +16,20 @@ import { checkedWork } from "./work.ts";
 
 /** What drafts are read with. */
 export interface DraftTerms {
-  /** The time zone of jobs that name none; IANA name. */
+  /** The default time zone; an IANA name. */
   timezone(): string;
   /** Epoch ms. */
   now(): number;
-  /** @throws ApiError 400 for a place where nothing can be delivered. */
+  /** @throws ApiError 400 for an invalid destination. */
   checkTarget(target: string, param: string): void;
 }
 
-/** Reads a new job. @throws ApiError 400 for a field that cannot be, naming it. */
+/** Reads a new job. @throws ApiError 400 with the invalid field. */
 export function readNewJob(draft: JobDraft, terms: DraftTerms): NewJob {
   const { enabled, reason, times, work, name, ...rest } = readParts(draft, terms);
   const schedule = readSchedule(draft.schedule ?? "", readZone(draft) ?? terms.timezone(), terms);
   const whole: JobWork = { prompt: "", ...withoutNulls(work), limits: withoutNulls(work.limits ?? {}) };
-  // What is due once is done once, unless the draft says otherwise.
+  // A job that is due once runs once, unless the draft says otherwise.
   const limit = schedule.kind === "once" ? (times ?? (draft.repeat === "forever" ? null : 1)) : times;
   return {
     ...rest,
@@ -42,8 +42,7 @@ export function readNewJob(draft: JobDraft, terms: DraftTerms): NewJob {
 }
 
 /**
- * Reads what changes of a job. A cleared field that has a usual value has it again; a schedule without a zone stays in the
- * job's.
+ * Reads the changes of a job. A cleared field gets its default; a schedule without a zone keeps the job's zone.
  * @throws ApiError 400 as `readNewJob`.
  */
 export function readChanges(draft: JobDraft, job: Job, terms: DraftTerms): JobChanges {
@@ -58,10 +57,13 @@ export function readChanges(draft: JobDraft, job: Job, terms: DraftTerms): JobCh
   };
 }
 
-/** A draft's parts of a job, all but its schedule. */
+/** The parts of a job that a draft sets, except its schedule. */
 type Parts = Omit<JobChanges, "schedule" | "work"> & { work: WorkChanges };
 
-/** Reads all but the schedule. `base`: what stays of what is said in parts. @throws ApiError 400 as `readNewJob`. */
+/**
+ * Reads all but the schedule. `base`: the values of fields that a draft may set in part. @throws ApiError 400 as
+ * `readNewJob`.
+ */
 export function readParts(
   draft: JobDraft,
   terms: Pick<DraftTerms, "checkTarget">,
@@ -91,7 +93,7 @@ export function readParts(
   };
 }
 
-/** Null is as usual, undefined is not spoken of. */
+/** Null means the default, undefined means not given. */
 function orUsual<Value>(value: Value | null | undefined, usual: Value): Value | undefined {
   return value === null ? usual : value;
 }
@@ -102,7 +104,7 @@ function readMisfire(said: JobDraft["misfire"], base: Job["misfire"]): Job["misf
   return { policy: said.policy ?? base.policy, ...withoutNulls({ graceMs }) };
 }
 
-/** @throws ApiError 400 when the two say different things. */
+/** @throws ApiError 400 when the two contradict each other. */
 function readEnabled({ enabled, paused }: JobDraft): boolean | undefined {
   const isEnabled = enabled ?? undefined;
   if (paused === undefined || paused === null) return isEnabled;
@@ -120,7 +122,7 @@ function checkTargets(
   for (const target of targets) checkTarget(target, param);
 }
 
-/** The schedule that a draft names, or the job's own in another zone; undefined: neither. */
+/** Returns the schedule that a draft sets, or the job's own in another zone; undefined for neither. */
 function changedSchedule(draft: JobDraft, current: Schedule, terms: DraftTerms): Schedule | undefined {
   const { schedule } = draft;
   if (schedule === null)
@@ -129,13 +131,14 @@ function changedSchedule(draft: JobDraft, current: Schedule, terms: DraftTerms):
   const zone = readZone({ schedule, timezone }, current.timezone) ?? current.timezone;
   if (schedule !== undefined && !isSame(schedule, current)) return readSchedule(schedule, zone, terms);
   if (zone === current.timezone) return undefined;
-  // Any schedule is read, so that the zone is checked; an instant stays the same one, an interval keeps its rhythm.
+  // Reads any schedule, so that the zone is checked; instants stay the same, intervals keep their rhythm.
   return { ...current, timezone: readSchedule("every 1h", zone, terms).timezone };
 }
 
 /**
- * The zone that a draft names, beside its schedule or in it as the server answers it; undefined: none but the current one.
- * @throws ApiError 400 when the two say different things.
+ * Returns the zone that a draft names, beside its schedule or in it as the server prints it; undefined for the
+ * current one.
+ * @throws ApiError 400 when the two contradict each other.
  */
 function readZone(
   { schedule, timezone }: Pick<JobDraft, "schedule" | "timezone">,
@@ -149,13 +152,13 @@ function readZone(
   return said;
 }
 
-/** Whether a client only says again what the server answered; it does not begin anew then. */
+/** Returns whether a client only repeats what the server printed; then the schedule does not start anew. */
 function isSame(said: ScheduleDraft, current: Schedule): boolean {
   if (typeof said === "string") return current.kind !== "once" && said === current.display;
   if (said.kind === "cron") return current.kind === "cron" && said.expr === current.expr;
   if (said.kind === "interval")
     return current.kind === "interval" && Math.round(said.minutes * 60_000) === current.everyMs;
-  // Instants are answered in whole seconds.
+  // Instants are printed in whole seconds.
   const seconds = (ms: number) => Math.floor(ms / 1000);
   const isAnswered = /[+-]\d{2}:\d{2}$/.test(said.run_at);
   return current.kind === "once" && isAnswered && seconds(Date.parse(said.run_at)) === seconds(current.runAt);
@@ -165,7 +168,7 @@ function readSchedule(said: ScheduleDraft, timezone: string, { now }: Pick<Draft
   return parseSchedule(writeSchedule(said), { timezone, now: now(), param: "schedule" });
 }
 
-/** A schedule as people write it. */
+/** Prints a schedule as people write it. */
 function writeSchedule(said: ScheduleDraft): string {
   if (typeof said === "string") return said;
   if (said.kind === "cron") return said.expr;
@@ -174,7 +177,7 @@ function writeSchedule(said: ScheduleDraft): string {
   return seconds % 60 === 0 ? `every ${seconds / 60}m` : `every ${seconds}s`;
 }
 
-/** A job's own name: the beginning of what it does. */
+/** Returns the default name of a job: the start of its prompt. */
 function defaultName({ prompt, script = "" }: JobWork, schedule: Schedule): string {
   const said = prompt.trim() === "" ? script : prompt;
   const line = said.trim().split("\n")[0]?.slice(0, 50) ?? "";

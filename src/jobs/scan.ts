@@ -1,10 +1,10 @@
 import { invalidRequest } from "../domain/error.ts";
 
-/** What nobody writes who can see it: zero-width and direction characters, tags, and other controls. */
+/** Characters that nobody types who can see them: zero-width and direction characters, tags, and other controls. */
 const INVISIBLE =
   /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\u{e0000}-\u{e007f}]|(?![\n\t\r])\p{Cc}/u;
 
-/** Sentences that turn an agent against its own instructions, or carry secrets out. */
+/** Sentences that turn an agent against its instructions, or send secrets away. */
 const HOSTILE: readonly [pattern: RegExp, what: string][] = [
   [
     /\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:previous|prior|above|earlier|all|system)\b[^.\n]{0,20}\b(?:instructions?|prompts?|rules?|guidelines)\b/i,
@@ -26,9 +26,9 @@ const HOSTILE: readonly [pattern: RegExp, what: string][] = [
 ];
 
 /**
- * Refuses a prompt that a person would not have written so: it is looked at when a job is made, changed and done, for it
- * runs when nobody is there.
- * @throws ApiError 400 that says what was found.
+ * Refuses a prompt that a person would not have written. Checked when a job is created, changed and executed, because
+ * it runs when nobody is there.
+ * @throws ApiError 400 with what was found.
  */
 export function scanPrompt(prompt: string, param: string): void {
   const found = findingIn(prompt);
@@ -36,7 +36,7 @@ export function scanPrompt(prompt: string, param: string): void {
     throw invalidRequest(param, `'${param}' was refused: it ${found}.`, "prompt_refused");
 }
 
-/** What is wrong with a prompt, in words; undefined when nothing is. */
+/** Returns what is wrong with a prompt, in words; undefined if nothing is. */
 export function findingIn(prompt: string): string | undefined {
   if (INVISIBLE.test(prompt)) return "has invisible characters";
   return HOSTILE.find(([pattern]) => pattern.test(prompt))?.[1];

@@ -15,7 +15,7 @@ import type { Scheduler } from "./scheduler/scheduler.ts";
 import { applyChanges, due, resumed } from "./transitions.ts";
 import { changedWork, checkedWork } from "./work.ts";
 
-/** What jobs are kept and done with. */
+/** What jobs need. */
 interface JobsDeps {
   store: JobStore;
   scheduler: Scheduler;
@@ -26,29 +26,29 @@ interface JobsDeps {
   nextId(): string;
 }
 
-/** Jobs that are read together: some three milliseconds. */
+/** Jobs read together: some three milliseconds. */
 const LISTED_AT_ONCE = 100;
 
-/** What four hex digits can tell apart. */
+/** How many ids four hex digits distinguish. */
 const TAILS = 2 ** 16;
 
-/** A tool's call that makes a job, which says so in its origin as `call_id`. */
+/** A tool call that creates a job; the job's origin holds its `call_id`. */
 interface MakingCall {
   id: string;
-  /** When its run was made, epoch ms: the same each time. */
+  /** When the call's run was created, epoch ms: the same at each repetition. */
   at: number;
 }
 
-/** Who makes a job. */
+/** Who creates a job. */
 interface Making {
-  /** For whoever looks at the job later. */
+  /** For readers of the job. */
   origin: Job["origin"];
   call?: MakingCall;
 }
 
 type Checked = Pick<Job, "id" | "owner" | "work" | "deliver" | "failureDeliver">;
 
-/** Jobs as their owners make, change and read them: each draft is parsed, scanned, checked and stored here. */
+/** Creates, changes and reads the jobs of their owners: each draft is parsed, scanned, checked and stored here. */
 export class Jobs {
   readonly #deps: JobsDeps;
   #lastNumber = 0;
@@ -57,15 +57,14 @@ export class Jobs {
     this.#deps = deps;
   }
 
-  /** Reads a new job as far as that can be done without asking anybody. @throws ApiError 400 as `create`. */
+  /** Reads a new job without asking anybody. @throws ApiError 400 as `create`. */
   read(draft: JobDraft): NewJob {
     return readNewJob(draft, this.#deps.terms);
   }
 
   /**
-   * Stores a job, which is due from now on. A call that makes it makes it once: asked again, it gives the job that it
-   * made.
-   * @throws ApiError 400 for a field that cannot be, naming it; StorageError when it cannot be stored.
+   * Stores a job, which is scheduled from now on. A tool call creates its job once: repeated, it returns that job.
+   * @throws ApiError 400 with the invalid field; StorageError when it cannot be stored.
    */
   async create(owner: string, draft: JobDraft, { origin, call }: Making): Promise<Job> {
     const { store, clock, scheduler, work } = this.#deps;
@@ -93,14 +92,14 @@ export class Jobs {
     return job;
   }
 
-  /** @throws ApiError 404 when this owner has none of that id. */
+  /** @throws ApiError 404 when this owner has no such job. */
   async find(id: string, owner: string): Promise<Job> {
     const job = await this.findIfThere(id, owner);
     if (job === undefined) throw unknownJob();
     return job;
   }
 
-  /** Undefined: this owner has none of that id. */
+  /** Returns undefined when this owner has no such job. */
   findIfThere(id: string, owner: string): Promise<Job | undefined> {
     return this.#deps.store.findJob(id, owner);
   }
@@ -109,7 +108,7 @@ export class Jobs {
     return this.#deps.store.listJobs(query);
   }
 
-  /** All of an owner's jobs in parts, the oldest first; requests come in between. */
+  /** Reads all of an owner's jobs in parts, oldest first; other requests get a turn. */
   async *all(owner: string): AsyncGenerator<Job[]> {
     for (let after: string | undefined; ; ) {
       const part = await this.list({ owner, order: "asc", limit: LISTED_AT_ONCE, after });
@@ -121,8 +120,8 @@ export class Jobs {
   }
 
   /**
-   * Changes a job. `byAgent`: it is the agent's change, not a person's.
-   * @throws ApiError 400 as `create`, 404 when the job is gone, 409 as `resume`.
+   * Changes a job. `byAgent`: the agent changes it, not a person.
+   * @throws ApiError 400 as `create`, 404 when the job was deleted, 409 as `resume`.
    */
   async update(job: Job, draft: JobDraft, { byAgent = false } = {}): Promise<Job> {
     const { terms, work: check, clock } = this.#deps;
@@ -140,7 +139,10 @@ export class Jobs {
     return this.#edit(id, owner, (job) => paused(job, { now, reason, byAgent }));
   }
 
-  /** Goes on with a job that can be done as it stands. @throws ApiError 400 as `create`, 404 as `find`, 409 for one that is completed. */
+  /**
+   * Resumes a job that can be executed as it is. @throws ApiError 400 as `create`, 404 as `find`, 409 for a completed
+   * job.
+   */
   async resume(job: Job): Promise<Job> {
     if (job.state !== "scheduled") await this.checkAll(job);
     const now = this.#deps.clock.now();
@@ -148,8 +150,8 @@ export class Jobs {
   }
 
   /**
-   * Checks what is checked of a new job: files came with more, and what was there may be gone.
-   * @throws ApiError 400 for what cannot be, naming the field.
+   * Checks everything that is checked of a new job: imported jobs may hold more, and what they need may be gone.
+   * @throws ApiError 400 with the invalid field.
    */
   async checkAll(job: Checked): Promise<void> {
     const { terms, work: check } = this.#deps;
@@ -160,15 +162,15 @@ export class Jobs {
     await check.check(job.work, job);
   }
 
-  /** Deletes a job with its history, and stops what goes on of it. @throws ApiError 404 as `find`. */
+  /** Deletes a job with its history, and stops its fires. @throws ApiError 404 as `find`. */
   async remove(id: string, owner: string): Promise<void> {
     if (!(await this.#deps.store.deleteJob(id, owner))) throw unknownJob();
     this.#deps.scheduler.forget(id);
   }
 
   /**
-   * Does a job now, whatever its schedule says; `prompt` instead of its own.
-   * @throws ApiError 400 for a prompt that is refused or missing, 404 as `find`.
+   * Executes a job now, whatever its schedule says; `prompt` replaces its own.
+   * @throws ApiError 400 for a refused or missing prompt, 404 as `find`.
    */
   async runNow(
     { id, owner, work }: Pick<Job, "id" | "owner" | "work">,
@@ -177,7 +179,7 @@ export class Jobs {
     if (prompt !== undefined && work.noAgent === true)
       throw invalidRequest("prompt", "The job asks no model: a 'prompt' would change nothing.");
     if (prompt !== undefined) scanPrompt(prompt, "prompt");
-    // One that came from a file may have none of its own.
+    // An imported job may have no prompt.
     checkedWork({ ...work, prompt: prompt ?? work.prompt });
     const { store, clock, nextId, scheduler } = this.#deps;
     const now = clock.now();
@@ -203,7 +205,7 @@ export class Jobs {
     return { job, fire };
   }
 
-  /** The last fire of each of an owner's jobs, in their order. */
+  /** Returns the last fire of each of an owner's jobs, in their order. */
   latestFires(jobs: readonly Job[]): Promise<(Fire | undefined)[]> {
     return this.#deps.store.latestFires(jobs.map(({ id }) => id));
   }
@@ -212,7 +214,7 @@ export class Jobs {
     return this.#deps.store.listFires(query);
   }
 
-  /** When a job will be due, as the scheduler sees it; epoch ms. */
+  /** Returns when a job will be due, as the scheduler sees it; epoch ms. */
   forecast({ schedule }: Job, range: { from: number; to: number; limit: number }): Occurrence[] {
     return listOccurrences(toCalendar(schedule), range);
   }
@@ -225,13 +227,16 @@ export class Jobs {
     return job;
   }
 
-  /** Those of one second come in order, too. */
+  /** Ids of one second are in order, too. */
   #nextNumber(seconds: number): number {
     this.#lastNumber = Math.max(seconds + randomInt(TAILS / 2), this.#lastNumber + 1);
     return this.#lastNumber;
   }
 
-  /** Twelve hex digits, as the reference's clients check: seconds, so that lists go by age, and chance. */
+  /**
+   * Returns twelve hex digits, which the reference's clients check: seconds, so that ids sort by age, and a random
+   * part.
+   */
   async #place(
     owner: string,
     now: number,

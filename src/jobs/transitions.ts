@@ -4,7 +4,7 @@ import { paused } from "./pause.ts";
 import { toCalendar } from "./schedule/schedule.ts";
 import { changedWork } from "./work.ts";
 
-/** Makes a job wait for its next time after now; without one it is completed. */
+/** Moves a job to its next time after now; without one it is completed. */
 export function due(job: Job, now: number): Job {
   const { nextAt: _at, nextOccurrence: _occurrence, ...rest } = job;
   const next = toCalendar(job.schedule).next(now);
@@ -12,7 +12,7 @@ export function due(job: Job, now: number): Job {
   return { ...rest, state: "scheduled", nextAt: next.at, nextOccurrence: next.at };
 }
 
-/** Resumes a job as it is. @throws ApiError 409 for one that is completed. */
+/** Resumes a job as it is. @throws ApiError 409 for a completed job. */
 export function resumed(job: Job, now: number): Job {
   if (job.state === "scheduled") return job;
   const { pausedAt: _at, pausedReason: _reason, pausedByAgent: _byAgent, ...rest } = job;
@@ -47,7 +47,9 @@ export function applyChanges(job: Job, changes: JobChanges, now: number): Job {
   return isMoved ? due(next, now) : next;
 }
 
-/** Any part of the work that the agent changes makes it the agent's; the words that a person writes make it a person's. */
+/**
+ * A part of the work that the agent changes makes it the agent's; a prompt that a person writes makes it a person's.
+ */
 function whoseWork(work: WorkChanges = {}, byAgent = false): Pick<Job, "byAgent"> {
   const isChanged = Object.values(work).some((value) => value !== undefined);
   if (byAgent) return isChanged ? { byAgent } : {};

@@ -14,16 +14,16 @@ import { type Begun, type Result, refusedResult } from "./result.ts";
 import type { ScriptRuns } from "./script-run.ts";
 import { gatherParts, type Sources } from "./sources.ts";
 
-/** What fires are done with. */
+/** What executing fires needs. */
 interface ExecutionDeps {
   runs: Runs;
   sources: Sources;
   scripts: ScriptRuns;
-  /** Whether there is still somebody of that id. */
+  /** Returns whether a principal with that id still exists. */
   isPrincipal(id: string): boolean;
 }
 
-/** Does what jobs ask for. */
+/** Executes fires. */
 export class Execution {
   readonly #deps: ExecutionDeps;
 
@@ -32,9 +32,9 @@ export class Execution {
   }
 
   /**
-   * Does a fire, or goes on with it after a restart: the run's id is that of the fire from before it began, so it is there
-   * once. Undefined: this process stops, and the next one goes on.
-   * @throws ApiError 429 or 503 when it cannot begin now.
+   * Executes a fire, or continues it after a restart: the run's id is stored with the fire before the run starts, so
+   * there is only one run. Returns undefined if this process stops and the next one continues.
+   * @throws ApiError 429 or 503 when it cannot start now.
    */
   async execute(begun: Begun): Promise<Result | undefined> {
     const { runs, isPrincipal } = this.#deps;
@@ -47,13 +47,13 @@ export class Execution {
     if ((await runs.status(runId, owner)) === undefined) {
       const beginning = await this.#prepare(begun);
       if (!beginning.goesOn) return beginning.result && { ...beginning.result, isWithoutRun: true };
-      // Told to stop while it began.
+      // Stopped while it was starting.
       if (begun.signal.aborted) runs.stop(runId, owner);
     }
     return readRunResult(runs, runId, owner);
   }
 
-  /** What comes before the run, and its beginning. */
+  /** Prepares the run and starts it. */
   async #prepare(begun: Begun): Promise<Beginning> {
     const { scripts } = this.#deps;
     const { job, fire, signal } = begun;
@@ -66,7 +66,7 @@ export class Execution {
     return this.#start(begun, () => this.#assembled(begun, printed.text));
   }
 
-  /** What the model reads, with what a script printed. @throws ApiError 400 for a directory that is not there. */
+  /** Builds the prompt, with the output of a script. @throws ApiError 400 for a directory that does not exist. */
   async #assembled({ job, fire, keep }: Begun, printed: string): Promise<string> {
     const parts = await gatherParts(this.#deps.sources, job, fire);
     const { script } = job.work;
@@ -75,7 +75,10 @@ export class Execution {
     return assemblePrompt(parts);
   }
 
-  /** Begins the run; what a job itself is refused for is its failure. @throws ApiError 429 or 5xx when it cannot begin now. */
+  /**
+   * Starts the run; a refusal of the job itself is the fire's failure. @throws ApiError 429 or 5xx when it cannot
+   * start now.
+   */
   async #start({ job, fire, signal }: Begun, prompt: () => Promise<string>): Promise<Beginning> {
     try {
       const input = toRunInput(job, fire, await prompt());
@@ -89,12 +92,12 @@ export class Execution {
   }
 }
 
-/** Whether a run goes on; else how the fire ended, or that this process stops. */
+/** Whether a run is going on; otherwise how the fire ended, or that this process stops. */
 type Beginning = { goesOn: true } | { goesOn: false; result: Result | undefined };
 
 const STOPPED: Result = { status: "cancelled", reason: "It was stopped.", mayRepeat: false };
 
-/** How the run of a fire ended; undefined: it goes on in another process. */
+/** Returns how the run of a fire ended; undefined if another process continues it. */
 async function readRunResult(runs: Runs, runId: RunId, owner: string): Promise<Result | undefined> {
   await runs.whenOver(runId, owner);
   const run = await runs.read(runId, owner);
@@ -104,7 +107,7 @@ async function readRunResult(runs: Runs, runId: RunId, owner: string): Promise<R
   if (status !== "completed" && status !== "failed" && status !== "cancelled" && status !== "interrupted")
     return undefined;
   const result = { status, ...toResult(run.events) };
-  // An agent without a last word has nothing for anybody.
+  // A run without a final text has nothing to deliver.
   const isMute = status === "completed" && result.output === undefined;
   return isMute ? { ...result, reason: "no_output", isQuiet: true } : result;
 }

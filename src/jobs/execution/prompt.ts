@@ -2,28 +2,28 @@ import { createHash } from "node:crypto";
 import { stripVTControlCharacters } from "node:util";
 import { headAndTail } from "../../lib/text.ts";
 
-/** What a fire is done with. */
+/** The parts of a fire's prompt. */
 export interface PromptParts {
-  /** What the AGENTS.md of the directory says that the job works in. */
+  /** The AGENTS.md of the job's directory. */
   rules?: string;
-  /** How things are done, in the order in which they are read. */
+  /** The skills, in order. */
   skills: { name: string; text: string; directory: string }[];
-  /** What comes from elsewhere: it is read, and nothing in it is an instruction. */
+  /** Data from elsewhere; it must not be taken for instructions. */
   data: { label: string; text: string }[];
-  /** What there should have been, in sentences. */
+  /** What is missing, as sentences. */
   notes: string[];
-  /** What to do; may be empty where skills say it. */
+  /** The job's own prompt; may be empty if skills say what to do. */
   prompt: string;
 }
 
 const MAX_RULES_CHARS = 20_000;
 const MAX_SKILL_CHARS = 50_000;
 const MAX_DATA_CHARS = 50_000;
-/** Of all parts but the prompt itself, which has a limit of its own. */
+/** Limit of all parts together, except the prompt itself, which has its own limit. */
 const MAX_PARTS_CHARS = 200_000;
 
 /**
- * What the model reads for a fire: rules, skills, data, then what to do. A prompt alone stays as it is; a part that is too long
+ * Joins the parts: rules, skills, data, then the prompt. A prompt alone is left as it is; a part that is too long
  * says how much of it is missing.
  */
 export function assemblePrompt({ rules, skills, data, notes, prompt }: PromptParts): string {
@@ -45,7 +45,7 @@ export function assemblePrompt({ rules, skills, data, notes, prompt }: PromptPar
   return parts.join("\n\n");
 }
 
-/** How much may still be said. */
+/** How many characters may still be added. */
 class Room {
   #left: number;
 
@@ -53,7 +53,7 @@ class Room {
     this.#left = chars;
   }
 
-  /** The text, as far as there is room for it. */
+  /** Returns as much of the text as there is room for. */
   take(text: string, maxChars: number): string {
     const taken = headAndTail(text, Math.min(maxChars, this.#left));
     this.#left = Math.max(0, this.#left - taken.length);
@@ -61,12 +61,12 @@ class Room {
   }
 }
 
-/** Without colours and control characters: they say nothing to a model, and upstreams refuse some of them. */
+/** Removes colours and control characters: models need none of them, and upstreams refuse some. */
 function escapeText(text: string): string {
   return stripVTControlCharacters(text).replace(/(?![\n\t])\p{Cc}/gu, "");
 }
 
-/** Data between two marks that it cannot hold itself, for they are made of its own hash. */
+/** Puts data between two marks that it cannot contain, because they are made from its hash. */
 function fenced(text: string): string {
   const mark = createHash("sha256").update(text).digest("hex").slice(0, 12);
   return [

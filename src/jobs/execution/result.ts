@@ -6,30 +6,30 @@ export interface Result {
   status: "completed" | "failed" | "cancelled" | "interrupted";
   output?: string;
   usage?: Usage;
-  /** Why it did not end well, or has nothing to say. */
+  /** Why it did not end well, or why it has no output. */
   reason?: string;
-  /** Whether another try can do nothing twice: no model had begun to answer. */
+  /** Whether another attempt can repeat no effect: no model had started to answer. */
   mayRepeat: boolean;
-  /** There is nothing to bring to anybody. */
+  /** There is nothing to deliver. */
   isQuiet?: boolean;
-  /** It ended before there was a run. */
+  /** It ended before it had a run. */
   isWithoutRun?: boolean;
 }
 
-/** What of a fire is known before it ends. */
+/** What is known of a fire before it ends. */
 export type Progress = Partial<Pick<Fire, "notes" | "script">>;
 
-/** A fire that has begun. */
+/** A fire that has started. */
 export interface Begun {
   job: Job;
   fire: Fire;
-  /** Stores what is known of it. @throws StorageError when that cannot be stored. */
+  /** Stores the progress. @throws StorageError when it cannot be stored. */
   keep(progress: Progress): Promise<void>;
-  /** Aborted when it must go no further. */
+  /** Aborted when the fire must stop. */
   signal: AbortSignal;
 }
 
-/** The end of a fire that cannot be done. */
+/** Creates the result of a fire that cannot be executed. */
 export function refusedResult(why: string): Result {
   return {
     status: "failed",

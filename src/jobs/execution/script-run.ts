@@ -4,21 +4,21 @@ import type { Clock } from "../../lib/clock.ts";
 import { type Begun, type Result, refusedResult } from "./result.ts";
 import { readOutput, type ScriptEnd, type Scripts } from "./scripts.ts";
 
-/** What scripts of fires are run with. */
+/** What running scripts needs. */
 interface ScriptRunsDeps {
   scripts: Pick<Scripts, "command" | "run">;
   clock: Pick<Clock, "now">;
-  /** The real path of the directory that a job works in. @throws ApiError 400 when it is not there. */
+  /** Returns the real path of a job's directory. @throws ApiError 400 when it does not exist. */
   directoryOf(work: Job["work"]): string;
 }
 
-/** What a script printed for the model, or how the fire ended with it; no result: this process stops first. */
+/** The script's output for the model, or the fire's result; neither: this process stops first. */
 type Printed = { text: string } | { result: Result | undefined };
 
 /**
- * Runs the scripts of fires. A script may change something: that it begins is stored before, and what it printed before
- * anything is done with that. So it is run once, whatever is killed: one that a former process began and did not see end
- * is left alone.
+ * Runs the scripts of fires. A script may have effects, so its start is stored before it starts, and its output
+ * before anything is done with it. Each script runs at most once: one that a former process started but did not see
+ * end is not repeated.
  */
 export class ScriptRuns {
   readonly #deps: ScriptRunsDeps;
@@ -31,11 +31,11 @@ export class ScriptRuns {
     this.#deps = deps;
   }
 
-  /** Runs a fire's script, or gives what it printed before. */
+  /** Runs a fire's script, or returns its stored output. */
   async print(begun: Begun, name: string): Promise<Printed> {
     const { fire, job } = begun;
     if (fire.script !== undefined && fire.script.endedAt === undefined) return { result: CUT };
-    // Not begun, it is left to the next process.
+    // A script that has not started is left to the next process.
     if (fire.script === undefined && this.#isClosing) return { result: undefined };
     const ended = fire.script ?? (await this.#track(this.#run(begun, name)));
     if (ended === undefined) return { result: undefined };
@@ -48,7 +48,7 @@ export class ScriptRuns {
     return { result: text === "" ? quiet("no_output") : { ...DONE, output: text } };
   }
 
-  /** Gives scripts so much time to end, ms, then ends them. What was ended so is not run again. */
+  /** Gives scripts `graceMs` to end, then kills them; killed scripts are not repeated. */
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;
     const late = setTimeout(() => this.#closing.abort(), graceMs);
@@ -96,7 +96,7 @@ export class ScriptRuns {
   }
 }
 
-/** What was found, or that the fire cannot be done. */
+/** Returns the script's command, or that the fire cannot be executed. */
 async function found<Value>(look: () => Promise<Value>): Promise<Value | Result> {
   try {
     return await look();

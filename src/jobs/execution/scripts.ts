@@ -7,30 +7,30 @@ import type { CommandResult, Sandbox } from "../../sandbox/sandbox.ts";
 
 /** How a script ended. */
 export interface ScriptEnd {
-  /** What it printed; of too much the middle is left out, visibly. */
+  /** Its output, cut visibly in the middle if too long. */
   output: string;
-  /** Why it counts as failed, in a sentence. */
+  /** Why it failed, as a sentence. */
   failure?: string;
 }
 
-/** What scripts are run with. */
+/** What scripts need. */
 interface ScriptsOptions {
-  /** The directory that holds them; it need not exist. */
+  /** The directory of the scripts; it need not exist. */
   directory: string;
   reader: Reader;
   sandbox: Sandbox;
   timeoutMs: number;
 }
 
-/** It is opened to see that it can be, and nothing of it is read. */
+/** The file is opened only to check that it can be; nothing is read. */
 const OPENED = { maxBytes: Number.POSITIVE_INFINITY, firstBytes: 0 };
 const ANY_MAY_EXECUTE = 0o111;
 
 const MAX_OUTPUT_BYTES = 50_000;
-/** Of what a script complained about, the end. */
+/** How much of the end of stderr is kept. */
 const MAX_COMPLAINT_CHARS = 500;
 
-/** Programs that run a script of a kind, as a shell calls them; a file of another kind must be executable itself. */
+/** Interpreters by file suffix, as shell words; any other file must be executable. */
 const RUNNERS: Readonly<Record<string, string>> = {
   ".sh": `exec "$(command -v bash || echo sh)"`,
   ".bash": "exec bash",
@@ -39,7 +39,7 @@ const RUNNERS: Readonly<Record<string, string>> = {
   ".mjs": `exec ${quoted(process.execPath)}`,
 };
 
-/** The scripts of a home: files that its operator put there. A request names one, and never says what is in it. */
+/** The scripts of a home: files that the operator put there. Requests name a script but never provide one. */
 export class Scripts {
   readonly #options: ScriptsOptions;
 
@@ -48,8 +48,8 @@ export class Scripts {
   }
 
   /**
-   * The command that runs a script, by its real path: what a link led to is what was looked at.
-   * @throws ApiError 400 for a name that is no script's.
+   * Returns the command that runs a script, by its real path: what was checked is what runs.
+   * @throws ApiError 400 for a name that is not a script's.
    */
   async command(name: string): Promise<string> {
     const isPlain = !/^[/~\\]/.test(name) && !name.split(/[/\\]/).includes("..");
@@ -64,7 +64,7 @@ export class Scripts {
     return `${runner ?? "exec"} ${shellQuoted(real)}`;
   }
 
-  /** Runs a command that `command` gave. Undefined: it was stopped. Never rejects. */
+  /** Runs a command returned by `command`. Returns undefined if it was stopped. Never rejects. */
   async run(
     command: string,
     { cwd, signal }: { cwd: string; signal: AbortSignal },
@@ -82,7 +82,7 @@ export class Scripts {
   }
 }
 
-/** What a script printed, and whether a model is to read it: `{"wakeAgent": false}` as the last line says no. */
+/** Returns a script's output and whether a model should read it: the last line `{"wakeAgent": false}` says no. */
 export function readOutput(output: string): { text: string; wakesAgent: boolean } {
   const text = output.trimEnd();
   const at = text.lastIndexOf("\n") + 1;

@@ -11,17 +11,17 @@ export interface Sources {
   /** Reads the workspace. */
   reader: Reader;
   store: JobStore;
-  /** The real path of the directory that a job works in. @throws ApiError 400 when it is not there. */
+  /** Returns the real path of a job's directory. @throws ApiError 400 when it does not exist. */
   directoryOf(work: Pick<Job["work"], "workdir">): string;
 }
 
-/** More bytes than any rules that are worth their place in a prompt. */
+/** More bytes than any useful rules have. */
 const MAX_RULES_BYTES = 2 ** 20;
 
-/** Fires of another job that are looked through for its latest result. */
+/** How many fires of another job are searched for its latest result. */
 const LOOKED_AT = 20;
 
-/** What a fire is done with, as it is now. What is not there any more is said in the notes; the fire goes on without it. */
+/** Collects the current parts of a fire's prompt. Missing ones are noted, and the fire is executed without them. */
 export async function gatherParts(sources: Sources, { work, owner }: Job, fire: Fire): Promise<PromptParts> {
   const { workdir, skills = [], contextFrom = [] } = work;
   const parts: PromptParts = { skills: [], data: [], notes: [], prompt: fire.prompt ?? work.prompt };
@@ -38,7 +38,7 @@ export async function gatherParts(sources: Sources, { work, owner }: Job, fire: 
   return parts;
 }
 
-/** Adds what a directory's AGENTS.md says, if it lies in it; that of the workspace stands in the core prompt. */
+/** Adds the AGENTS.md of a directory if it lies in it; the workspace's own is part of the core prompt. */
 async function addRules(parts: PromptParts, reader: Reader, directory: string): Promise<void> {
   try {
     const text = await reader.text({ within: directory, name: "AGENTS.md" }, MAX_RULES_BYTES);
@@ -50,7 +50,7 @@ async function addRules(parts: PromptParts, reader: Reader, directory: string): 
   }
 }
 
-/** The latest result of a job; none where it says that nobody needs to hear of it. */
+/** Returns the latest result of a job; none if it says that nobody needs to read it. */
 async function readLatestResult(store: JobStore, { id, owner, name }: Job): Promise<PromptParts["data"]> {
   const query = { jobId: id, owner, order: "desc", limit: LOOKED_AT, status: "completed" } as const;
   const fires = await store.listFires(query);

@@ -9,46 +9,49 @@ import type { Scheduler } from "../scheduler/scheduler.ts";
 import { checkedWork } from "../work.ts";
 import { catchRefusal, type Difference, type ReadRecord, type RecordDraft, readRecord } from "./record.ts";
 
-/** What an import works with. */
+/** What an import needs. */
 interface ImportDeps {
   store: JobStore;
   scheduler: Scheduler;
   work: WorkCheck;
   terms: DraftTerms;
-  /** Reads the fields of one record. @throws ApiError 400 naming the field without which there is no job. */
+  /** Reads the fields of one record. @throws ApiError 400 with the field without which there is no job. */
   decode(record: unknown): RecordDraft;
 }
 
-/** What became of one record. */
+/** The outcome of one record. */
 interface ImportResult {
   index: number;
   id: string | null;
   name: string | null;
   result: "created" | "updated" | "unchanged" | "kept" | "refused";
-  /** As the job is now, or would be. */
+  /** The job as it is now, or would be. */
   state: string | null;
   param: string | null;
   reason: string | null;
-  /** What is not as it was in hermes. */
+  /** What differs from hermes. */
   differences: Difference[];
 }
 
-/** How a file is read. */
+/** How to import a file. */
 interface ImportOptions {
-  /** Only tells what would become of its jobs. */
+  /** Only reports the outcome, changes nothing. */
   isDry: boolean;
-  /** Also overwrites jobs that were changed, done or made here since. */
+  /** Also overwrites jobs that were changed, executed or created here since. */
   isForced: boolean;
 }
 
-/** Records that are read before other requests have their turn. */
+/** Records read before other requests get a turn. */
 const READ_AT_ONCE = 10;
 
 const MAX_REASON_CHARS = 500;
-/** A name that cannot be need not come back whole. */
+/** How much of an invalid name is repeated. */
 const MAX_NAME_CHARS = 200;
 
-/** Reads jobs of hermes' jobs.json: exactly, or it says what is otherwise; the same file again changes nothing. */
+/**
+ * Imports the jobs of hermes' jobs.json: exactly, or with every difference reported. Importing the same file again
+ * changes nothing.
+ */
 export class JobImport {
   readonly #deps: ImportDeps;
 
@@ -56,10 +59,10 @@ export class JobImport {
     this.#deps = deps;
   }
 
-  /** What became of each record; one that cannot be read does not keep the others from it. */
+  /** Returns the outcome of each record; one that cannot be read does not affect the others. */
   async read(owner: string, records: readonly unknown[], options: ImportOptions): Promise<ImportResult[]> {
     const named = records.map(describeRecord);
-    // Where each id comes first.
+    // The first place of each id.
     const places = new Map(named.map(({ id }, index) => [id, index] as const).reverse());
     const results: ImportResult[] = [];
     for (const [index, record] of records.entries()) {
@@ -98,7 +101,7 @@ export class JobImport {
     return { ...outcome, ...verdict, state: job.state };
   }
 
-  /** What is not there: a skill, a script, a directory, another job, a model. */
+  /** Reports what does not exist here: a skill, a script, a directory, another job, a model. */
   async #checkWork(owner: string, read: ReadRecord, others: ReadonlyMap<unknown, number>): Promise<void> {
     const { id, work } = read.job;
     const contextFrom = work.contextFrom?.filter((other) => !others.has(other)) ?? [];
@@ -117,7 +120,7 @@ function toDifference({ failure, message }: ApiError): Difference {
   return { param: failure.param ?? "job", reason: message };
 }
 
-/** What a record is called, as far as that can be told. */
+/** Returns how to name a record in the outcome, as far as it can be read. */
 function describeRecord(record: unknown): Pick<ImportResult, "id" | "name"> {
   const { id, name } = isJsonObject(record) ? record : ({} as Record<string, unknown>);
   const text = (value: unknown) => (typeof value === "string" ? value.slice(0, MAX_NAME_CHARS) : null);
@@ -142,7 +145,7 @@ function decideImport(
   return imported === undefined ? OURS : CHANGED;
 }
 
-/** A job that cannot be done as it was waits until somebody has seen to it. */
+/** A job that cannot be executed as before stays paused until a person resumes it. */
 function withReason({ job, missing }: ReadRecord): Pick<ReadRecord, "job"> {
   if (missing.length === 0 || job.state === "completed") return { job };
   const { nextAt: _at, nextOccurrence: _occurrence, ...rest } = job;

@@ -10,7 +10,7 @@ import { secondsFirst } from "../schedule/cron-text.ts";
 import { parseInstant, parseSchedule } from "../schedule/parse-schedule.ts";
 import { toCalendar } from "../schedule/schedule.ts";
 
-/** A field that is not as it was in hermes; what cannot be done without it keeps the job paused. */
+/** A field that differs from hermes; if the job cannot be executed without it, the job is paused. */
 export interface Difference {
   param: string;
   reason: string;
@@ -20,7 +20,7 @@ type Text = string | null | undefined;
 type Whole = number | null | undefined;
 type Targets = string | readonly string[] | null | undefined;
 
-/** A job as hermes stores it in its jobs.json, under its names. */
+/** A job as hermes stores it in its jobs.json. */
 interface JobRecord {
   readonly [field: string]: unknown;
   id: string;
@@ -53,27 +53,27 @@ export interface RecordDraft {
   record: JobRecord;
   /** The fields that mean the same as in a request. */
   parts: JobDraft;
-  /** Fields that cannot be read, or that nothing here corresponds to. */
+  /** Fields that cannot be read or have no counterpart here. */
   missing: Difference[];
 }
 
-/** A record as a job of ours. */
+/** A record as a job of this server. */
 export interface ReadRecord {
   job: Omit<Job, "owner" | "revision">;
-  /** Not kept, and without an effect on what the job does. */
+  /** Fields that were dropped without an effect on what the job does. */
   lost: Difference[];
-  /** Not here: with it the job would not be done as it was. */
+  /** Fields that are missing here and change what the job does. */
   missing: Difference[];
 }
 
-/** What a record is read against, at one moment. */
+/** What a record is read against. */
 interface RecordTerms {
   timezone: string;
   /** Epoch ms. */
   now: number;
 }
 
-/** Reads a record of hermes' jobs.json as a job. @throws ApiError 400 naming the field that cannot be. */
+/** Reads a record of hermes' jobs.json as a job. @throws ApiError 400 with the invalid field. */
 export function readRecord(
   { record, parts, missing: unread }: RecordDraft,
   draftTerms: DraftTerms,
@@ -145,7 +145,7 @@ function readTime(
   return at;
 }
 
-/** What a check throws as a refusal. */
+/** Returns the refusal that a check throws. */
 export function catchRefusal(check: () => void): ApiError | undefined {
   try {
     check();
@@ -172,7 +172,7 @@ function readRecordSchedule(record: JobRecord, times: Times, terms: RecordTerms)
   const { schedule } = record;
   const zone = record.timezone ?? schedule.timezone ?? terms.timezone;
   const { timezone } = parse("every 1h", { ...terms, timezone: zone });
-  // What this server printed has the seconds first already.
+  // This server's own output already has the seconds first.
   const isOurs = record["object"] === "hermes.job";
   const expr = schedule.kind === "cron" && !isOurs ? secondsFirst(schedule.expr) : undefined;
   const said = expr === undefined ? schedule : { ...schedule, expr };
@@ -197,7 +197,7 @@ function parse(text: string, { timezone, now }: RecordTerms): Schedule {
   return parseSchedule(text, { timezone, now, param: "schedule" });
 }
 
-/** It goes on in the rhythm that it had. */
+/** Keeps the rhythm of the interval. */
 function keepRhythm(minutes: number, { next, last, made }: Times, timezone: string): Schedule {
   const everyMs = Math.round(minutes * 60_000);
   if (everyMs < 1_000) throw invalidRequest("schedule.minutes", "'schedule.minutes' is less than a second.");
@@ -243,7 +243,7 @@ function splitOrigin(origin: JobRecord["origin"]): { kept: Job["origin"]; lost: 
 
 type Stateless = Omit<ReadRecord["job"], "state">;
 
-/** Done for good, paused, or due when it was due in hermes. */
+/** Returns the job's state: completed, paused, or due when it was due in hermes. */
 function inState(job: Stateless, record: JobRecord, times: Times & { now: number }): ReadRecord["job"] {
   const { next, now } = times;
   const { schedule } = job;

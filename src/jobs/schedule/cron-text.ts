@@ -20,9 +20,9 @@ const FIELDS: readonly Field[] = [
 ];
 
 /**
- * Writes what hermes' cron library reads and ours does not in words that both read, with the same times: ranges that go on
- * at the beginning (`22-2`, `fri-mon`), a start with a step (`5/15`), the last weekday of a month (`L5`), the weekday
- * nearest to a day (`W15`). The rest is left as it is.
+ * Rewrites cron expressions that hermes' library reads and ours does not, with the same times: ranges that wrap
+ * around (`22-2`, `fri-mon`), a start with a step (`5/15`), the last weekday of a month (`L5`), the weekday nearest
+ * to a day (`W15`). Everything else is left as it is.
  * @see https://github.com/pallets-eco/croniter
  */
 export function plainCron(expr: string): string {
@@ -32,7 +32,7 @@ export function plainCron(expr: string): string {
   return fields.map((text, i) => plainField(text, FIELDS[first + i] ?? SIXTY)).join(" ");
 }
 
-/** Hermes' library has the seconds last, ours first. */
+/** Hermes' library has the seconds last, ours has them first. */
 export function secondsFirst(expr: string): string {
   const fields = expr.trim().split(/\s+/);
   return fields.length === 6 ? [...fields.slice(-1), ...fields.slice(0, -1)].join(" ") : expr;
@@ -57,7 +57,7 @@ function plainPart(part: string, field: Field): string {
   );
 }
 
-/** A start with a step goes on to the end; one with a step that leads out at once is the start alone. */
+/** A start with a step runs to the end of the field; if the first step leaves the field, it is the start alone. */
 function plainStart(
   { from, step }: { from: string; step: string | undefined },
   field: Field,
@@ -76,11 +76,11 @@ function plainRange(
   const [low, high] = [readCronNumber(from, field), readCronNumber(to, field)];
   if (low === undefined || high === undefined || high >= low) return undefined;
   if (low <= field.high) return aroundTheEnd({ low, high, step: Number(step ?? 1) }, field).join(",");
-  // Sunday is 7 as well.
+  // Sunday is also 7.
   return field.names === DAYS && low === 7 ? `0-${high}${step === undefined ? "" : `/${step}`}` : undefined;
 }
 
-/** What a range holds that ends before it begins. After the end a step begins anew, as that library has it. */
+/** Returns the values of a range that wraps around; as in that library, the step restarts after the end. */
 function aroundTheEnd(
   { low, high, step }: { low: number; high: number; step: number },
   field: Field,

@@ -13,7 +13,7 @@ interface ScheduleTerms {
   timezone: string;
   /** Epoch ms. */
   now: number;
-  /** Names the field in errors. */
+  /** The field that errors name. */
   param: string;
 }
 
@@ -43,13 +43,13 @@ const GROUPS: Readonly<Record<string, string>> = {
   weekends: "0,6",
 };
 
-/** Shortest interval: the scheduler looks at the clock once a second. */
+/** Shortest interval: the scheduler ticks once a second. */
 const MIN_INTERVAL_MS = 1_000;
 const MAX_CHARS = 200;
 
 /**
- * Reads a schedule as people write it. A bare duration means once, in so much time; one with `every` repeats.
- * @throws ApiError 400 that says what is accepted, for an unknown zone, and for what is due no more.
+ * Reads a schedule as people write it. A duration alone means once, after that time; with `every` it repeats.
+ * @throws ApiError 400 that says what is accepted, also for an unknown zone and a time in the past.
  */
 export function parseSchedule(text: string, terms: ScheduleTerms): Schedule {
   const { timezone, now, param } = terms;
@@ -80,7 +80,7 @@ function unreadableSchedule(text: string, param: string): Error {
 }
 
 function readWords(said: string, terms: ScheduleTerms): Schedule | undefined {
-  // "once at" is how the server itself calls an instant.
+  // The server itself prints an instant as "once at ...".
   const text = said.toLowerCase().replace(/^once at /, "");
   return (
     readDuration(text, terms) ?? readInstant(text, terms) ?? readDays(text, terms) ?? readCron(said, terms)
@@ -110,13 +110,16 @@ function readInstant(text: string, { timezone }: ScheduleTerms): Schedule | unde
     : { kind: "once", runAt, timezone, display: `once at ${text.toUpperCase()}` };
 }
 
-/** An ISO time of the years 1970 to 9998 as epoch ms; without an offset by the clock of a zone. Undefined: it is none. */
+/**
+ * Returns an ISO time of the years 1970 to 9998 as epoch ms; without an offset it is local to the zone. Undefined if
+ * the text is none.
+ */
 export function parseInstant(text: string, timezone: string): number | undefined {
   const parts = ISO.exec(text.trim().toLowerCase());
   if (parts === null) return undefined;
   const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = "", offset] = parts;
   const local = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-  // 30 February is no date, though Date would make one of it.
+  // 30 February is refused, although Date would accept it.
   if (Number.isNaN(local) || !new Date(local).toISOString().startsWith(`${year}-${month}-${day}`))
     return undefined;
   const at =
@@ -126,7 +129,7 @@ export function parseInstant(text: string, timezone: string): number | undefined
   return isInstant(at) ? at + Number(fraction.padEnd(3, "0").slice(0, 3)) : undefined;
 }
 
-/** No clock is further from UTC: the limit of ISO 8601's other readers. */
+/** The largest offset from UTC that ISO 8601 readers accept. */
 const MAX_OFFSET_MINUTES = 18 * 60;
 
 function offsetMs(offset: string): number | undefined {

@@ -2,16 +2,17 @@ import { Cron } from "croner";
 import { LAST_INSTANT, type Occurrence, type Schedule } from "../../domain/schedule.ts";
 import { Zone } from "./zone.ts";
 
-/** A schedule that can be asked when it is due. */
+/** A schedule that can be asked for its times. */
 export interface Calendar {
-  /** The next time after an instant; undefined when there is none any more. */
+  /** Returns the next time after an instant; undefined if there is none. */
   next(after: number): Occurrence | undefined;
 }
 
 /**
- * Reads a schedule. For times of day: one that the clock skips is due when the clock goes on; one that comes twice is
- * due the first time, unless the hour is `*` or `*` with a step: then each time.
- * `zoneOf` makes zones, or has them. @throws Error for a cron expression or zone that cannot be.
+ * Creates the calendar of a schedule. For times of day: a time that the clock skips is due when the clock goes on; a
+ * time that comes twice is due the first time, unless the hour is `*` (with or without a step): then both times.
+ * `zoneOf` returns zones.
+ * @throws Error for an invalid cron expression or zone.
  */
 export function toCalendar(schedule: Schedule, zoneOf = (name: string) => new Zone(name)): Calendar {
   switch (schedule.kind) {
@@ -34,7 +35,7 @@ export function toCalendar(schedule: Schedule, zoneOf = (name: string) => new Zo
   }
 }
 
-/** The times of a schedule after `from`, up to and including `to`, at most `limit`. */
+/** Lists the times of a schedule after `from`, up to and including `to`, at most `limit`. */
 export function listOccurrences(
   calendar: Calendar,
   { from, to, limit }: { from: number; to: number; limit: number },
@@ -49,12 +50,12 @@ export function listOccurrences(
   return found;
 }
 
-/** Beyond this a schedule is due no more: some leap day rules are due every 40 years. */
+/** How far ahead to search: some leap day rules are due every 40 years. */
 const HORIZON_MS = 45 * 366 * 24 * 60 * 60 * 1000;
 
 /**
- * The library's arithmetic on a clock without jumps, and our rule for where the zone's clock jumps: its own would leave
- * out or repeat times otherwise.
+ * Uses the library on a clock without jumps, and our own rule where the zone's clock jumps: the library would skip or
+ * repeat times.
  */
 class CronCalendar implements Calendar {
   readonly #cron: Cron;
@@ -62,7 +63,7 @@ class CronCalendar implements Calendar {
   readonly #isEachTime: boolean;
 
   constructor(expr: string, zone: Zone) {
-    // Not by the zone's name: the library would ask for the time of day by a formatter then, a hundred times as long.
+    // Not by the zone's name: the library would then format each time, which takes a hundred times as long.
     this.#cron = new Cron(expr, { utcOffset: 0, paused: true });
     this.#zone = zone;
     this.#isEachTime = hourField(expr).startsWith("*");
@@ -70,7 +71,7 @@ class CronCalendar implements Calendar {
 
   next(after: number): Occurrence | undefined {
     let best: Occurrence | undefined;
-    // Of the local times in order, the first meanings come in order, too; the second ones later than they.
+    // The first instants of increasing local times increase, too; the second ones come later.
     for (const local of this.#localsFrom(this.#zone.localBefore(after) - 1000)) {
       const [first, second] = this.#zone.meaningsOf(local);
       if (best !== undefined && first.at >= best.at) return best;

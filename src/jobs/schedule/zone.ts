@@ -1,14 +1,14 @@
 import { LAST_INSTANT, type Occurrence } from "../../domain/schedule.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
-/** No zone ever jumped further. */
+/** The largest jump of any zone. */
 const FURTHEST_JUMP_MS = 26 * HOUR_MS;
 
-/** A time zone's local clock. Local times are ms as if the clock were UTC's: 1970-01-01T09:00 is 32,400,000. */
+/** A time zone's local clock. Local times are ms as if the clock were UTC: 1970-01-01T09:00 is 32,400,000. */
 export class Zone {
   readonly #format: Intl.DateTimeFormat;
 
-  /** @throws RangeError when there is no such zone. */
+  /** @throws RangeError for an unknown zone. */
   constructor(name: string) {
     this.#format = new Intl.DateTimeFormat("en-US", {
       timeZone: name,
@@ -23,19 +23,19 @@ export class Zone {
     });
   }
 
-  /** What the clock shows at an instant, whole seconds. */
+  /** Returns the local time of an instant, whole seconds. */
   localAt(at: number): number {
     const [month = 1, day = 1, year = 1970, hour = 0, minute = 0, second = 0] =
       this.#format.format(at).match(/\d+/g)?.map(Number) ?? [];
     return Date.UTC(year, month - 1, day, hour, minute, second);
   }
 
-  /** How far the clock is ahead of UTC at an instant, ms. */
+  /** Returns the zone's offset from UTC at an instant, ms. */
   offsetAt(at: number): number {
     return this.localAt(at) - Math.floor(at / 1000) * 1000;
   }
 
-  /** ISO 8601 with the offset of the zone, whole seconds. */
+  /** Formats an instant as ISO 8601 with the zone's offset, whole seconds. */
   print(at: number): string {
     const offsetMinutes = Math.round(this.offsetAt(at) / 60_000);
     const local = new Date(this.localAt(at)).toISOString().slice(0, 19);
@@ -44,7 +44,7 @@ export class Zone {
     return `${local}${offsetMinutes < 0 ? "-" : "+"}${pad(Math.floor(size / 60))}:${pad(size % 60)}`;
   }
 
-  /** The instants at which the clock shows a local time, earliest first; where it is skipped, when the clock goes on. */
+  /** Returns the instants of a local time, earliest first; if it is skipped, the instant when the clock goes on. */
   meaningsOf(local: number): [Occurrence, ...Occurrence[]] {
     const offsets = this.#offsetsAround(local);
     const shown = offsets.map((offset) => local - offset).filter((at) => this.localAt(at) === local);
@@ -57,7 +57,10 @@ export class Zone {
     ];
   }
 
-  /** A local time from which on every instant after `at` is shown: earlier ones come again soon where it is set back. */
+  /**
+   * Returns a local time such that all instants after `at` are shown from it on: when the clock is set back, earlier
+   * ones return.
+   */
   localBefore(at: number): number {
     const now = this.offsetAt(at);
     const then = this.offsetAt(at + FURTHEST_JUMP_MS);
@@ -70,7 +73,7 @@ export class Zone {
     return [...new Set(near)];
   }
 
-  /** The instant at which the clock jumps over a local time. */
+  /** Returns the instant at which the clock jumps over a local time. */
   #endOfGap(local: number, offsets: readonly number[]): number {
     let before = local - Math.max(...offsets);
     let after = local - Math.min(...offsets);
@@ -83,7 +86,7 @@ export class Zone {
   }
 }
 
-/** Gives zones by their names; each is made once, since that takes ten times as long as asking it something. */
+/** Returns zones by name; each is created once, because creating one takes ten times as long as using it. */
 export function createZones(): (name: string) => Zone {
   const zones = new Map<string, Zone>();
   return (name) => {
@@ -93,9 +96,12 @@ export function createZones(): (name: string) => Zone {
   };
 }
 
-/** Prints instants as ISO 8601 with the offset of a zone, whole seconds; those beyond the last one as that. */
+/**
+ * Formats instants as ISO 8601 with the offset of a zone, whole seconds; instants beyond the last valid one as that
+ * one.
+ */
 export function createPrinter(): (at: number, timezone: string) => string {
   const zoneOf = createZones();
-  // One that was stored when there was no such limit must not keep a whole list from being read.
+  // A job that was stored before this limit existed must not make a whole list unreadable.
   return (at, timezone) => zoneOf(timezone).print(Math.min(at, LAST_INSTANT));
 }

@@ -8,27 +8,27 @@ interface Due {
   calendar: Calendar;
   /** Epoch ms. */
   now: number;
-  /** Whether a fire of it is queued or goes on. */
+  /** Whether a fire of the job is queued or running. */
   isBusy: boolean;
-  /** From 0 to 1; spreads fires that have jitter. */
+  /** A random number from 0 to 1; spreads fires with jitter. */
   random(): number;
   newFireId(): string;
   newRunId(): `run_${string}`;
 }
 
-/** What becomes of a job that is due: its fires, and the job as it waits for its next time. */
+/** The outcome for a due job: its fires, and the job with its next time. */
 export interface Firing {
   job: Job;
   fires: Fire[];
-  /** Fires that go on are to be stopped first. */
+  /** Whether running fires must be stopped first. */
   replaces: boolean;
 }
 
-/** Rows that are told apart; older occurrences that were missed share one. */
+/** How many missed occurrences get a row of their own; older ones share one. */
 const MAX_ROWS = 100;
-/** Occurrences that are looked at one by one: a day's minutes, some 50 ms. */
+/** How many occurrences are examined one by one: a day of minutes, some 50 ms. */
 const MAX_SEEN = 1_500;
-/** Later than that an occurrence was missed: no server ran, or it was stopped. */
+/** After this delay an occurrence counts as missed: no server was running. */
 const ON_TIME_MS = 60_000;
 const MIN_ON_TIME_MS = 1_000;
 
@@ -36,7 +36,7 @@ const MINUTE_MS = 60_000;
 const MIN_GRACE_MS = 2 * MINUTE_MS;
 const MAX_GRACE_MS = 120 * MINUTE_MS;
 
-/** How late an occurrence may still be done, ms: half the period, from 2 minutes to 2 hours. */
+/** Returns how late an occurrence may still be executed, ms: half the period, from 2 minutes to 2 hours. */
 function graceMs({ misfire, schedule }: Pick<Job, "misfire" | "schedule">, periodMs: number): number {
   if (misfire.graceMs !== undefined) return misfire.graceMs;
   if (schedule.kind === "once") return MAX_GRACE_MS;
@@ -44,8 +44,8 @@ function graceMs({ misfire, schedule }: Pick<Job, "misfire" | "schedule">, perio
 }
 
 /**
- * Decides what becomes of every occurrence up to now: done, or skipped with its reason. Each appears once, and the job
- * goes on to the first one after now.
+ * Decides about every occurrence up to now: execute it, or skip it with a reason. Each occurrence appears once, and
+ * the job advances to the first one after now.
  */
 export function fireDue(due: Due): Firing {
   const { job, now } = due;
@@ -70,9 +70,9 @@ export function fireDue(due: Due): Firing {
 }
 
 interface Missed {
-  /** The latest ones, oldest first. */
+  /** The latest occurrences, oldest first. */
   past: Occurrence[];
-  /** How many came before those. */
+  /** How many earlier ones there were. */
   skippedBefore: number;
   next: Occurrence | undefined;
 }
@@ -82,7 +82,7 @@ function missed(due: Due): Missed {
   const first = job.nextOccurrence ?? now;
   const all = dueUpTo(calendar, { at: first, clock: "plain" }, now);
   if (!all.isCut) return { ...recent(all.past), next: all.next };
-  // Too many to look at each: the oldest are told by their number, as far as they were counted.
+  // Too many to examine: the oldest are only counted.
   const periodMs = (all.past.at(-1)?.at ?? now) - (all.past.at(-2)?.at ?? now);
   const from = now - Math.min(graceMs(job, periodMs), periodMs * MAX_ROWS);
   const late = dueUpTo(calendar, calendar.next(from), now);
@@ -104,7 +104,7 @@ function dueUpTo(calendar: Calendar, first: Occurrence | undefined, now: number)
   return { past, next, isCut: next !== undefined && next.at <= now };
 }
 
-/** From the latest occurrence to the next one, or between the latest two. */
+/** Returns the time from the latest occurrence to the next one, or between the latest two. */
 function measurePeriod({ calendar }: Due, past: readonly Occurrence[], next: Occurrence | undefined): number {
   const last = past.at(-1);
   if (last === undefined) return 0;
@@ -130,7 +130,7 @@ function withinLimits({ job, isBusy }: Due, fires: Fire[]): Fire[] {
   let started = 0;
   return fires.map((fire) => {
     if (fire.status !== "queued") return fire;
-    // Those of one look are done one after the other.
+    // Fires of one look are executed one after the other.
     const isOverlapping = job.overlap === "skip" && isBusy;
     if (isOverlapping) return { ...resetFire(fire), status: "skipped", reason: "overlap" };
     if (started >= left) return { ...resetFire(fire), status: "skipped", reason: "repeat_limit" };

@@ -2,15 +2,15 @@ import type { DeliveriesObserver } from "../../delivery/deliveries.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { FireStatus } from "../../domain/job.ts";
 
-/** Told of what becomes of fires; must not throw. */
+/** Observes fires; must not throw. */
 export interface JobsObserver {
-  /** A fire begins, so many ms after it was due. */
+  /** Called when a fire starts, with its delay in ms. */
   started(lagMs: number): void;
-  /** A fire is over, or `count` of them were passed over. */
+  /** Called when a fire has ended, or `count` fires were skipped. */
   ended(status: FireStatus, count: number): void;
 }
 
-/** What became of the fires since the process began. */
+/** Counts the outcomes of fires since the process started. */
 export class JobCounters implements JobsObserver, DeliveriesObserver {
   readonly #ended = new Map<FireStatus, number>();
   readonly #tried = new Map<Delivery["status"], number>();
@@ -32,7 +32,7 @@ export class JobCounters implements JobsObserver, DeliveriesObserver {
     this.#tried.set(status, (this.#tried.get(status) ?? 0) + 1);
   }
 
-  /** The counts by name, and how late fires began: the last one, and the latest of all. */
+  /** Returns the counts by name, and how late fires started: the last one, and the latest of all. */
   get totals() {
     const count = (status: FireStatus) => this.#ended.get(status) ?? 0;
     const tried = (status: Delivery["status"]) => this.#tried.get(status) ?? 0;

@@ -6,13 +6,13 @@ interface Live {
   stop: AbortController;
 }
 
-/** The fires that go on in this process. */
+/** The fires that are being executed in this process. */
 export class LiveFires {
   readonly #live = new Map<string, Live>();
   readonly #stopRun: (fire: Fire) => void;
   #onIdle: () => void = () => {};
 
-  /** `stopRun`: stops the run of a fire, if it has begun. */
+  /** `stopRun`: stops the run of a fire, if it has started. */
   constructor(stopRun: (fire: Fire) => void) {
     this.#stopRun = stopRun;
   }
@@ -21,7 +21,7 @@ export class LiveFires {
     return this.#live.size;
   }
 
-  /** Does a fire; the signal is aborted when it must go no further. */
+  /** Executes a fire; the signal is aborted when it must stop. */
   async during(fire: Fire, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const stop = new AbortController();
     this.#live.set(fire.id, { fire, stop });
@@ -33,12 +33,12 @@ export class LiveFires {
     }
   }
 
-  /** Ends what goes on of a job. */
+  /** Stops the live fires of a job. */
   stopJob(jobId: string): void {
     for (const live of this.#live.values()) if (live.fire.jobId === jobId) this.#end(live);
   }
 
-  /** Ends the fire whose run that is, or will be. False: there is none. */
+  /** Stops the fire that has, or will have, this run; returns false if there is none. */
   stopRun(runId: RunId, owner: string): boolean {
     const all = [...this.#live.values()];
     const found = all.find(({ fire }) => fire.runId === runId && fire.owner === owner);
@@ -46,7 +46,7 @@ export class LiveFires {
     return found !== undefined;
   }
 
-  /** Resolves when none goes on, or after so much time, ms. */
+  /** Resolves when no fire is live, or after a time, ms. */
   async whenIdle(timeoutMs: number): Promise<void> {
     if (this.#live.size === 0) return;
     await new Promise<void>((resolve) => {

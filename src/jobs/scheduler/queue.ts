@@ -6,17 +6,17 @@ interface Waiting {
   overlap: Overlap;
 }
 
-/** The fires that wait and go on: which may start now, in the order in which they came. */
+/** Waiting and running fires; decides which may start, in order of arrival. */
 export class FireQueue {
   readonly #maxRunning: number;
   readonly #ready = new Map<string, Waiting>();
-  /** Those whose time has not come. */
+  /** Fires whose time has not come. */
   readonly #later = new Map<string, Waiting>();
-  /** How many are ready, by job. */
+  /** How many fires are ready, by job. */
   readonly #readyOf = new Map<string, number>();
-  /** Fires that go on, by job. */
+  /** Running fires, by job. */
   readonly #running = new Map<string, Set<string>>();
-  /** The earliest time of those, or an earlier one. */
+  /** The earliest time of the delayed fires, or an earlier one. */
   #nextDueAt = Number.POSITIVE_INFINITY;
   #count = 0;
 
@@ -35,17 +35,17 @@ export class FireQueue {
     }
   }
 
-  /** Fires that wait, for their time or for room. */
+  /** How many fires wait, for their time or for room. */
   get size(): number {
     return this.#ready.size + this.#later.size;
   }
 
-  /** Whether a fire of the job goes on, or would if there were room. */
+  /** Returns whether a fire of the job is running, or would be if there were room. */
   isBusy(jobId: string): boolean {
     return this.#running.has(jobId) || this.#readyOf.has(jobId);
   }
 
-  /** Takes the next one that may start; undefined when none may. */
+  /** Takes the next fire that may start; undefined if none may. */
   take(now: number): Fire | undefined {
     if (this.#nextDueAt <= now) this.#wake(now);
     if (this.#count >= this.#maxRunning) return undefined;
@@ -58,14 +58,14 @@ export class FireQueue {
     return undefined;
   }
 
-  /** A fire goes on: one that was taken, or that a former process had begun. */
+  /** Records a running fire: one that was taken, or that a former process had started. */
   begin({ id, jobId }: Fire): void {
     const of = this.#running.get(jobId) ?? new Set();
     this.#running.set(jobId, of.add(id));
     this.#count++;
   }
 
-  /** A fire that went on is over. */
+  /** Records that a running fire has ended. */
   end({ id, jobId }: Fire): void {
     const of = this.#running.get(jobId);
     if (of?.delete(id) !== true) return;
@@ -73,7 +73,7 @@ export class FireQueue {
     if (of.size === 0) this.#running.delete(jobId);
   }
 
-  /** Takes out what waits of a job. */
+  /** Removes the waiting fires of a job. */
   drop(jobId: string): Fire[] {
     const dropped = [...this.#ready.values(), ...this.#later.values()]
       .map(({ fire }) => fire)
@@ -82,7 +82,7 @@ export class FireQueue {
     return dropped;
   }
 
-  /** When the next one may start that waits for its time, epoch ms. */
+  /** Returns when the next delayed fire may start, epoch ms. */
   get nextDueAt(): number | undefined {
     return Number.isFinite(this.#nextDueAt) ? this.#nextDueAt : undefined;
   }

@@ -15,40 +15,40 @@ import { LiveFires } from "./live-fires.ts";
 import { FireQueue } from "./queue.ts";
 import { type Outcome, settled } from "./settle.ts";
 
-/** What the scheduler works with. */
+/** What the scheduler needs. */
 export interface SchedulerDeps {
   store: JobStore;
   clock: Clock;
-  /** Fires that may go on at once. */
+  /** How many fires may run at once. */
   maxRunning: number;
   /**
-   * Does a fire. Undefined: the process stops first.
-   * @throws ApiError when it cannot begin now.
+   * Executes a fire. Resolves with undefined if the process stops first.
+   * @throws ApiError when it cannot start now.
    */
   execute(begun: Begun): Promise<Result | undefined>;
-  /** Told when a fire must go no further, besides its signal. */
+  /** Called when a fire must stop, in addition to its signal. */
   stopRun(fire: Fire): void;
-  /** Told that a fire is over: what is to be delivered of it is stored. */
+  /** Called when a fire has ended and its deliveries are stored. */
   onSettled(fire: Fire): void;
   observer: JobsObserver;
   nextId(): string;
   onFault(error: unknown): void;
 }
 
-/** Jobs that are looked at together, in one commit: some two milliseconds. */
+/** Jobs examined together in one commit: some two milliseconds. */
 const DUE_AT_ONCE = 25;
 const CLAIM_MS = 5;
-/** Longer than that no timer waits: the clock may be set, or the machine sleep. */
+/** The longest timer: the clock may be set, or the machine may sleep. */
 const MAX_WAIT_MS = 60_000;
 const RETRY_START_MS = 1_000;
 const TICK_MS = 1_000;
-/** Ticks that may fail to come before the scheduler is called dead. */
+/** Missing ticks after which the scheduler counts as dead. */
 const MISSED_TICKS = 3;
 
 /**
- * Begins what is due. Each occurrence becomes a row before anything is done for it, together with the job's next time, so
- * that it is done once whatever is killed. A timer waits for the next due time; a tick each second makes up for timers
- * that are late or lost, and is the sign of life.
+ * Starts what is due. Each occurrence gets a row before anything is done for it, in one commit with the job's next
+ * time, so that it is executed once whatever is killed. A timer waits for the next due time; a tick each second makes
+ * up for late or lost timers and is the sign of life.
  */
 export class Scheduler {
   readonly #deps: SchedulerDeps;
@@ -69,7 +69,7 @@ export class Scheduler {
     this.#lastTickAt = deps.clock.elapsed();
   }
 
-  /** Takes up what a former process left, and begins. @throws StorageError when the store cannot be read. */
+  /** Resumes what a former process left, and starts. @throws StorageError when the store cannot be read. */
   async start(): Promise<void> {
     for (const fire of await this.#deps.store.openFires()) await this.#takeUp(fire);
     this.#lastTickAt = this.#deps.clock.elapsed();
@@ -78,17 +78,17 @@ export class Scheduler {
     await this.tick();
   }
 
-  /** Whether it has looked at the clock lately. */
+  /** Whether it has ticked recently. */
   get isAlive(): boolean {
     return this.#deps.clock.elapsed() - this.#lastTickAt < MISSED_TICKS * TICK_MS;
   }
 
-  /** How many fires go on, and how many wait to. */
+  /** How many fires are running and waiting. */
   get load(): { running: number; waiting: number } {
     return { running: this.#live.size, waiting: this.#queue.size };
   }
 
-  /** Begins nothing more; what goes on is left to its runs. */
+  /** Starts nothing more; running fires are left to their runs. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -96,23 +96,23 @@ export class Scheduler {
     await this.#rounds.over();
   }
 
-  /** The fires that go on. */
+  /** The fires that are running. */
   get live(): LiveFires {
     return this.#live;
   }
 
-  /** Looks what is due; whoever changed a job calls it. Never rejects. */
+  /** Looks for due jobs; called after a job was changed. Never rejects. */
   tick(): Promise<void> {
     return this.#rounds.run();
   }
 
-  /** A fire that was made by hand. */
+  /** Adds a fire that was requested by hand. */
   add(job: Job, fire: Fire): void {
     this.#queue.add({ fire, overlap: job.overlap }, this.#deps.clock.now());
     this.#advance();
   }
 
-  /** Ends what waits and goes on of a job that is deleted. */
+  /** Stops the waiting and running fires of a deleted job. */
   forget(jobId: string): void {
     this.#queue.drop(jobId);
     this.#live.stopJob(jobId);
@@ -129,7 +129,7 @@ export class Scheduler {
         this.#advance();
         this.#lastTickAt = clock.elapsed();
         if ((due.length < DUE_AT_ONCE && claimed === due.length) || this.#isStopped) break;
-        // Requests come in between.
+        // Other requests get a turn.
         await new Promise(setImmediate);
       }
       await this.#arm();
@@ -139,8 +139,8 @@ export class Scheduler {
   }
 
   /**
-   * Writes down what is due of as many jobs as there is time for, and lets it wait for its start; how many those were. Who
-   * was changed meanwhile is due again, as it is now.
+   * Claims due jobs for at most CLAIM_MS and queues their fires; returns how many jobs were examined. A job that was
+   * changed meanwhile is due again with its new version.
    */
   async #claim(due: readonly Job[], now: number): Promise<number> {
     const { clock, store } = this.#deps;
@@ -148,7 +148,7 @@ export class Scheduler {
     const firings: Firing[] = [];
     for (const job of due) {
       firings.push(this.#firingOf(job, now));
-      // One that missed a thousand times takes as long as all others.
+      // A job that missed a thousand times takes as long as all others together.
       if (clock.elapsed() - began > CLAIM_MS) break;
     }
     const claimed = await store.claimFires(firings);
@@ -163,7 +163,7 @@ export class Scheduler {
     for (const { status, count } of fires) if (status === "skipped") this.#deps.observer.ended(status, count);
   }
 
-  /** One job that cannot be read must not keep the others from being done. */
+  /** A job that cannot be read must not keep the others from being executed. */
   #firingOf(job: Job, now: number): Firing {
     const { nextId, onFault } = this.#deps;
     try {
@@ -209,7 +209,7 @@ export class Scheduler {
       this.#deps.onFault(error);
     }
     this.#queue.end(fire);
-    // Requests come in between, even where thousands end at once.
+    // Other requests get a turn, even when thousands of fires end at once.
     await new Promise(setImmediate);
     this.#advance();
   }
@@ -234,13 +234,13 @@ export class Scheduler {
       if (result !== undefined) await this.#settle({ ...fire, ...known }, result);
     } catch (error) {
       if (!isPassing(error)) throw error;
-      // What is full or shuts down now may not be so later; what was done stays done.
+      // A full disk or a shutdown may pass; what was done stays done.
       if (error instanceof StorageError) this.#deps.onFault(error);
       this.#putBack({ ...waiting, ...known }, job?.overlap ?? "allow");
     }
   }
 
-  /** An exception that will not pass is a fault of ours, and the fire's end. */
+  /** An error that does not pass is an internal one, and ends the fire. */
   #failed(error: unknown): Result {
     if (isPassing(error)) throw error;
     this.#deps.onFault(error);

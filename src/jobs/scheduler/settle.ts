@@ -10,19 +10,21 @@ interface Ended {
   result: Result;
   /** Epoch ms. */
   now: number;
-  /** For the row and the run of another try. */
+  /** The id for the row and the run of another attempt. */
   ids: { fire: string; run: `run_${string}` };
 }
 
-/** What an ended fire means. */
+/** What the end of a fire changes. */
 export interface Outcome {
   job: Job;
   fire: Fire;
-  /** Another try, later. */
+  /** Another attempt, later. */
   retry: Fire | undefined;
 }
 
-/** How a fire ended, and what becomes of its job: a try later, or a pause after too many failures. */
+/**
+ * Returns what the end of a fire changes: its row, another attempt, or a pause of the job after too many failures.
+ */
 export function settled({ fire, result, now, ids }: Ended): (job: Job) => Outcome {
   const { status, output, usage, reason, isWithoutRun } = result;
   const { runId, ...row } = fire;
@@ -39,7 +41,7 @@ export function settled({ fire, result, now, ids }: Ended): (job: Job) => Outcom
     };
     const hasFailed = status === "failed" || status === "interrupted";
     const retry = hasFailed ? nextTry(job, { fire, result, now, ids }) : undefined;
-    // What is tried again has not failed yet.
+    // A fire that is tried again has not failed yet.
     const targets = retry === undefined ? chooseTargets(job, result) : [];
     over.deliveries = targets.map((target) => newDelivery(target, { now, text: deliveryText(result) }));
     return { job: afterwards(job, over, retry !== undefined), fire: over, retry };
@@ -62,7 +64,7 @@ function nextTry({ retry }: Job, { fire, result, now, ids }: Ended): Fire | unde
   if (!isAllowed || fire.attempt > retry.attempts) return undefined;
   const delayMs = retry.delaysMs[Math.min(fire.attempt, retry.delaysMs.length) - 1] ?? 0;
   const { id: _id, startedAt: _startedAt, notes: _notes, script, ...same } = fire;
-  // A script that did its work is not run again.
+  // A script that has ended well is not run again.
   const isPrinted = script?.endedAt !== undefined && script.failure === undefined;
   return {
     ...same,
