@@ -130,7 +130,7 @@ const forecast = action(
       }),
     show: ({ data }) =>
       data.length === 0
-        ? "It is due no more.\n"
+        ? "No further occurrences.\n"
         : data.map(({ local, clock }) => `${time(local)}${CLOCKS[clock] ?? ""}\n`).join(""),
   },
 );

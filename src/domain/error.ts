@@ -241,7 +241,8 @@ export function sessionBusy(): ApiError {
 
 /** 409: a run that is not at work cannot be told anything. */
 export function notSteerable(): ApiError {
-  const message = "The run is not accepting steering input: it has not started or has already ended. Start another run with the text.";
+  const message =
+    "The run is not accepting steering input: it has not started or has already ended. Start another run with the text.";
   return conflict("run_not_accepting_steer", message);
 }
 
