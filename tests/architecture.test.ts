@@ -74,7 +74,7 @@ function isAllowed(edge: Edge): boolean {
 }
 
 describe("the scan of imports", () => {
-  it("finds imports of every form, and no others", () => {
+  it("the scan of imports finds imports of every form, and no others", () => {
     const text = [
       'import a from "a";',
       'import type { B } from "b";',
@@ -109,7 +109,7 @@ describe("the scan of imports", () => {
     ]);
   });
 
-  it("misses no import of the sources", () => {
+  it("the scan of imports misses no import of the sources", () => {
     for (const file of SOURCES) {
       const begun = textOf(file).match(/^(import|export) .*from "|^} from "|^import "/gm) ?? [];
       const found = EDGES.filter((edge) => edge.file === file).length;

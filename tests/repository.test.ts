@@ -72,7 +72,7 @@ describe("the tree", () => {
     expect(FILES.filter((file) => /(^|\/)(\.npmrc|\.yarnrc.*|pnpm-.*)$/.test(file))).toEqual([]);
   });
 
-  it("holds no key, database or environment of anybody", () => {
+  it("the tree holds no key, database or environment of anybody", () => {
     expect(FILES.filter((file) => /(^|\/)\.env$|\.(db|sqlite|pem|key)$/.test(file))).toEqual([]);
   });
 
@@ -126,7 +126,7 @@ describe("pages", () => {
     expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
 
-  it("decisions are numbered without gaps, and each has context, decision and consequence", () => {
+  it("pages decisions are numbered without gaps, and each has context, decision and consequence", () => {
     const names = filesIn("docs/decisions").map((file) => posix.basename(file));
     const numbers = names.map((name) => /^(\d{4})-[a-z0-9-]+\.md$/.exec(name)?.[1]);
     expect(numbers).toEqual(names.map((_, index) => String(index + 1).padStart(4, "0")));

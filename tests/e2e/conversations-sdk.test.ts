@@ -34,7 +34,7 @@ async function listed(client: OpenAI, id: string, order: "asc" | "desc", limit =
 }
 
 describe("the openai SDK's conversations", () => {
-  test("are created with or without anything, read, changed and deleted", async () => {
+  test("the openai SDK's conversations are created with or without anything, read, changed and deleted", async () => {
     const { client } = await connect([]);
     const bare = await client.conversations.create();
     expect(bare).toMatchObject({ id: expect.stringMatching(/^conv_[0-9a-f]{32}$/), object: "conversation" });
@@ -116,7 +116,7 @@ describe("the openai SDK's conversations", () => {
     expect(await client.responses.retrieve(first.id)).toMatchObject({ id: first.id, output: first.output });
   });
 
-  test("can be deleted item by item while they are listed", async () => {
+  test("the openai SDK's conversations can be deleted item by item while they are listed", async () => {
     const { client } = await connect([]);
     const { id } = await client.conversations.create({
       items: Array.from({ length: 7 }, (_, n) => says("user", String(n))),
@@ -151,7 +151,7 @@ describe("the openai SDK's conversations", () => {
     expect(await heard(live, 2)).toEqual(["user: first", "assistant: one", "user: second"]);
   });
 
-  test("can have a name instead, as hermes' clients have them", async () => {
+  test("the openai SDK's conversations can have a name instead, as hermes' clients have them", async () => {
     const { live, client } = await connect([{ text: "Hi." }, { text: "Ann." }]);
     const ask = { model: MODEL, conversation: "my talk/1" };
     const first = await client.responses.create({ ...ask, input: "I am Ann." });

@@ -85,7 +85,7 @@ describe("hermes' web UI", () => {
     stream: true,
   };
 
-  test("finds out what there is, then sends only what is new and reads named progress events", async () => {
+  test("hermes' web UI finds out what there is, then sends only what is new and reads named progress events", async () => {
     const live = await startFor([READ, { text: "7431." }, { text: "Yes." }]);
     for (const path of ["/v1/capabilities", "/health", "/v1/health", "/health/detailed"]) {
       expect([path, (await send(live, path)).status]).toEqual([path, 200]);
@@ -110,7 +110,7 @@ describe("hermes' web UI", () => {
     expect(roles).toEqual(["system", "user", "assistant", "tool", "assistant", "user"]);
   });
 
-  test("hermes-workspace's probe is answered without the agent, and what is not there is a 404", async () => {
+  test("hermes' web UI hermes-workspace's probe is answered without the agent, and what is not there is a 404", async () => {
     const live = await startFor([{ text: "x" }]);
     const body = { model: "test", messages: [user("hi")], max_tokens: 1 };
     expect((await play(live, { body })).status).toBe(200);

@@ -15,7 +15,7 @@ describe("Open WebUI", () => {
     "user-agent": "Python/3.11 aiohttp/3.11",
   };
 
-  test("draws tool progress as its own status events and keeps the text clean", async () => {
+  test("Open WebUI draws tool progress as its own status events and keeps the text clean", async () => {
     const live = await startFor([READ, { text: "It is 7431." }]);
     const body = {
       model: "hermes-agent",
@@ -40,7 +40,7 @@ describe("Open WebUI", () => {
       headers,
       "### Task:\nGenerate a concise title.\n<chat_history>\nUSER: Hello?\n</chat_history>",
     ],
-  ])("has its titles made by the bare model, told %s", async (_, given, content) => {
+  ])("Open WebUI has its titles made by the bare model, told %s", async (_, given, content) => {
     const live = await startFor([{ text: '{"title":"Hello"}' }]);
     const body = {
       model: "hermes-agent",
@@ -106,7 +106,7 @@ describe("NextChat", () => {
     model: "hermes-agent",
   };
 
-  test("reads an answer, a title and a memory", async () => {
+  test("NextChat reads an answer, a title and a memory", async () => {
     const live = await startFor([
       READ,
       { text: "7431." },
@@ -129,7 +129,7 @@ describe("NextChat", () => {
     await plainCall(live, 4);
   });
 
-  test("is told of a failure in the text as well, since it drops error objects", async () => {
+  test("NextChat is told of a failure in the text as well, since it drops error objects", async () => {
     const live = await startFor([{ text: "One", failure: true }]);
     const { text, chunks } = await play(live, {
       headers,
@@ -139,7 +139,7 @@ describe("NextChat", () => {
     expect(chunks.at(-1)).toMatchObject({ error: { code: "upstream_error" } });
   });
 
-  test("may call from its own page when it is listed, and reads streams there", async () => {
+  test("NextChat may call from its own page when it is listed, and reads streams there", async () => {
     const origin = "http://localhost:3000";
     const live = await startFor([{ text: "Hi." }], { env: { API_SERVER_CORS_ORIGINS: origin } });
     const preflight = await fetch(`${live.baseURL}/chat/completions`, {

@@ -63,7 +63,7 @@ describe("what a guide says to type", () => {
     ["runs.md", "ts"],
     ["jobs.md", "sh"],
     ["sessions.md", "sh"],
-  ] as const)("in %s (%s) works as it stands", async (guide, language) => {
+  ] as const)("what a guide says to type in %s (%s) works as it stands", async (guide, language) => {
     const { exit, stdout, stderr } = await follow(guide, language);
     expect([exit, stderr]).toEqual([0, ""]);
     expect(stdout).toContain("notes.txt");

@@ -100,7 +100,7 @@ describe("hermes-workspace", () => {
     expect(data).toMatchObject([{ id: fork.session.id, message_count: 6 }]);
   });
 
-  test("finds what is there by its probes: absent is 404, a wrong key is 401", async () => {
+  test("hermes-workspace finds what is there by its probes: absent is 404, a wrong key is 401", async () => {
     const live = await startLive();
     const probe = async (path: string, key: string) =>
       (await fetch(live.origin + path, { headers: { authorization: `Bearer ${key}` } })).status;

@@ -28,7 +28,7 @@ async function connect(script: Script, options?: LiveOptions): Promise<{ live: L
 }
 
 describe("an answer", () => {
-  test("comes whole, with usage, request id and run id", async () => {
+  test("an answer comes whole, with usage, request id and run id", async () => {
     const { client } = await connect([
       { text: "Hi there.", reasoning: "Greet.", usage: { inputTokens: 20 } },
     ]);
@@ -48,7 +48,7 @@ describe("an answer", () => {
     expect(response.headers.get("x-hermes-run-id")).toBe(data.id.replace("chatcmpl-", "run_"));
   });
 
-  test("comes as a stream whose snapshot is the same answer", async () => {
+  test("an answer comes as a stream whose snapshot is the same answer", async () => {
     const { client } = await connect([{ text: "Grüße an alle 👋", reasoning: "Be kind." }]);
     const stream = client.chat.completions.stream({
       model: MODEL,
@@ -75,7 +75,7 @@ describe("an answer", () => {
     expect(chunks.filter((chunk) => chunk.choices.length !== 1)).toEqual([]);
   });
 
-  test("is parsed into the schema that was asked for", async () => {
+  test("an answer is parsed into the schema that was asked for", async () => {
     const { client, live } = await connect([{ text: '{"city":"Oslo"}' }]);
     const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
     const json_schema = { name: "place", schema, strict: true };
@@ -123,7 +123,7 @@ describe("the server's tools", () => {
 describe("the client's tools", () => {
   const call = { toolCalls: [{ name: "get_weather", arguments: { city: "Oslo" } }] };
 
-  test("are run by the SDK's runner, which comes back with the result", async () => {
+  test("the client's tools are run by the SDK's runner, which comes back with the result", async () => {
     const { client, live } = await connect([READ, call, { text: "Sunny in Oslo." }], { files: FILES });
     const asked: unknown[] = [];
     const runner = client.chat.completions.runTools({
@@ -232,7 +232,7 @@ describe("a failure upstream", () => {
 });
 
 describe("refusals", () => {
-  test("are the SDK's own error classes, with the field's name", async () => {
+  test("refusals are the SDK's own error classes, with the field's name", async () => {
     const { client, live } = await connect([]);
     const bad = client.chat.completions.create({ model: MODEL, messages: HELLO, n: 2 });
     await expect(bad).rejects.toMatchObject({ status: 400, param: "n" });

@@ -62,7 +62,7 @@ describe("Anthropic's messages", () => {
     expect(blocks.at(-1)).toMatchObject({ type: "tool_result", content: expect.anything() });
   });
 
-  test("are asked with cache breakpoints after the core prompt and on the last two messages", async () => {
+  test("Anthropic's messages are asked with cache breakpoints after the core prompt and on the last two messages", async () => {
     const { live, ask } = await connect([{ toolCalls: [READ] }, { text: "7431." }], protocol);
     await ask({ messages: [{ role: "system", content: "Be brief." }, user("Hello?")] });
     const { system, messages } = asMessages(await live.upstream.requestArrived(2));
@@ -72,7 +72,7 @@ describe("Anthropic's messages", () => {
     expect(marked).toEqual([false, true, true]);
   });
 
-  test("are shown pictures, as data and by address", async () => {
+  test("Anthropic's messages are shown pictures, as data and by address", async () => {
     const { live, ask } = await connect([{ text: "A cat." }], protocol);
     const content: OpenAI.ChatCompletionContentPart[] = [
       { type: "text", text: "What is this?" },
@@ -106,7 +106,7 @@ describe("Anthropic's messages", () => {
 describe("chat completions", () => {
   const protocol = { protocol: "chat-completions" } as const;
 
-  test("are shown pictures and asked in the client's settings", async () => {
+  test("chat completions are shown pictures and asked in the client's settings", async () => {
     const { live, ask } = await connect([{ text: "A cat." }], protocol);
     const image: OpenAI.ChatCompletionContentPart = {
       type: "image_url",
@@ -150,7 +150,7 @@ describe("chat completions", () => {
     ]);
   });
 
-  test("are never given a server secret by a command", async () => {
+  test("chat completions are never given a server secret by a command", async () => {
     const call = { toolCalls: [{ name: "terminal", arguments: { command: "env; cat ../home/.env" } }] };
     const { live, ask } = await connect([call, { text: "Done." }], protocol);
     await ask({});

@@ -11,7 +11,7 @@ const THOUGHT = { reasoning: "Hm.", signature: "sig-1", text: "Done." };
 const ANTHROPIC = { protocol: "anthropic-messages" } as const;
 
 describe("the openai SDK", () => {
-  test("sends a PDF, and the model reads its text", async () => {
+  test("the openai SDK sends a PDF, and the model reads its text", async () => {
     const live = await startLive([{ text: "7431." }]);
     const client = new OpenAI({ baseURL: live.baseURL, apiKey: live.apiKey, maxRetries: 0 });
     const file_data = `data:application/pdf;base64,${PDF.toString("base64")}`;
@@ -24,7 +24,7 @@ describe("the openai SDK", () => {
     expect(JSON.stringify(live.upstream.requests[0]?.body)).toContain("The code is 7431.");
   });
 
-  test("keeps reasoning itself, and the model gets it back as it was", async () => {
+  test("the openai SDK keeps reasoning itself, and the model gets it back as it was", async () => {
     const live = await startLive(() => THOUGHT, ANTHROPIC);
     const client = new OpenAI({ baseURL: live.baseURL, apiKey: live.apiKey, maxRetries: 0 });
     const terms = { model: MODEL, store: false, include: ["reasoning.encrypted_content" as const] };
@@ -35,7 +35,7 @@ describe("the openai SDK", () => {
     expect(JSON.stringify(live.upstream.requests[1]?.body)).toContain('"thinking":"Hm.","signature":"sig-1"');
   });
 
-  test("declares hosted tools, and forces one of them", async () => {
+  test("the openai SDK declares hosted tools, and forces one of them", async () => {
     const live = await startLive([
       { toolCalls: [{ name: "search_files", arguments: { pattern: "x" } }] },
       { text: "Nothing." },
@@ -55,7 +55,7 @@ describe("the openai SDK", () => {
 });
 
 describe("the AI SDK", () => {
-  test("keeps reasoning itself with store off, and the model gets it back as it was", async () => {
+  test("the AI SDK keeps reasoning itself with store off, and the model gets it back as it was", async () => {
     const live = await startLive(() => THOUGHT, ANTHROPIC);
     const hermes = createOpenAI({ baseURL: live.baseURL, apiKey: live.apiKey });
     const model = hermes.responses(MODEL);
@@ -73,7 +73,7 @@ describe("the AI SDK", () => {
   test.each([
     "chat",
     "responses",
-  ] as const)("sends a PDF to %s, and the model reads its text", async (surface) => {
+  ] as const)("the AI SDK sends a PDF to %s, and the model reads its text", async (surface) => {
     const live = await startLive([{ text: "7431." }]);
     const hermes = createOpenAI({ baseURL: live.baseURL, apiKey: live.apiKey });
     const { text } = await generateText({

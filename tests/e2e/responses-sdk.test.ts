@@ -29,7 +29,7 @@ async function connect(script: Script, options?: LiveOptions): Promise<{ live: L
 }
 
 describe("the openai SDK", () => {
-  test("reads a whole response, and the same again by its id", async () => {
+  test("the openai SDK reads a whole response, and the same again by its id", async () => {
     const { client } = await connect([{ text: "Hi there.", reasoning: "Greet." }]);
     const response = await client.responses.create({ model: MODEL, input: "Hello?", metadata: { a: "b" } });
     expect(response).toMatchObject({ status: "completed", output_text: "Hi there.", metadata: { a: "b" } });
@@ -39,7 +39,7 @@ describe("the openai SDK", () => {
     expect(again).toEqual(first);
   });
 
-  test("its stream helper follows text, thinking and a server's call to the same response", async () => {
+  test("the openai SDK its stream helper follows text, thinking and a server's call to the same response", async () => {
     const { client } = await connect([READ, { text: "It is 7431.", reasoning: "Clear." }], { files: FILES });
     const stream = client.responses.stream({ model: MODEL, input: "What is the code?" });
     const events = await collect(stream);
@@ -50,7 +50,7 @@ describe("the openai SDK", () => {
     expect(events.at(-1)?.type).toBe("response.completed");
   });
 
-  test("goes on from a response, with its tool calls, and its instructions left behind", async () => {
+  test("the openai SDK goes on from a response, with its tool calls, and its instructions left behind", async () => {
     const { live, client } = await connect([READ, { text: "It is 7431." }, { text: "You are welcome." }], {
       files: FILES,
     });
@@ -92,7 +92,7 @@ describe("the openai SDK", () => {
     ).rejects.toMatchObject({ status: 400, code: "missing_tool_output", param: "input" });
   });
 
-  test("does not find what was deleted, never stored or never there; what came after it still knows it", async () => {
+  test("the openai SDK does not find what was deleted, never stored or never there; what came after it still knows it", async () => {
     const { live, client } = await connect([
       { text: "one" },
       { text: "two" },
@@ -134,7 +134,7 @@ describe("the openai SDK", () => {
     ]);
   });
 
-  test("is told of a failure by an HTTP error, in a stream by response.failed", async () => {
+  test("the openai SDK is told of a failure by an HTTP error, in a stream by response.failed", async () => {
     const { client } = await connect(() => ({ status: 500, body: "{}" }), {
       yaml: "llm: { max_retries: 0 }",
     });

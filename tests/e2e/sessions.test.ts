@@ -24,7 +24,7 @@ async function connect(script: Script) {
 }
 
 describe("a question that got no answer", () => {
-  test("is not stored a second time when it is asked again", async () => {
+  test("a question that got no answer is not stored a second time when it is asked again", async () => {
     const { say, read } = await connect([
       { text: "Hi." },
       { status: 500 },
@@ -45,7 +45,7 @@ describe("a question that got no answer", () => {
     ]);
   });
 
-  test("is not stored a second time when the client sends all it knows", async () => {
+  test("a question that got no answer is not stored a second time when the client sends all it knows", async () => {
     const { say, read } = await connect([{ text: "Hi." }, { status: 500 }, { text: "Four." }]);
     await say(user("Hello?"));
     const history = [user("Hello?"), assistant("Hi."), user("2 + 2?")];
@@ -54,14 +54,14 @@ describe("a question that got no answer", () => {
     expect(await read(3)).toEqual(["user: Hello?", "assistant: Hi.", "user: 2 + 2?"]);
   });
 
-  test("is kept when another one follows", async () => {
+  test("a question that got no answer is kept when another one follows", async () => {
     const { say, read } = await connect([{ status: 500 }, { text: "Six." }]);
     await expect(say(user("2 + 2?"))).rejects.toMatchObject({ status: 502 });
     await say(user("3 + 3?"));
     expect(await read(2)).toEqual(["user: 2 + 2?", "user: 3 + 3?"]);
   });
 
-  test("is another one when its picture is another one", async () => {
+  test("a question that got no answer is another one when its picture is another one", async () => {
     const { say, read } = await connect([{ status: 500 }, { text: "A dog." }]);
     const look = (name: string): Message => ({
       role: "user",
@@ -77,7 +77,7 @@ describe("a question that got no answer", () => {
 });
 
 describe("a session", () => {
-  test("goes on whether a client sends its whole history or only what is new", async () => {
+  test("a session goes on whether a client sends its whole history or only what is new", async () => {
     const { say, read } = await connect([{ text: "Hi." }, { text: "Four." }, { text: "Six." }]);
     await say(user("Hello?"));
     await say(user("Hello?"), assistant("Hi."), user("2 + 2?"));
@@ -91,14 +91,14 @@ describe("a session", () => {
     ]);
   });
 
-  test("takes the same question twice when it was answered in between", async () => {
+  test("a session takes the same question twice when it was answered in between", async () => {
     const { say, read } = await connect([{ text: "Yes." }, { text: "Still yes." }]);
     await say(user("Sure?"));
     await say(user("Sure?"));
     expect(await read(2)).toEqual(["user: Sure?", "assistant: Yes.", "user: Sure?"]);
   });
 
-  test("remembers what the server's tools did", async () => {
+  test("a session remembers what the server's tools did", async () => {
     const call = { toolCalls: [{ name: "read_file", arguments: { path: "notes.txt" } }] };
     const { say, read } = await connect([call, { text: "7431." }, { text: "Yes." }]);
     await say(user("The code?"));
@@ -107,7 +107,7 @@ describe("a session", () => {
     expect(roles).toEqual(["user", "assistant", "tool", "assistant", "user"]);
   });
 
-  test("takes its client's tool results without the call being sent again", async () => {
+  test("a session takes its client's tool results without the call being sent again", async () => {
     const call = { toolCalls: [{ name: "get_weather", arguments: { city: "Oslo" } }] };
     const { client, read } = await connect([call, { text: "Sunny." }]);
     const tools = [{ type: "function" as const, function: { name: "get_weather", parameters: {} } }];
@@ -122,7 +122,7 @@ describe("a session", () => {
     expect(await read(2)).toEqual(["user: Weather?", expect.stringMatching(/^assistant/), "tool: sunny"]);
   });
 
-  test("lets a second request wait for the first, and then know its answer", async () => {
+  test("a session lets a second request wait for the first, and then know its answer", async () => {
     const gate = createGate();
     const { live, say, read } = await connect([{ text: "One.", gate }, { text: "Two." }]);
     const first = say(user("First?"));

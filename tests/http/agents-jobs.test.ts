@@ -54,7 +54,7 @@ async function open(approvals: object, chatCall: (id: string) => object) {
 const FOR_JOBS = { cron_mode: "approve" };
 
 describe("a job's rights", () => {
-  test("are those of jobs when a person runs it", async () => {
+  test("a job's rights are those of jobs when a person runs it", async () => {
     const { make, runNow, isKept } = await open(FOR_JOBS, () => ({}));
     await runNow((await make()).id);
     expect(await isKept()).toBe(false);
@@ -64,7 +64,7 @@ describe("a job's rights", () => {
     [FOR_JOBS, true],
     [{ ...FOR_JOBS, unattended: "approve" }, false],
     [{ cron_mode: "deny", unattended: "approve" }, true],
-  ])("with %j are no more than the agent's own when the agent runs it: files are kept %j", async (approvals, kept) => {
+  ])("a job's rights with %j are no more than the agent's own when the agent runs it: files are kept %j", async (approvals, kept) => {
     const { make, fires, chat, isKept } = await open(approvals, (id) => ({ action: "run", job_id: id }));
     const { id } = await make();
     expect(await chat()).toContain("started");
@@ -91,7 +91,7 @@ describe("a job's rights", () => {
     expect(await isKept()).toBe(true);
   });
 
-  test("are the agent's own when it has made the job, even if a person allowed that, until a person writes the prompt", async () => {
+  test("a job's rights are the agent's own when it has made the job, even if a person allowed that, until a person writes the prompt", async () => {
     const made = { action: "create", name: "Tidy", prompt: CLEAN, schedule: "@yearly" };
     const { allowed, ask, runNow, isKept, change } = await open(FOR_JOBS, () => made);
     await allowed();
@@ -130,7 +130,7 @@ describe("where nobody can be asked the agent", () => {
     [{ action: "pause" }, "keeps the job"],
     [{ action: "run", prompt: "Something else." }, "with another prompt"],
     [{ action: "update", name: "Mine" }, "it changes the job"],
-  ])("does not do %j with a person's job", async (action, why) => {
+  ])("where nobody can be asked the agent does not do %j with a person's job", async (action, why) => {
     const { make, chat, ask, history } = await open({}, (id) => ({ ...action, job_id: id }));
     const { id } = await make();
     expect(await chat()).toContain(why);
@@ -146,7 +146,7 @@ describe("where nobody can be asked the agent", () => {
       async ({ ask }: Awaited<ReturnType<typeof open>>, id: string) =>
         void (await ask(`/v1/jobs/${id}/pause`, { method: "POST" })),
     ],
-  ])("does not go on with a job that a person paused %s", async (_when, pause) => {
+  ])("where nobody can be asked the agent does not go on with a job that a person paused %s", async (_when, pause) => {
     const app = await open({}, (id) => ({ action: "resume", job_id: id }));
     const { id } = await app.make({ paused: true });
     await pause(app, id);

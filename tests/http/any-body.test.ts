@@ -177,7 +177,9 @@ describe("whatever a client sends", () => {
     expect(upstream.requests.length).toBeGreaterThan(10);
   });
 
-  test("in bytes that are no chat request at all, it is told so", { timeout: 60_000 }, async () => {
+  test("whatever a client sends in bytes that are no chat request at all, it is told so", {
+    timeout: 60_000,
+  }, async () => {
     const { ask } = await openChat(play);
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.json({ stringUnit: "binary" }), text), async (bytes) => {

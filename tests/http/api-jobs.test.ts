@@ -19,7 +19,7 @@ async function open() {
 }
 
 describe("the reference's jobs", () => {
-  test("are made, listed, read, changed, done and deleted in its words", async () => {
+  test("the reference's jobs are made, listed, read, changed, done and deleted in its words", async () => {
     const { ask, create } = await open();
     const job = await create({ name: "Weather", prompt: "Look.", schedule: "every 2h", source: "webui" });
     expect(job).toMatchObject({
@@ -67,7 +67,7 @@ describe("the reference's jobs", () => {
     expect(refused.json()).toEqual({ error: expect.stringContaining(says) });
   });
 
-  test("are all listed, however many there are, and leave other requests their turns", async () => {
+  test("the reference's jobs are all listed, however many there are, and leave other requests their turns", async () => {
     const { ask } = await open();
     const many = Array.from({ length: 2_500 }, (_, n) => ({
       id: `${n}`.padStart(12, "0"),
@@ -91,7 +91,7 @@ describe("the reference's jobs", () => {
     expect(await ids("")).toEqual(many.filter(({ enabled }) => enabled).map(({ id }) => id));
   });
 
-  test("have the reference's refusals of ids and empty changes", async () => {
+  test("the reference's jobs have the reference's refusals of ids and empty changes", async () => {
     const { ask, create } = await open();
     const { id } = await create({ name: "n", prompt: "x", schedule: "@daily" });
     for (const [url, request, status, error] of [

@@ -24,7 +24,7 @@ async function open(play: Play = [risky(), say("Done.")], options: TestAppOption
 }
 
 describe("a call that needs approval", () => {
-  test("waits for it, is listed, and runs once it is allowed", async () => {
+  test("a call that needs approval waits for it, is listed, and runs once it is allowed", async () => {
     const { create, waits, answer, pending, ends, ask, gone } = await open();
     const { run_id: id } = await create();
     const waiting = await waits(id);
@@ -69,7 +69,7 @@ describe("a call that needs approval", () => {
     ]);
   });
 
-  test("is not run when a person says no, and the model reads it", async () => {
+  test("a call that needs approval is not run when a person says no, and the model reads it", async () => {
     const { create, waits, answer, ends, gone, provider } = await open();
     const { run_id: id } = await create();
     await waits(id);
@@ -79,7 +79,7 @@ describe("a call that needs approval", () => {
     expect(JSON.stringify(provider.requests[1]?.items)).toContain("A person was asked and said no");
   });
 
-  test("is denied, not its run, when nobody answers in time", async () => {
+  test("a call that needs approval is denied, not its run, when nobody answers in time", async () => {
     const { create, ends, ask, gone } = await open(undefined, {
       config: { approvals: { timeout_seconds: 0.1 } },
     });
@@ -90,7 +90,7 @@ describe("a call that needs approval", () => {
     expect(expired.json()).toMatchObject({ data: [{ run_id: id, status: "expired" }] });
   });
 
-  test("of several, each waits for its own answer, and the oldest is meant when none is named", async () => {
+  test("a call that needs approval of several, each waits for its own answer, and the oldest is meant when none is named", async () => {
     const play = [[...risky("rm -r a"), ...risky("rm -r b"), ...risky("rm -r c")], say("Done.")];
     const files = { "a/x": "", "b/x": "", "c/x": "" };
     const { create, waits, answer, pending, ends } = await open(play, { files });
@@ -136,7 +136,7 @@ describe("a call that needs approval", () => {
     expect((await ask(`/v1/approvals/${approval.approval_id}`, { method: "DELETE" })).status).toBe(404);
   });
 
-  test("is withdrawn when its run is stopped", async () => {
+  test("a call that needs approval is withdrawn when its run is stopped", async () => {
     const { create, waits, ask, ends, pending } = await open();
     const { run_id: id } = await create();
     await waits(id);
@@ -146,7 +146,7 @@ describe("a call that needs approval", () => {
     expect((await ask("/v1/approvals?status=withdrawn")).json()).toMatchObject({ data: [{ run_id: id }] });
   });
 
-  test("holds no slot while it waits", async () => {
+  test("a call that needs approval holds no slot while it waits", async () => {
     const script: Play = (_request, n) => (n === 1 ? risky() : say("Done."));
     const { create, waits, ends, answer } = await open(script, {
       config: { server: { max_concurrent_runs: 1 } },

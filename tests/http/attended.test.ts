@@ -29,7 +29,7 @@ function framesOf(text: string): { name: string | undefined; data: Record<string
 }
 
 describe("a chat", () => {
-  test("is unattended: what would ask is denied at once, and the model reads why", async () => {
+  test("a chat is unattended: what would ask is denied at once, and the model reads why", async () => {
     const app = await openRuns(ask, FILES);
     const { text } = await app.ask("/v1/chat/completions", { body: chat });
     expect(text).not.toContain("approval");
@@ -37,7 +37,7 @@ describe("a chat", () => {
     expect(JSON.stringify(app.provider.requests[1]?.items)).toContain("nobody can be asked here");
   });
 
-  test("that asks for approval events gets each as a valid chunk, and goes on with the answer", async () => {
+  test("a chat that asks for approval events gets each as a valid chunk, and goes on with the answer", async () => {
     const app = await openRuns(ask, FILES);
     const origin = await app.listen();
     const stream = await openStream(`${origin}/v1/chat/completions`, chat, EVENTS);
@@ -58,7 +58,7 @@ describe("a chat", () => {
     expect(text).toContain("Done.");
   });
 
-  test("is told that a header cannot be", async () => {
+  test("a chat is told that a header cannot be", async () => {
     const app = await openRuns(ask, FILES);
     const refused = await app.ask("/v1/chat/completions", {
       body: chat,
@@ -92,7 +92,7 @@ describe("a response", () => {
     );
   });
 
-  test("must be stored for that", async () => {
+  test("a response must be stored for that", async () => {
     const app = await openRuns(ask, FILES);
     const body = { ...response, store: false };
     const refused = await app.ask("/v1/responses", { body, headers: EVENTS });
@@ -117,7 +117,7 @@ describe("a question to the user", () => {
     return { ...app, waits, answer };
   }
 
-  test("reaches them, and the answer reaches the model", async () => {
+  test("a question to the user reaches them, and the answer reaches the model", async () => {
     const { create, waits, answer, ends, ask: get, provider } = await open();
     const { run_id: id } = await create();
     const { clarify } = await waits(id);
@@ -154,7 +154,7 @@ describe("a question to the user", () => {
     [{ answer: "blue" }, 400, "clarify_id"],
     [{ clarify_id: "ask_1" }, 400, "answer"],
     [{ clarify_id: "ask_1", answer: "blue" }, 409, "clarify_id"],
-  ])("refuses %j with %i", async (body, status, param) => {
+  ])("a question to the user refuses %j with %i", async (body, status, param) => {
     const { create, waits, answer } = await open();
     const { run_id: id } = await create();
     await waits(id);
@@ -163,7 +163,7 @@ describe("a question to the user", () => {
     expect(refused.json()).toMatchObject({ error: { param } });
   });
 
-  test("can be asked only where somebody is there", async () => {
+  test("a question to the user can be asked only where somebody is there", async () => {
     const { create, ends, ask: post, provider } = await open();
     const { text } = await post("/v1/chat/completions", { body: { ...chat, stream: false } });
     expect(text).toContain("So be it.");

@@ -26,7 +26,7 @@ async function open(play: Play, options: TestAppOptions = {}) {
 }
 
 describe("a background response", () => {
-  test("is queued at once, and goes on without its client to the end", async () => {
+  test("a background response is queued at once, and goes on without its client to the end", async () => {
     const gate = createGate();
     const { create, read, ends } = await open([[...hold(gate), ...say("Hi.")]]);
     const created = await create();
@@ -41,7 +41,7 @@ describe("a background response", () => {
     });
   });
 
-  test("is streamed as queued and in progress, and read on where its client left", async () => {
+  test("a background response is streamed as queued and in progress, and read on where its client left", async () => {
     const gate = createGate();
     const { listen, ends, ask } = await open([[...say("one "), ...hold(gate), ...say("two")]]);
     const origin = await listen();
@@ -59,7 +59,7 @@ describe("a background response", () => {
     expect(stream.text + rest.text).toBe(text);
   });
 
-  test("that fails or is cancelled says so", async () => {
+  test("a background response that fails or is cancelled says so", async () => {
     const gate = createGate();
     const { create, ends, ask } = await open([fail("server"), hold(gate)]);
     const failed = await ends((await create()).id);
@@ -71,7 +71,7 @@ describe("a background response", () => {
     expect((await ask(`${URL}/${id}/cancel`, { method: "POST" })).json()).toEqual(cancelled);
   });
 
-  test("can be gone on from when it is over, and not before", async () => {
+  test("a background response can be gone on from when it is over, and not before", async () => {
     const gate = createGate();
     const { create, ends, ask } = await open([[...hold(gate), ...say("Hi.")], say("Again.")]);
     const { id } = await create();
@@ -83,13 +83,13 @@ describe("a background response", () => {
     expect((await ask(URL, next)).json().status).toBe("completed");
   });
 
-  test("must be stored", async () => {
+  test("a background response must be stored", async () => {
     const { ask } = await open([]);
     const answer = await ask(URL, { body: { input: "x", background: true, store: false } });
     expect([answer.status, answer.json().error.param]).toEqual([400, "store"]);
   });
 
-  test("that cannot be stored is refused, and nothing is asked of the model", async () => {
+  test("a background response that cannot be stored is refused, and nothing is asked of the model", async () => {
     const hooked = await hookedStore();
     const { ask, provider } = await open([], { store: hooked.store, faultsExpected: true });
     hooked.before = () => Promise.reject(new StorageError("full", "The disk is full."));
@@ -155,7 +155,7 @@ test("what a failed response had finished is gone on from, what it had only begu
 });
 
 describe("background responses of one conversation", () => {
-  test("are queued at once and take their turns in order, each with what was said before it", async () => {
+  test("background responses of one conversation are queued at once and take their turns in order, each with what was said before it", async () => {
     const gate = createGate();
     const { create, ends, provider, ask } = await open((_request, n) =>
       n === 1 ? [...hold(gate), ...say("one")] : say(`answer ${n}`),

@@ -62,7 +62,7 @@ describe("a backup", () => {
     for (const id of ids) expect(has).toContain(id.replace("resp_", "run_"));
   });
 
-  test("in a new home is all that there was", async () => {
+  test("a backup in a new home is all that there was", async () => {
     const first = await openTestApp({ provider: scriptedProvider(() => say("My number is 7.")) });
     const id = await answered(first, "Say it.");
     const before = await first.ask(`/v1/responses/${id}`);
@@ -74,7 +74,7 @@ describe("a backup", () => {
     expect((await second.ask("/v1/responses", { body })).status).toBe(200);
   });
 
-  test("leaves nothing behind, whether it is read or not", async () => {
+  test("a backup leaves nothing behind, whether it is read or not", async () => {
     const { home, listen, ask } = await openTestApp();
     const origin = await listen();
     await taken(origin);
@@ -86,7 +86,7 @@ describe("a backup", () => {
     expect((await readdir(home)).filter((name) => name.includes("backup"))).toEqual([]);
   });
 
-  test("is one at a time, and for this user only while it is made", async () => {
+  test("a backup is one at a time, and for this user only while it is made", async () => {
     const { store } = await hookedStore();
     const gate = createGate();
     const held = new Proxy(store, {
@@ -111,7 +111,7 @@ describe("a backup", () => {
     expect((await ask(URL)).status).toBe(200);
   });
 
-  test("that would fill the disk is refused, and the next one is made when there is space", async () => {
+  test("a backup that would fill the disk is refused, and the next one is made when there is space", async () => {
     const { store } = await hookedStore();
     const { ask, home } = await openTestApp({ store });
 
@@ -124,7 +124,7 @@ describe("a backup", () => {
     expect((await ask(URL)).status).toBe(200);
   });
 
-  test("whose reader takes nothing is given up, and the next one is made", async () => {
+  test("a backup whose reader takes nothing is given up, and the next one is made", async () => {
     const config = { gateway: { api_server: { write_timeout_seconds: 0.2 } } };
     const app = await openTestApp({ config });
     const origin = await app.listen();
@@ -140,7 +140,7 @@ describe("a backup", () => {
     await vi.waitFor(async () => expect((await app.ask(URL)).status).toBe(200), { timeout: 10_000 });
   });
 
-  test("that is being made when the server stops keeps it from nothing", async () => {
+  test("a backup that is being made when the server stops keeps it from nothing", async () => {
     const live = await startLive([], { protocol: "demo" });
     for (let n = 0; n < 20; n++) await send(live, "/v1/responses", { input: "hello ".repeat(20_000) });
     const asked = send(live, URL).then(

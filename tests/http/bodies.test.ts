@@ -61,7 +61,7 @@ describe("JSON that means more than it says", () => {
     expect(({} as Record<string, unknown>)["x"]).toBeUndefined();
   });
 
-  test("of a repeated key the last one counts", async () => {
+  test("JSON that means more than it says of a repeated key the last one counts", async () => {
     const { ask, provider } = await open();
     const body = `{"messages":"none","model":"a","model":"b","messages":${JSON.stringify(HELLO)}}`;
     const answer = await ask(CHAT, { body });
@@ -81,17 +81,17 @@ describe("a body that holds more than anybody sends", () => {
     ["levels in a field that nobody reads", beside("unknown", deep(100_000))],
     ["levels in a field that is passed on", beside("metadata", deep(100_000))],
     ["values, and is no JSON", "[".repeat(100) + ",".repeat(100_000)],
-  ])("in %s is refused before it is read", async (_name, body) => {
+  ])("a body that holds more than anybody sends in %s is refused before it is read", async (_name, body) => {
     expect(await refusal(body)).toEqual([400, "body_too_complex", null]);
   });
 
-  test("is refused with less nesting where it is known how deep a field can be", async () => {
+  test("a body that holds more than anybody sends is refused with less nesting where it is known how deep a field can be", async () => {
     const tool = `{"type":"function","function":{"name":"f","parameters":${deep(102)}}}`;
     const param = "tools[0].function.parameters";
     expect(await refusal(beside("tools", `[${tool}]`))).toEqual([400, "invalid_value", param]);
   });
 
-  test("is answered when all of it has come, on a connection that reads late", async () => {
+  test("a body that holds more than anybody sends is answered when all of it has come, on a connection that reads late", async () => {
     const { listen, talk } = await open();
     await listen();
     const raw = await talk({ messages: HELLO, unknown: Array(3_000_000).fill(0) });

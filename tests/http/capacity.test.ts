@@ -7,7 +7,10 @@ import { fail, hold, say } from "../helpers/scripted-provider.ts";
 const capped = (max: number) => ({ config: { gateway: { api_server: { max_concurrent_runs: max } } } });
 
 describe("more runs than may go on at once", () => {
-  test.each([[false], [true]])("are refused with a time to come back (streamed: %s)", async (stream) => {
+  test.each([
+    [false],
+    [true],
+  ])("more runs than may go on at once are refused with a time to come back (streamed: %s)", async (stream) => {
     const gate = createGate();
     const { chat } = await openChat([[...hold(gate), ...say("One.")], say("Two.")], capped(1));
     const first = chat({ stream });
@@ -26,7 +29,7 @@ describe("more runs than may go on at once", () => {
     expect((await chat({ stream })).status).toBe(200);
   });
 
-  test("do not keep other requests out", async () => {
+  test("more runs than may go on at once do not keep other requests out", async () => {
     const gate = createGate();
     const { chat, ask } = await openChat([[...hold(gate), ...say("One.")]], capped(1));
     const first = chat();
@@ -37,7 +40,7 @@ describe("more runs than may go on at once", () => {
     await first;
   });
 
-  test("are no more after failures, refusals and clients that left", async () => {
+  test("more runs than may go on at once are no more after failures, refusals and clients that left", async () => {
     const gate = createGate();
     const { chat, talk, listen, running } = await openChat(
       [fail("bad_request"), fail(new Error("a fault of ours")), hold(gate), say("Fine.")],
@@ -56,7 +59,7 @@ describe("more runs than may go on at once", () => {
     expect((await chat()).status).toBe(200);
   });
 
-  test("are as many as there come, where there is no limit", async () => {
+  test("more runs than may go on at once are as many as there come, where there is no limit", async () => {
     const gate = createGate();
     const { chat, running } = await openChat(() => [...hold(gate), ...say("Hi.")], capped(0));
     const all = Array.from({ length: 100 }, () => chat());

@@ -19,7 +19,7 @@ import {
 const READ = call("read_file", { path: "a.txt" });
 
 describe("a whole answer", () => {
-  test("has all of OpenAI's fields and says who served it", async () => {
+  test("a whole answer has all of OpenAI's fields and says who served it", async () => {
     const usage = { inputTokens: 10, outputTokens: 5, cachedTokens: 4, reasoningTokens: 2 };
     const { chat } = await openChat([[...think("Hm."), ...say("Hi", "."), ...cost(usage)]]);
     const before = Math.floor(Date.now() / 1000);
@@ -52,7 +52,7 @@ describe("a whole answer", () => {
     expect(answer.headers["content-type"]).toBe("application/json; charset=utf-8");
   });
 
-  test("holds the text of all steps, and counts what all of them cost", async () => {
+  test("a whole answer holds the text of all steps, and counts what all of them cost", async () => {
     const { chat } = await openChat([
       [...say("Looking."), ...READ, ...cost({ inputTokens: 1, outputTokens: 2 })],
       [...say("It is seven."), ...cost({ inputTokens: 3, outputTokens: 4 })],
@@ -68,7 +68,7 @@ describe("a whole answer", () => {
     ["length", "length"],
     ["content_filter", "content_filter"],
     ["stop", "stop"],
-  ] as const)("that ends by %s says %s", async (reason, expected) => {
+  ] as const)("a whole answer that ends by %s says %s", async (reason, expected) => {
     const { chat } = await openChat([[...say("Hi"), ...finish(reason)]]);
     const answer = await chat();
     expect(answer.json().choices[0]?.finish_reason).toBe(expected);
@@ -80,12 +80,12 @@ describe("a whole answer", () => {
     expect((await chat()).json().choices[0]?.message.content).toBe("");
   });
 
-  test("that is a refusal says so in its own field", async () => {
+  test("a whole answer that is a refusal says so in its own field", async () => {
     const { chat } = await openChat([refuse("I cannot.")]);
     expect((await chat()).json().choices[0]?.message).toMatchObject({ content: "", refusal: "I cannot." });
   });
 
-  test("at the step limit is the model's summary, cut by length", async () => {
+  test("a whole answer at the step limit is the model's summary, cut by length", async () => {
     const { chat, provider } = await openChat([READ, say("So far: seven.")], {
       config: { agent: { max_steps: 1 } },
     });
@@ -99,7 +99,7 @@ describe("a whole answer", () => {
 });
 
 describe("a stream", () => {
-  test("is the role, the deltas, the end and [DONE], in order", async () => {
+  test("a stream is the role, the deltas, the end and [DONE], in order", async () => {
     const { chat } = await openChat([[...think("Hm", "."), ...say("Hi", " there.")]]);
     const answer = await chat({ stream: true, model: "my-model" });
     const chunks = chunksOf(answer.text);
@@ -124,7 +124,7 @@ describe("a stream", () => {
     expect(chunks.at(-1)?.hermes).toMatchObject({ model: "demo", completed: true });
   });
 
-  test("has the headers that streams need, and those of every answer", async () => {
+  test("a stream has the headers that streams need, and those of every answer", async () => {
     const { chat } = await openChat([say("Hi.")]);
     const { headers } = await chat({ stream: true });
     expect(headers).toMatchObject({
@@ -136,7 +136,7 @@ describe("a stream", () => {
     expect(headers["content-length"]).toBeUndefined();
   });
 
-  test("tells the usage in a chunk of its own, when that is asked for", async () => {
+  test("a stream tells the usage in a chunk of its own, when that is asked for", async () => {
     const { chat } = await openChat([[...say("Hi."), ...cost({ inputTokens: 7, outputTokens: 3 })]]);
     const chunks = chunksOf((await chat({ stream: true, stream_options: { include_usage: true } })).text);
     expect(chunks.slice(0, -1).every(({ usage, choices }) => usage === null && choices.length === 1)).toBe(
@@ -148,7 +148,7 @@ describe("a stream", () => {
     });
   });
 
-  test("says the same as the whole answer", async () => {
+  test("a stream says the same as the whole answer", async () => {
     const play: Play = [
       [...say("Looking."), ...READ],
       [...think("Hm."), ...say("It is", " seven.")],
@@ -160,7 +160,7 @@ describe("a stream", () => {
     expect(text).toContain('"reasoning_content":"Hm."');
   });
 
-  test("begins before the model does, and lives on comments until it does", async () => {
+  test("a stream begins before the model does, and lives on comments until it does", async () => {
     const gate = createGate();
     const { talk, listen, provider } = await openChat([[...hold(gate), ...say("Hi.")]], {
       config: { gateway: { api_server: { keepalive_seconds: 0.02 } } },
@@ -199,7 +199,7 @@ describe("a stream", () => {
     expect(answersOf(await raw.closed).map(({ status }) => status)).toEqual([200, 200]);
   });
 
-  test("fails within itself: the text so far, one error with all keys, [DONE]", async () => {
+  test("a stream fails within itself: the text so far, one error with all keys, [DONE]", async () => {
     const { chat } = await openChat([[...say("One", " two"), ...fail("server")]]);
     const { status, text } = await chat({ stream: true });
     const frames = framesOf(text);
@@ -212,7 +212,7 @@ describe("a stream", () => {
     expect(hermes).toMatchObject({ run_id: expect.stringMatching(/^run_/) });
   });
 
-  test("is refused as plain HTTP when the request itself is wrong", async () => {
+  test("a stream is refused as plain HTTP when the request itself is wrong", async () => {
     const { chat } = await openChat([]);
     const answer = await chat({ stream: true, temperature: 9 });
     expect([answer.status, answer.headers["content-type"]]).toEqual([400, "application/json; charset=utf-8"]);

@@ -60,7 +60,7 @@ describe("a call of the client's tool", () => {
     expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe("tool_calls");
   });
 
-  test("waits for the server's own calls of the same step, which no client sees", async () => {
+  test("a call of the client's tool waits for the server's own calls of the same step, which no client sees", async () => {
     const { chat, provider } = await open([
       [...call("read_file", { path: "a.txt" }), ...call("weather")],
       say("Done."),
@@ -84,7 +84,7 @@ describe("a call of the client's tool", () => {
     ]);
   });
 
-  test("hides the server's tool of the same name", async () => {
+  test("a call of the client's tool hides the server's tool of the same name", async () => {
     const { chat } = await open([call("terminal", { command: "touch made-by-server" })]);
     const tool = { type: "function", function: { name: "terminal" } };
     const body = (await chat({ tools: [tool] })).json();
@@ -93,7 +93,7 @@ describe("a call of the client's tool", () => {
 });
 
 describe("which tools the model is offered", () => {
-  test("are the client's beside the server's", async () => {
+  test("which tools the model is offered are the client's beside the server's", async () => {
     const { chat, provider } = await open([say("Hi.")]);
     await chat({ tools: [WEATHER] });
     expect(offered(provider)).toEqual([...OWN, "weather"].sort());
@@ -118,20 +118,20 @@ describe("which tools the model is offered", () => {
       "required",
       ["clock"],
     ],
-  ])("with %j are at first only those", async (tool_choice, mode, names) => {
+  ])("which tools the model is offered with %j are at first only those", async (tool_choice, mode, names) => {
     const { chat, provider } = await open([say("Hi.")]);
     await chat({ tools: [WEATHER, CLOCK], tool_choice });
     expect(offered(provider)).toEqual(names);
     expect(provider.requests[0]?.toolChoice.mode).toBe(mode);
   });
 
-  test("with none are none at all, not the server's either", async () => {
+  test("which tools the model is offered with none are none at all, not the server's either", async () => {
     const { chat, provider } = await open([say("Hi.")]);
     await chat({ tools: [WEATHER], tool_choice: "none" });
     expect(offered(provider)).toEqual([]);
   });
 
-  test("are only the server's where clients' tools are ignored, whatever they choose", async () => {
+  test("which tools the model is offered are only the server's where clients' tools are ignored, whatever they choose", async () => {
     const config = { gateway: { api_server: { client_tools: "ignore" } } };
     const { chat, provider } = await open(() => say("Hi."), { config });
     for (const tool_choice of ["auto", "required", { type: "function", function: { name: "weather" } }]) {

@@ -85,7 +85,7 @@ async function askAll({ ask, provider }: Pick<Place, "ask" | "provider">): Promi
 describe("an AGENTS.md of the workspace", () => {
   test.each(
     ODD,
-  )("that is %s is left out of every prompt, with a warning in the run and the log", async (_what, words, put) => {
+  )("an AGENTS.md of the workspace that is %s is left out of every prompt, with a warning in the run and the log", async (_what, words, put) => {
     const place = await open();
     await put(place, place.at("AGENTS.md"));
     await askAll(place);
@@ -100,7 +100,7 @@ describe("an AGENTS.md of the workspace", () => {
     expect((await place.ask("/ready")).status).toBe(200);
   });
 
-  test("that is a link to another file of the workspace is read", async () => {
+  test("an AGENTS.md of the workspace that is a link to another file of the workspace is read", async () => {
     const place = await open();
     await writeFile(place.at("CLAUDE.md"), "Use tabs.");
     await symlink("CLAUDE.md", place.at("AGENTS.md"));
@@ -109,7 +109,7 @@ describe("an AGENTS.md of the workspace", () => {
     expect(warnings(place)).toEqual([]);
   });
 
-  test("is read again once it can be, and the log says so", async () => {
+  test("an AGENTS.md of the workspace is read again once it can be, and the log says so", async () => {
     const place = await open();
     execFileSync("mkfifo", [place.at("AGENTS.md")]);
     await askAll(place);
@@ -127,7 +127,7 @@ describe("an AGENTS.md of the workspace", () => {
 });
 
 describe("a SOUL.md", () => {
-  test("may be a link out of the home, as programs that keep settings make them", async () => {
+  test("a SOUL.md may be a link out of the home, as programs that keep settings make them", async () => {
     const place = await open();
     await writeFile(join(place.home, "..", "soul"), "You are Ada.");
     await symlink("../soul", join(place.home, "SOUL.md"));
@@ -137,7 +137,7 @@ describe("a SOUL.md", () => {
 
   test.each(
     ODD.filter(([, words]) => !words.test("it leads out")),
-  )("that is %s gives way to the usual identity, with a warning", async (_what, _words, put) => {
+  )("a SOUL.md that is %s gives way to the usual identity, with a warning", async (_what, _words, put) => {
     const place = await open();
     await put({ ...place, at: (name) => join(place.home, name) }, join(place.home, "SOUL.md"));
     await askAll(place);
@@ -145,7 +145,7 @@ describe("a SOUL.md", () => {
     expect(warnings(place)).toEqual([expect.stringMatching(/^SOUL\.md was left out of the core prompt: /)]);
   });
 
-  test("that is a link to a secret gives way, too", async () => {
+  test("a SOUL.md that is a link to a secret gives way, too", async () => {
     for (const name of [".env", "config.yaml", "keys/one"]) {
       const place = await open();
       await symlink(name, join(place.home, "SOUL.md"));
@@ -156,7 +156,9 @@ describe("a SOUL.md", () => {
 });
 
 describe("the AGENTS.md of a job's directory", () => {
-  test.each(ODD)("that is %s is left out, and the job's history says why", async (_what, words, put) => {
+  test.each(
+    ODD,
+  )("the AGENTS.md of a job's directory that is %s is left out, and the job's history says why", async (_what, words, put) => {
     const place = await open();
     await mkdir(place.at("site"));
     const inside = (name: string) => join(place.workspace, "site", name);

@@ -83,7 +83,7 @@ describe("a request about conversations", () => {
     expect(errorOf(await ask(`${at}/items?${query}`))).toEqual([400, "invalid_value", param]);
   });
 
-  test("refuses a cursor of another conversation, and one that the run of a cursor never had", async () => {
+  test("a request about conversations refuses a cursor of another conversation, and one that the run of a cursor never had", async () => {
     const { ask, at, add, id } = await openTalk([say("Other.")]);
     const other = await ask("/v1/responses", { body: { input: "x", conversation: "other" } });
     const { output } = other.json<{ output: Item[] }>();
@@ -95,7 +95,11 @@ describe("a request about conversations", () => {
     expect(errorOf(foreign)).toEqual([404, "item_not_found", null]);
   });
 
-  test.each([UNKNOWN, "conv_x", "no-such-name"])("finds no conversation %s", async (id) => {
+  test.each([
+    UNKNOWN,
+    "conv_x",
+    "no-such-name",
+  ])("a request about conversations finds no conversation %s", async (id) => {
     const { ask } = await openTestApp();
     const at = `/v1/conversations/${id}`;
     const requests = [
@@ -111,7 +115,7 @@ describe("a request about conversations", () => {
       expect(errorOf(await ask(url, request))).toEqual([404, "conversation_not_found", null]);
   });
 
-  test("finds no conversation of somebody else", async () => {
+  test("a request about conversations finds no conversation of somebody else", async () => {
     const store = await openStore();
     const prompt = { text: "", hash: "" };
     await store.sessions.create({ id: UNKNOWN, owner: "somebody", createdAt: 0, prompt });
@@ -124,7 +128,10 @@ describe("a request about conversations", () => {
 });
 
 describe("a response in a conversation", () => {
-  test.each([UNKNOWN, "conv_mine"])("cannot be made in %s, which was never given out", async (id) => {
+  test.each([
+    UNKNOWN,
+    "conv_mine",
+  ])("a response in a conversation cannot be made in %s, which was never given out", async (id) => {
     const { ask } = await openTestApp();
     const body = { input: "x", conversation: { id } };
     expect(errorOf(await ask("/v1/responses", { body }))).toEqual(UNKNOWN_FIELD);
@@ -133,13 +140,13 @@ describe("a response in a conversation", () => {
     expect(errorOf(chat)).toEqual(UNKNOWN_FIELD);
   });
 
-  test("says nothing of one when it is in none", async () => {
+  test("a response in a conversation says nothing of one when it is in none", async () => {
     const { ask } = await openTestApp();
     const answer = await ask("/v1/responses", { body: { input: "x", conversation: null } });
     expect(answer.json()).toMatchObject({ conversation: null });
   });
 
-  test("takes everything as new, also what was said before", async () => {
+  test("a response in a conversation takes everything as new, also what was said before", async () => {
     const { respond, provider } = await openTalk([say("Yes."), say("Yes."), say("Yes.")]);
     for (let n = 0; n < 3; n++) await respond("Again?");
     expect(heard(provider, 3)).toEqual([
@@ -151,7 +158,7 @@ describe("a response in a conversation", () => {
     ]);
   });
 
-  test("that is not stored reads the conversation and adds nothing", async () => {
+  test("a response in a conversation that is not stored reads the conversation and adds nothing", async () => {
     const { respond, list, provider } = await openTalk([say("One."), say("Two."), say("Three.")]);
     await respond("First?");
     await respond("Secret?", { store: false });
@@ -161,7 +168,7 @@ describe("a response in a conversation", () => {
     expect(heard(provider, 3)).toEqual(["user: First?", "assistant: One.", "user: Third?"]);
   });
 
-  test("waits for its client's call: the result may come by a response or as an item", async () => {
+  test("a response in a conversation waits for its client's call: the result may come by a response or as an item", async () => {
     for (const by of ["response", "item"]) {
       const { respond, add, provider } = await openTalk([call("weather"), say("Sunny."), say("Sunny.")]);
       const first = await respond("Weather?", { tools: [WEATHER] });
@@ -176,7 +183,7 @@ describe("a response in a conversation", () => {
     }
   });
 
-  test("is not held up by a call that was deleted, answered or not", async () => {
+  test("a response in a conversation is not held up by a call that was deleted, answered or not", async () => {
     const { ask, at, respond, add, list, provider } = await openTalk([
       call("weather"),
       say("Hello."),
@@ -196,7 +203,7 @@ describe("a response in a conversation", () => {
     expect((await respond("And?")).status).toBe(200);
   });
 
-  test("shows the server's calls in the way that was asked for, in the conversation too", async () => {
+  test("a response in a conversation shows the server's calls in the way that was asked for, in the conversation too", async () => {
     const { ask, respond, at, list } = await openTalk([
       call("search_files", { pattern: "*", target: "files" }),
       say("None."),
@@ -208,7 +215,7 @@ describe("a response in a conversation", () => {
     expect(brief(listed)).toEqual(["Files?", "function_call", "function_call_output", "None."]);
   });
 
-  test("comes after what goes on in it, and items too", async () => {
+  test("a response in a conversation comes after what goes on in it, and items too", async () => {
     const gate = createGate();
     const { respond, add, list, running, provider } = await openTalk([
       [...say("One"), ...hold(gate), ...say(".")],
@@ -226,7 +233,7 @@ describe("a response in a conversation", () => {
     expect(brief(await list())).toEqual(["First?", "One.", "Second?", "Two.", "Also."]);
   });
 
-  test("that waits when its conversation is deleted ends with a 404, and makes it not anew", async () => {
+  test("a response in a conversation that waits when its conversation is deleted ends with a 404, and makes it not anew", async () => {
     const gate = createGate();
     const { ask, at, id, respond, running } = await openTalk([[...hold(gate), ...say("One.")]]);
     const first = respond("First?");
@@ -243,7 +250,7 @@ describe("a response in a conversation", () => {
 });
 
 describe("items that a client put in", () => {
-  test("are no response", async () => {
+  test("items that a client put in are no response", async () => {
     const { ask, add, list } = await openTalk();
     await add(user("x"));
     const run = (await list()).data[0]?.id.replace(/^msg_(.*)_0$/, "resp_$1");
@@ -257,7 +264,7 @@ describe("items that a client put in", () => {
     expect(brief(await list())).toEqual(["x"]);
   });
 
-  test("can be named by another request", async () => {
+  test("items that a client put in can be named by another request", async () => {
     const { ask, add, list, provider } = await openTalk([say("Yes.")]);
     await add(user("Remember me."));
     const id = (await list()).data[0]?.id;
@@ -266,7 +273,7 @@ describe("items that a client put in", () => {
     expect(heard(provider, 1)).toEqual(["user: Remember me.", "user: Do you?"]);
   });
 
-  test("are what a chat goes on from that names the conversation as its session", async () => {
+  test("items that a client put in are what a chat goes on from that names the conversation as its session", async () => {
     const { ask, add, id, list, provider } = await openTalk([say("Ann.")]);
     await add(user("I am Ann."), { role: "assistant", content: "Hi." });
     const headers = { "x-hermes-session-id": id };

@@ -70,7 +70,10 @@ describe("with listed origins", () => {
     expect(headers["access-control-allow-credentials"]).toBeUndefined();
   });
 
-  test.each([[false], [true]])("may read its answer and our headers (streamed: %s)", async (stream) => {
+  test.each([
+    [false],
+    [true],
+  ])("with listed origins may read its answer and our headers (streamed: %s)", async (stream) => {
     const { chat } = await open(LISTED);
     const { status, headers } = await chat({ stream }, { origin: PAGE });
     expect([status, headers["access-control-allow-origin"]]).toEqual([200, PAGE]);
@@ -80,7 +83,7 @@ describe("with listed origins", () => {
     expect(exposed).toEqual(expect.arrayContaining(ours));
   });
 
-  test("may read why it was refused, whatever the reason", async () => {
+  test("with listed origins may read why it was refused, whatever the reason", async () => {
     const { ask } = await open(LISTED);
     const page = (headers: TestRequest["headers"] = {}) => ({ headers: { origin: PAGE, ...headers } });
     const refused = [
@@ -95,7 +98,7 @@ describe("with listed origins", () => {
     expect(refused.map(({ headers }) => headers["access-control-allow-origin"])).toEqual(Array(6).fill(PAGE));
   });
 
-  test("may read a failure", async () => {
+  test("with listed origins may read a failure", async () => {
     const { chat } = await openChat([fail("overloaded")], { env: { API_SERVER_CORS_ORIGINS: PAGE } });
     const { status, headers } = await chat({}, { origin: PAGE });
     expect([status, headers["access-control-allow-origin"]]).toEqual([503, PAGE]);

@@ -41,7 +41,7 @@ async function open(calls: readonly object[], options: TestAppOptions = {}) {
 const ALLOWING = { config: { approvals: { mode: "off" } } };
 
 describe("the agent's tool for jobs", () => {
-  test("shows the model the places where results go, without the secrets in their URLs", async () => {
+  test("the agent's tool for jobs shows the model the places where results go, without the secrets in their URLs", async () => {
     const secret = `whsec_${Buffer.alloc(24).toString("base64")}`;
     const { does, ask } = await open([{ action: "list" }], { config: { jobs: { webhook_secret: secret } } });
     const deliver = [
@@ -55,7 +55,7 @@ describe("the agent's tool for jobs", () => {
     expect(listed.jobs.map((job) => job.deliver)).toEqual([shown]);
   });
 
-  test("makes a job once a person has seen what would be scheduled and allowed it", async () => {
+  test("the agent's tool for jobs makes a job once a person has seen what would be scheduled and allowed it", async () => {
     const { create, ask, jobs, does } = await open([DAILY, DAILY]);
     const { run_id: id } = await create();
     const waiting = await vi.waitFor(async () => {
@@ -87,7 +87,7 @@ describe("the agent's tool for jobs", () => {
     expect(await jobs()).toHaveLength(1);
   });
 
-  test("asks nobody about what cannot be", async () => {
+  test("the agent's tool for jobs asks nobody about what cannot be", async () => {
     const { ask, create, ends, jobs } = await open([{ ...DAILY, schedule: "now and then" }]);
     const { run_id: id } = await create();
     expect(await ends(id)).toMatchObject({ status: "completed" });
@@ -130,13 +130,13 @@ describe("the agent's tool for jobs", () => {
   test.each([
     [{ session_id: "daily" }, "session:daily"],
     [{}, "local"],
-  ])("brings results to where the agent was asked: %j", async (where, deliver) => {
+  ])("the agent's tool for jobs brings results to where the agent was asked: %j", async (where, deliver) => {
     const { create, ends, jobs } = await open([{ ...DAILY, deliver: "origin" }], ALLOWING);
     await ends((await create(where)).run_id);
     expect(await jobs()).toMatchObject([{ deliver }]);
   });
 
-  test("makes a job that is done by itself, and tells its result in that session", async () => {
+  test("the agent's tool for jobs makes a job that is done by itself, and tells its result in that session", async () => {
     const once = { ...DAILY, schedule: "in 1s", deliver: "origin" };
     const play: Play = ({ items }) => {
       const said = JSON.stringify(items);
@@ -151,7 +151,7 @@ describe("the agent's tool for jobs", () => {
     }, 5_000);
   });
 
-  test("does a job now, and another prompt in place of its own", async () => {
+  test("the agent's tool for jobs does a job now, and another prompt in place of its own", async () => {
     const provider: Play = (request) => {
       const said = JSON.stringify(request.items);
       if (said.includes("Another.")) return say("Another is done.");
@@ -190,13 +190,13 @@ describe("the agent's tool for jobs", () => {
     [{ action: "pause", job_id: "the daily one" }, "Invalid job ID format"],
     [{ action: "resume" }, "needs job_id"],
     [{ ...DAILY, owner: "somebody else" }, 'Unrecognized key: "owner"'],
-  ])("tells the model why %j cannot be, in the words that clients get", async (args, says) => {
+  ])("the agent's tool for jobs tells the model why %j cannot be, in the words that clients get", async (args, says) => {
     const { does, jobs } = await open([args], ALLOWING);
     expect(await does()).toContain(says);
     expect(await jobs()).toEqual([]);
   });
 
-  test("is not there inside a job, whatever its toolsets say, and cannot be called there", async () => {
+  test("the agent's tool for jobs is not there inside a job, whatever its toolsets say, and cannot be called there", async () => {
     const { ask, provider, jobs } = await open([DAILY], ALLOWING);
     const body = { prompt: "Make more jobs.", schedule: "in 1s", enabled_toolsets: ["cronjob", "file"] };
     await ask("/v1/jobs", { body });

@@ -116,7 +116,7 @@ describe.each([[true], [false]])("a client that leaves (streamed: %s)", (stream)
 });
 
 describe("what a disconnect does", () => {
-  test("can be configured, and each request can say it otherwise", async () => {
+  test("what a disconnect does can be configured, and each request can say it otherwise", async () => {
     const { talk, running, provider } = await open(() => [...say("One"), ...hold(createGate())], {
       on_disconnect: "continue",
       drain_timeout_seconds: 0,
@@ -131,7 +131,7 @@ describe("what a disconnect does", () => {
     // The other one is ended by the server's close, at last.
   });
 
-  test("is not what any other word says", async () => {
+  test("what a disconnect does is not what any other word says", async () => {
     const { ask } = await open([]);
     const answer = await ask("/v1/chat/completions", {
       body: CHAT,
@@ -140,7 +140,7 @@ describe("what a disconnect does", () => {
     expect([answer.status, answer.json().error.param]).toEqual([400, "X-Hermes-Disconnect"]);
   });
 
-  test("can wait a little: a run that ends within the grace is whole", async () => {
+  test("what a disconnect does can wait a little: a run that ends within the grace is whole", async () => {
     const gate = createGate();
     const { talk, running, app, provider } = await open([[...say("One"), ...hold(gate), ...say(" two.")]], {
       disconnect_grace_ms: 60_000,
@@ -154,7 +154,7 @@ describe("what a disconnect does", () => {
     expect(provider.aborts).toEqual([]);
   });
 
-  test("comes when the grace is over", async () => {
+  test("what a disconnect does comes when the grace is over", async () => {
     const { talk, running, provider } = await open([[...say("One"), ...hold(createGate())]], {
       disconnect_grace_ms: 20,
     });

@@ -40,17 +40,17 @@ describe("a file of a message", () => {
     );
   });
 
-  test("of text is read as it is", async () => {
+  test("a file of a message of text is read as it is", async () => {
     const { content } = await read({ file_data: `data:text/csv;base64,${base64("a,ü\n1,2")}` });
     expect(joinText(content)).toBe("Look:\n[File: without a name]\na,ü\n1,2\n[End of file]");
   });
 
-  test("that is an image is an image", async () => {
+  test("a file of a message that is an image is an image", async () => {
     const { content } = await read({ filename: "a.png", file_data: PIXEL });
     expect(content[1]).toEqual({ type: "input_image", image_url: PIXEL });
   });
 
-  test("that is too long is cut, and says so", async () => {
+  test("a file of a message that is too long is cut, and says so", async () => {
     const { content } = await read({ file_data: base64("x".repeat(500_000)) });
     expect(joinText(content)).toMatch(/x{400000}\n\[The rest of the file is left out\.\]\n\[End of file\]$/);
   });
@@ -79,7 +79,7 @@ describe("a file of a message", () => {
     expect(answer.json().error.param).toBe("input[0].content[10].file_data");
   });
 
-  test("is read in a chat, too", async () => {
+  test("a file of a message is read in a chat, too", async () => {
     const { chat, provider } = await openChat(DONE);
     const content = [{ type: "file", file: { filename: "code.pdf", file_data: PDF } }];
     expect((await chat({ messages: [{ role: "user", content }] })).status).toBe(200);
@@ -89,7 +89,7 @@ describe("a file of a message", () => {
     expect(answer.json().error.param).toBe("messages[0].content[0].file.file_id");
   });
 
-  test("of a system message is read as part of the instructions", async () => {
+  test("a file of a message of a system message is read as part of the instructions", async () => {
     const { chat, provider } = await openChat(DONE);
     const content = [{ type: "file", file: { filename: "code.pdf", file_data: PDF } }];
     const user = { role: "user", content: "Which code?" };
@@ -97,7 +97,7 @@ describe("a file of a message", () => {
     expect(JSON.stringify(provider.requests[0])).toContain("The code is 7431.");
   });
 
-  test("of a tool's result is read, and its images are kept", async () => {
+  test("a file of a message of a tool's result is read, and its images are kept", async () => {
     const { respond, provider } = await openResponses(DONE);
     const output = [
       { type: "input_image", image_url: PIXEL },

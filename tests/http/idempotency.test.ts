@@ -160,7 +160,7 @@ describe("a run that several clients wait for", () => {
   const body = { messages: [{ role: "user", content: "Hello?" }] };
   const key = { "idempotency-key": "k" };
 
-  test("shows each of them its stream from the first event on, then as it comes", async () => {
+  test("a run that several clients wait for shows each of them its stream from the first event on, then as it comes", async () => {
     const gate = createGate();
     const { listen, provider } = await open([[...say("One ", "two "), ...hold(gate), ...say("three.")]]);
     const url = (await listen()) + CHAT;
@@ -174,7 +174,7 @@ describe("a run that several clients wait for", () => {
     expect(provider.requests).toHaveLength(1);
   });
 
-  test("goes on until the last of them has left, and its key is free then", async () => {
+  test("a run that several clients wait for goes on until the last of them has left, and its key is free then", async () => {
     const gate = createGate();
     const { listen, provider, running, keyed } = await open([[...say("One"), ...hold(gate)], say("Anew.")]);
     const url = (await listen()) + CHAT;
@@ -200,7 +200,7 @@ describe("a run that several clients wait for", () => {
 });
 
 describe("a key", () => {
-  test("means something else on another route and in another session", async () => {
+  test("a key means something else on another route and in another session", async () => {
     const { keyed } = await open([say("One."), say("Two."), say("Three.")]);
     expect((await keyed(CHAT, { messages: [{ role: "user", content: "?" }] })).text).toContain("One.");
     expect((await keyed(RESPONSES, { input: "?" })).text).toContain("Two.");
@@ -210,7 +210,7 @@ describe("a key", () => {
     expect(other.status).toBe(409);
   });
 
-  test("adds its turn to a session once", async () => {
+  test("a key adds its turn to a session once", async () => {
     const { keyed, ask, provider } = await open([say("One."), say("Two.")]);
     const session = { "x-hermes-session-id": "s" };
     const body = { messages: [{ role: "user", content: "First?" }] };
@@ -234,7 +234,7 @@ describe("a key", () => {
     expect(await keyed(RESPONSES, body)).toMatchObject({ status: 200, text: first.text });
   });
 
-  test("keeps what is not to be stored out of its conversation, too", async () => {
+  test("a key keeps what is not to be stored out of its conversation, too", async () => {
     const { keyed, ask, provider } = await open([say("Noted."), say("Secret."), say("Ann.")]);
     const conversation = "talk";
     await keyed(RESPONSES, { input: "I am Ann.", conversation }, { key: "first" });
@@ -246,7 +246,7 @@ describe("a key", () => {
     expect(provider.requests[2]?.items).toHaveLength(3);
   });
 
-  test("begins one background response, whatever became of it", async () => {
+  test("a key begins one background response, whatever became of it", async () => {
     const gate = createGate();
     const { keyed, ask, provider } = await open([[...hold(gate), ...say("Hello.")]]);
     const body = { input: "Hello?", background: true };
@@ -264,7 +264,7 @@ describe("a key", () => {
     expect(provider.requests).toHaveLength(1);
   });
 
-  test("does not bring back a response that was deleted, nor make it again", async () => {
+  test("a key does not bring back a response that was deleted, nor make it again", async () => {
     const { keyed, ask, provider } = await open([say("Hello.")]);
     const first = await keyed(RESPONSES, { input: "Hello?" });
     expect((await ask(`${RESPONSES}/${first.json().id}`, { method: "DELETE" })).status).toBe(200);

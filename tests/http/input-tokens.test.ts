@@ -98,7 +98,7 @@ describe("POST /v1/responses/input_tokens", () => {
         llm: { context_length: 4_000 },
       },
     ],
-  ])("counts what the first model call of a response is sent, %s", async (_name, config) => {
+  ])("POST /v1/responses/input_tokens counts what the first model call of a response is sent, %s", async (_name, config) => {
     const { ask, respond, running, provider, pastOf } = await openPasts(config);
     await fc.assert(
       fc.asyncProperty(requests, async ({ past, body, attended }) => {

@@ -58,7 +58,7 @@ describe("a change of a job", () => {
     ["retry", { attempts: 3, delays: [300, 900, 1800], policy: "before_model" }],
     ["max_failures", 5],
     ["name", "Look at the weather."],
-  ])("clears %s by null, and leaves the rest", async (field, cleared) => {
+  ])("a change of a job clears %s by null, and leaves the rest", async (field, cleared) => {
     const { made, changed } = await open();
     const { updated_at: _then, ...before } = made;
     expect(await changed({ [field]: null })).toEqual({
@@ -68,7 +68,7 @@ describe("a change of a job", () => {
     });
   });
 
-  test("speaks of parts of a part alone", async () => {
+  test("a change of a job speaks of parts of a part alone", async () => {
     const { changed } = await open();
     expect(
       await changed({ limits: { max_steps: null }, retry: { attempts: 9 }, misfire: { grace: null } }),
@@ -79,7 +79,7 @@ describe("a change of a job", () => {
     });
   });
 
-  test("that clears the time zone brings back the configured one, and leaves an instant what it is", async () => {
+  test("a change of a job that clears the time zone brings back the configured one, and leaves an instant what it is", async () => {
     const config = { timezone: "Asia/Tokyo" };
     const daily = await open({ ...FULL, schedule: "every day at 9am" }, { config });
     expect(await daily.changed({ timezone: null })).toMatchObject({
@@ -95,7 +95,7 @@ describe("a change of a job", () => {
     });
   });
 
-  test("reads the zone of a schedule in the form that is answered", async () => {
+  test("a change of a job reads the zone of a schedule in the form that is answered", async () => {
     const { made, changed, patch } = await open({
       prompt: "x",
       schedule: { kind: "cron", expr: "0 9 * * *", timezone: "Europe/Berlin" },
@@ -114,14 +114,14 @@ describe("a change of a job", () => {
     expect([refused.status, refused.json<AnyBody>().error.param]).toEqual([400, "timezone"]);
   });
 
-  test("of an instant without an offset reads it in the job's zone", async () => {
+  test("a change of a job of an instant without an offset reads it in the job's zone", async () => {
     const { changed } = await open({ ...FULL, schedule: "2099-05-01T11:00" });
     expect(await changed({ schedule: { kind: "once", run_at: "2099-05-01T09:00" } })).toMatchObject({
       next_run_at: "2099-05-01T09:00:00+02:00",
     });
   });
 
-  test("of the time zone alone moves the schedule there", async () => {
+  test("a change of a job of the time zone alone moves the schedule there", async () => {
     const { changed } = await open();
     expect(await changed({ timezone: "Asia/Tokyo" })).toMatchObject({
       timezone: "Asia/Tokyo",
@@ -149,7 +149,7 @@ describe("a change of a job", () => {
     ["an interval", { schedule: "every 90s", failure_deliver: [] }],
     ["an instant", { schedule: "2099-05-01T09:00", repeat: "once" }],
     ["a cron expression", {}],
-  ])("that only says again what was answered changes nothing: %s", async (_kind, terms) => {
+  ])("a change of a job that only says again what was answered changes nothing: %s", async (_kind, terms) => {
     const { made, patch } = await open({ ...FULL, ...terms });
     const answer = await patch(made, "/api/jobs");
     expect([answer.status, answer.json()]).toEqual([
@@ -163,7 +163,7 @@ describe("a change of a job", () => {
     ]);
   });
 
-  test("by null counts as one in the reference's words, too", async () => {
+  test("a change of a job by null counts as one in the reference's words, too", async () => {
     const { patch } = await open();
     const answer = await patch({ model: null }, "/api/jobs");
     expect([answer.status, answer.json<{ job: JobBody }>().job["model"]]).toEqual([200, null]);
@@ -177,7 +177,7 @@ describe("a refusal", () => {
     [{ schedule: 5 }, 'a text such as "0 9 * * mon-fri"'],
     [{ schedule: { kind: "hourly" } }, "schedule"],
     [{ schedule: { kind: "interval", minutes: -1 } }, "schedule.minutes"],
-  ])("of %j says what is accepted", async (wrong, says) => {
+  ])("a refusal of %j says what is accepted", async (wrong, says) => {
     const { ask } = await openTestApp();
     const refused = await ask("/v1/jobs", { body: { prompt: "x", schedule: "@daily", ...wrong } });
     expect(refused.status).toBe(400);

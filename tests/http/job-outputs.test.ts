@@ -28,7 +28,7 @@ async function open() {
 }
 
 describe("the files of a job's results", () => {
-  test("are listed, the latest first, page by page, and read", async () => {
+  test("the files of a job's results are listed, the latest first, page by page, and read", async () => {
     const { list, fire, ask, url } = await open();
     expect((await list()).data).toEqual([]);
     for (const n of [1, 2, 3]) await fire(n);
@@ -59,14 +59,14 @@ describe("the files of a job's results", () => {
     "2026-01-01T00-00-00.000Z.md%2F..%2F..%2Fx.md",
     "2026-01-01T00-00-00.000Z.md",
     "x.md",
-  ])("are nothing else: %s", async (name) => {
+  ])("the files of a job's results are nothing else: %s", async (name) => {
     const { ask, url, fire } = await open();
     await fire(1);
     const refused = await ask(`${url}/${name}`);
     expect([refused.status, refused.json().error.code]).toEqual([404, "output_not_found"]);
   });
 
-  test("are neither links nor pipes that somebody put beside them", async () => {
+  test("the files of a job's results are neither links nor pipes that somebody put beside them", async () => {
     const { ask, url, list, directory, home } = await open();
     await mkdir(directory, { recursive: true });
     await writeFile(join(home, "secret"), "secret");
@@ -77,7 +77,7 @@ describe("the files of a job's results", () => {
     expect((await list()).data).toEqual([]);
   });
 
-  test("are not read through a link in the place of their directory, nor is a hard link of a secret", async () => {
+  test("the files of a job's results are not read through a link in the place of their directory, nor is a hard link of a secret", async () => {
     const { ask, url, list, directory, home } = await open();
     const name = "2026-01-01T00-00-00.000Z.md";
     const elsewhere = join(home, "cron", "output", "job_of_somebody_else");
@@ -93,7 +93,7 @@ describe("the files of a job's results", () => {
     expect((await ask(`${url}/${name}`)).status).toBe(404);
   });
 
-  test("are those of a job that is there", async () => {
+  test("the files of a job's results are those of a job that is there", async () => {
     const { ask, url, id, fire, list } = await open();
     await fire(1);
     const [file] = (await list()).data;

@@ -49,7 +49,7 @@ describe("what is accepted of schedules can be read, listed and forecast:", () =
     expect((await ask(`${JOBS}/${job}`, { method: "DELETE" })).status).toBe(200);
   };
 
-  test("as people write it, and as the server answers it", async () => {
+  test("what is accepted of schedules can be read, listed and forecast: as people write it, and as the server answers it", async () => {
     const { ask } = await open();
     const schedule = fc.oneof(words, structured);
     await fc.assert(
@@ -69,7 +69,7 @@ describe("what is accepted of schedules can be read, listed and forecast:", () =
     );
   });
 
-  test("in a file of hermes'", async () => {
+  test("what is accepted of schedules can be read, listed and forecast: in a file of hermes'", async () => {
     const { ask } = await open();
     const time = fc.option(instant, { nil: undefined });
     const record = fc.record({

@@ -69,7 +69,7 @@ test.each([
 });
 
 describe("resuming", () => {
-  test("is a person's word that a job may be done without what has no place here", async () => {
+  test("resuming is a person's word that a job may be done without what has no place here", async () => {
     const { resume, job } = await imported({ base_url: "http://127.0.0.1:1/v1" });
     expect(await job()).toMatchObject({
       paused_reason: expect.stringContaining("Resumed, it is done without"),
@@ -77,7 +77,7 @@ describe("resuming", () => {
     expect((await resume()).json<object>()).toMatchObject({ state: "scheduled" });
   });
 
-  test("is refused when what a job made here needs is gone, and goes on when it is back", async () => {
+  test("resuming is refused when what a job made here needs is gone, and goes on when it is back", async () => {
     const { ask, create, home } = await openJobsApp(() => say("Done."));
     const skill = await writeSkill(home);
     const { id } = await create({ prompt: "x", schedule: "@daily", skills: ["weather"], paused: true });
@@ -88,7 +88,7 @@ describe("resuming", () => {
     expect((await ask(`/v1/jobs/${id}/resume`, { method: "POST" })).status).toBe(200);
   });
 
-  test("by the agent is refused in the same way", async () => {
+  test("resuming by the agent is refused in the same way", async () => {
     const calls = [call("cronjob", { action: "resume", job_id: DAILY.id }), say("Done.")];
     const { ask, create, ends, provider } = await openRuns(calls);
     await ask("/v1/jobs/import", { body: [{ ...PLAIN, deliver: "telegram:-100" }] });

@@ -22,7 +22,7 @@ async function open(scripts: Readonly<Record<string, string>>, options: TestAppO
 }
 
 describe("a job's script", () => {
-  test("is run before the model, which reads what it printed as data", async () => {
+  test("a job's script is run before the model, which reads what it printed as data", async () => {
     const { made, runNow, asked, workspace } = await open({ "look.sh": "pwd; echo complaint >&2" });
     const job = await made({ script: "look.sh" });
     expect(job).toMatchObject({ script: "look.sh", no_agent: false });
@@ -48,13 +48,13 @@ describe("a job's script", () => {
     ["a.js", "console.log('ran')"],
     ["a.mjs", "import { env } from 'node:process'; console.log(env.PATH ? 'ran' : '')"],
     ["deep/down/it's a.sh", "echo ran"],
-  ])("is run by its kind: %s", async (script, text) => {
+  ])("a job's script is run by its kind: %s", async (script, text) => {
     const { made, runNow } = await open({ [script]: text });
     const { id } = await made({ script, no_agent: true });
     expect(await runNow(id)).toMatchObject({ output: "ran" });
   });
 
-  test("of any other kind is run if it may be", async () => {
+  test("a job's script of any other kind is run if it may be", async () => {
     const { made, runNow, home, ask } = await open({ tool: "#!/bin/sh\necho ran" });
     const refused = await ask("/v1/jobs", { body: { ...BASE, script: "tool" } });
     expect(refused.json<AnyBody>().error.param).toBe("script");
@@ -63,7 +63,7 @@ describe("a job's script", () => {
     expect(await runNow(id)).toMatchObject({ output: "ran" });
   });
 
-  test("sees none of the server's secrets", async () => {
+  test("a job's script sees none of the server's secrets", async () => {
     const env = { LLM_API_KEY: "sk-canary", OTHER_SECRET: "canary" };
     const { made, runNow } = await open({ "env.sh": "env" }, { env });
     const { id } = await made({ script: "env.sh", no_agent: true });
@@ -72,13 +72,13 @@ describe("a job's script", () => {
     expect(output).not.toContain("canary");
   });
 
-  test("works in the job's directory", async () => {
+  test("a job's script works in the job's directory", async () => {
     const { made, runNow, workspace } = await open({ "pwd.sh": "pwd" }, { files: { "site/a": "" } });
     const { id } = await made({ script: "pwd.sh", no_agent: true, workdir: "site" });
     expect(await runNow(id)).toMatchObject({ output: join(workspace, "site") });
   });
 
-  test("that says so leaves the model asleep, and nothing is delivered", async () => {
+  test("a job's script that says so leaves the model asleep, and nothing is delivered", async () => {
     const script = "echo looked; echo '{\"wakeAgent\": false}'";
     const { made, runNow, asked, read, home } = await open({ "gate.sh": script });
     const { id } = await made({ script: "gate.sh" });
@@ -94,14 +94,14 @@ describe("a job's script", () => {
     await expect(readFile(join(home, "cron/output", id))).rejects.toThrow("ENOENT");
   });
 
-  test("that wakes the model is read without that line", async () => {
+  test("a job's script that wakes the model is read without that line", async () => {
     const { made, runNow, asked } = await open({ "gate.sh": "echo news; echo '{\"wakeAgent\": true}'" });
     await runNow((await made({ script: "gate.sh" })).id);
     expect(asked()[0]).toContain("news");
     expect(asked()[0]).not.toContain("wakeAgent");
   });
 
-  test("is the result itself without an agent, whose prompt is not needed", async () => {
+  test("a job's script is the result itself without an agent, whose prompt is not needed", async () => {
     const { create, runNow, asked, ask } = await open({ "look.sh": "echo All well." });
     const job = await create({ schedule: "@yearly", script: "look.sh", no_agent: true });
     expect(job).toMatchObject({ name: "look.sh", prompt: "", no_agent: true });
@@ -115,13 +115,13 @@ describe("a job's script", () => {
     expect([prompted.status, prompted.json<AnyBody>().error.param]).toEqual([400, "prompt"]);
   });
 
-  test("that prints nothing has nothing to deliver", async () => {
+  test("a job's script that prints nothing has nothing to deliver", async () => {
     const { made, runNow } = await open({ "none.sh": "true" });
     const { id } = await made({ script: "none.sh", no_agent: true });
     expect(await runNow(id)).toMatchObject({ reason: "no_output", output: null, deliveries: [] });
   });
 
-  test("that fails fails the job, with the end of what it complained about", async () => {
+  test("a job's script that fails fails the job, with the end of what it complained about", async () => {
     const script =
       "echo fine; for i in $(seq 300); do echo noise; done >&2; echo the disk is gone >&2; exit 3";
     const { made, runNow, asked } = await open({ "bad.sh": script });
@@ -132,7 +132,7 @@ describe("a job's script", () => {
     expect(asked()).toEqual([]);
   });
 
-  test("that takes too long is ended, with all that it started", async () => {
+  test("a job's script that takes too long is ended, with all that it started", async () => {
     const sleep = longSleep();
     const { made, runNow } = await open(
       { "slow.sh": `sleep ${sleep} & wait` },
@@ -172,7 +172,7 @@ describe("a job's script", () => {
     expect((await ask(`/v1/runs/${run_id}/stop`, { method: "POST" })).status).toBe(404);
   });
 
-  test("gives way to the next time where the job says so", async () => {
+  test("a job's script gives way to the next time where the job says so", async () => {
     const sleep = longSleep();
     const { made, ask, history } = await open({
       "slow.sh": `[ -f done ] || { touch done; sleep ${sleep}; }`,
@@ -190,7 +190,7 @@ describe("a job's script", () => {
     await expectGone(sleep);
   });
 
-  test("prints no more than is kept", async () => {
+  test("a job's script prints no more than is kept", async () => {
     const { made, runNow } = await open({ "flood.sh": "yes 0123456789 | head -c 300000; echo the end" });
     const { id } = await made({ script: "flood.sh", no_agent: true });
     const { output } = await runNow(id);
@@ -213,7 +213,7 @@ describe("a script's name", () => {
     "dir.sh",
     "pipe\0.sh",
     ".",
-  ])("cannot be %j", async (script) => {
+  ])("a script's name cannot be %j", async (script) => {
     const { ask, home } = await open({ "../look.sh": "true", "dir.sh/x": "", "inside.sh": "true" });
     const outside = await temporaryDirectory();
     await writeFile(join(outside, "look.sh"), "true");
@@ -224,7 +224,7 @@ describe("a script's name", () => {
     expect(refused.text).not.toContain(outside);
   });
 
-  test("is looked up again when it is run", async () => {
+  test("a script's name is looked up again when it is run", async () => {
     const { made, runNow, home } = await open({ "look.sh": "true" });
     const { id } = await made({ script: "look.sh", retry: { attempts: 0 } });
     await rm(join(home, "scripts/look.sh"));
@@ -234,7 +234,7 @@ describe("a script's name", () => {
     });
   });
 
-  test("is cleared by null, but not from under a job without an agent", async () => {
+  test("a script's name is cleared by null, but not from under a job without an agent", async () => {
     const { made, change, ask } = await open({ "look.sh": "true" });
     const { id } = await made({ script: "look.sh", no_agent: true });
     const refused = await ask(`/v1/jobs/${id}`, { method: "PATCH", body: { script: null } });

@@ -25,7 +25,7 @@ async function open(play: Play = (_request, n) => say(`Answer ${n}.`)) {
 }
 
 describe("a job's skills", () => {
-  test("are read before its prompt, in their order", async () => {
+  test("a job's skills are read before its prompt, in their order", async () => {
     const { create, runNow, asked } = await open();
     const job = await create({ prompt: "Go on.", schedule: "@yearly", skills: ["scraper", "mail"] });
     expect(job).toMatchObject({ skills: ["scraper", "mail"], skill: "scraper" });
@@ -33,7 +33,7 @@ describe("a job's skills", () => {
     expect(asked(1)).toMatch(/Scrape gently\..*Write short mails\..*Go on\./);
   });
 
-  test("are enough, and are said by the former name, too", async () => {
+  test("a job's skills are enough, and are said by the former name, too", async () => {
     const { create, runNow, asked } = await open();
     const job = await create({ name: "Mail", schedule: "@yearly", skill: "mail" });
     expect(job).toMatchObject({ prompt: "", skills: ["mail"], skill: "mail" });
@@ -41,7 +41,7 @@ describe("a job's skills", () => {
     expect(asked(1)).toContain("Write short mails.");
   });
 
-  test("are cleared by null or an empty list, where a prompt is left", async () => {
+  test("a job's skills are cleared by null or an empty list, where a prompt is left", async () => {
     const { create, change, refusal } = await open();
     const { id } = await create({ prompt: "x", schedule: "@yearly", skills: ["mail"] });
     expect(await change(id, { skills: [] })).toMatchObject({ skills: [], skill: null });
@@ -49,7 +49,7 @@ describe("a job's skills", () => {
     expect((await refusal({ skills: null }, "PATCH", `/${id}`)).param).toBe("prompt");
   });
 
-  test("that are not there are refused with the names of those that are", async () => {
+  test("a job's skills that are not there are refused with the names of those that are", async () => {
     const { create, refusal } = await open();
     const body = { prompt: "x", schedule: "@yearly" };
     const refused = await refusal({ ...body, skills: ["mail", "weather"] });
@@ -63,7 +63,7 @@ describe("a job's skills", () => {
     expect((await refusal({ ...body, skills: Array(17).fill("mail") })).param).toBe("skills");
   });
 
-  test("that are gone when it is due are told to the model and in its history", async () => {
+  test("a job's skills that are gone when it is due are told to the model and in its history", async () => {
     const { create, runNow, asked, home } = await open();
     const { id } = await create({ prompt: "Go on.", schedule: "@yearly", skills: ["mail", "scraper"] });
     await rm(join(home, "skills/mail"), { recursive: true });
@@ -84,7 +84,7 @@ test("skills are listed by category and name", async () => {
 });
 
 describe("the results of other jobs", () => {
-  test("are read before a job's prompt, the latest of each, as data", async () => {
+  test("the results of other jobs are read before a job's prompt, the latest of each, as data", async () => {
     const { create, runNow, asked } = await open();
     const news = await create({ name: "News", prompt: "Read.", schedule: "@yearly" });
     await runNow(news.id);
@@ -96,7 +96,7 @@ describe("the results of other jobs", () => {
     );
   });
 
-  test("are none where the job had none, or said that nobody needs to hear of it", async () => {
+  test("the results of other jobs are none where the job had none, or said that nobody needs to hear of it", async () => {
     const { create, runNow, asked, change } = await open((_request, n) =>
       say(n === 2 ? "[SILENT] All quiet." : `Answer ${n}.`),
     );
@@ -109,7 +109,7 @@ describe("the results of other jobs", () => {
     expect(await change(job.id, { context_from: null })).toMatchObject({ context_from: [] });
   });
 
-  test("of a job that is gone are told to be missing", async () => {
+  test("the results of other jobs of a job that is gone are told to be missing", async () => {
     const { create, runNow, ask } = await open();
     const news = await create({ prompt: "Read.", schedule: "@yearly" });
     const { id } = await create({ prompt: "Sum up.", schedule: "@yearly", context_from: [news.id] });
@@ -117,7 +117,7 @@ describe("the results of other jobs", () => {
     expect(await runNow(id)).toMatchObject({ notes: [expect.stringContaining(news.id)] });
   });
 
-  test("are refused of jobs that are not there, of the job itself, and of too many", async () => {
+  test("the results of other jobs are refused of jobs that are not there, of the job itself, and of too many", async () => {
     const { create, refusal } = await open();
     const body = { prompt: "x", schedule: "@yearly" };
     const { id } = await create(body);

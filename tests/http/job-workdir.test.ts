@@ -10,7 +10,7 @@ import type { AnyBody } from "../helpers/test-app.ts";
 const FILES = { "site/index.html": "Hello.", "secret.txt": "Not yours." };
 
 describe("a job's working directory", () => {
-  test("is where its tools work, and they do not get out of it", async () => {
+  test("a job's working directory is where its tools work, and they do not get out of it", async () => {
     const { create, fires, provider, workspace } = await openJobsApp(
       [
         [
@@ -34,7 +34,7 @@ describe("a job's working directory", () => {
     expect(provider.requests[0]?.instructions).toContain('"site"');
   });
 
-  test("has instructions of its own, which come before the prompt", async () => {
+  test("a job's working directory has instructions of its own, which come before the prompt", async () => {
     const { create, runNow, provider, home, workspace } = await openJobsApp(() => say("Done."), {
       files: { "site/AGENTS.md": "Write plain HTML.", "bare/x": "", "AGENTS.md": "Of the workspace." },
     });
@@ -50,7 +50,7 @@ describe("a job's working directory", () => {
     expect(second).toContain("Build.");
   });
 
-  test("is changed, and cleared by null or nothing", async () => {
+  test("a job's working directory is changed, and cleared by null or nothing", async () => {
     const { create, change } = await openJobsApp([], { files: FILES });
     const { id } = await create({ prompt: "x", schedule: "@yearly" });
     expect(await change(id, { workdir: "site" })).toMatchObject({ workdir: "site" });
@@ -68,14 +68,14 @@ describe("a job's working directory", () => {
     "~",
     "out",
     "a\0b",
-  ])("cannot be %j", async (workdir) => {
+  ])("a job's working directory cannot be %j", async (workdir) => {
     const { ask, workspace } = await openJobsApp([], { files: FILES });
     await symlink(await temporaryDirectory(), join(workspace, "out"));
     const refused = await ask("/v1/jobs", { body: { prompt: "x", schedule: "@daily", workdir } });
     expect([refused.status, refused.json<AnyBody>().error.param]).toEqual([400, "workdir"]);
   });
 
-  test("that leads elsewhere by the time of a run fails it, and no model is asked", async () => {
+  test("a job's working directory that leads elsewhere by the time of a run fails it, and no model is asked", async () => {
     const { create, fires, provider, ask, workspace } = await openJobsApp([], { files: FILES });
     const { id } = await create({
       prompt: "x",

@@ -7,7 +7,7 @@ const JOBS = "/v1/jobs";
 const open = (play: Play = [say("Done.")]) => openJobsApp(play);
 
 describe("a job", () => {
-  test("is made, read, listed, changed and deleted", async () => {
+  test("a job is made, read, listed, changed and deleted", async () => {
     const { create, read, ask } = await open();
     const job = await create({
       prompt: "Look at the weather.",
@@ -37,7 +37,7 @@ describe("a job", () => {
     expect((await ask(`${JOBS}/${job.id}`)).status).toBe(404);
   });
 
-  test("is done when it is due, and its history tells of it", async () => {
+  test("a job is done when it is due, and its history tells of it", async () => {
     const { create, fires, read, ask } = await open();
     const { id } = await create({ prompt: "Say done.", schedule: "in 1s" });
     const fire = await fires(id);
@@ -62,7 +62,7 @@ describe("a job", () => {
     expect([await listed("?job=0123456789ab"), await listed("")]).toEqual([[], []]);
   });
 
-  test("is done by hand, with its own prompt or another", async () => {
+  test("a job is done by hand, with its own prompt or another", async () => {
     const { create, fires, provider, ask } = await open((_request, n) => say(`Answer ${n}.`));
     const { id } = await create({ prompt: "Its own.", schedule: "@yearly" });
     const first = await ask(`${JOBS}/${id}/run`, { method: "POST" });
@@ -75,7 +75,7 @@ describe("a job", () => {
     expect(said[1]).toContain("Another.");
   });
 
-  test("is paused with a reason and gone on with, and is not due meanwhile", async () => {
+  test("a job is paused with a reason and gone on with, and is not due meanwhile", async () => {
     const { create, ask } = await open();
     const { id } = await create({
       prompt: "x",
@@ -97,13 +97,13 @@ describe("a job", () => {
     expect(again.json()).toMatchObject({ state: "paused", paused_reason: "enough" });
   });
 
-  test("that ends without a word is completed, and brings nothing to anybody", async () => {
+  test("a job that ends without a word is completed, and brings nothing to anybody", async () => {
     const { create, runNow } = await open(() => [{ do: "finish", finish: "stop" }]);
     const { id } = await create({ prompt: "Look.", schedule: "every 1h", deliver: "local" });
     expect(await runNow(id)).toMatchObject({ output: null, reason: "no_output", deliveries: [] });
   });
 
-  test("that is paused has the reason that was given last", async () => {
+  test("a job that is paused has the reason that was given last", async () => {
     const { create, change } = await open();
     const { id } = await create({
       prompt: "Look.",
@@ -127,7 +127,7 @@ describe("a job", () => {
     expect(JSON.stringify(provider.requests[1]?.items)).toContain("nobody can be asked here");
   });
 
-  test("tells when it will be due, with what the clock does then", async () => {
+  test("a job tells when it will be due, with what the clock does then", async () => {
     const { create, ask } = await open();
     const { id } = await create({ prompt: "x", schedule: "30 2 * * *", timezone: "Europe/Berlin" });
     const range = "from=2027-03-27T00:00:00Z&to=2027-03-29T12:00:00Z";
@@ -184,7 +184,7 @@ describe("a request for a job", () => {
   test.each([
     ["run", { promt: "x" }, "promt"],
     ["pause", { why: "x" }, "why"],
-  ])("to %s it with %j is refused, naming %s", async (action, body, param) => {
+  ])("a request for a job to %s it with %j is refused, naming %s", async (action, body, param) => {
     const { create, ask } = await open();
     const { id } = await create({ prompt: "x", schedule: "@daily" });
     const refused = await ask(`${JOBS}/${id}/${action}`, { body });
@@ -194,14 +194,14 @@ describe("a request for a job", () => {
   test.each([
     "",
     "/0123456789ab/runs",
-  ])("with a cursor that is none of the list is refused: %s", async (path) => {
+  ])("a request for a job with a cursor that is none of the list is refused: %s", async (path) => {
     const { create, ask } = await open();
     const { id } = await create({ prompt: "x", schedule: "@daily" });
     const refused = await ask(`${JOBS}${path.replace("0123456789ab", id)}?after=zzz`);
     expect([refused.status, refused.json().error.param]).toEqual([400, "after"]);
   });
 
-  test("says which kinds of schedules there are", async () => {
+  test("a request for a job says which kinds of schedules there are", async () => {
     const { ask } = await open();
     const refused = await ask(JOBS, { body: { prompt: "x", schedule: { kind: "x" } } });
     const says = `Invalid 'schedule.kind': must be "cron", "interval" or "once".`;

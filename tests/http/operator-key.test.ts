@@ -32,7 +32,7 @@ describe("approvals.require_operator_key", () => {
     "session",
     "always",
     "deny",
-  ])("keeps whoever has only the server's key from answering %s", async (choice) => {
+  ])("approvals.require_operator_key keeps whoever has only the server's key from answering %s", async (choice) => {
     const { answer, ask, id, key } = await open();
     const refused = await answer(choice);
     expect([refused.status, refused.json().error]).toMatchObject([403, { code: "operator_key_required" }]);
@@ -45,7 +45,7 @@ describe("approvals.require_operator_key", () => {
     expect((await ask(`/runs/${id}/approval`, { body: { choice } })).status).toBe(403);
   });
 
-  test("lets the operator answer, and take back what was allowed for ever", async () => {
+  test("approvals.require_operator_key lets the operator answer, and take back what was allowed for ever", async () => {
     const { answer, ask, ends, id, key } = await open();
     expect((await answer("always", key)).status).toBe(200);
     expect(await ends(id)).toMatchObject({ status: "completed" });
@@ -56,21 +56,21 @@ describe("approvals.require_operator_key", () => {
     expect((await ask(url, { method: "DELETE", headers })).status).toBe(200);
   });
 
-  test("keeps a server without such a key from starting, and says how to make one", async () => {
+  test("approvals.require_operator_key keeps a server without such a key from starting, and says how to make one", async () => {
     const path = await home({ yaml: REQUIRED });
     const start = openRuns(PLAY, { env: { HERMES_HOME: path } });
     await expect(start).rejects.toThrow(ConfigError);
     await expect(start).rejects.toThrow(/require_operator_key .* hermes operator-key$/);
   });
 
-  test("takes the latest key alone, from the next start on", async () => {
+  test("approvals.require_operator_key takes the latest key alone, from the next start on", async () => {
     const { answer, path, key } = await open();
     const later = makeOperatorKey({ path });
     expect((await answer("deny", later)).status).toBe(403);
     expect((await answer("deny", key)).status).toBe(200);
   });
 
-  test("is off by default: the server's key is enough", async () => {
+  test("approvals.require_operator_key is off by default: the server's key is enough", async () => {
     const { create, ask } = await openRuns(PLAY);
     const { run_id: id } = await create();
     await vi.waitFor(async () => {

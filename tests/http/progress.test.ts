@@ -25,7 +25,7 @@ describe("progress of the server's tools", () => {
     expect(progressOf(text)).toBe(form);
   });
 
-  test("of a tool that fails is no error of the stream, in any form", async () => {
+  test("progress of the server's tools of a tool that fails is no error of the stream, in any form", async () => {
     for (const form of ["fields", "events", "openwebui"]) {
       const { chat } = await openChat(play);
       const { text } = await chat({ stream: true }, { "x-hermes-tool-progress": form });
@@ -34,13 +34,13 @@ describe("progress of the server's tools", () => {
     }
   });
 
-  test("is not what any other word says", async () => {
+  test("progress of the server's tools is not what any other word says", async () => {
     const { chat } = await openChat([]);
     const answer = await chat({}, { "x-hermes-tool-progress": "loud" });
     expect([answer.status, answer.json().error.param]).toEqual([400, "X-Hermes-Tool-Progress"]);
   });
 
-  test("follows the configuration for clients that nobody knows", async () => {
+  test("progress of the server's tools follows the configuration for clients that nobody knows", async () => {
     const { chat } = await openChat(() => say("Hi."), {
       config: { gateway: { api_server: { tool_progress: "off" } } },
     });

@@ -28,7 +28,7 @@ function numberedFrames(text: string): Map<number, { type: string; delta?: strin
 }
 
 describe("a run whose deltas were merged", () => {
-  test("is read whole from the beginning, and says first where deltas are no more what they were", async () => {
+  test("a run whose deltas were merged is read whole from the beginning, and says first where deltas are no more what they were", async () => {
     const { id, events, read, before } = await openPruned();
     const text = await events();
     const frames = text.split("\n\n").map((frame) => /data: (.*)/.exec(frame)?.[1]);
@@ -51,7 +51,7 @@ describe("a run whose deltas were merged", () => {
     expect(await read(id)).toEqual(before.run);
   });
 
-  test("is read on from any event, with the numbers that there were", async () => {
+  test("a run whose deltas were merged is read on from any event, with the numbers that there were", async () => {
     const { events, before } = await openPruned();
     const all = eventsOf(before.events);
     const pruned = eventsOf(await events());
@@ -67,7 +67,7 @@ describe("a run whose deltas were merged", () => {
     );
   });
 
-  test("as a response keeps the numbers of its frames, wherever they are read on from", async () => {
+  test("a run whose deltas were merged as a response keeps the numbers of its frames, wherever they are read on from", async () => {
     const { stream, before } = await openPruned();
     const all = numberedFrames(before.stream);
     const pruned = numberedFrames(await stream());

@@ -59,19 +59,19 @@ describe("the refusal of a body that is still being sent", () => {
     ["a bad escape in the path", "POST /v1/runs/%zz HTTP/1.1", { ...KEY, ...JSON_TYPE }, 400],
     ["a header without a colon", `${CHAT}\r\nbroken`, { ...KEY, ...JSON_TYPE }, 400],
     ["headers that are too large", CHAT, { ...KEY, ...JSON_TYPE, x: "y".repeat(20_000) }, 431],
-  ])("arrives whole, without a reset, for %s of 20 MB", async (_name, start, headers, status) => {
+  ])("the refusal of a body that is still being sent arrives whole, without a reset, for %s of 20 MB", async (_name, start, headers, status) => {
     expect(await sendThenRead(start, headers, 20 * MB)).toEqual({ statuses: [status], reset: false });
   });
 
   test.each([
     ["HTTP/1.0, as nginx speaks it by default", "POST /v1/chat/completions HTTP/1.0"],
     ["connection: close", `${CHAT}\r\nconnection: close`],
-  ])("arrives whole, without a reset, for a wrong key and %s", async (_name, start) => {
+  ])("the refusal of a body that is still being sent arrives whole, without a reset, for a wrong key and %s", async (_name, start) => {
     const headers = { ...JSON_TYPE, authorization: "Bearer wrong" };
     expect(await sendThenRead(start, headers, 5 * MB)).toEqual({ statuses: [401], reset: false });
   });
 
-  test("keeps the connection when the rest is short, and the next request is answered", async () => {
+  test("the refusal of a body that is still being sent keeps the connection when the rest is short, and the next request is answered", async () => {
     const raw = await open();
     raw.send(rawRequest(CHAT, { ...JSON_TYPE, "content-length": String(5 * MB) }));
     raw.send(Buffer.alloc(5 * MB, " "));

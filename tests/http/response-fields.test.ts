@@ -86,7 +86,7 @@ describe("max_tool_calls", () => {
     expect(JSON.stringify(provider.requests[2]?.items.at(-1))).toContain("limit of tool calls");
   });
 
-  test("is no limit of the client's own calls", async () => {
+  test("max_tool_calls is no limit of the client's own calls", async () => {
     const { respond } = await openResponses([call("get_weather")]);
     const body = (await respond({ max_tool_calls: 1, tools: [WEATHER] })).json<Body>();
     expect(body.output).toMatchObject([{ type: "function_call", name: "get_weather" }]);
@@ -171,7 +171,7 @@ describe("a response object", () => {
   const KEYS =
     "id object created_at completed_at status incomplete_details model previous_response_id instructions output error tools tool_choice truncation parallel_tool_calls text top_p presence_penalty frequency_penalty top_logprobs temperature reasoning usage max_output_tokens max_tool_calls store background service_tier metadata safety_identifier prompt_cache_key";
 
-  test("has all keys whenever it is shown", async () => {
+  test("a response object has all keys whenever it is shown", async () => {
     const { respond } = await openResponses([DONE]);
     const { text } = await respond({ stream: true });
     const objects = eventsOf(text).flatMap(({ response }) => (response as Record<string, object>) ?? []);
@@ -186,7 +186,7 @@ describe("a response object", () => {
     });
   });
 
-  test("says again what was asked for", async () => {
+  test("a response object says again what was asked for", async () => {
     const wishes = {
       max_tool_calls: 7,
       truncation: "auto",

@@ -49,7 +49,7 @@ describe("input items", () => {
 });
 
 describe("conversation_history", () => {
-  test("comes before the input, and in place of a stored response", async () => {
+  test("conversation_history comes before the input, and in place of a stored response", async () => {
     const { respond, provider } = await openResponses(DONE);
     const { id } = (await respond({ input: "Stored." })).json();
     const history = [
@@ -80,7 +80,7 @@ describe("conversation_history", () => {
 describe("the configuration", () => {
   const server = (settings: object) => ({ config: { gateway: { api_server: settings } } });
 
-  test.each([false, true])("instructions go on along a chain: %s", async (inherit) => {
+  test.each([false, true])("the configuration instructions go on along a chain: %s", async (inherit) => {
     const { respond, provider } = await openResponses(DONE, server({ inherit_instructions: inherit }));
     let { id } = (await respond({ instructions: "Be a pirate." })).json();
     for (let n = 0; n < 2; n++) ({ id } = (await respond({ previous_response_id: id })).json());

@@ -53,7 +53,7 @@ describe("POST /v1/responses/compact", () => {
     expect(provider.requests[2]?.items.map(({ type }) => type)).toEqual(["compaction", "message"]);
   });
 
-  test("goes on by previous_response_id from a response that began with a compaction", async () => {
+  test("POST /v1/responses/compact goes on by previous_response_id from a response that began with a compaction", async () => {
     const { provider, create, compact } = await open([say("She is Ann."), say("Yes."), say("Ann.")]);
     const { output } = (await compact({ ...MODEL, input: "I am Ann." })).json<Compacted>();
     const first = (await create({ input: [...output, { role: "user", content: "Sure?" }] })).json();
@@ -66,7 +66,7 @@ describe("POST /v1/responses/compact", () => {
     ]);
   });
 
-  test("is not found as a response", async () => {
+  test("POST /v1/responses/compact is not found as a response", async () => {
     const { compact, ask } = await open([say("Short.")]);
     const { id } = (await compact({ ...MODEL, input: "Long." })).json();
     expect((await ask(`/v1/responses/${id}`)).status).toBe(404);
@@ -87,7 +87,7 @@ describe("POST /v1/responses/compact", () => {
       "input",
       "missing_tool_output",
     ],
-  ])("refuses %j by name", async (body, param, code) => {
+  ])("POST /v1/responses/compact refuses %j by name", async (body, param, code) => {
     const { compact, provider } = await open([]);
     const answer = await compact(body);
     expect([answer.status, answer.json().error]).toEqual([400, expect.objectContaining({ param, code })]);
@@ -126,7 +126,7 @@ describe("POST /v1/responses/input_tokens", () => {
   const counted = async (answer: Promise<{ json<T>(): T }>) =>
     (await answer).json<{ object: string; input_tokens: number }>();
 
-  test("estimates all that the model would read, and starts nothing", async () => {
+  test("POST /v1/responses/input_tokens estimates all that the model would read, and starts nothing", async () => {
     const { count, create, provider } = await open([[...say("Ok. ".repeat(100))]]);
     const bare = await counted(count({ input: "Hello?" }));
     expect(bare.object).toBe("response.input_tokens");
@@ -147,7 +147,7 @@ describe("POST /v1/responses/input_tokens", () => {
     expect(provider.requests).toHaveLength(1);
   });
 
-  test("counts what a conversation holds", async () => {
+  test("POST /v1/responses/input_tokens counts what a conversation holds", async () => {
     const { count, create, post } = await open([say("Ok. ".repeat(100))]);
     const { id } = (await post("/v1/conversations", {})).json();
     const before = await counted(count({ input: "Hello?", conversation: id }));
@@ -158,7 +158,7 @@ describe("POST /v1/responses/input_tokens", () => {
     expect(unknown.status).toBe(404);
   });
 
-  test("is near what a model is asked, however the conversation goes", async () => {
+  test("POST /v1/responses/input_tokens is near what a model is asked, however the conversation goes", async () => {
     const { create, count, provider } = await open(
       [call("read_file", { path: "notes.txt" }), say("It is 7431."), say("Fine.")],
       { files: { "notes.txt": "The code is 7431. ".repeat(200) } },
@@ -177,7 +177,7 @@ describe("POST /v1/responses/input_tokens", () => {
     [{ input: [{ type: "teapot" }] }, "input[0].type"],
     [{ previous_response_id: "resp_none" }, "previous_response_id"],
     [{ temperature: 9 }, "temperature"],
-  ])("refuses %j as a response would be", async (body, param) => {
+  ])("POST /v1/responses/input_tokens refuses %j as a response would be", async (body, param) => {
     const { count } = await open([]);
     const answer = await count(body);
     expect([answer.status, answer.json().error.param]).toEqual([400, param]);

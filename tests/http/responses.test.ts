@@ -45,7 +45,7 @@ describe("a request for a response", () => {
     expect([answer.status, answer.json().error]).toEqual([400, expect.objectContaining({ code, param })]);
   });
 
-  test("says its own wishes again", async () => {
+  test("a request for a response says its own wishes again", async () => {
     const { ask } = await openTestApp();
     const body = {
       input: "Hello?",
@@ -68,7 +68,7 @@ describe("a request for a response", () => {
     });
   });
 
-  test("takes its own output back as input", async () => {
+  test("a request for a response takes its own output back as input", async () => {
     const { ask } = await openTestApp();
     const first = await ask("/v1/responses", { body: { input: "list the files here" } });
     const { output } = first.json<{ output: { id: string; type: string }[] }>();
@@ -85,7 +85,7 @@ describe("a request for a response", () => {
     "mcp_call",
     "function_call",
     "none",
-  ])("shows the server's calls as %s when asked to", async (items) => {
+  ])("a request for a response shows the server's calls as %s when asked to", async (items) => {
     const { ask } = await openTestApp();
     const headers = { "x-hermes-tool-items": items };
     const answer = await ask("/v1/responses", { body: { input: "list the files here" }, headers });

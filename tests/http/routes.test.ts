@@ -29,7 +29,7 @@ describe("an unknown URL", () => {
     expect(error.message).toBe("Unknown request URL: POST /v1/nothing.");
   });
 
-  test("that cannot be decoded is a 400, a very long one is refused", async () => {
+  test("an unknown URL that cannot be decoded is a 400, a very long one is refused", async () => {
     const { ask } = await openTestApp();
     expect((await ask("/v1/models/%E0%A4%A")).status).toBe(400);
     const long = await ask(`/v1/models/${"m".repeat(3_000)}`);
@@ -64,7 +64,7 @@ describe("a known URL", () => {
     expect([answer.status, answer.text]).toEqual([200, ""]);
   });
 
-  test("says to OPTIONS what it takes, without a key", async () => {
+  test("a known URL says to OPTIONS what it takes, without a key", async () => {
     const { ask } = await openTestApp();
     const answer = await ask(CHAT, { method: "OPTIONS", ...NO_KEY });
     expect(answer.status).toBe(204);
@@ -73,7 +73,7 @@ describe("a known URL", () => {
     expect((await ask("/v1/nothing", { method: "OPTIONS" })).status).toBe(404);
   });
 
-  test("takes a query that it does not know", async () => {
+  test("a known URL takes a query that it does not know", async () => {
     const { ask } = await openTestApp();
     expect((await ask("/v1/models?limit=1&after=x")).status).toBe(200);
   });
@@ -133,7 +133,7 @@ describe("models", () => {
   }
   const route = { fast: { model: "small-1", base_url: "http://127.0.0.1:1" } };
 
-  test("are the agent, its bare model and the configured aliases", async () => {
+  test("models are the agent, its bare model and the configured aliases", async () => {
     const { ask } = await openTestApp({
       config: { gateway: { api_server: { model_routes: route } }, llm: { context_length: 32_000 } },
     });
@@ -147,19 +147,19 @@ describe("models", () => {
     expect((await ask("/v1/models/fast")).json()).toEqual(data[2]);
   });
 
-  test("are the same each time, as old as they were", async () => {
+  test("models are the same each time, as old as they were", async () => {
     const [one, two] = [await openTestApp(), await openTestApp()];
     expect((await one.ask("/v1/models")).text).toBe((await two.ask("/v1/models")).text);
   });
 
-  test("are named as the profile's owner wants", async () => {
+  test("models are named as the profile's owner wants", async () => {
     const { ask } = await openTestApp({ env: { API_SERVER_MODEL_NAME: "office/helper" } });
     const ids = (await ask("/v1/models")).json<Models>().data.map(({ id }) => id);
     expect(ids).toEqual(["office/helper", "office/helper-lite"]);
     expect((await ask("/v1/models/office%2Fhelper")).status).toBe(200);
   });
 
-  test("that do not exist are a 404 that names them", async () => {
+  test("models that do not exist are a 404 that names them", async () => {
     const { ask } = await openTestApp();
     const { error } = (await ask("/v1/models/gpt-none")).json();
     expect(error).toMatchObject({ code: "model_not_found", message: expect.stringContaining("gpt-none") });
@@ -245,7 +245,7 @@ test("the detailed health tells the operator about the parts", async () => {
 });
 
 describe("the id of a request", () => {
-  test("is the client's own where it is harmless", async () => {
+  test("the id of a request is the client's own where it is harmless", async () => {
     const { ask } = await openTestApp();
     const answer = await ask("/health", { headers: { "x-request-id": "trace-1:2.3_4" } });
     expect(answer.headers["x-request-id"]).toBe("trace-1:2.3_4");

@@ -5,7 +5,7 @@ import { eventsOf, LOOK, openRuns as open, type RunBody, RUNS as URL } from "../
 import { fail, hold, type Play, say } from "../helpers/scripted-provider.ts";
 
 describe("a run", () => {
-  test("is taken on at once, and read when it is over", async () => {
+  test("a run is taken on at once, and read when it is over", async () => {
     const { create, ends } = await open([LOOK, say("It is 7431.")]);
     const created = await create({ metadata: { a: "b" } });
     expect(created).toMatchObject({ run_id: expect.stringMatching(/^run_[0-9a-f]{32}$/), replayed: false });
@@ -22,7 +22,7 @@ describe("a run", () => {
     });
   });
 
-  test("is followed to its end as hermes clients read it, from the first event or any other", async () => {
+  test("a run is followed to its end as hermes clients read it, from the first event or any other", async () => {
     const { create, ends, ask } = await open([LOOK, say("It is ", "7431.")]);
     const { run_id: id } = await create();
     await ends(id);
@@ -61,7 +61,7 @@ describe("a run", () => {
     }
   });
 
-  test("is watched by any number of readers while it goes on, and stopped for all of them", async () => {
+  test("a run is watched by any number of readers while it goes on, and stopped for all of them", async () => {
     const gate = createGate();
     const { create, listen, ask, read } = await open([[...say("one "), ...hold(gate)]]);
     const origin = await listen();
@@ -84,7 +84,7 @@ describe("a run", () => {
     });
   });
 
-  test("that fails says why", async () => {
+  test("a run that fails says why", async () => {
     const { create, ends, ask } = await open([fail("server")]);
     const { run_id: id } = await create();
     expect(await ends(id)).toMatchObject({ status: "failed", code: "upstream_error", completed: false });
@@ -94,7 +94,7 @@ describe("a run", () => {
     });
   });
 
-  test("can be read by the names of the other surfaces, and so can theirs", async () => {
+  test("a run can be read by the names of the other surfaces, and so can theirs", async () => {
     const { create, ends, ask } = await open(() => say("Hi."));
     const { run_id: id } = await create();
     await ends(id);
@@ -117,7 +117,7 @@ describe("the runs of a session", () => {
     expect(said).toEqual(["user", "assistant", "user"]);
   });
 
-  test("are not begun when another goes on and the client says so, or end it", async () => {
+  test("the runs of a session are not begun when another goes on and the client says so, or end it", async () => {
     const gate = createGate();
     const { create, ends, ask } = await open((_request, n) => (n === 1 ? hold(gate) : say("Hi.")));
     const first = await create({ session_id: "s" });
@@ -129,7 +129,7 @@ describe("the runs of a session", () => {
     expect(await ends(third.run_id)).toMatchObject({ status: "completed" });
   });
 
-  test("do not get a history twice that the client brings along", async () => {
+  test("the runs of a session do not get a history twice that the client brings along", async () => {
     const { create, ends, provider } = await open(() => say("Hi."));
     await ends((await create({ input: "first", session_id: "s" })).run_id);
     const history = [
@@ -142,7 +142,7 @@ describe("the runs of a session", () => {
 });
 
 describe("the list of runs", () => {
-  test("has them by age, of a session or a status", async () => {
+  test("the list of runs has them by age, of a session or a status", async () => {
     const { create, ends, ask } = await open((_request, n) => (n === 2 ? fail("server") : say("Hi.")));
     const ids: string[] = [];
     for (const body of [{ session_id: "s" }, {}, {}]) {
@@ -176,7 +176,7 @@ describe("what cannot be", () => {
     expect([answer.status, answer.json().error]).toEqual([400, expect.objectContaining({ code, param })]);
   });
 
-  test("is not found", async () => {
+  test("what cannot be is not found", async () => {
     const { ask } = await open([]);
     for (const id of [`run_${"0".repeat(32)}`, "x", "run_"]) {
       expect((await ask(`${URL}/${id}`)).json().error.code).toBe("run_not_found");
@@ -185,7 +185,7 @@ describe("what cannot be", () => {
     }
   });
 
-  test("is no cursor", async () => {
+  test("what cannot be is no cursor", async () => {
     const { ask, create, ends } = await open([say("Hi.")]);
     const { run_id: id } = await create();
     await ends(id);

@@ -22,7 +22,7 @@ async function open(drainSeconds = 10) {
 const SLOWLY = { messages: [{ role: "user", content: "Search slowly." }], stream: true };
 
 describe("a search that takes long", () => {
-  test("leaves other requests alone, and gives its threads back when its client leaves", async () => {
+  test("a search that takes long leaves other requests alone, and gives its threads back when its client leaves", async () => {
     const { talk, chat, running, origin } = await open();
     const raw = await talk(SLOWLY);
     await raw.until("search_files");
@@ -34,7 +34,7 @@ describe("a search that takes long", () => {
     expect((await chat()).text).toContain("quick/lines:2: needle");
   });
 
-  test("does not hold up a server that closes", async () => {
+  test("a search that takes long does not hold up a server that closes", async () => {
     const { talk, running, app } = await open(0.05);
     const raw = await talk(SLOWLY);
     await raw.until("search_files");

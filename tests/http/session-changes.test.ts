@@ -8,7 +8,7 @@ const patch = (body: unknown) => ({ method: "PATCH" as const, body });
 const DELETE = { method: "DELETE" as const };
 
 describe("a session that is changed", () => {
-  test("has what was said of it, until it is said otherwise", async () => {
+  test("a session that is changed has what was said of it, until it is said otherwise", async () => {
     const { at, create, read } = await openSessions([]);
     await create({ id: "s", title: "First" });
     const body = { title: "Second", archived: true, unread: true, end_reason: "user_exit" };
@@ -25,7 +25,7 @@ describe("a session that is changed", () => {
     expect(await read("s")).toEqual(after);
   });
 
-  test("shows when it is pinned, and may take back its own title", async () => {
+  test("a session that is changed shows when it is pinned, and may take back its own title", async () => {
     const { at, create, list } = await openSessions([]);
     await create({ id: "s", title: "Mine" });
     await at("/s", patch({ hidden: true }));
@@ -45,7 +45,7 @@ describe("a session that is changed", () => {
     [[], "invalid_value", null],
     [null, "missing_required_parameter", null],
     ["{", "invalid_json", null],
-  ])("is refused %j with %s, and stays as it is", async (body, code, param) => {
+  ])("a session that is changed is refused %j with %s, and stays as it is", async (body, code, param) => {
     const { at, create, read } = await openSessions([]);
     await create({ id: "taken", title: "Taken" });
     const before = await create({ id: "s", title: "Mine" });
@@ -56,7 +56,7 @@ describe("a session that is changed", () => {
 });
 
 describe("a session that is deleted", () => {
-  test("is gone everywhere, and its id is free", async () => {
+  test("a session that is deleted is gone everywhere, and its id is free", async () => {
     const { ask, at, create, chat, list, messages } = await openSessions(() => say("Hi."));
     await create({ id: "s", title: "Mine" });
     const { run_id: run } = await chat("s", "Hello?");
@@ -73,7 +73,7 @@ describe("a session that is deleted", () => {
     expect(await messages("s")).toEqual([]);
   });
 
-  test("leaves the responses that were made in it", async () => {
+  test("a session that is deleted leaves the responses that were made in it", async () => {
     const { ask, at, create } = await openSessions(() => say("Hi."));
     await create({ id: "s" });
     const headers = { "x-hermes-session-id": "s" };
@@ -82,7 +82,7 @@ describe("a session that is deleted", () => {
     expect((await ask(`/v1/responses/${id}`)).status).toBe(200);
   });
 
-  test("is not, as long as a turn of it goes on, of whatever surface", async () => {
+  test("a session that is deleted is not, as long as a turn of it goes on, of whatever surface", async () => {
     const gate = createGate();
     const { ask, at, create } = await openSessions([[...hold(gate), ...say("Done.")]]);
     await create({ id: "s" });
@@ -100,7 +100,7 @@ describe("a session that is deleted", () => {
 });
 
 describe("somebody else's session", () => {
-  test("is as unknown as none, whatever is asked of it", async () => {
+  test("somebody else's session is as unknown as none, whatever is asked of it", async () => {
     const store = await openStore();
     const prompt = { text: "", hash: "" };
     await store.sessions.create({ id: "theirs", owner: "somebody", createdAt: 0, prompt, title: "Secret" });

@@ -31,7 +31,7 @@ describe("a busy session", () => {
     n: number,
   ) => (typeof play === "function" ? play(request, n) : (play[n - 2] ?? []));
 
-  test("lets a stream wait its turn, with keepalives, and answers it after the first", async () => {
+  test("a busy session lets a stream wait its turn, with keepalives, and answers it after the first", async () => {
     const { gate, first, wait, provider } = await busy([say("Two.")]);
     const waiting = await wait(true);
     await waiting.until(/(: keepalive\s.*){3}/s);
@@ -43,7 +43,10 @@ describe("a busy session", () => {
     expect(heard(provider, 2)).toEqual(["user: First?", "assistant: One.", "user: Second?"]);
   });
 
-  test.each([[true], [false]])("loses nothing when who waits goes away (streamed: %s)", async (stream) => {
+  test.each([
+    [true],
+    [false],
+  ])("a busy session loses nothing when who waits goes away (streamed: %s)", async (stream) => {
     const { running, gate, first, wait, turn, provider } = await busy([say("Three.")]);
     const waiting = await wait(stream);
     await running(2);
@@ -55,7 +58,7 @@ describe("a busy session", () => {
     expect(heard(provider, 2)).toEqual(["user: First?", "assistant: One.", "user: Third?"]);
   });
 
-  test("takes no more than 32 who wait, and loses nothing by refusing", async () => {
+  test("a busy session takes no more than 32 who wait, and loses nothing by refusing", async () => {
     const { gate, first, turn, provider, running } = await busy(() => say("Later."));
     const waiting = Array.from({ length: 32 }, (_, n) => turn([user(`Wait ${n}`)]));
     await running(33);
@@ -85,14 +88,14 @@ describe("a session whose run was cut", () => {
     await opened.running(0);
   }
 
-  test("keeps what was said until then", async () => {
+  test("a session whose run was cut keeps what was said until then", async () => {
     const opened = await openSession([[...say("One", " two"), ...hold(createGate())], say("Yes.")]);
     await cut(opened, "Count!", " two");
     await opened.turn([user("Go on!")]);
     expect(heard(opened.provider, 2)).toEqual(["user: Count!", "assistant: One two", "user: Go on!"]);
   });
 
-  test("does not wait for a call that its client never had whole", async () => {
+  test("a session whose run was cut does not wait for a call that its client never had whole", async () => {
     const half = [
       { do: "call", name: "weather", arguments: "{}", deltas: ['{"ci'] },
       ...hold(createGate()),
@@ -103,7 +106,7 @@ describe("a session whose run was cut", () => {
     expect((await opened.turn([user("Still there?")])).status).toBe(200);
   });
 
-  test("does not wait for a whole call of a run that never came to its end", async () => {
+  test("a session whose run was cut does not wait for a whole call of a run that never came to its end", async () => {
     const opened = await openSession([
       [...call("weather", { city: "Oslo" }), ...call("terminal", { command: "sleep 1000" })],
       say("Yes."),
@@ -115,7 +118,7 @@ describe("a session whose run was cut", () => {
     expect(heard(opened.provider, 3).filter((line) => line.startsWith("user"))).toHaveLength(3);
   });
 
-  test("goes on after a request that did not fit it", async () => {
+  test("a session whose run was cut goes on after a request that did not fit it", async () => {
     const { turn, provider } = await openSession([say("Hi Ann."), say("Ann.")]);
     await turn([user("I am Ann.")]);
     expect((await turn([{ role: "tool", tool_call_id: "call_x", content: "?" }])).status).toBe(400);

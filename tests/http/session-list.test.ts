@@ -6,7 +6,7 @@ import { openSessions, SESSIONS } from "../helpers/sessions-app.ts";
 const CHAT = "/v1/chat/completions";
 
 describe("a session that is created", () => {
-  test("is told with what is known of it, and neither its prompt nor its model's options", async () => {
+  test("a session that is created is told with what is known of it, and neither its prompt nor its model's options", async () => {
     const { at, read } = await openSessions([]);
     const body = {
       id: "s-1",
@@ -45,7 +45,7 @@ describe("a session that is created", () => {
     expect(await read("s-1")).toEqual(session);
   });
 
-  test("is given an id in hermes' form, and comes from here when its source is not known", async () => {
+  test("a session that is created is given an id in hermes' form, and comes from here when its source is not known", async () => {
     const { create, at } = await openSessions([]);
     for (const body of [{}, { source: "toaster" }, { source: null, title: null }]) {
       const session = await create(body);
@@ -89,13 +89,13 @@ describe("a session that is created", () => {
     ["id", 257, "invalid_session_id"],
     ["title", 201, "invalid_title"],
     ["system_prompt", 200_001, "invalid_system_prompt"],
-  ])("is refused with a %s of %i characters", async (field, chars, code) => {
+  ])("a session that is created is refused with a %s of %i characters", async (field, chars, code) => {
     const { at } = await openSessions([]);
     const answer = await at("", { body: { [field]: "x".repeat(chars) } });
     expect([answer.status, answer.json().error.code, answer.json().error.param]).toEqual([400, code, field]);
   });
 
-  test("has the same paths under /v1", async () => {
+  test("a session that is created has the same paths under /v1", async () => {
     const { ask } = await openSessions([say("Hi.")]);
     const made = await ask("/v1/sessions", { body: { id: "s" } });
     expect(made.status).toBe(201);
@@ -107,7 +107,7 @@ describe("a session that is created", () => {
 });
 
 describe("a list of sessions", () => {
-  test("has those of every surface, the last active first, and no chats without one", async () => {
+  test("a list of sessions has those of every surface, the last active first, and no chats without one", async () => {
     const { ask, create, list } = await openSessions(() => say("Hi."));
     await create({ id: "made" });
     await ask(CHAT, { body: { messages: [user("Hello?")] }, headers: SESSION });
@@ -131,7 +131,7 @@ describe("a list of sessions", () => {
     });
   });
 
-  test("is read page by page, with the pinned ones on the first", async () => {
+  test("a list of sessions is read page by page, with the pinned ones on the first", async () => {
     const { at, create } = await openSessions([]);
     for (const id of ["a", "b", "c"]) await create({ id });
     await at("/a", { method: "PATCH", body: { pinned: true } });
@@ -146,7 +146,7 @@ describe("a list of sessions", () => {
     expect(await page("")).toMatchObject({ limit: 50, offset: 0, has_more: false, ids: ["c", "b", "a"] });
   });
 
-  test("is narrowed by source and title; a hidden one shows only by its title, where that is asked for", async () => {
+  test("a list of sessions is narrowed by source and title; a hidden one shows only by its title, where that is asked for", async () => {
     const { at, create, list } = await openSessions([]);
     await create({ id: "a", title: "Plans", source: "cli" });
     await create({ id: "b", title: "Other" });
@@ -162,7 +162,7 @@ describe("a list of sessions", () => {
     expect(await ids("?title=Nothing")).toEqual([]);
   });
 
-  test("is searched by words of titles and first questions", async () => {
+  test("a list of sessions is searched by words of titles and first questions", async () => {
     const { at, create, chat, list } = await openSessions(() => say("Hi."));
     await create({ id: "a", title: "Holiday plans" });
     await create({ id: "b" });

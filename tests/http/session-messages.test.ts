@@ -18,7 +18,7 @@ async function openTalk() {
 }
 
 describe("the messages of a session", () => {
-  test("are a chat's: words, thinking and calls of a step in one, each result in one", async () => {
+  test("the messages of a session are a chat's: words, thinking and calls of a step in one, each result in one", async () => {
     const { create, chat, messages } = await openSessions([LOOK, say("It is 7431.")]);
     await create({ id: "s" });
     await chat("s", "What is the code?");
@@ -54,7 +54,7 @@ describe("the messages of a session", () => {
     expect(await messages("s")).toEqual(found);
   });
 
-  test("are as many as the session says, and keep their ids when more is said or one is taken out", async () => {
+  test("the messages of a session are as many as the session says, and keep their ids when more is said or one is taken out", async () => {
     const { ask, chat, messages, read } = await openTalk();
     const before = await messages("s");
     expect((await read("s")).message_count).toBe(before.length);
@@ -91,7 +91,7 @@ describe("the messages of a session", () => {
     });
   });
 
-  test("of a long session are read while others have their turn", async () => {
+  test("the messages of a session of a long session are read while others have their turn", async () => {
     const store = await openStore();
     const { create, messages } = await openSessions([], { store });
     await create({ id: "s" });
@@ -149,7 +149,7 @@ describe("the messages of a session", () => {
 });
 
 describe("a fork", () => {
-  test("of a whole session ends it as branched, is called next, and both go on", async () => {
+  test("a fork of a whole session ends it as branched, is called next, and both go on", async () => {
     const { at, chat, messages, read, provider } = await openTalk();
     const answer = await at("/s/fork", { method: "POST" });
     expect(answer.status).toBe(201);
@@ -174,7 +174,7 @@ describe("a fork", () => {
     expect(await read(session.id)).toMatchObject({ message_count: 8, api_call_count: 1 });
   });
 
-  test("at any message has that one and all before it, under the same ids, and leaves its parent as it is", async () => {
+  test("a fork at any message has that one and all before it, under the same ids, and leaves its parent as it is", async () => {
     const { fork, messages, read, chat, provider } = await openTalk();
     const all = await messages("s");
     for (const [n, { id: at }] of all.entries()) {
@@ -225,7 +225,7 @@ describe("a fork", () => {
     expect(brief(await messages("s"))).toEqual(["user: Early?", "assistant: Late."]);
   });
 
-  test("of a fork outlives both parents", async () => {
+  test("a fork of a fork outlives both parents", async () => {
     const { at, fork, messages, chat } = await openTalk();
     const [, answer] = await messages("s");
     const { id: first } = await fork("s", { at: answer?.id, title: "Mine" });
@@ -247,7 +247,7 @@ describe("a fork", () => {
     await chat("second", "still?");
   });
 
-  test("has the prompts and the model of its parent; one of nothing is empty, and has no title of its own", async () => {
+  test("a fork has the prompts and the model of its parent; one of nothing is empty, and has no title of its own", async () => {
     const { create, chat, fork, provider } = await openSessions(() => say("Hi."));
     await create({ id: "s", system_prompt: "Be brief.", model: "m-2" });
     const { id, ...rest } = await fork("s");
@@ -272,7 +272,7 @@ describe("a fork", () => {
     [{ id: "../x" }, 400, "invalid_session_id", "id"],
     [{ id: "s" }, 409, "session_exists", "id"],
     [[], 400, "invalid_value", null],
-  ])("is refused %j: %i %s", async (body, status, code, param) => {
+  ])("a fork is refused %j: %i %s", async (body, status, code, param) => {
     const { at, list, read } = await openTalk();
     const answer = await at("/s/fork", { body });
     expect([answer.status, answer.json().error.code, answer.json().error.param]).toEqual([

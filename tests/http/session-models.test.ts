@@ -6,7 +6,7 @@ import { openSessions } from "../helpers/sessions-app.ts";
 describe("the model of a session", () => {
   const MODEL = { body: { model: "m-2", model_options: { reasoning_effort: "high" } } };
 
-  test("that it is locked to serves its turns on every surface, whatever they name", async () => {
+  test("the model of a session that it is locked to serves its turns on every surface, whatever they name", async () => {
     const { ask, at, create, chat, provider } = await openSessions(() => say("Hi."));
     await create({ id: "s" });
     const locked = await at("/s/model", MODEL);
@@ -38,7 +38,7 @@ describe("the model of a session", () => {
     ]);
   });
 
-  test("is given back by the default's name", async () => {
+  test("the model of a session is given back by the default's name", async () => {
     const { at, create, chat, read } = await openSessions(() => say("Hi."));
     await create({ id: "s", model: "m-2" });
     expect(await read("s")).toMatchObject({ has_model_config: true, model: "m-2" });
@@ -48,7 +48,7 @@ describe("the model of a session", () => {
     expect((await chat("s", "Hello?")).runtime).toMatchObject({ model: "demo", route_source: "default" });
   });
 
-  test("is a turn's own where the session has none, and stays where that is required", async () => {
+  test("the model of a session is a turn's own where the session has none, and stays where that is required", async () => {
     const { create, chat, read, provider } = await openSessions(() => say("Hi."));
     await create({ id: "s" });
     expect((await chat("s", "a", { model: "m-2" })).runtime).toMatchObject({
@@ -84,7 +84,7 @@ describe("the model of a session", () => {
 });
 
 describe("the system prompt of a session", () => {
-  test("comes after the core prompt and before the turn's own, on every surface", async () => {
+  test("the system prompt of a session comes after the core prompt and before the turn's own, on every surface", async () => {
     const { ask, create, chat, provider } = await openSessions(() => say("Hi."));
     await create({ id: "s", system_prompt: "Be brief." });
     await chat("s", "a", { system_message: "In verse." });

@@ -12,7 +12,7 @@ describe("the stream of a turn", () => {
     return { ...opened, answer, events: sessionEvents(answer.text) };
   };
 
-  test("shows a message whose files are read as what was read of them", async () => {
+  test("the stream of a turn shows a message whose files are read as what was read of them", async () => {
     const file = { type: "input_file", filename: "a.txt", file_data: "aGVsbG8=" };
     const look = { type: "input_text", text: "Look:" };
     const { events } = await stream([say("Hello.")], { message: [look, file] });
@@ -20,7 +20,7 @@ describe("the stream of a turn", () => {
     expect(events[0]?.["user_message"]).toEqual({ role: "user", content: [look, read] });
   });
 
-  test("tells what is said, thought and done, then what came of it, and that it is done", async () => {
+  test("the stream of a turn tells what is said, thought and done, then what came of it, and that it is done", async () => {
     const { events, answer } = await stream([LOOK, [...think("Hm."), ...say("It is 7431.")]]);
     const run_id = answer.headers["x-hermes-run-id"];
     for (const event of events)
@@ -70,7 +70,7 @@ describe("the stream of a turn", () => {
     });
   });
 
-  test("has frames that are read line by line, each of data with a space before it", async () => {
+  test("the stream of a turn has frames that are read line by line, each of data with a space before it", async () => {
     const { answer } = await stream([say("a\u2028b\nc")]);
     for (const line of answer.text.split("\n")) expect(line).toMatch(/^(event: [\w.]+|data: \{.*\}|)$/);
     expect(answer.text).not.toContain("\u2028");
@@ -96,7 +96,7 @@ describe("the stream of a turn", () => {
     expect(events.at(-3)).toMatchObject({ completed: false, partial: true, error: expect.any(String) });
   });
 
-  test("that comes to nothing is one error, then done", async () => {
+  test("the stream of a turn that comes to nothing is one error, then done", async () => {
     const { events } = await stream([fail("auth")]);
     expect(events.slice(-2)).toMatchObject([
       {
@@ -110,7 +110,7 @@ describe("the stream of a turn", () => {
     expect(events.some(({ event }) => event.startsWith("run.") && event !== "run.started")).toBe(false);
   });
 
-  test("asks the person who reads it, who answers by the run's id", async () => {
+  test("the stream of a turn asks the person who reads it, who answers by the run's id", async () => {
     const opened = await openSessions([call("terminal", { command: "rm -rf ./build" }), say("Done.")]);
     await opened.create({ id: "s" });
     const answering = opened.at("/s/chat/stream", { body: { message: "Clean up." } });

@@ -6,7 +6,7 @@ import { heard, user } from "../helpers/session-app.ts";
 import { brief, openSessions, sessionEvents } from "../helpers/sessions-app.ts";
 
 describe("a turn of a session", () => {
-  test("is answered with what it said, its run, its cost and its model", async () => {
+  test("a turn of a session is answered with what it said, its run, its cost and its model", async () => {
     const { at, create, provider } = await openSessions([
       [...say("Hi."), ...cost({ inputTokens: 7, outputTokens: 2 })],
     ]);
@@ -34,7 +34,7 @@ describe("a turn of a session", () => {
     expect(provider.requests[0]).toMatchObject({ instructions: "In verse." });
   });
 
-  test("is a run: read, followed and stopped by its id, and goes on when nobody waits for it", async () => {
+  test("a turn of a session is a run: read, followed and stopped by its id, and goes on when nobody waits for it", async () => {
     const gate = createGate();
     const { ask, create, messages, listen } = await openSessions([
       [...say("One "), ...hold(gate), ...say("two.")],
@@ -62,7 +62,7 @@ describe("a turn of a session", () => {
     expect(events.at(-2)).toMatchObject({ event: "run.cancelled", interrupted: true, completed: false });
   });
 
-  test("waits for the one before it, and reads what that one said", async () => {
+  test("a turn of a session waits for the one before it, and reads what that one said", async () => {
     const gate = createGate();
     const { create, chat, provider } = await openSessions([[...hold(gate), ...say("1!")], say("2!")]);
     await create({ id: "s" });
@@ -75,7 +75,7 @@ describe("a turn of a session", () => {
     expect(heard(provider, 2)).toEqual(["user: 1?", "assistant: 1!", "user: 2?"]);
   });
 
-  test("says the same words twice when a client does, and does not take a history twice elsewhere", async () => {
+  test("a turn of a session says the same words twice when a client does, and does not take a history twice elsewhere", async () => {
     const { ask, create, chat, provider } = await openSessions(() => say("Yes."));
     await create({ id: "s" });
     await chat("s", "Sure?");
@@ -87,7 +87,7 @@ describe("a turn of a session", () => {
     expect(heard(provider, 3)).toEqual([...heard(provider, 2), "assistant: Yes.", "user: Really?"]);
   });
 
-  test("is said again after one that failed, as its client shows it", async () => {
+  test("a turn of a session is said again after one that failed, as its client shows it", async () => {
     const { at, create, chat, provider } = await openSessions([fail("auth"), say("Four.")]);
     await create({ id: "s" });
     expect((await at("/s/chat", { body: { message: "2 + 2?" } })).status).toBe(502);
@@ -95,7 +95,7 @@ describe("a turn of a session", () => {
     expect(heard(provider, 2)).toEqual(["user: 2 + 2?", "user: 2 + 2?"]);
   });
 
-  test("begins a session where a response ended, when a run asks for that", async () => {
+  test("a turn of a session begins a session where a response ended, when a run asks for that", async () => {
     const { ask, chat, messages, provider } = await openSessions((_request, n) => say(`${n}!`));
     const { id } = (await ask("/v1/responses", { body: { input: "1?" } })).json();
     const body = { input: "2?", session_id: "s", previous_response_id: id };
@@ -112,7 +112,7 @@ describe("a turn of a session", () => {
     expect(brief(await messages("s"))).toEqual([...heard(provider, 3), "assistant: 3!"]);
   });
 
-  test("is one when it is asked for twice with one key", async () => {
+  test("a turn of a session is one when it is asked for twice with one key", async () => {
     const { at, create, messages } = await openSessions([say("Once.")]);
     await create({ id: "s" });
     const request = { body: { message: "Hello?" }, headers: { "idempotency-key": "k" } };
@@ -125,7 +125,7 @@ describe("a turn of a session", () => {
     expect(other.json().error.code).toBe("idempotency_key_conflict");
   });
 
-  test("takes images and files as elsewhere", async () => {
+  test("a turn of a session takes images and files as elsewhere", async () => {
     const { at, create, provider } = await openSessions([say("Seen.")]);
     await create({ id: "s" });
     const file = Buffer.from("The code is 7431.").toString("base64");
@@ -138,7 +138,7 @@ describe("a turn of a session", () => {
     expect(JSON.stringify(provider.requests[0]?.items)).toMatch(/image\/png.*7431/);
   });
 
-  test("takes files beside it, under the names that interfaces have for them", async () => {
+  test("a turn of a session takes files beside it, under the names that interfaces have for them", async () => {
     const { at, create, provider } = await openSessions([say("Seen.")]);
     await create({ id: "s" });
     const code = Buffer.from("The code is 7431.").toString("base64");
@@ -167,7 +167,7 @@ describe("a turn of a session", () => {
     [{ message: "x", require_model_lock: true }, "missing_model", "model"],
     [{ message: [{ type: "input_file", file_data: "%%%" }] }, expect.any(String), "message[0].file_data"],
     ["{", "invalid_json", null],
-  ])("is refused %j, streamed or not, and nothing is said", async (body, code, param) => {
+  ])("a turn of a session is refused %j, streamed or not, and nothing is said", async (body, code, param) => {
     const { at, create, messages, provider } = await openSessions([]);
     await create({ id: "s" });
     for (const path of ["/s/chat", "/s/chat/stream"]) {
@@ -182,7 +182,7 @@ describe("a turn of a session", () => {
     expect(await messages("s")).toEqual([]);
   });
 
-  test("that fails is answered with the failure, and what was cut off is told", async () => {
+  test("a turn of a session that fails is answered with the failure, and what was cut off is told", async () => {
     const { at, create } = await openSessions([fail("auth"), [...say("So m"), ...finish("length")]]);
     await create({ id: "s" });
     const failed = await at("/s/chat", { body: { message: "Hello?" } });

@@ -8,14 +8,14 @@ import { openTestApp } from "../helpers/test-app.ts";
 const CHAT = "/v1/chat/completions";
 
 describe("a session", () => {
-  test("is made by its first request, which is told the id", async () => {
+  test("a session is made by its first request, which is told the id", async () => {
     const { turn } = await openSession([say("Hi.")]);
     const answer = await turn([user("Hello?")]);
     expect(answer.headers["x-hermes-session-id"]).toBe("s-1");
     expect(answer.headers["x-hermes-run-id"]).toMatch(/^run_[0-9a-f]{32}$/);
   });
 
-  test("takes a result for its client's call, alone or within the whole history", async () => {
+  test("a session takes a result for its client's call, alone or within the whole history", async () => {
     for (const whole of [true, false]) {
       const { turn, provider } = await openSession([call("weather", { city: "Oslo" }), say("Sunny.")]);
       const first = (await turn([user("Weather?")], { tools: [WEATHER] })).json();
@@ -39,7 +39,7 @@ describe("a session", () => {
     expect(orphan.json().error.message).toContain("call_none");
   });
 
-  test("keeps the prompt that it began with", async () => {
+  test("a session keeps the prompt that it began with", async () => {
     const { turn, provider, workspace } = await openSession([say("1"), say("2")]);
     await turn([user("One")]);
     await writeFile(`${workspace}/AGENTS.md`, "Speak like a pirate.");
@@ -47,7 +47,7 @@ describe("a session", () => {
     expect(provider.requests[1]?.core).toBe(provider.requests[0]?.core);
   });
 
-  test("is not touched by a frontend's own questions about it", async () => {
+  test("a session is not touched by a frontend's own questions about it", async () => {
     const { ask, turn, provider } = await openSession([say("Hi."), say("A title"), say("Bye.")]);
     await turn([user("Hello?")]);
     const headers = { ...SESSION, "x-openwebui-task": "title_generation" };
@@ -88,7 +88,7 @@ describe("the id of a session", () => {
     expect((await ask(CHAT, { body: { messages: [user("Hello?")] }, headers })).status).toBe(200);
   });
 
-  test("of somebody else is unknown, streamed or not", async () => {
+  test("the id of a session of somebody else is unknown, streamed or not", async () => {
     const store = await openStore();
     const prompt = { text: "", hash: "" };
     await store.sessions.create({ id: "s-1", owner: "somebody", createdAt: 0, prompt });
@@ -117,7 +117,7 @@ describe("the id of a session", () => {
 });
 
 describe("a session that responses go on with", () => {
-  test("knows what was said before, on any surface, and says its id again", async () => {
+  test("a session that responses go on with knows what was said before, on any surface, and says its id again", async () => {
     const provider = scriptedProvider(() => say("Hi."));
     const { ask } = await openTestApp({ provider });
     const headers = { "x-hermes-session-id": "shared" };
@@ -130,7 +130,7 @@ describe("a session that responses go on with", () => {
     expect(said).toEqual(["one", "Hi.", "two"]);
   });
 
-  test("gives way to a conversation and to a previous response", async () => {
+  test("a session that responses go on with gives way to a conversation and to a previous response", async () => {
     const provider = scriptedProvider(() => say("Hi."));
     const { ask } = await openTestApp({ provider });
     const headers = { "x-hermes-session-id": "shared" };
@@ -143,7 +143,7 @@ describe("a session that responses go on with", () => {
     expect(provider.requests.at(-1)?.items).toHaveLength(3);
   });
 
-  test("is refused by name when it cannot be one", async () => {
+  test("a session that responses go on with is refused by name when it cannot be one", async () => {
     const { ask } = await openTestApp();
     const headers = { "x-hermes-session-id": "../x" };
     const answer = await ask("/v1/responses", { body: { input: "x" }, headers });

@@ -19,7 +19,7 @@ async function open(play: Play, drainSeconds: number) {
 const LAST_WORDS_MS = 1_000;
 
 describe("a server that closes", () => {
-  test("takes no new work, says so, and is not ready, while it waits for what runs", async () => {
+  test("a server that closes takes no new work, says so, and is not ready, while it waits for what runs", async () => {
     const gate = createGate();
     const { app, chat, ask, origin } = await open([[...hold(gate), ...say("Done.")]], 60);
     const running = chat();
@@ -41,7 +41,7 @@ describe("a server that closes", () => {
     await expect(fetch(`${origin}/health`)).rejects.toThrow();
   });
 
-  test("lets a stream come to its end", async () => {
+  test("a server that closes lets a stream come to its end", async () => {
     const gate = createGate();
     const { app, talk } = await open([[...say("One"), ...hold(gate), ...say(" two.")]], 60);
     const raw = await talk({ messages: HELLO, stream: true }, { connection: "close" });
@@ -74,7 +74,7 @@ describe("a server that closes", () => {
     expect([answer.status, answer.json().error.code]).toEqual([503, "server_shutdown"]);
   });
 
-  test("tells the client of a run that did something not to repeat it", async () => {
+  test("a server that closes tells the client of a run that did something not to repeat it", async () => {
     const { app, chat, provider } = await open(
       [call("write_file", { path: "a.txt", content: "a" }), hold(createGate())],
       0.05,
@@ -94,7 +94,7 @@ describe("a server that closes", () => {
     expect((await Promise.all(both)).map(({ status }) => status)).toEqual([503, 503]);
   });
 
-  test("does not begin what was still being prepared", async () => {
+  test("a server that closes does not begin what was still being prepared", async () => {
     const gate = createGate();
     const upstream = await FakeUpstream.start(({ endpoint }) =>
       endpoint === "models"
@@ -117,7 +117,7 @@ describe("a server that closes", () => {
     expect(upstream.requests.map(({ endpoint }) => endpoint)).toEqual(["models"]);
   });
 
-  test("does so once, however often it is told", async () => {
+  test("a server that closes does so once, however often it is told", async () => {
     const { app, chat } = await open([say("Hi.")], 1);
     await chat();
     await Promise.all([app.close(), app.close()]);

@@ -87,7 +87,7 @@ test("a client that reads late gets all of a stream, in order, though the server
 });
 
 describe("a client of a WebSocket", () => {
-  test("that never reads costs little memory, and is cut off after the write timeout", async () => {
+  test("a client of a WebSocket that never reads costs little memory, and is cut off after the write timeout", async () => {
     // Time to fill the socket on a busy machine: it cannot answer a ping either.
     const times = { write_timeout_seconds: 1, keepalive_seconds: 0.5 };
     const { origin, sockets, running, peak } = await open({ gateway: { api_server: times } });
@@ -100,7 +100,7 @@ describe("a client of a WebSocket", () => {
     expect(peak()).toBeLessThan(200_000);
   });
 
-  test("that answers no ping is cut off, and one that does is not", async () => {
+  test("a client of a WebSocket that answers no ping is cut off, and one that does is not", async () => {
     const { origin } = await open(IMPATIENT, scriptedProvider([say("Here.")]));
     const socket = await TestSocket.open(`${origin}/v1/responses`);
     const mute = await openRaw(origin);

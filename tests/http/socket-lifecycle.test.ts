@@ -14,7 +14,7 @@ describe("the handshake of a WebSocket", () => {
     return { status: error.status, code: JSON.parse(error.body).error.code };
   }
 
-  test("passes the same guards as any request", async () => {
+  test("the handshake of a WebSocket passes the same guards as any request", async () => {
     const { origin } = await open([]);
     const url = `${origin}/v1/responses`;
     expect(await refusal(TestSocket.open(url, { authorization: "" }))).toEqual({
@@ -39,7 +39,7 @@ describe("the handshake of a WebSocket", () => {
     await expect(TestSocket.open(`${origin}/v1/models`)).rejects.toMatchObject({ status: 200 });
   });
 
-  test("works without /v1, and a plain GET still lists responses", async () => {
+  test("the handshake of a WebSocket works without /v1, and a plain GET still lists responses", async () => {
     const { origin, ask } = await open([say("Hi.")]);
     const socket = await TestSocket.open(`${origin}/responses`);
     expect((await socket.create({ input: "Hello?" })).type).toBe("response.completed");
@@ -56,7 +56,7 @@ describe("the handshake of a WebSocket", () => {
 });
 
 describe("a server that closes", () => {
-  test("lets the response of a socket come to its end, then says that it is going away", async () => {
+  test("a server that closes lets the response of a socket come to its end, then says that it is going away", async () => {
     const gate = createGate();
     const { app, connect } = await open([[...hold(gate), ...say("Done.")]]);
     const [busy, idle] = [await connect(), await connect()];

@@ -46,7 +46,7 @@ describe("words for a run that goes on", () => {
     expect(eventsOf(text).at(-1)).toMatchObject({ event: "run.completed", pending_steer: "Wait." });
   });
 
-  test("are refused when there are none, or nothing is there to take them", async () => {
+  test("words for a run that goes on are refused when there are none, or nothing is there to take them", async () => {
     const { create, ends, ask } = await open(() => say("Hi."));
     const { run_id: id } = await create();
     await ends(id);

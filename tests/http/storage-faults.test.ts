@@ -30,7 +30,7 @@ describe("a database that cannot be used", () => {
     ["sessions.find", "unavailable", 503, "storage_unavailable"],
     ["append", "full", 507, "storage_full"],
     ["append", "damaged", 503, "storage_unavailable"],
-  ] as const)("at %s (%s) is told as %i, and why only in the log", async (method, kind, status, code) => {
+  ] as const)("a database that cannot be used at %s (%s) is told as %i, and why only in the log", async (method, kind, status, code) => {
     const { ask, log } = await openBroken(method, kind);
     const body = { messages: [{ role: "user", content: "x" }] };
     const answer = await ask("/v1/chat/completions", { body, headers: { "x-hermes-session-id": "s" } });

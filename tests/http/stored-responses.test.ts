@@ -30,7 +30,7 @@ function idOf(text: string): string {
 }
 
 describe("a stored response", () => {
-  test("is streamed again as it was, from any frame on", async () => {
+  test("a stored response is streamed again as it was, from any frame on", async () => {
     const { ask, create } = await open([LOOK, say("It is ", "7431.")]);
     const { text } = await create({ stream: true });
     const id = idOf(text);
@@ -52,7 +52,7 @@ describe("a stored response", () => {
     "mcp_call",
     "function_call",
     "none",
-  ])("shows its calls as %s again, as when it was made", async (items) => {
+  ])("a stored response shows its calls as %s again, as when it was made", async (items) => {
     const { ask, create } = await open([LOOK, say("It is 7431.")]);
     const { text } = await create({ stream: true }, { "x-hermes-tool-items": items });
     const id = idOf(text);
@@ -62,7 +62,7 @@ describe("a stored response", () => {
     expect(JSON.stringify(last)).not.toContain("tool_items");
   });
 
-  test("can be followed while it is made, from its first event on", async () => {
+  test("a stored response can be followed while it is made, from its first event on", async () => {
     const gate = createGate();
     const { ask, listen, provider } = await open([[...say("one "), ...hold(gate), ...say("two")]]);
     const origin = await listen();
@@ -88,14 +88,14 @@ describe("a stored response", () => {
     ["stream=true&starting_after=x", "starting_after"],
     ["stream=true&starting_after=1.5", "starting_after"],
     ["stream=true&starting_after=", "starting_after"],
-  ])("refuses ?%s by name", async (query, param) => {
+  ])("a stored response refuses ?%s by name", async (query, param) => {
     const { ask, create } = await open([say("Hi.")]);
     const { id } = (await create()).json();
     const answer = await ask(`${URL}/${id}?${query}`);
     expect([answer.status, answer.json().error.param]).toEqual([400, param]);
   });
 
-  test("that is unknown is 404, streamed too", async () => {
+  test("a stored response that is unknown is 404, streamed too", async () => {
     const { ask } = await open([]);
     for (const id of [`resp_${"0".repeat(32)}`, "resp_x", "%00"])
       for (const url of [`${URL}/${id}`, `${URL}/${id}?stream=true`, `${URL}/${id}/input_items`])
@@ -105,7 +105,7 @@ describe("a stored response", () => {
 });
 
 describe("the list of responses", () => {
-  test("has them by age, in pages that join without a gap or a repeat", async () => {
+  test("the list of responses has them by age, in pages that join without a gap or a repeat", async () => {
     const { ask, create } = await open(() => say("Hi."));
     const ids: string[] = [];
     for (let n = 0; n < 5; n++) ids.push((await create()).json().id);
@@ -131,7 +131,7 @@ describe("the list of responses", () => {
     }
   });
 
-  test("is empty at first, and refuses what is no page", async () => {
+  test("the list of responses is empty at first, and refuses what is no page", async () => {
     const { ask } = await open([]);
     expect((await ask(URL)).json()).toEqual({
       object: "list",
@@ -151,7 +151,7 @@ describe("the list of responses", () => {
     }
   });
 
-  test("of input items refuses a cursor that is not in it", async () => {
+  test("the list of responses of input items refuses a cursor that is not in it", async () => {
     const { ask, create } = await open([say("Hi.")]);
     const { id } = (await create()).json();
     const answer = await ask(`${URL}/${id}/input_items?after=msg_x`);
@@ -160,14 +160,14 @@ describe("the list of responses", () => {
 });
 
 describe("the cancellation of a response that a request waits for", () => {
-  test("is refused, as OpenAI does", async () => {
+  test("the cancellation of a response that a request waits for is refused, as OpenAI does", async () => {
     const { ask, create } = await open([say("Hi.")]);
     const { id } = (await create()).json();
     const answer = await ask(`${URL}/${id}/cancel`, { method: "POST" });
     expect([answer.status, answer.json().error.code]).toEqual([400, "response_not_cancellable"]);
   });
 
-  test("stops it where the configuration allows it, and changes nothing afterwards", async () => {
+  test("the cancellation of a response that a request waits for stops it where the configuration allows it, and changes nothing afterwards", async () => {
     const gate = createGate();
     const config = { gateway: { api_server: { cancel_foreground_responses: true } } };
     const { ask, listen } = await open([[...say("one "), ...hold(gate)]], { config });

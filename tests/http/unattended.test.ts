@@ -41,12 +41,12 @@ describe("a call that would ask where nobody can be asked", () => {
     [{ unattended_mode: "approve" }, [false, false]],
     [{ cron_mode: "approve" }, [false, true]],
     [{ unattended: "approve", cron_mode: "deny" }, [true, false]],
-  ])("with %j is done or not: files kept by a job, by a chat %j", async (approvals, kept) => {
+  ])("a call that would ask where nobody can be asked with %j is done or not: files kept by a job, by a chat %j", async (approvals, kept) => {
     const [first, second] = [await open(approvals), await open(approvals)];
     expect([await first.asJob(), await second.asChat()]).toEqual(kept);
   });
 
-  test("is denied for ever where it destroys, whatever is set", async () => {
+  test("a call that would ask where nobody can be asked is denied for ever where it destroys, whatever is set", async () => {
     const { asJob, provider } = await open({ unattended: "approve" }, "mkfs.ext4 /dev/hermes-test-none");
     await asJob();
     expect(JSON.stringify(provider.requests[1]?.items)).toContain("It is never allowed");

@@ -46,7 +46,7 @@ async function open(answer?: Answering, play: Play = [say("Sunny.")]) {
 }
 
 describe("a job's result", () => {
-  test("goes to each place that the job names, signed where it is a webhook", async () => {
+  test("a job's result goes to each place that the job names, signed where it is a webhook", async () => {
     const { fire, delivered, receiver, home, ask } = await open();
     const target = `webhook:${receiver.origin}/hook`;
     const id = await fire({ name: "Weather", deliver: ["local", target] });
@@ -65,7 +65,7 @@ describe("a job's result", () => {
     expect(await readdir(join(home, "cron", "output", id))).toEqual([expect.stringMatching(/Z\.md$/)]);
   });
 
-  test("that does not arrive is tried again, and its run stays as it is", async () => {
+  test("a job's result that does not arrive is tried again, and its run stays as it is", async () => {
     const { fire, delivered, receiver, ask } = await open((response) => response.writeHead(500).end());
     const id = await fire({ deliver: `webhook:${receiver.origin}/hook` });
     const isOver = async () => expect((await delivered(id, ["pending"])).deliveries[0]?.attempts).toBe(1);
@@ -82,7 +82,7 @@ describe("a job's result", () => {
     });
   });
 
-  test("that the receiver wants no more fails, and the job tells of it", async () => {
+  test("a job's result that the receiver wants no more fails, and the job tells of it", async () => {
     const { fire, delivered, receiver, ask } = await open((response) => response.writeHead(410).end());
     const id = await fire({ deliver: `webhook:${receiver.origin}/hook` });
     await delivered(id, ["failed"]);
@@ -91,7 +91,7 @@ describe("a job's result", () => {
     });
   });
 
-  test("that is silent goes nowhere", async () => {
+  test("a job's result that is silent goes nowhere", async () => {
     const { fire, delivered, receiver } = await open(undefined, [say("[SILENT] Nothing new.")]);
     await delivered(await fire({ deliver: [`webhook:${receiver.origin}/hook`, "local"] }), [
       "silent",
@@ -100,7 +100,7 @@ describe("a job's result", () => {
     expect(receiver.connections()).toBe(0);
   });
 
-  test("is a failure where there is none, and goes where failures go", async () => {
+  test("a job's result is a failure where there is none, and goes where failures go", async () => {
     const { fire, delivered, receiver } = await open(undefined, [fail("auth")]);
     await delivered(
       await fire({ retry: { attempts: 0 }, failure_deliver: `webhook:${receiver.origin}/hook` }),
@@ -129,7 +129,7 @@ describe("a target", () => {
     ["webhook:http://localhost/", "not a public one"],
     ["webhook:http://[::1]/", "not a public one"],
     ["webhook:http://169.254.169.254/latest", "not a public one"],
-  ])("that cannot be is refused at once: %s", async (target, why) => {
+  ])("a target that cannot be is refused at once: %s", async (target, why) => {
     const { ask } = await openTestApp({ env });
     for (const param of ["deliver", "failure_deliver"]) {
       const body = { name: "x", prompt: "x", schedule: "@daily", [param]: target };
@@ -145,7 +145,7 @@ describe("a target", () => {
     }
   });
 
-  test("with a comma is refused, since lists have commas", async () => {
+  test("a target with a comma is refused, since lists have commas", async () => {
     const { ask } = await openTestApp({ env });
     const refused = await ask("/v1/jobs", {
       body: { prompt: "x", schedule: "@daily", deliver: ["webhook:https://example.com/?a,b"] },
@@ -153,7 +153,7 @@ describe("a target", () => {
     expect([refused.status, refused.json().error.message]).toEqual([400, expect.stringContaining("%2C")]);
   });
 
-  test("counts once, and there are eight at most, also of a text", async () => {
+  test("a target counts once, and there are eight at most, also of a text", async () => {
     const { ask } = await openTestApp({ env });
     const hooks = (count: number) =>
       Array.from({ length: count }, (_, n) => `webhook:https://example.com/${"x".repeat(2_000)}${n}`).join();
@@ -174,7 +174,7 @@ describe("a target", () => {
     ]);
   });
 
-  test("that is a webhook is refused where nothing can sign it", async () => {
+  test("a target that is a webhook is refused where nothing can sign it", async () => {
     const { ask } = await openTestApp();
     const refused = await ask("/v1/jobs", {
       body: { prompt: "x", schedule: "@daily", deliver: "webhook:https://example.com/" },

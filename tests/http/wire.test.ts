@@ -109,7 +109,7 @@ describe("what is no HTTP", () => {
 });
 
 describe("a request that comes too slowly", () => {
-  test("is bounded: 20 s for its head, 2 min in all", async () => {
+  test("a request that comes too slowly is bounded: 20 s for its head, 2 min in all", async () => {
     const { server } = await open();
     expect([server.headersTimeout, server.requestTimeout]).toEqual([20_000, 120_000]);
   });
@@ -117,7 +117,7 @@ describe("a request that comes too slowly", () => {
   test.each([
     ["its head", "POST /v1/chat/completions HTTP/1.1\r\nhost: loc"],
     ["its body", rawRequest(`POST ${CHAT} HTTP/1.1`, { ...KEY, ...JSON_TYPE, "content-length": "500" }, "{")],
-  ])("is told so when the time for %s is over, and closed", async (_name, bytes) => {
+  ])("a request that comes too slowly is told so when the time for %s is over, and closed", async (_name, bytes) => {
     const { raw, server, sockets } = await open();
     raw.send(bytes);
     await vi.waitFor(() => expect(sockets[0]?.bytesRead).toBe(bytes.length), { interval: 5 });
@@ -138,7 +138,7 @@ describe("a request that comes too slowly", () => {
 });
 
 describe("one connection", () => {
-  test("carries requests that come at once, answered in order", async () => {
+  test("one connection carries requests that come at once, answered in order", async () => {
     const { raw } = await open();
     const head = { ...KEY, ...JSON_TYPE, "content-length": String(BODY.length) };
     raw.send(
@@ -152,7 +152,7 @@ describe("one connection", () => {
     expect(answers[0]?.text).toContain('"content":"Hi."');
   });
 
-  test("is used again after a refused body", async () => {
+  test("one connection is used again after a refused body", async () => {
     const { raw } = await open();
     const bad = { ...KEY, "content-type": "text/plain", "content-length": "5" };
     raw.send(rawRequest(`POST ${CHAT} HTTP/1.1`, bad, "hello"));
@@ -160,14 +160,14 @@ describe("one connection", () => {
     expect(answersOf(await raw.closed).map(({ status }) => status)).toEqual([415, 200]);
   });
 
-  test("is closed when an HTTP/1.0 client has its answer", async () => {
+  test("one connection is closed when an HTTP/1.0 client has its answer", async () => {
     const { raw } = await open();
     raw.send(rawRequest("GET /health HTTP/1.0"));
     const [answer] = answersOf(await raw.closed);
     expect(answer?.status).toBe(200);
   });
 
-  test("waits for the body only when the server says that it wants it", async () => {
+  test("one connection waits for the body only when the server says that it wants it", async () => {
     const { raw } = await open();
     const head = { ...KEY, ...JSON_TYPE, "content-length": String(BODY.length), connection: "close" };
     raw.send(rawRequest(`POST ${CHAT} HTTP/1.1`, { ...head, expect: "100-continue" }));
@@ -179,7 +179,7 @@ describe("one connection", () => {
 });
 
 describe("a body", () => {
-  test("may come in chunks, cut anywhere", async () => {
+  test("a body may come in chunks, cut anywhere", async () => {
     const { raw } = await open();
     const head = { ...KEY, ...JSON_TYPE, "transfer-encoding": "chunked", connection: "close" };
     const text = JSON.stringify({ messages: [{ role: "user", content: "Grüße 👋" }] });
@@ -198,14 +198,14 @@ describe("a body", () => {
     ["a foreign page", `POST ${CHAT} HTTP/1.1`, { ...KEY, origin: "http://evil.example" }, 403],
     ["a length beyond the limit", `POST ${CHAT} HTTP/1.1`, { ...KEY, "content-length": "10000001" }, 413],
     ["a wrong content type", `POST ${CHAT} HTTP/1.1`, { ...KEY, "content-type": "text/plain" }, 415],
-  ])("is not waited for: %s", async (_name, start, headers, status) => {
+  ])("a body is not waited for: %s", async (_name, start, headers, status) => {
     const { raw } = await open();
     raw.send(rawRequest(start, { ...JSON_TYPE, "content-length": "1000000", ...headers }, "{"));
     await raw.until(/\r\n\r\n.*\}$/);
     expect(answersOf(raw.received()).map((answer) => answer.status)).toEqual([status]);
   });
 
-  test("that grows beyond the limit in chunks is refused there, and the connection closed", async () => {
+  test("a body that grows beyond the limit in chunks is refused there, and the connection closed", async () => {
     const { raw } = await open();
     raw.send(rawRequest(`POST ${CHAT} HTTP/1.1`, { ...KEY, ...JSON_TYPE, "transfer-encoding": "chunked" }));
     const chunk = Buffer.concat([
@@ -220,7 +220,7 @@ describe("a body", () => {
     await raw.closed;
   });
 
-  test("of the largest size allowed is read", async () => {
+  test("a body of the largest size allowed is read", async () => {
     const { raw, provider } = await open();
     const content = "x".repeat(
       10_000_000 - JSON.stringify({ messages: [{ role: "user", content: "" }] }).length,
@@ -232,7 +232,7 @@ describe("a body", () => {
     expect(provider.requests).toHaveLength(1);
   });
 
-  test("that breaks off starts nothing, and the server goes on", async () => {
+  test("a body that breaks off starts nothing, and the server goes on", async () => {
     const { raw, provider, origin } = await open();
     raw.send(rawRequest(`POST ${CHAT} HTTP/1.1`, { ...KEY, ...JSON_TYPE, "content-length": "500" }, BODY));
     raw.socket.end();

@@ -68,7 +68,7 @@ const CMD = exec(all(FINAL, "CMD")[0]);
 const HEALTHCHECK = exec(all(FINAL, "HEALTHCHECK")[0]);
 
 describe("the image", () => {
-  it("is built in one stage and runs in another, both on Node's slim image of the version that npm brings", () => {
+  it("the image is built in one stage and runs in another, both on Node's slim image of the version that npm brings", () => {
     expect(STAGES.length).toBe(2);
     const major = /^v(\d+)/.exec(process.version)?.[1];
     expect(all(BUILD, "FROM")).toEqual([`node:${major}-slim AS build`]);
@@ -84,13 +84,13 @@ describe("the image", () => {
     }
   });
 
-  it("is the same program with the same flags as npm start", () => {
+  it("the image is the same program with the same flags as npm start", () => {
     const [node = "", ...args] = [...ENTRYPOINT, ...CMD];
     expect([node, ...args].join(" ").replace("/app/", "")).toBe(PACKAGE.scripts["start"]);
     expect(ENTRYPOINT.at(-1)).toBe(join("/app", PACKAGE.bin["hermes"] ?? ""));
   });
 
-  it("listens on the port that it exposes, and on more than loopback", () => {
+  it("the image listens on the port that it exposes, and on more than loopback", () => {
     expect(all(FINAL, "EXPOSE")).toEqual(["8642"]);
     expect(HEALTHCHECK.join(" ")).toContain("|| 8642");
     expect(ENV["API_SERVER_HOST"]).toBe("0.0.0.0");
@@ -177,7 +177,7 @@ async function freePort(): Promise<string> {
 }
 
 describe("the container", { timeout: 60_000 }, () => {
-  it("starts from the copied files alone, is healthy while it serves, and ends well on SIGTERM", async () => {
+  it("the container starts from the copied files alone, is healthy while it serves, and ends well on SIGTERM", async () => {
     const app = await buildImage();
     const home = await temporaryDirectory();
     const port = await freePort();

@@ -12,7 +12,7 @@ function oneLine(text: string): string {
 }
 
 describe("the built program does not start", () => {
-  test("with a configuration that cannot work, and says so in one line with code 78", async () => {
+  test("the built program does not start with a configuration that cannot work, and says so in one line with code 78", async () => {
     const cases: [Record<string, string>, RegExp][] = [
       [{ API_SERVER_PORT: "eighty" }, /API_SERVER_PORT: must be a whole number/],
       [{ LLM_PROVIDER: "telepathy" }, /telepathy/],
@@ -32,7 +32,7 @@ describe("the built program does not start", () => {
     "config.yaml",
     ".env",
     "state.db",
-  ])("with a FIFO in the place of %s, and does not wait for it", async (name) => {
+  ])("the built program does not start with a FIFO in the place of %s, and does not wait for it", async (name) => {
     const cwd = await temporaryDirectory();
     await mkdir(join(cwd, ".hermes"));
     execFileSync("mkfifo", [join(cwd, ".hermes", name)]);
@@ -55,7 +55,7 @@ describe("the built program does not start", () => {
     await serve({ cwd });
   });
 
-  test("on an address that this machine does not have", async () => {
+  test("the built program does not start on an address that this machine does not have", async () => {
     const cwd = await temporaryDirectory();
     const env = { API_SERVER_KEY: "a-key-that-is-long-enough" };
     const { code, stderr } = await runToEnd(["--host", "192.0.2.1"], { cwd, env });
@@ -72,7 +72,7 @@ describe("the built program does not start", () => {
     expect(await first.stop()).toEqual({ code: 0, signal: null });
   });
 
-  test("in a home whose database is damaged", async () => {
+  test("the built program does not start in a home whose database is damaged", async () => {
     const cwd = await temporaryDirectory();
     await mkdir(join(cwd, ".hermes"));
     const header = Buffer.alloc(8192, "x");

@@ -32,7 +32,7 @@ describe("a command", () => {
     });
   });
 
-  it("keeps stderr apart where that is asked for, and as much of it", async () => {
+  it("a command keeps stderr apart where that is asked for, and as much of it", async () => {
     const apart = { errorsApart: true, maxOutputBytes: 1_000 };
     expect(await run("echo out; echo err >&2", apart)).toEqual({
       output: "out\n",
@@ -46,23 +46,26 @@ describe("a command", () => {
     expect(errors.length).toBeLessThan(1_100);
   });
 
-  it.runIf(isLinux)("does not wait for a daemon that holds its stderr alone, and ends it", async () => {
-    const sleep = longSleep();
-    const command = `setsid sleep ${sleep} > /dev/null & echo out`;
-    expect(await run(command, { errorsApart: true })).toMatchObject({ output: "out\n", exitCode: 0 });
-    await expectGone(sleep);
-  });
+  it.runIf(isLinux)(
+    "a command does not wait for a daemon that holds its stderr alone, and ends it",
+    async () => {
+      const sleep = longSleep();
+      const command = `setsid sleep ${sleep} > /dev/null & echo out`;
+      expect(await run(command, { errorsApart: true })).toMatchObject({ output: "out\n", exitCode: 0 });
+      await expectGone(sleep);
+    },
+  );
 
   it("runs in its directory with nothing on its standard input", async () => {
     const cwd = await temporaryDirectory();
     expect((await run("pwd; cat", { cwd })).output).toBe(`${cwd}\n`);
   });
 
-  it("says which signal ended it", async () => {
+  it("a command says which signal ended it", async () => {
     expect(await run("kill -SEGV $$")).toMatchObject({ exitCode: null, signal: "SIGSEGV", killed: null });
   });
 
-  it("hands its output on while it runs, characters whole, and no more of it than is kept", async () => {
+  it("a command hands its output on while it runs, characters whole, and no more of it than is kept", async () => {
     const pieces: string[] = [];
     const command =
       "for i in 1 2 3; do printf '\\303'; printf '\\251'; done; head -c 1000 /dev/zero | tr '\\0' x";
@@ -70,7 +73,7 @@ describe("a command", () => {
     expect(pieces.join("")).toBe(`ééé${"x".repeat(94)}`);
   });
 
-  it("that cannot be started is an error that says why", async () => {
+  it("a command that cannot be started is an error that says why", async () => {
     await expect(run("ls", { cwd: join(await temporaryDirectory(), "missing") })).rejects.toThrow(
       "directory does not exist",
     );
@@ -80,7 +83,7 @@ describe("a command", () => {
 });
 
 describe("secrets of the server", () => {
-  it("are not in a command's environment", async () => {
+  it("secrets of the server are not in a command's environment", async () => {
     vi.stubEnv("CANARY_API_KEY", "canary-7d1f");
     try {
       const script =
@@ -177,7 +180,7 @@ describe("a flood of output", () => {
     ["binary output", "head -c 100000000 /dev/zero"],
     ["one line of 100 MB", "head -c 100000000 /dev/zero | tr '\\0' x"],
   ];
-  it.each(floods)("is bounded in memory and blocks nobody: %s", async (_, command) => {
+  it.each(floods)("a flood of output is bounded in memory and blocks nobody: %s", async (_, command) => {
     const script = join(import.meta.dirname, "../helpers/flood.ts");
     const { stdout } = await promisify(execFile)(process.execPath, [script, command ?? ""]);
     const cost = JSON.parse(stdout);

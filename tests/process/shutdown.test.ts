@@ -43,7 +43,7 @@ describe("SIGTERM", () => {
     expect(await server.stop()).toEqual(OK);
   });
 
-  test("lets running work finish, streamed and whole, takes no new work, and ends with code 0", async () => {
+  test("SIGTERM lets running work finish, streamed and whole, takes no new work, and ends with code 0", async () => {
     const gate = createGate();
     const { server, ask, upstream } = await start([{ text: ["One", gate, " two"] }, { text: "Whole", gate }]);
     const streamed = ask(true);
@@ -95,7 +95,7 @@ describe("SIGTERM", () => {
     expect(upstream.counts.openStreams).toBe(0);
   });
 
-  test("gives a slow reader the rest of what was said", async () => {
+  test("SIGTERM gives a slow reader the rest of what was said", async () => {
     const text = "word ".repeat(1_600_000);
     const { server, upstream } = await start([{ text, deltas: 500_000 }]);
     const { hostname, port } = new URL(server.origin);
@@ -118,7 +118,7 @@ describe("SIGTERM", () => {
     expect(await server.ending()).toEqual(OK);
   });
 
-  test("does not wait for connections that say nothing, or have sent half a head or half a body", async () => {
+  test("SIGTERM does not wait for connections that say nothing, or have sent half a head or half a body", async () => {
     const { server } = await start([]);
     const { hostname, port } = new URL(server.origin);
     const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: ${hostname}\r\n`;

@@ -33,7 +33,7 @@ async function keyIn(home: string): Promise<string> {
 }
 
 describe("the first start", () => {
-  test("makes a key that only this user can read, says where it lies, and answers with it", async () => {
+  test("the first start makes a key that only this user can read, says where it lies, and answers with it", async () => {
     const cwd = await temporaryDirectory();
     const home = join(cwd, ".hermes");
     const server = await serve({ cwd });
@@ -50,13 +50,13 @@ describe("the first start", () => {
     expect((await fetch(`${server.origin}/v1/models`)).status).toBe(401);
   });
 
-  test("in a home directory warns that the file tools reach all of it, and says the cure", async () => {
+  test("the first start in a home directory warns that the file tools reach all of it, and says the cure", async () => {
     const cwd = await temporaryDirectory();
     const server = await serve({ cwd });
     await server.says(/The workspace, .*, is a home directory.*Set workspace in .*config\.yaml/);
   });
 
-  test("keeps what else the home's .env says", async () => {
+  test("the first start keeps what else the home's .env says", async () => {
     const cwd = await temporaryDirectory();
     await mkdir(join(cwd, ".hermes"));
     await writeFile(join(cwd, ".hermes", ".env"), "API_SERVER_MODEL_NAME=ada\nAPI_SERVER_KEY=\n", {

@@ -47,7 +47,7 @@ const attended = (terms: Partial<Run> = {}) => aRun({ attended: true, ...terms }
 /** The part of the store's contract about what people are asked. */
 export function approvalContract(open: Open): void {
   describe("approvals", () => {
-    test("are listed by how they stand, with their run, to their owner alone", async () => {
+    test("approvals are listed by how they stand, with their run, to their owner alone", async () => {
       const store = await open();
       const run = attended({ sessionId: "s" });
       const approval = await keepAnswered(store, run);
@@ -64,7 +64,7 @@ export function approvalContract(open: Open): void {
       ]);
     });
 
-    test("are listed page by page, either way", async () => {
+    test("approvals are listed page by page, either way", async () => {
       const store = await open();
       const all: string[] = [];
       for (let i = 0; i < 5; i++) all.push((await keepAnswered(store, attended())).id);
@@ -85,7 +85,7 @@ export function approvalContract(open: Open): void {
       ["expired", false, false],
       ["session", true, false],
       ["always", true, true],
-    ] as const)("that were settled by %s permit the same call: in their session %s, elsewhere %s", async (choice, here, elsewhere) => {
+    ] as const)("approvals that were settled by %s permit the same call: in their session %s, elsewhere %s", async (choice, here, elsewhere) => {
       const store = await open();
       const run = attended({ sessionId: "s" });
       const { id } = await keepAnswered(store, run, choice);
@@ -99,7 +99,7 @@ export function approvalContract(open: Open): void {
       expect(await store.approvals.findPermission(query)).toBe(false);
     });
 
-    test("for a session end with it: a later one of its name is another", async () => {
+    test("approvals for a session end with it: a later one of its name is another", async () => {
       const store = await open();
       await store.sessions.create(aSession("s"));
       await keepAnswered(store, attended({ sessionId: "s" }), "session");
@@ -118,7 +118,7 @@ export function approvalContract(open: Open): void {
       expect(await store.approvals.list({ ...PAGE, status: "always" })).toHaveLength(1);
     });
 
-    test("are swept thirty days after their time, but for what is still allowed", async () => {
+    test("approvals are swept thirty days after their time, but for what is still allowed", async () => {
       const store = await open();
       for (const choice of ["deny", "always", "session"] as const)
         await keepAnswered(store, attended(), choice);

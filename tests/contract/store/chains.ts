@@ -28,7 +28,7 @@ export function chainContract(open: Open): void {
 
 function transcripts(open: Open): void {
   describe("transcripts", () => {
-    test("are the chain's items, oldest first, each run's input before its output", async () => {
+    test("transcripts are the chain's items, oldest first, each run's input before its output", async () => {
       const store = await open();
       const first = aRun();
       const second = following(first);
@@ -48,7 +48,7 @@ function transcripts(open: Open): void {
       ]);
     });
 
-    test("have items in the order of their numbers, as they ended, without internal ones", async () => {
+    test("transcripts have items in the order of their numbers, as they ended, without internal ones", async () => {
       const store = await open();
       const run = aRun();
       const notice = itemOf(run, 2, textMessage("user", "for the model"), { place: "internal" });
@@ -96,7 +96,7 @@ function transcripts(open: Open): void {
       expect(await store.readTranscript(second.id)).toHaveLength(4);
     });
 
-    test("of a run that goes on grow with it", async () => {
+    test("transcripts of a run that goes on grow with it", async () => {
       const store = await open();
       const run = aRun();
       const log = dialogue(run, "1?", "1!");
@@ -106,7 +106,7 @@ function transcripts(open: Open): void {
       expect(transcriptOf(await store.readTranscript(run.id))).toEqual(["user: 1?", "assistant: 1!"]);
     });
 
-    test("are gone with their run, and whole as long as it is there", async () => {
+    test("transcripts are gone with their run, and whole as long as it is there", async () => {
       const store = await open();
       const root = aRun();
       const leaf = following(root);
@@ -121,7 +121,7 @@ function transcripts(open: Open): void {
       expect(await store.readTranscript(leaf.id)).toEqual([]);
     });
 
-    test.each([200, 5_000])("of a chain of %i are read whole", async (length) => {
+    test.each([200, 5_000])("transcripts of a chain of %i are read whole", async (length) => {
       const store = await open();
       const runs = [aRun()];
       while (runs.length < length) runs.push(following(runs.at(-1) as Run));
@@ -132,7 +132,7 @@ function transcripts(open: Open): void {
       expect(transcriptOf(items.slice(-2))).toEqual([`user: ${length - 1}?`, `assistant: ${length - 1}!`]);
     });
 
-    test("of an unknown run are empty", async () => {
+    test("transcripts of an unknown run are empty", async () => {
       const store = await open();
       expect(await store.readTranscript(aRun().id)).toEqual([]);
       expect(await store.readOutput(aRun().id)).toEqual([]);
@@ -142,7 +142,7 @@ function transcripts(open: Open): void {
 
 function sessions(open: Open): void {
   describe("sessions", () => {
-    test("are found as they were stored, and foreign to everybody else", async () => {
+    test("sessions are found as they were stored, and foreign to everybody else", async () => {
       const store = await open();
       const session = aSession("s", { prompt: { text: "Snapshot “ü”", hash: "h" } });
       expect(await store.sessions.find("s", OWNER)).toBeUndefined();
@@ -170,7 +170,7 @@ function sessions(open: Open): void {
       expect(await store.sessions.find("s", OWNER)).toMatchObject({ headRun: second.id });
     });
 
-    test("are not moved by a run that does not go on from their latest", async () => {
+    test("sessions are not moved by a run that does not go on from their latest", async () => {
       const store = await open();
       await store.sessions.create(aSession("s"));
       const first = aRun({ sessionId: "s" });
@@ -183,7 +183,7 @@ function sessions(open: Open): void {
 
 function sweeping(open: Open): void {
   describe("a sweep", () => {
-    test("removes what may go, a little at a time, and nothing else", async () => {
+    test("a sweep removes what may go, a little at a time, and nothing else", async () => {
       const store = await open();
       const old = [aRun(), aRun(), aRun()];
       for (const run of old) await keep(store, run, "a", "b", 5_000);
@@ -204,7 +204,7 @@ function sweeping(open: Open): void {
         expect(await store.findRun(run.id, OWNER), run.id).toBeDefined();
     });
 
-    test("leaves what a kept run goes on from, until that may go too", async () => {
+    test("a sweep leaves what a kept run goes on from, until that may go too", async () => {
       const store = await open();
       const root = aRun();
       const middle = following(root);
@@ -218,7 +218,7 @@ function sweeping(open: Open): void {
       expect(await store.findRun(root.id, OWNER)).toBeUndefined();
     });
 
-    test("leaves what was disowned as long as something goes on from it; its owner knows it no more", async () => {
+    test("a sweep leaves what was disowned as long as something goes on from it; its owner knows it no more", async () => {
       const store = await open();
       const root = aRun();
       const leaf = following(root);
@@ -234,7 +234,7 @@ function sweeping(open: Open): void {
       expect(await store.sweep(5_000, 100)).toBe(2);
     });
 
-    test("takes a part of a chain from its end", async () => {
+    test("a sweep takes a part of a chain from its end", async () => {
       const store = await open();
       const root = aRun();
       const leaf = following(root);
@@ -245,7 +245,7 @@ function sweeping(open: Open): void {
       expect(await store.findRun(root.id, OWNER)).toBeDefined();
     });
 
-    test("keeps a later expiry that a later write sets", async () => {
+    test("a sweep keeps a later expiry that a later write sets", async () => {
       const store = await open();
       const run = aRun();
       const log = dialogue(run, "a", "b");

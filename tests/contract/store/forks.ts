@@ -65,7 +65,7 @@ const ALL = ["user: 0?", "assistant: 0!", "user: 1?", "assistant: 1!", "user: 2?
 /** The part of the store's contract about sessions that go on from a point of another one. */
 export function forkContract(open: Open): void {
   describe("a fork", () => {
-    test("at any item of its parent has what was said up to there, and goes on alone", async () => {
+    test("a fork at any item of its parent has what was said up to there, and goes on alone", async () => {
       const store = await open();
       const runs = await parentOf(store);
       for (const [n, run] of runs.entries())
@@ -85,7 +85,7 @@ export function forkContract(open: Open): void {
       expect(await listed(store, "asc", PARENT)).toEqual(ALL);
     });
 
-    test("of a fork, and of a turn that goes on, ends where it was made", async () => {
+    test("a fork of a fork, and of a turn that goes on, ends where it was made", async () => {
       const store = await open();
       const [, , last] = (await parentOf(store)) as [Run, Run, Run];
       const running = following(last, { sessionId: PARENT });
@@ -106,7 +106,7 @@ export function forkContract(open: Open): void {
       expect(await said(store, PARENT)).toEqual([...expected, "assistant: 3!"]);
     });
 
-    test("is read run by run, from any of them on, also those of its parent", async () => {
+    test("a fork is read run by run, from any of them on, also those of its parent", async () => {
       const store = await open();
       const [first, second] = (await parentOf(store)) as [Run, Run, Run];
       const fork = forkOf(second);
@@ -128,7 +128,7 @@ export function forkContract(open: Open): void {
       ]);
     });
 
-    test("counts its parent's messages, not what they cost, and begins as its parent does", async () => {
+    test("a fork counts its parent's messages, not what they cost, and begins as its parent does", async () => {
       const store = await open();
       const [, second] = (await parentOf(store)) as [Run, Run, Run];
       await store.sessions.fork(forkOf(second, { through: 0 }));
@@ -140,7 +140,7 @@ export function forkContract(open: Open): void {
       });
     });
 
-    test("leaves out what was taken out of its parent, and what is taken out later only there", async () => {
+    test("a fork leaves out what was taken out of its parent, and what is taken out later only there", async () => {
       const store = await open();
       const [first, second] = (await parentOf(store)) as [Run, Run, Run];
       await store.sessions.hideItems(PARENT, [userItem(first, 0, "").id]);
@@ -150,7 +150,7 @@ export function forkContract(open: Open): void {
       expect(await said(store, PARENT)).toEqual(ALL.slice(1));
     });
 
-    test("keeps what it needs when its parent is deleted, and gives it back with its own end", async () => {
+    test("a fork keeps what it needs when its parent is deleted, and gives it back with its own end", async () => {
       const store = await open();
       const runs = await parentOf(store);
       await store.sessions.fork(forkOf(runs[1] as Run, { through: 0 }));
@@ -163,7 +163,7 @@ export function forkContract(open: Open): void {
       expect(await store.sweep(8_000, 9)).toBe(3);
     });
 
-    test("is deleted without harm to its parent", async () => {
+    test("a fork is deleted without harm to its parent", async () => {
       const store = await open();
       const runs = await parentOf(store);
       await store.sessions.fork(forkOf(runs[2] as Run));

@@ -6,7 +6,7 @@ import { type Open, OWNER } from "../../helpers/stored.ts";
 /** The part of the store's contract about jobs. */
 export function jobContract(open: Open): void {
   describe("jobs", () => {
-    test("are found by id and owner, and listed page by page, either way, by state", async () => {
+    test("jobs are found by id and owner, and listed page by page, either way, by state", async () => {
       const { jobs } = await open();
       const all = [aJob(), aJob({ state: "paused" }), aJob(), aJob()];
       for (const job of all) await jobs.createJob(job);
@@ -22,7 +22,7 @@ export function jobContract(open: Open): void {
       expect(await jobs.listJobs({ ...query, state: "paused" })).toEqual([all[1]]);
     });
 
-    test("are due by their next time, the one that waits longest first", async () => {
+    test("jobs are due by their next time, the one that waits longest first", async () => {
       const { jobs } = await open();
       expect(await jobs.nextDueAt()).toBeUndefined();
       const [late, early, later] = [aJob({ nextAt: 20 }), aJob({ nextAt: 10 }), aJob({ nextAt: 30 })];
@@ -50,7 +50,7 @@ export function jobContract(open: Open): void {
       expect(await jobs.listFires(query)).toEqual([fire]);
     });
 
-    test("are claimed together, each occurrence once for ever", async () => {
+    test("jobs are claimed together, each occurrence once for ever", async () => {
       const { jobs } = await open();
       const [one, other, stale] = [aJob({ nextAt: 10 }), aJob({ nextAt: 10 }), aJob({ nextAt: 10 })];
       for (const job of [one, other, stale]) await jobs.createJob(job);
@@ -77,7 +77,7 @@ export function jobContract(open: Open): void {
       expect(await history(one)).toHaveLength(3);
     });
 
-    test("have a history, which tells what is open, and goes with them", async () => {
+    test("jobs have a history, which tells what is open, and goes with them", async () => {
       const { jobs } = await open();
       const job = aJob();
       await jobs.createJob(job);

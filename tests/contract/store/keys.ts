@@ -47,7 +47,7 @@ export function keyContract(open: Open): void {
       });
     });
 
-    test("are not stored without their run", async () => {
+    test("idempotency keys are not stored without their run", async () => {
       const store = await open();
       const run = aRun();
       await keepKeyed(store, run, { key: "other" });

@@ -52,7 +52,7 @@ export function pruningContract(open: Open): void {
   describe("pruning", () => {
     test.each([
       1, 2, 3, 1_000,
-    ])("makes one delta of an item's, and leaves all else: commits of %i", async (n) => {
+    ])("pruning makes one delta of an item's, and leaves all else: commits of %i", async (n) => {
       const store = await open();
       const run = await keepWords(store, ["a", "", "b", "c", ""], n);
       const before = await readAll(store, run);
@@ -69,7 +69,7 @@ export function pruningContract(open: Open): void {
         expect(await readAll(store, run, at)).toEqual(after.filter(({ seq }) => seq > at));
     });
 
-    test("is once for each run, and not before its time", async () => {
+    test("pruning is once for each run, and not before its time", async () => {
       const store = await open();
       const run = await keepWords(store, ["a", "b"], 2);
       const ended = (await readAll(store, run)).at(-1)?.at ?? 0;
@@ -83,7 +83,7 @@ export function pruningContract(open: Open): void {
       expect(await readAll(store, run)).toEqual(after);
     });
 
-    test("does not touch runs that go on, nor those that have one delta or none", async () => {
+    test("pruning does not touch runs that go on, nor those that have one delta or none", async () => {
       const store = await open();
       const [live, short] = [aRun(), aRun()];
       const log = dialogue(live, "a", "b").slice(0, -1);
@@ -94,7 +94,7 @@ export function pruningContract(open: Open): void {
       expect(await readAll(store, short)).toEqual(dialogue(short, "a", "b"));
     });
 
-    test("keeps deltas apart that do not follow each other", async () => {
+    test("pruning keeps deltas apart that do not follow each other", async () => {
       const store = await open();
       const run = aRun();
       const items = [1, 2].map((n) => saidItem(run, n, "", { status: "in_progress" }));
@@ -125,7 +125,7 @@ export function pruningContract(open: Open): void {
       ]);
     });
 
-    test("of very much is done in many pieces, and in the end all of it is done", async () => {
+    test("pruning of very much is done in many pieces, and in the end all of it is done", async () => {
       const store = await open();
       const words = Array.from({ length: 1_200 }, (_, i) => `${i} `);
       const run = await keepWords(store, words, 2);

@@ -90,7 +90,7 @@ class Kept {
 /** The part of the store's contract about what is kept, and for how long. */
 export function retentionContract(open: Open): void {
   describe("what is kept", () => {
-    test("reads back whole, whatever is created, chained, deleted and swept; and what nobody keeps goes", async () => {
+    test("what is kept reads back whole, whatever is created, chained, deleted and swept; and what nobody keeps goes", async () => {
       await fc.assert(
         fc.asyncProperty(Deeds, async (deeds) => {
           const store = await open();
@@ -105,7 +105,7 @@ export function retentionContract(open: Open): void {
       );
     });
 
-    test("is not even looked at again by later sweeps, however much of it waits for what goes on from it", async () => {
+    test("what is kept is not even looked at again by later sweeps, however much of it waits for what goes on from it", async () => {
       const store = await open();
       const runs = [aRun()];
       while (runs.length < 3_000) runs.push(following(runs.at(-1) as Run));

@@ -65,7 +65,7 @@ async function ids(store: Store, terms: Partial<Parameters<Store["sessions"]["li
 
 function lists(open: Open): void {
   describe("a list of sessions", () => {
-    test("begins with the last active, page by page, and shows nobody another owner's or what is hidden", async () => {
+    test("a list of sessions begins with the last active, page by page, and shows nobody another owner's or what is hidden", async () => {
       const store = await open();
       for (const [n, id] of ["a", "b", "c", "d"].entries())
         await store.sessions.create(aSession(id, { createdAt: 1_000 + n }));
@@ -79,7 +79,7 @@ function lists(open: Open): void {
       expect(await ids(store, { owner: "somebody" })).toEqual(["theirs"]);
     });
 
-    test("is narrowed by source, and by words of titles and first questions, which are taken as they stand", async () => {
+    test("a list of sessions is narrowed by source, and by words of titles and first questions, which are taken as they stand", async () => {
       const store = await open();
       await store.sessions.create({ ...aSession("a"), source: "cli", title: "50% of Ünits" });
       await store.sessions.create({ ...aSession("b"), title: "500 of them" });
@@ -92,7 +92,7 @@ function lists(open: Open): void {
       expect(await ids(store, { words: "of", source: "cli" })).toEqual(["a"]);
     });
 
-    test("of those that are pinned leaves out the hidden, and what was unpinned", async () => {
+    test("a list of sessions of those that are pinned leaves out the hidden, and what was unpinned", async () => {
       const store = await open();
       for (const id of ["a", "b", "c"]) {
         await store.sessions.create(aSession(id));
@@ -104,7 +104,7 @@ function lists(open: Open): void {
       expect(await store.sessions.listPinned("somebody", 9)).toEqual([]);
     });
 
-    test("by title finds one, hidden or not, and the titles that begin alike", async () => {
+    test("a list of sessions by title finds one, hidden or not, and the titles that begin alike", async () => {
       const store = await open();
       await store.sessions.create({ ...aSession("a"), title: "X" });
       await store.sessions.create({ ...aSession("b"), title: "X #2" });
@@ -121,7 +121,7 @@ function lists(open: Open): void {
 
 function entries(open: Open): void {
   describe("what a list says of a session", () => {
-    test("is counted from its runs, each once, and goes on with them", async () => {
+    test("what a list says of a session is counted from its runs, each once, and goes on with them", async () => {
       const store = await open();
       await store.sessions.create(aSession("s", { instructions: "Be brief.", lock: { model: "m2" } }));
       const entry = async () => store.sessions.findEntry("s", OWNER);
@@ -142,7 +142,7 @@ function entries(open: Open): void {
       expect(await store.sessions.findEntry("s", "somebody")).toBeUndefined();
     });
 
-    test("is counted of a long session while others have their turn", async () => {
+    test("what a list says of a session is counted of a long session while others have their turn", async () => {
       const store = await open();
       await store.sessions.create(aSession("s"));
       let last: Run | undefined;
@@ -166,7 +166,7 @@ function entries(open: Open): void {
       expect((await store.sessions.findEntry("s", OWNER))?.tally.messages).toBe(900);
     });
 
-    test("has what a turn says that goes on, and counts it again when it is over", async () => {
+    test("what a list says of a session has what a turn says that goes on, and counts it again when it is over", async () => {
       const store = await open();
       await store.sessions.create(aSession("s"));
       const run = aRun({ sessionId: "s" });
@@ -180,7 +180,7 @@ function entries(open: Open): void {
       });
     });
 
-    test("says nothing of what was taken out", async () => {
+    test("what a list says of a session says nothing of what was taken out", async () => {
       const store = await open();
       await store.sessions.create(aSession("s"));
       const run = aRun({ sessionId: "s" });
@@ -196,7 +196,7 @@ function entries(open: Open): void {
       expect(await ids(store, { words: "secret" })).toEqual([]);
     });
 
-    test("has only what an image's question says in words, cut to a line", async () => {
+    test("what a list says of a session has only what an image's question says in words, cut to a line", async () => {
       const store = await open();
       await store.sessions.create(aSession("s"));
       const run = aRun({ sessionId: "s" });
@@ -214,7 +214,7 @@ function entries(open: Open): void {
 
 function changes(open: Open): void {
   describe("what changes of a session", () => {
-    test("is what is named, and nothing else", async () => {
+    test("what changes of a session is what is named, and nothing else", async () => {
       const store = await open();
       await store.sessions.create(aSession("s", { metadata: { a: "1" }, lock: { model: "m" } }));
       await store.sessions.change("s", OWNER, {
@@ -243,7 +243,7 @@ function changes(open: Open): void {
       expect(await store.sessions.find("s", OWNER)).toEqual(aSession("s", { metadata: { a: "1" } }));
     });
 
-    test("is no title that another one of its owner has", async () => {
+    test("what changes of a session is no title that another one of its owner has", async () => {
       const store = await open();
       expect(await store.sessions.create({ ...aSession("a"), title: "T" })).toBe("made");
       expect(await store.sessions.create({ ...aSession("b"), title: "T" })).toBe("title_taken");
@@ -260,7 +260,7 @@ function changes(open: Open): void {
       );
     });
 
-    test("is its end, which the next turn takes back", async () => {
+    test("what changes of a session is its end, which the next turn takes back", async () => {
       const store = await open();
       await store.sessions.create(aSession("s"));
       await store.sessions.change("s", OWNER, { changes: { endReason: "done" }, now: 9_000 });

@@ -53,7 +53,7 @@ const idsOf = async (store: Store, range: SessionRange, session = SESSION) =>
 
 function contents(open: Open): void {
   describe("the contents of a session", () => {
-    test("are its runs with their items, both ways, from any of them on", async () => {
+    test("the contents of a session are its runs with their items, both ways, from any of them on", async () => {
       const store = await open();
       const runs = await sessionOf(store, 4);
       const ids = runs.map(({ id }) => id);
@@ -68,7 +68,7 @@ function contents(open: Open): void {
       expect(transcriptOf(first?.items ?? [])).toEqual(["user: 0?", "assistant: 0!"]);
     });
 
-    test("are none from a run on that is not of the session, nor of an unknown or empty one", async () => {
+    test("the contents of a session are none from a run on that is not of the session, nor of an unknown or empty one", async () => {
       const store = await open();
       const [run] = await sessionOf(store, 1);
       const other = following(run as Run);
@@ -81,7 +81,7 @@ function contents(open: Open): void {
           expect(await idsOf(store, { order, limit: 9 }, session)).toEqual([]);
     });
 
-    test("are read by later runs without what is hidden, and the results of calls that are", async () => {
+    test("the contents of a session are read by later runs without what is hidden, and the results of calls that are", async () => {
       const store = await open();
       await store.sessions.create(aSession(SESSION));
       const run = aRun({ sessionId: SESSION });
@@ -117,7 +117,7 @@ function contents(open: Open): void {
 
 function endings(open: Open): void {
   describe("the end of a session", () => {
-    test("takes its runs along, but neither responses nor what they go on from", async () => {
+    test("the end of a session takes its runs along, but neither responses nor what they go on from", async () => {
       const store = await open();
       await store.sessions.create(aSession(SESSION));
       const own = { sessionId: SESSION };
@@ -137,7 +137,7 @@ function endings(open: Open): void {
       expect(await store.sweep(6_000, 9)).toBe(2);
     });
 
-    test("leaves nothing to a new one of the same id", async () => {
+    test("the end of a session leaves nothing to a new one of the same id", async () => {
       const store = await open();
       const [run] = await sessionOf(store, 1, { surface: "responses" });
       await store.sessions.hideItems(SESSION, [userItem(run as Run, 0, "").id]);
@@ -148,7 +148,7 @@ function endings(open: Open): void {
       expect(await idsOf(store, { order: "asc", from: run?.id, limit: 9 })).toEqual([]);
     });
 
-    test("has not come as long as a deleted response is its latest run", async () => {
+    test("the end of a session has not come as long as a deleted response is its latest run", async () => {
       const store = await open();
       const [first, second] = await sessionOf(store, 2, { surface: "responses" });
       for (const run of [first, second]) await store.disownRun((run as Run).id, OWNER, 5_000);

@@ -67,7 +67,7 @@ function deltas(run: Run, count: number): EventBody[] {
 
 function events(open: Open): void {
   describe("events", () => {
-    test("are read as they were written, in order, with and without a cursor", async () => {
+    test("events are read as they were written, in order, with and without a cursor", async () => {
       const store = await open();
       const run = aRun();
       const log = dialogue(run, "Hello?", "Hi “you” \u{1F44B}\u0000\n");
@@ -77,7 +77,7 @@ function events(open: Open): void {
         expect(await store.readEvents(run.id, { afterSeq: seq, limit: 100 })).toEqual(log.slice(i + 1));
     });
 
-    test("of several appends and runs do not mix", async () => {
+    test("events of several appends and runs do not mix", async () => {
       const store = await open();
       const [one, two] = [aRun(), aRun()];
       const logs = [dialogue(one, "1?", "1!"), dialogue(two, "2?", "2!")] as const;
@@ -119,7 +119,7 @@ function events(open: Open): void {
       expect(pages.length).toBeGreaterThan(3);
     });
 
-    test("of a run that had a row before its first event are read from any of them on", async () => {
+    test("events of a run that had a row before its first event are read from any of them on", async () => {
       const store = await open();
       const run = aRun();
       const plan = { input: inputOf(), attempts: 1 };
@@ -131,7 +131,7 @@ function events(open: Open): void {
         expect(await store.readEvents(run.id, { afterSeq: at, limit: 100 })).toEqual(log.slice(at));
     });
 
-    test("of one large append come in pages, too, from any of them on", async () => {
+    test("events of one large append come in pages, too, from any of them on", async () => {
       const store = await open();
       const run = aRun();
       const log = numbered(run, [
@@ -149,7 +149,7 @@ function events(open: Open): void {
         expect((await store.readEvents(run.id, { afterSeq: at, limit: 10_000 })).at(0)).toEqual(log[at]);
     });
 
-    test("of an unknown run are none", async () => {
+    test("events of an unknown run are none", async () => {
       const store = await open();
       expect(await store.readEvents(aRun().id, { afterSeq: 0, limit: 10 })).toEqual([]);
     });
@@ -158,7 +158,7 @@ function events(open: Open): void {
 
 function runs(open: Open): void {
   describe("runs", () => {
-    test("are found by id and owner only", async () => {
+    test("runs are found by id and owner only", async () => {
       const store = await open();
       const run = aRun();
       await keep(store, run, "a", "b");
@@ -173,7 +173,7 @@ function runs(open: Open): void {
       expect(await store.findRun(aRun().id, OWNER)).toBeUndefined();
     });
 
-    test("are unfinished until their end is stored, and keep what numbers they reserved", async () => {
+    test("runs are unfinished until their end is stored, and keep what numbers they reserved", async () => {
       const store = await open();
       const [first, second] = [aRun(), aRun()];
       await keep(store, aRun(), "done", "done");
@@ -191,7 +191,7 @@ function runs(open: Open): void {
       expect((await store.unfinishedRuns()).map(({ run }) => run.id)).toEqual([second.id]);
     });
 
-    test("of one append are stored all or not at all", async () => {
+    test("runs of one append are stored all or not at all", async () => {
       const store = await open();
       const [good, twice] = [aRun(), aRun()];
       await keep(store, twice, "a", "b");

@@ -34,7 +34,7 @@ const isResult = (event: EventBody) =>
   event.type === "item.added" && event.item.type === "function_call_output";
 
 describe("a run that is stopped", () => {
-  test("in the middle of its text keeps what was said and is cancelled with the reason", async () => {
+  test("a run that is stopped in the middle of its text keeps what was said and is cancelled with the reason", async () => {
     const provider = scriptedProvider([[...think("hm"), ...say("One"), ...hold(createGate())]]);
     const text = (event: EventBody) => event.type === "item.delta" && event.delta === "One";
     const { events, end } = await playAgent({ provider, ...stopAt(text) });
@@ -43,13 +43,13 @@ describe("a run that is stopped", () => {
     expect(provider.aborts).toEqual([RunStop.cancel("client_disconnected")]);
   });
 
-  test("by a limit fails with it", async () => {
+  test("a run that is stopped by a limit fails with it", async () => {
     const provider = scriptedProvider([[...say("One"), ...hold(createGate())]]);
     const { end } = await playAgent({ provider, ...stopAt(isDelta, RunStop.fail(runTimeout(5_000))) });
     expect(end).toMatchObject({ type: "run.failed", error: { code: "run_timeout" } });
   });
 
-  test("in the middle of a call's arguments makes no call", async () => {
+  test("a run that is stopped in the middle of a call's arguments makes no call", async () => {
     const ran: string[] = [];
     const tool = fakeTool("work", () => String(ran.push("work")));
     const provider = scriptedProvider([[...call("work", { a: 1 }), ...hold(createGate())]]);
@@ -59,7 +59,7 @@ describe("a run that is stopped", () => {
     expect(ran).toEqual([]);
   });
 
-  test("in the middle of its tools closes those that run, and takes nothing that they say later", async () => {
+  test("a run that is stopped in the middle of its tools closes those that run, and takes nothing that they say later", async () => {
     const tool = fakeTool("work", async ({ n }, { signal, progress }) => {
       if (n === 1) return "done before";
       await new Promise((resolve) => signal.addEventListener("abort", resolve));
@@ -79,7 +79,7 @@ describe("a run that is stopped", () => {
     ]);
   });
 
-  test("does not wait for ever for a tool that does not heed it", async () => {
+  test("a run that is stopped does not wait for ever for a tool that does not heed it", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const never = createGate();
     const abort = new AbortController();
@@ -110,7 +110,7 @@ describe("a run that is stopped", () => {
 });
 
 describe("a run whose model fails", () => {
-  test("fails with what a client is told of it, and keeps what was said", async () => {
+  test("a run whose model fails fails with what a client is told of it, and keeps what was said", async () => {
     const provider = scriptedProvider([[...say("One"), ...fail("overloaded")]]);
     const { events, end, faults } = await playAgent({ provider });
     expect(end).toMatchObject({ type: "run.failed", error: { code: "upstream_overloaded" } });
@@ -118,7 +118,7 @@ describe("a run whose model fails", () => {
     expect(faults).toEqual([]);
   });
 
-  test("in a way that nobody expected tells its log, and its client nothing", async () => {
+  test("a run whose model fails in a way that nobody expected tells its log, and its client nothing", async () => {
     const bug = new TypeError("x is not a function");
     const { end, faults } = await playAgent({ provider: scriptedProvider([fail(bug)]) });
     expect(end).toMatchObject({ type: "run.failed", error: { code: "internal_error" } });
@@ -126,7 +126,7 @@ describe("a run whose model fails", () => {
     expect(faults).toEqual([bug]);
   });
 
-  test("at once, before it returns a promise, fails no differently", async () => {
+  test("a run whose model fails at once, before it returns a promise, fails no differently", async () => {
     const provider: Provider = {
       ...scriptedProvider([]),
       generate: () => {

@@ -44,7 +44,7 @@ describe("what a client is told of an upstream's failure", () => {
 });
 
 describe("when to come back", () => {
-  test("as the upstream says", () => {
+  test("when to come back as the upstream says", () => {
     expect(toFailure(errorFromAnswer(429, { "retry-after": "7" }, ""))).toMatchObject({
       retryAfterMs: 7_000,
     });
@@ -53,7 +53,7 @@ describe("when to come back", () => {
     });
   });
 
-  test("in a second when a limit says nothing, and not said of other failures", () => {
+  test("when to come back in a second when a limit says nothing, and not said of other failures", () => {
     expect(toFailure(new ProviderError("rate_limit", "x")).retryAfterMs).toBe(1_000);
     expect(toFailure(new ProviderError("server", "x"))).not.toHaveProperty("retryAfterMs");
   });

@@ -19,7 +19,7 @@ function internal(events: readonly AgentEvent[]): string[] {
 }
 
 describe("the step limit", () => {
-  test("asks for a summary without tools, which ends the run as max_steps", async () => {
+  test("the step limit asks for a summary without tools, which ends the run as max_steps", async () => {
     const provider = scriptedProvider((_, n) => (n <= 3 ? call("count") : say("So far: much.")));
     const { events, end } = await playAgent({ provider, tools, limits: { maxSteps: 3 } });
     expect(end).toMatchObject({ type: "run.completed", reason: "max_steps", steps: 4 });
@@ -29,7 +29,7 @@ describe("the step limit", () => {
     expect(internal(events)).toHaveLength(1);
   });
 
-  test("is not reached by an answer on the last step", async () => {
+  test("the step limit is not reached by an answer on the last step", async () => {
     const provider = scriptedProvider([call("count"), say("Done.")]);
     const { end } = await playAgent({ provider, tools, limits: { maxSteps: 2 } });
     expect(end).toMatchObject({ reason: "stop", steps: 2 });
@@ -51,7 +51,7 @@ describe("the step limit", () => {
     expect(ran).toBe(2);
   });
 
-  test("makes no client wait for a call in place of the summary", async () => {
+  test("the step limit makes no client wait for a call in place of the summary", async () => {
     const provider = scriptedProvider((_, n) => call(n === 1 ? "count" : "weather"));
     const input = { tools: [{ name: "weather", parameters: {} }] };
     const { events, end } = await playAgent({ provider, tools, limits: { maxSteps: 1 }, input });
@@ -64,7 +64,7 @@ describe("the step limit", () => {
 });
 
 describe("a model that repeats itself", () => {
-  test("is told at the third time and ended at the fifth", async () => {
+  test("a model that repeats itself is told at the third time and ended at the fifth", async () => {
     const provider = scriptedProvider(() => call("same", { a: 1 }));
     const { events, end } = await playAgent({ provider, tools });
     expect(end).toMatchObject({
@@ -80,14 +80,14 @@ describe("a model that repeats itself", () => {
     expect(internal(events)).toHaveLength(1);
   });
 
-  test("is told so within one step, too", async () => {
+  test("a model that repeats itself is told so within one step, too", async () => {
     const provider = scriptedProvider([[...call("same"), ...call("same"), ...call("same")], say("Oh.")]);
     const { events, end } = await playAgent({ provider, tools });
     expect(end).toMatchObject({ reason: "stop" });
     expect(internal(events)[0]).toMatch(/^user: \[You have called same 3 times/);
   });
 
-  test("is not one whose results, arguments or tools differ", async () => {
+  test("a model that repeats itself is not one whose results, arguments or tools differ", async () => {
     const provider = scriptedProvider((_, n) => (n <= 8 ? call("count") : say("Done.")));
     expect((await playAgent({ provider, tools })).end).toMatchObject({ reason: "stop" });
     const detector = new LoopDetector();
@@ -99,7 +99,7 @@ describe("a model that repeats itself", () => {
     expect(new Set(names)).toEqual(new Set(["go on"]));
   });
 
-  test("is not one whose results are other images", () => {
+  test("a model that repeats itself is not one whose results are other images", () => {
     const detector = new LoopDetector();
     const observe = (image_url: string) =>
       detector.observe({ name: "look", arguments: "{}", output: [{ type: "input_image", image_url }] });
@@ -109,7 +109,7 @@ describe("a model that repeats itself", () => {
     ]);
   });
 
-  test("begins anew after something else", () => {
+  test("a model that repeats itself begins anew after something else", () => {
     const detector = new LoopDetector();
     const observe = (output: string) => detector.observe({ name: "a", arguments: "{}", output });
     expect(["x", "x", "x", "x", "y", "x", "x", "x"].map(observe)).toEqual([
@@ -139,7 +139,7 @@ describe("the limit of output tokens", () => {
     });
   });
 
-  test("is none when it is 0", async () => {
+  test("the limit of output tokens is none when it is 0", async () => {
     const provider = scriptedProvider((_, n) => (n < 5 ? spend(1_000_000) : say("Done.")));
     expect((await playAgent({ provider, tools })).end).toMatchObject({ reason: "stop" });
   });
@@ -154,7 +154,7 @@ describe("a request's own limits", () => {
       { maxSteps: 3, maxRunMs: 500, maxOutputTokens: 70 },
     ],
     [{ maxSteps: 30, maxRunMs: 5_000 }, {}],
-  ])("of %j hold where they are closer than the server's", (own, held) => {
+  ])("a request's own limits of %j hold where they are closer than the server's", (own, held) => {
     expect(closest(server, own)).toEqual({ ...server, ...held });
   });
 

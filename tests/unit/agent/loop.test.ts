@@ -42,7 +42,7 @@ describe("a run", () => {
     expect(said(events)).toEqual(["reasoning", "assistant: Hello."]);
   });
 
-  test("has the same items when nothing streams", async () => {
+  test("a run has the same items when nothing streams", async () => {
     const answer = [...think("hm"), ...say("Hel", "lo."), ...call("echo", { a: 1 })];
     const tools = registryOf([echo]);
     const run = aRun();
@@ -54,7 +54,7 @@ describe("a run", () => {
     expect(await items(false)).toEqual(await items(true));
   });
 
-  test("asks again with the results of the tools until the model answers", async () => {
+  test("a run asks again with the results of the tools until the model answers", async () => {
     const provider = scriptedProvider([
       [...say("Let me see."), ...call("echo", { a: 1 }), ...cost({ inputTokens: 5, outputTokens: 2 })],
       [...say("Done."), ...cost({ inputTokens: 9, outputTokens: 1 })],
@@ -75,7 +75,7 @@ describe("a run", () => {
     expect(end).toMatchObject({ steps: 2, usage: { inputTokens: 14, outputTokens: 3 } });
   });
 
-  test.each(["length", "content_filter"] as const)("says that its text was cut: %s", async (reason) => {
+  test.each(["length", "content_filter"] as const)("a run says that its text was cut: %s", async (reason) => {
     const provider = scriptedProvider([[...say("So f"), ...finish(reason)]]);
     const { events, end } = await playAgent({ provider });
     expect(end).toMatchObject({ type: "run.completed", reason });
@@ -83,7 +83,7 @@ describe("a run", () => {
     expect(status).toEqual([reason === "length" ? "incomplete" : "completed"]);
   });
 
-  test("gives the model the transcript that it was given, mended, and its own tools", async () => {
+  test("a run gives the model the transcript that it was given, mended, and its own tools", async () => {
     const provider = scriptedProvider([say("ok")]);
     const items = [
       textMessage("user", "a"),
@@ -179,7 +179,7 @@ describe("calls of one step", () => {
 describe("tools of the client", () => {
   const input = { tools: [WEATHER] };
 
-  test("are offered beside the server's, and a call of one ends the run", async () => {
+  test("tools of the client are offered beside the server's, and a call of one ends the run", async () => {
     const provider = scriptedProvider([call("weather", { city: "Oslo" })]);
     const run = aRun();
     const { events, end } = await playAgent({ provider, input, run, tools: registryOf([echo]) });
@@ -197,7 +197,7 @@ describe("tools of the client", () => {
     );
   });
 
-  test("are called when the server's calls of the same step are done", async () => {
+  test("tools of the client are called when the server's calls of the same step are done", async () => {
     const provider = scriptedProvider([[...call("weather"), ...call("echo", { a: 1 })]]);
     const { events, end } = await playAgent({ provider, input, tools: registryOf([echo]) });
     expect(said(events)).toEqual(["call weather", "call echo", 'result echo {"a":1}']);
@@ -217,7 +217,7 @@ describe("tools of the client", () => {
     expect(said(events)).toEqual(["call echo"]);
   });
 
-  test("that are required are alone on the first step, and among all later", async () => {
+  test("tools of the client that are required are alone on the first step, and among all later", async () => {
     const provider = scriptedProvider([call("echo"), say("Done.")]);
     const toolChoice = { mode: "required" } as const;
     await playAgent({ provider, input: { ...input, toolChoice }, tools: registryOf([echo]) });
@@ -228,7 +228,7 @@ describe("tools of the client", () => {
     expect(provider.requests.map(({ toolChoice: choice }) => choice.mode)).toEqual(["required", "auto"]);
   });
 
-  test("that were not offered cannot be called: the model reads an error", async () => {
+  test("tools of the client that were not offered cannot be called: the model reads an error", async () => {
     const provider = scriptedProvider([call("weather"), say("Then without.")]);
     const toolChoice = { mode: "none" } as const;
     const { events, end } = await playAgent({ provider, input: { ...input, toolChoice } });

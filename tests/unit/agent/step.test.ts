@@ -27,7 +27,10 @@ function done(events: readonly AgentEvent[], place: Item["place"] = "output"): I
 }
 
 describe("a call that the client's output limit cut", () => {
-  test.each([true, false])("is asked for once more without the limit (streamed: %s)", async (stream) => {
+  test.each([
+    true,
+    false,
+  ])("a call that the client's output limit cut is asked for once more without the limit (streamed: %s)", async (stream) => {
     const provider = scriptedProvider([CUT, WHOLE, say("Done.")]);
     const { events, end } = await playAgent({ provider, tools, stream, input: limited });
     expect(provider.requests.map(({ settings }) => settings)).toEqual([
@@ -47,7 +50,7 @@ describe("a call that the client's output limit cut", () => {
     });
   });
 
-  test("does not take back what was said before it", async () => {
+  test("a call that the client's output limit cut does not take back what was said before it", async () => {
     const provider = scriptedProvider([
       [...think("hm"), ...say("Let me see."), ...CUT],
       [...say("Let me look."), ...WHOLE],
@@ -62,13 +65,13 @@ describe("a call that the client's output limit cut", () => {
     ]);
   });
 
-  test("fails the run when asking again fails", async () => {
+  test("a call that the client's output limit cut fails the run when asking again fails", async () => {
     const provider = scriptedProvider([[...say("Let me see."), ...CUT], fail("overloaded")]);
     const { end } = await playAgent({ provider, tools, input: limited });
     expect(end).toMatchObject({ type: "run.failed", error: { code: "upstream_overloaded" } });
   });
 
-  test("is not asked for again when the limit is not the client's", async () => {
+  test("a call that the client's output limit cut is not asked for again when the limit is not the client's", async () => {
     const provider = scriptedProvider([CUT, say("Sorry.")]);
     const { events } = await playAgent({ provider, tools });
     expect(transcriptOf(done(events))[1]).toMatch(/^result Error: The arguments are not valid JSON/);

@@ -13,7 +13,7 @@ function open(firstNumber = 3) {
 }
 
 describe("items of a transcript", () => {
-  test("are numbered on from the run's input, and a call's id names its run and place", () => {
+  test("items of a transcript are numbered on from the run's input, and a call's id names its run and place", () => {
     const { transcript, events } = open(3);
     const message = transcript.create(textMessage("assistant", ""), nobody);
     const call = transcript.create(
@@ -38,7 +38,7 @@ describe("items of a transcript", () => {
     expect(call).toMatchObject({ id: itemId("fc", RUN, 3), call_id: callId(RUN, 3), executor: "server" });
   });
 
-  test("are closed with what they had when the run is cut, once", () => {
+  test("items of a transcript are closed with what they had when the run is cut, once", () => {
     const { transcript, events } = open();
     const item = transcript.create(textMessage("assistant", ""), nobody);
     const done = transcript.create(textMessage("assistant", ""), nobody);

@@ -54,21 +54,21 @@ const request = (url: string, key: string) => [
 ];
 
 describe("the line to try works", () => {
-  it("on the first start, with the new key, which is shown this once", async () => {
+  it("the line to try works on the first start, with the new key, which is shown this once", async () => {
     const { key, text } = await start({});
     expect(key.created).toBe(true);
     expect(text).toContain(`${key.value}   (new, shown only now`);
     expect(await tried(text)).toEqual(request("http://127.0.0.1:8642", key.value));
   });
 
-  it("on later starts, with the key of the home's .env, which is not shown", async () => {
+  it("the line to try works on later starts, with the key of the home's .env, which is not shown", async () => {
     const { home, text } = await start({ files: { ".env": `LLM_MODEL=x\nAPI_SERVER_KEY=${KEY}\n` } });
     expect(text).not.toContain(KEY);
     expect(text).toContain(`as in ${join(home, ".env")}`);
     expect(await tried(text)).toEqual(request("http://127.0.0.1:8642", KEY));
   });
 
-  it("with a key of the environment, in a shell that has it", async () => {
+  it("the line to try works with a key of the environment, in a shell that has it", async () => {
     const { text } = await start({
       env: { API_SERVER_KEY: KEY },
       files: { ".env": "API_SERVER_KEY=another-key\n" },
@@ -83,7 +83,7 @@ describe("the line to try works", () => {
     expect((await tried(text))[2]).toBe(`Authorization: Bearer ${KEY}`);
   });
 
-  it("with a key of config.yaml, once it is exported", async () => {
+  it("the line to try works with a key of config.yaml, once it is exported", async () => {
     const { home, text } = await start({
       files: { "config.yaml": `gateway:\n  api_server:\n    key: ${KEY}\n` },
     });

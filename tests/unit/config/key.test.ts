@@ -54,7 +54,7 @@ describe("on loopback", () => {
     expect(ensureServerKey(load(directory))).toEqual({ value: first.value, created: false });
   });
 
-  it("of two first starts at the same time, the later one takes the key of the faster", async () => {
+  it("on loopback of two first starts at the same time, the later one takes the key of the faster", async () => {
     const directory = await home();
     const [faster, later] = [load(directory), load(directory)];
     const { value } = ensureServerKey(faster);

@@ -51,7 +51,7 @@ describe("defaults", () => {
     expect([workspace, upstreams, warnings, keyFrom]).toEqual([place.path, {}, [], undefined]);
   });
 
-  it("cannot be changed by anybody, at any depth", async () => {
+  it("defaults cannot be changed by anybody, at any depth", async () => {
     const config = await configOf({ yaml: "gateway: {api_server: {cors_origins: [http://a.example]}}" });
     expect(() => Object.assign(config, { workspace: "/" })).toThrow(TypeError);
     expect(() => Object.assign(config.settings.server, { host: "0.0.0.0" })).toThrow(TypeError);
@@ -74,7 +74,7 @@ describe("config.yaml", () => {
     [["platforms", "api_server"]],
     [["gateway", "api_server", "extra"]],
     [["platforms", "api_server", "extra"]],
-  ])("has the server's section under %j", async (path) => {
+  ])("config.yaml has the server's section under %j", async (path) => {
     expect(await server({ yaml: below(...path) })).toMatchObject({
       host: "127.0.0.2",
       port: 1234,
@@ -88,7 +88,7 @@ describe("config.yaml", () => {
     expect(await server({ yaml })).toMatchObject({ port: 2, host: "127.0.0.9" });
   });
 
-  it("takes the reference's keys, its name for steps and its negative cap", async () => {
+  it("config.yaml takes the reference's keys, its name for steps and its negative cap", async () => {
     const yaml = `
 gateway:
   api_server:
@@ -148,7 +148,7 @@ agent: { max_turns: 12 }
 describe("who wins", () => {
   const yaml = "gateway: {api_server: {port: 1}}\nllm: {model: of-yaml}\nlog: {level: error}";
 
-  it("flags over the environment over .env over config.yaml", async () => {
+  it("who wins flags over the environment over .env over config.yaml", async () => {
     const port = async (sources: ConfigSources) => (await server({ yaml, ...sources })).port;
     const env = "API_SERVER_PORT=2\n";
     const variables = { API_SERVER_PORT: "3" };
@@ -243,7 +243,7 @@ describe("who wins", () => {
     expect((await configOf({ env: "\ufeffLLM_MODEL=first" })).settings.llm.model).toBe("first");
   });
 
-  it("says where the key was found", async () => {
+  it("who wins says where the key was found", async () => {
     const key = "0123456789abcdef";
     const inYaml = `gateway: {api_server: {key: ${key}}}`;
     const from = async (sources: ConfigSources) => (await configOf(sources)).keyFrom;
@@ -256,7 +256,7 @@ describe("who wins", () => {
 });
 
 describe("secrets", () => {
-  it("are all keys of a configuration, except those too short to be looked for in a line", async () => {
+  it("secrets are all keys of a configuration, except those too short to be looked for in a line", async () => {
     const config = await configOf({
       yaml: "gateway: {api_server: {key: the-servers-own-key, model_routes: {a: {model: m, api_key: the-routes-key}, b: {model: m}}}}\nllm: {api_key: short}",
       variables: { OPENAI_API_KEY: "the-openai-key", OPENROUTER_API_KEY: "x" },
@@ -266,7 +266,7 @@ describe("secrets", () => {
 });
 
 describe("in a home that hermes-agent uses, too", () => {
-  it("its own settings in sections that both have are no mistakes, but in ours alone they are", async () => {
+  it("in a home that hermes-agent uses, too its own settings in sections that both have are no mistakes, but in ours alone they are", async () => {
     const yaml = "agent: {max_turns: 5, personalities: {a: b}}\napprovals: {mode: manual, timeout: 60}";
     const directory = await home({ yaml });
     expect(await refusal({}, directory)).toContain("there is no setting agent.personalities");

@@ -7,7 +7,7 @@ import { home, load } from "../../helpers/config.ts";
 const REQUIRED = { yaml: "approvals: {require_operator_key: true}\n" };
 
 describe("the operator key", () => {
-  it("is new each time, and the home keeps its digest alone, for this user", async () => {
+  it("the operator key is new each time, and the home keeps its digest alone, for this user", async () => {
     const path = await home(REQUIRED);
     const [first, second] = [makeOperatorKey({ path }), makeOperatorKey({ path })];
     expect(first).toMatch(/^hermes-operator-[\w-]{43}$/);
@@ -20,7 +20,7 @@ describe("the operator key", () => {
     expect(await readdir(join(path, "keys"))).toEqual(["operator-key.sha256"]);
   });
 
-  it("is not asked for by default", async () => {
+  it("the operator key is not asked for by default", async () => {
     expect(operatorKeyDigest(load(await home()))).toBeUndefined();
   });
 

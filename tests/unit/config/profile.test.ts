@@ -9,13 +9,13 @@ import { temporaryDirectory } from "../../helpers/directory.ts";
 import { FOREIGN_DATABASE } from "../../helpers/stored.ts";
 
 describe("the home", () => {
-  it("is $HERMES_HOME, by default ~/.hermes", () => {
+  it("the home is $HERMES_HOME, by default ~/.hermes", () => {
     expect(findHome({}).path).toBe(join(homedir(), ".hermes"));
     expect(findHome({ HERMES_HOME: "" }).path).toBe(join(homedir(), ".hermes"));
     expect(findHome({ HERMES_HOME: "/srv/hermes/" }).path).toBe("/srv/hermes");
   });
 
-  it("of a profile lies below it, with files of its own", async () => {
+  it("the home of a profile lies below it, with files of its own", async () => {
     const base = await temporaryDirectory();
     const path = join(base, "profiles", "alice");
     expect(findHome({ HERMES_HOME: base }, "alice")).toEqual({
@@ -51,7 +51,7 @@ describe("the home", () => {
 });
 
 describe("the database", () => {
-  it("is ours when it does not exist yet, is empty, or bears our mark", async () => {
+  it("the database is ours when it does not exist yet, is empty, or bears our mark", async () => {
     const base = await temporaryDirectory();
     const file = join(base, "state.db");
     const of = () => findHome({ HERMES_HOME: base });
@@ -62,21 +62,21 @@ describe("the database", () => {
     expect([of().databaseFile, of().shared]).toEqual([file, false]);
   });
 
-  it("of another program stays as it is, and ours lies beside it", async () => {
+  it("the database of another program stays as it is, and ours lies beside it", async () => {
     const base = await temporaryDirectory();
     await writeFile(join(base, "state.db"), FOREIGN_DATABASE);
     const { databaseFile, shared } = findHome({ HERMES_HOME: base });
     expect([databaseFile, shared]).toEqual([join(base, "api-server.db"), true]);
   });
 
-  it("that is none any more is not passed over: it may be ours, and damaged", async () => {
+  it("the database that is none any more is not passed over: it may be ours, and damaged", async () => {
     const base = await temporaryDirectory();
     await writeFile(join(base, "state.db"), "hello");
     const { databaseFile, shared } = findHome({ HERMES_HOME: base });
     expect([databaseFile, shared]).toEqual([join(base, "state.db"), false]);
   });
 
-  it("of another program under a profile does not make the others shared", async () => {
+  it("the database of another program under a profile does not make the others shared", async () => {
     const base = await temporaryDirectory();
     await mkdir(join(base, "profiles", "alice"), { recursive: true });
     await writeFile(join(base, "state.db"), FOREIGN_DATABASE);
@@ -93,11 +93,11 @@ describe("what is kept from tools", () => {
       .sort();
   const below = (directory: string) => SECRETS.map((name) => `${directory}/${name}`);
 
-  it("are a home's keys, settings and databases, and those of its profiles", async () => {
+  it("what is kept from tools are a home's keys, settings and databases, and those of its profiles", async () => {
     expect(namesIn(await temporaryDirectory())).toEqual([...SECRETS, ...below("profiles/*")].sort());
   });
 
-  it("are for a profile those of the base home, too, and of the other profiles", async () => {
+  it("what is kept from tools are for a profile those of the base home, too, and of the other profiles", async () => {
     const all = [...SECRETS, ...below("profiles/*"), ...below("profiles/alice")];
     expect(namesIn(await temporaryDirectory(), "alice")).toEqual(all.sort());
   });

@@ -9,7 +9,7 @@ import { home, load } from "../../helpers/config.ts";
 const GIVEN = `whsec_${Buffer.alloc(24, 1).toString("base64")}`;
 
 describe("the secret of webhooks", () => {
-  it("is made at the first start, kept beside the key for this user alone, found again and never logged", async () => {
+  it("the secret of webhooks is made at the first start, kept beside the key for this user alone, found again and never logged", async () => {
     const directory = await home();
     const { value: key } = ensureServerKey(load(directory));
     const config = withWebhookSecret(load(directory));
@@ -26,21 +26,21 @@ describe("the secret of webhooks", () => {
   it.each([
     [{ yaml: `jobs: {webhook_secret: ${GIVEN}}` }, {}],
     [{}, { variables: { JOBS_WEBHOOK_SECRET: GIVEN } }],
-  ])("is the one that is given by %j %j, and nothing is written", async (files, more) => {
+  ])("the secret of webhooks is the one that is given by %j %j, and nothing is written", async (files, more) => {
     const directory = await home(files);
     const config = withWebhookSecret(load(directory, more));
     expect(config.settings.jobs.webhook_secret).toBe(GIVEN);
     await expect(stat(join(directory, ".env"))).rejects.toThrow("ENOENT");
   });
 
-  it("is that of the faster of two first starts", async () => {
+  it("the secret of webhooks is that of the faster of two first starts", async () => {
     const directory = await home();
     const [faster, later] = [load(directory), load(directory)];
     const { settings } = withWebhookSecret(faster);
     expect(withWebhookSecret(later).settings.jobs.webhook_secret).toBe(settings.jobs.webhook_secret);
   });
 
-  it("that cannot be stored is none, and a warning says what to do", async () => {
+  it("the secret of webhooks that cannot be stored is none, and a warning says what to do", async () => {
     const directory = await home();
     const config = load(directory);
     await mkdir(join(directory, ".env"));

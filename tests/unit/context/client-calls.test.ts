@@ -75,7 +75,7 @@ describe("the calls that a stateless client sends back", () => {
     expect(transcriptOf(await restore(sent))).toEqual([...WHOLE, "user: And now?"]);
   });
 
-  test("do so once, when the client sends back the server's calls and the thinking as well", async () => {
+  test("the calls that a stateless client sends back do so once, when the client sends back the server's calls and the thinking as well", async () => {
     const { restore, first, second } = await storedRun();
     const sent: ItemBody[] = [
       user("Weather?"),
@@ -91,7 +91,7 @@ describe("the calls that a stateless client sends back", () => {
     expect(transcriptOf(await restore(sent))).toEqual(WHOLE);
   });
 
-  test("do so when the client left the text before them out", async () => {
+  test("the calls that a stateless client sends back do so when the client left the text before them out", async () => {
     const { restore, first, second } = await storedRun();
     const sent = [
       user("Weather?"),
@@ -103,7 +103,7 @@ describe("the calls that a stateless client sends back", () => {
     expect(transcriptOf(await restore(sent))).toEqual(WHOLE);
   });
 
-  test("do not bring back the half of a result that was cut", async () => {
+  test("the calls that a stateless client sends back do not bring back the half of a result that was cut", async () => {
     const { restore, first, second } = await storedRun(OWNER, { status: "incomplete" });
     const sent = [called(first), called(second), result(first, "sun"), result(second, "rain")];
     expect(transcriptOf(await restore(sent))).toEqual(
@@ -111,7 +111,7 @@ describe("the calls that a stateless client sends back", () => {
     );
   });
 
-  test("are no more than what the client says when they are somebody else's", async () => {
+  test("the calls that a stateless client sends back are no more than what the client says when they are somebody else's", async () => {
     const { restore, first, second } = await storedRun("somebody else");
     const sent = [
       user("Weather?"),
@@ -157,7 +157,7 @@ describe("the calls that a stateless client sends back", () => {
 describe("client calls and their results", () => {
   const whole = async () => false;
 
-  test("that belong together are taken", async () => {
+  test("client calls and their results that belong together are taken", async () => {
     const items = [called("a"), called("b"), result("b", "x"), result("a", "y"), called("c", "server")];
     await expect(checkClientCalls(items, { param: "messages", isCut: whole })).resolves.toBeUndefined();
   });
@@ -173,7 +173,7 @@ describe("client calls and their results", () => {
     });
   });
 
-  test("are named in an error of bounded length, however many miss their results", async () => {
+  test("client calls and their results are named in an error of bounded length, however many miss their results", async () => {
     const items = Array.from({ length: 10_000 }, (_, n) => called(`call_${n}`));
     const refusal = await checkClientCalls(items, { param: "messages", isCut: whole }).catch(
       (error: Error) => error.message,
@@ -181,7 +181,7 @@ describe("client calls and their results", () => {
     expect(refusal).toBe("No tool output was sent for call_0, call_1, call_2, call_3, call_4 and 9995 more.");
   });
 
-  test("of a run that was cut need no result, those of others do", async () => {
+  test("client calls and their results of a run that was cut need no result, those of others do", async () => {
     const [cut, other] = [aRun(), aRun()];
     const isCut = async (id: string) => id === cut.id;
     await expect(

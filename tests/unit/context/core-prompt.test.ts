@@ -28,7 +28,7 @@ async function setUp() {
 }
 
 describe("the core prompt", () => {
-  test("has an identity, how to use tools, where it is, and where the answer is read", async () => {
+  test("the core prompt has an identity, how to use tools, where it is, and where the answer is read", async () => {
     const { text } = await setUp();
     const prompt = await text();
     expect(prompt).toMatch(/^You are Hermes/);
@@ -38,7 +38,7 @@ describe("the core prompt", () => {
     expect(prompt).not.toContain("AGENTS.md");
   });
 
-  test("is told by SOUL.md who it is, and by the workspace's AGENTS.md what holds there", async () => {
+  test("the core prompt is told by SOUL.md who it is, and by the workspace's AGENTS.md what holds there", async () => {
     const { files, text } = await setUp();
     await writeFile(files.soul, "\nYou are Ada.\n\n");
     await writeFile(files.workspaceInstructions, "Use tabs.\n");
@@ -48,7 +48,7 @@ describe("the core prompt", () => {
     expect(prompt).toMatch(/# Instructions of the workspace \(AGENTS\.md\)\n\nUse tabs\.$/);
   });
 
-  test("takes an empty file for none", async () => {
+  test("the core prompt takes an empty file for none", async () => {
     const { files, text } = await setUp();
     const before = await text();
     await writeFile(files.soul, " \n");
@@ -56,7 +56,7 @@ describe("the core prompt", () => {
     expect(await text()).toBe(before);
   });
 
-  test("keeps the head and the tail of a file that is too long, and no half character", async () => {
+  test("the core prompt keeps the head and the tail of a file that is too long, and no half character", async () => {
     const { files, text } = await setUp();
     await writeFile(files.workspaceInstructions, `HEAD${"\u{1F600}".repeat(15_000)}TAIL`);
     const prompt = await text();
@@ -71,7 +71,7 @@ describe("the core prompt", () => {
 });
 
 describe("a snapshot", () => {
-  test("is the same object, byte for byte, until a file changes", async () => {
+  test("a snapshot is the same object, byte for byte, until a file changes", async () => {
     const { files, builder, sleep } = await setUp();
     const first = await builder.current();
     sleep(10_000);
@@ -87,7 +87,7 @@ describe("a snapshot", () => {
     expect((await builder.current()).text).toBe(first.text);
   });
 
-  test("looks at its files once for requests that come together, and not again for a second", async () => {
+  test("a snapshot looks at its files once for requests that come together, and not again for a second", async () => {
     let [built, stamped, now] = [0, 0, 0];
     const section: PromptSection = {
       name: "counted",
@@ -102,7 +102,7 @@ describe("a snapshot", () => {
     expect(built).toBe(1);
   });
 
-  test("is tried again after a section failed", async () => {
+  test("a snapshot is tried again after a section failed", async () => {
     let fails = true;
     const section: PromptSection = {
       name: "shaky",
@@ -134,7 +134,7 @@ describe("a section that cannot be had", () => {
     return { builder, told };
   }
 
-  test("is left out, which is said once, and known of that prompt alone", async () => {
+  test("a section that cannot be had is left out, which is said once, and known of that prompt alone", async () => {
     const hindered = { text: () => Promise.reject(new Unreadable("it is a FIFO")) };
     const { builder, told } = built(hindered);
     const { text, hash } = await builder.current();
@@ -144,12 +144,12 @@ describe("a section that cannot be had", () => {
     expect([told, builder.leftOut(hash), builder.leftOut("another")]).toEqual([[sentence], [sentence], []]);
   });
 
-  test("gives way to what stands in for it", async () => {
+  test("a section that cannot be had gives way to what stands in for it", async () => {
     const { builder } = built({ text: () => Promise.reject(new Unreadable("x")), fallback: "Instead." });
     expect((await builder.current()).text).toBe("Solid.\n\nInstead.");
   });
 
-  test("is tried again at the next look, though its stamp is the same", async () => {
+  test("a section that cannot be had is tried again at the next look, though its stamp is the same", async () => {
     let isThere = false;
     const { builder, told } = built({
       stamp: async () => "same",
@@ -162,7 +162,7 @@ describe("a section that cannot be had", () => {
     expect(told).toEqual(["Shaky was left out of the core prompt: it is away.", ""]);
   });
 
-  test("holds nobody up when it never ends, nor does its stamp", async () => {
+  test("a section that cannot be had holds nobody up when it never ends, nor does its stamp", async () => {
     const never = () => new Promise<string>(() => {});
     for (const shaky of [{ text: never }, { stamp: never, text: async () => "Shaky." }]) {
       const { builder } = built(shaky);

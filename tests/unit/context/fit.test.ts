@@ -19,25 +19,25 @@ const result = (id: string): ItemBody => ({
 });
 
 describe("a transcript that is too long", () => {
-  it("stays as it is when it fits", () => {
+  it("a transcript that is too long stays as it is when it fits", () => {
     const items = [textMessage("user", LONG)];
     expect(truncated(items, 2_000)).toBe(items);
   });
 
-  it("loses calls together with their results, the oldest first", () => {
+  it("a transcript that is too long loses calls together with their results, the oldest first", () => {
     const question = textMessage("user", "Why?");
     const items = [question, call("a"), call("b"), result("a"), result("b"), call("c"), result("c")];
     expect(truncated(items, 1_500)).toEqual([question, call("c"), result("c")]);
   });
 
-  it("keeps its compaction and the last message of a user, however little room there is", () => {
+  it("a transcript that is too long keeps its compaction and the last message of a user, however little room there is", () => {
     const compaction: ItemBody = { type: "compaction", encrypted_content: LONG };
     const last = textMessage("user", LONG);
     const items = [compaction, textMessage("user", "Old."), textMessage("assistant", "Old."), last];
     expect(truncated(items, 0)).toEqual([compaction, last]);
   });
 
-  it("loses no more than it must", () => {
+  it("a transcript that is too long loses no more than it must", () => {
     const items = Array.from({ length: 10 }, () => textMessage("user", LONG));
     expect(truncated(items, 5_100)).toHaveLength(5);
   });

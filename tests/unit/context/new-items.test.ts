@@ -130,7 +130,7 @@ describe("what of a client's messages is new to a session", () => {
 });
 
 describe("what the next run of a session reads", () => {
-  test("has the words of a step that was cut, and none of its calls", () => {
+  test("what the next run of a session reads has the words of a step that was cut, and none of its calls", () => {
     const run = aRun();
     const cut = { status: "incomplete" } as const;
     const stored = [
@@ -148,7 +148,7 @@ describe("what the next run of a session reads", () => {
     expect(transcriptOf(open.filter(isReadable))).toEqual(["user: a?", "assistant: I thi"]);
   });
 
-  test("has no result that was cut: its outcome is unknown", () => {
+  test("what the next run of a session reads has no result that was cut: its outcome is unknown", () => {
     const run = aRun();
     const stored = [
       itemOf(run, 1, callOf(callId(run.id, 1), "server")),

@@ -14,7 +14,7 @@ async function open() {
 }
 
 describe("the prompt of a chain", () => {
-  test("stays what it was when the files change, also for a later process", async () => {
+  test("the prompt of a chain stays what it was when the files change, also for a later process", async () => {
     const { prompts, again, change } = await open();
     expect(await prompts.keep(undefined)).toEqual({ text: "one", hash: "1" });
     change({ text: "two", hash: "2" });
@@ -23,12 +23,12 @@ describe("the prompt of a chain", () => {
     expect(await prompts.keep(undefined)).toEqual({ text: "two", hash: "2" });
   });
 
-  test("that nobody kept is the current one", async () => {
+  test("the prompt of a chain that nobody kept is the current one", async () => {
     const { prompts } = await open();
     expect(await prompts.keep("unknown")).toEqual({ text: "one", hash: "1" });
   });
 
-  test("is found in the store when many others were used since", async () => {
+  test("the prompt of a chain is found in the store when many others were used since", async () => {
     const { prompts, change } = await open();
     await prompts.keep(undefined);
     for (let n = 2; n < 40; n++) {

@@ -26,7 +26,7 @@ function messageOf(target: string, terms: Partial<Fire> = {}, text = "Sunny."): 
 describe("a file of a result", () => {
   const page = join("cron", "output", job.id, "1970-01-01T00-00-05.000Z.md");
 
-  test("is written whole, for its owner alone, and once however often it comes", async () => {
+  test("a file of a result is written whole, for its owner alone, and once however often it comes", async () => {
     const home = await temporaryDirectory();
     const message = messageOf("local");
     const channel = fileChannel(home, readerOf());
@@ -39,7 +39,7 @@ describe("a file of a result", () => {
     expect(await readdir(dirname(join(home, page)))).toHaveLength(1);
   });
 
-  test("takes no other result's place that began in the same ms", async () => {
+  test("a file of a result takes no other result's place that began in the same ms", async () => {
     const home = await temporaryDirectory();
     const channel = fileChannel(home, readerOf());
     await channel.deliver(messageOf("local"), calm);
@@ -49,7 +49,7 @@ describe("a file of a result", () => {
     expect(await readFile(join(home, page), "utf8")).toBe("# Weather\n\nSunny.\n");
   });
 
-  test("stays whole beside others that are written at the same time", async () => {
+  test("a file of a result stays whole beside others that are written at the same time", async () => {
     const home = await temporaryDirectory();
     const texts = Array.from({ length: 8 }, (_, n) => `${n}`.repeat(300_000));
     const brought = texts.map((text) =>
@@ -61,7 +61,7 @@ describe("a file of a result", () => {
     expect(written.map((all, n) => all === `# Weather\n\n${texts[n]}\n`)).toEqual(texts.map(() => true));
   });
 
-  test("that a crash left half written beside its place does not show", async () => {
+  test("a file of a result that a crash left half written beside its place does not show", async () => {
     const home = await temporaryDirectory();
     const message = messageOf("local");
     await mkdir(dirname(join(home, page)), { recursive: true });
@@ -70,7 +70,7 @@ describe("a file of a result", () => {
     expect(await readdir(dirname(join(home, page)))).toEqual(["1970-01-01T00-00-05.000Z.md"]);
   });
 
-  test("goes to no other place by a link, and waits for no FIFO", async () => {
+  test("a file of a result goes to no other place by a link, and waits for no FIFO", async () => {
     const home = await temporaryDirectory();
     const message = messageOf("local");
     const directory = dirname(join(home, page));
@@ -89,7 +89,7 @@ describe("a file of a result", () => {
     expect(await readFile(join(home, file ?? ""), "utf8")).toBe("# Weather\n\nSunny.\n");
   });
 
-  test("that cannot be written says why, without where", async () => {
+  test("a file of a result that cannot be written says why, without where", async () => {
     const home = await temporaryDirectory();
     await writeFile(join(home, "cron"), "in the way");
     await expect(fileChannel(home, readerOf()).deliver(messageOf("local"), calm)).rejects.toThrow(
@@ -113,7 +113,7 @@ describe("a message in a session", () => {
     return { sessions, session, said, channel: sessionChannel({ sessions, contents }) };
   }
 
-  test("is there once, however often it comes, and beside those of other results", async () => {
+  test("a message in a session is there once, however often it comes, and beside those of other results", async () => {
     const { channel, session, said } = await open();
     const message = messageOf(`session:${session.id}`);
     for (const each of [message, messageOf(message.target, {}, "Rain."), message])
@@ -121,7 +121,7 @@ describe("a message in a session", () => {
     expect(await said()).toEqual([expect.stringContaining("Sunny."), expect.stringContaining("Rain.")]);
   });
 
-  test("fails for good where the session is gone or somebody else's", async () => {
+  test("a message in a session fails for good where the session is gone or somebody else's", async () => {
     const { channel, session, sessions } = await open();
     const foreign = { ...messageOf(`session:${session.id}`), job: aJob({ owner: "somebody else" }) };
     const gone = { message: "There is no such session.", retryAdvice: { isFinal: true } };
@@ -130,7 +130,7 @@ describe("a message in a session", () => {
     await expect(channel.deliver(messageOf(`session:${session.id}`), calm)).rejects.toMatchObject(gone);
   });
 
-  test("is given up with the process while another run has the session", async () => {
+  test("a message in a session is given up with the process while another run has the session", async () => {
     const { channel, session, sessions, said } = await open();
     const lease = await sessions.take(session.id, OWNER, calm);
     const stop = new AbortController();

@@ -99,7 +99,7 @@ describe("deliveries", () => {
     expect([deliver.mock.calls.length, process.faults]).toEqual([3, []]);
   });
 
-  test("that stay in the house do not wait for a receiver", async () => {
+  test("deliveries that stay in the house do not wait for a receiver", async () => {
     const slow = held();
     const process = await start((message, signal) =>
       message.target.startsWith("webhook:") ? slow.deliver(message, signal) : Promise.resolve({}),
@@ -114,7 +114,7 @@ describe("deliveries", () => {
     );
   });
 
-  test("that fail come again later and later, and fail for good after the sixth time", async () => {
+  test("deliveries that fail come again later and later, and fail for good after the sixth time", async () => {
     const process = await start(async () => Promise.reject(new DeliveryError("Not now.")));
     const id = await settle(process, ["a"]);
     const waits: number[] = [];
@@ -154,7 +154,7 @@ describe("deliveries", () => {
     }
   });
 
-  test("are tried where the clock was set back meanwhile, rather than a day later", async () => {
+  test("deliveries are tried where the clock was set back meanwhile, rather than a day later", async () => {
     const answers = [Promise.reject(new DeliveryError("Not now.")), Promise.resolve({})];
     const process = await start(async () => answers.shift() ?? {});
     process.clock.at = 200_000_000;
@@ -196,7 +196,7 @@ describe("deliveries", () => {
     expect(process.faults).toEqual([new Error("/secret/path")]);
   });
 
-  test("of a slow place keep those of no other waiting, and are limited in number", async () => {
+  test("deliveries of a slow place keep those of no other waiting, and are limited in number", async () => {
     const slow = held();
     const quick: string[] = [];
     const process = await start(async (message, signal) => {
@@ -221,7 +221,7 @@ describe("deliveries", () => {
     expect(slow.asked).toHaveLength(300);
   });
 
-  test("that a stop cuts off are left to the next process, which repeats none that arrived", async () => {
+  test("deliveries that a stop cuts off are left to the next process, which repeats none that arrived", async () => {
     const first = held();
     const process = await start(first.deliver);
     const id = await settle(process, ["a", "b"]);
@@ -255,7 +255,7 @@ describe("deliveries", () => {
     );
   });
 
-  test("of a job that is deleted are forgotten", async () => {
+  test("deliveries of a job that is deleted are forgotten", async () => {
     const slow = held();
     const process = await start(slow.deliver);
     const id = await settle(process, ["a"], ["a"], ["a"], ["a"], ["a"]);

@@ -46,7 +46,7 @@ async function open(answer?: Answering) {
 }
 
 describe("a webhook", () => {
-  test("says what a fire came to, in a form that Standard Webhooks verifies", async () => {
+  test("a webhook says what a fire came to, in a form that Standard Webhooks verifies", async () => {
     const { channel, result, received, job } = await open();
     const sent = result();
     await channel.deliver(sent, calm);
@@ -81,7 +81,7 @@ describe("a webhook", () => {
     ).toThrow();
   });
 
-  test("tells of a failure by its type", async () => {
+  test("a webhook tells of a failure by its type", async () => {
     const { channel, result, received } = await open();
     await channel.deliver(result({ status: "failed", reason: "No model." }), calm);
     expect(JSON.parse(received[0]?.body ?? "")).toMatchObject({
@@ -90,7 +90,7 @@ describe("a webhook", () => {
     });
   });
 
-  test("keeps its id and its body when it comes again; another target and another fire have their own", async () => {
+  test("a webhook keeps its id and its body when it comes again; another target and another fire have their own", async () => {
     const { channel, result, received } = await open();
     const sent = result();
     const elsewhere = { ...sent, target: `${sent.target}2` };
@@ -102,7 +102,7 @@ describe("a webhook", () => {
     expect(received[1]?.body).toBe(received[0]?.body);
   });
 
-  test("arrives with any 2xx, however much the receiver says", async () => {
+  test("a webhook arrives with any 2xx, however much the receiver says", async () => {
     const { channel, result, received } = await open((response, _request, n) => {
       response.statusCode = n === 1 ? 204 : 200;
       if (n === 2) for (let sent = 0; sent < 200; sent++) response.write(Buffer.alloc(65_536));
@@ -113,7 +113,7 @@ describe("a webhook", () => {
     expect(received).toHaveLength(2);
   });
 
-  test("that is redirected did not arrive, and goes nowhere else", async () => {
+  test("a webhook that is redirected did not arrive, and goes nowhere else", async () => {
     const { failure, received } = await open((response) =>
       response.writeHead(307, { location: "/else" }).end(),
     );
@@ -128,12 +128,12 @@ describe("a webhook", () => {
     [429, { "retry-after": "120" }, { isFinal: false, retryAfterMs: 120_000 }],
     [503, { "retry-after": "soon" }, { isFinal: false, retryAfterMs: 0 }],
     [503, { "retry-after": "Thu, 01 Jan 1970 00:00:00 GMT" }, { isFinal: false, retryAfterMs: 0 }],
-  ])("that is answered %i %j goes on so: %j", async (status, headers, retryAdvice) => {
+  ])("a webhook that is answered %i %j goes on so: %j", async (status, headers, retryAdvice) => {
     const { failure } = await open((response) => response.writeHead(status, headers).end());
     expect(await failure()).toEqual({ message: `The receiver answered ${status}.`, ...retryAdvice });
   });
 
-  test("waits until the date that a receiver names", async () => {
+  test("a webhook waits until the date that a receiver names", async () => {
     const { failure } = await open((response) =>
       response.writeHead(503, { "retry-after": new Date(Date.now() + 60_000).toUTCString() }).end(),
     );
@@ -142,12 +142,12 @@ describe("a webhook", () => {
     expect(retryAfterMs).toBeLessThanOrEqual(60_000);
   });
 
-  test("whose connection is dropped did not arrive", async () => {
+  test("a webhook whose connection is dropped did not arrive", async () => {
     const { failure } = await open((response) => response.socket?.destroy());
     expect(await failure()).toEqual({ message: "Not delivered: the connection failed." });
   });
 
-  test("that a stop cuts off is no failure of its own", async () => {
+  test("a webhook that a stop cuts off is no failure of its own", async () => {
     const stop = new AbortController();
     const { channel, result } = await open(() => stop.abort(new Error("stopped")));
     await expect(channel.deliver(result(), stop.signal)).rejects.toThrow("stopped");

@@ -98,7 +98,7 @@ describe("deltas are decoration", () => {
 });
 
 describe("a run's state", () => {
-  test("follows its events", () => {
+  test("a run's state follows its events", () => {
     const run = aRun();
     const log = dialogue(run, "a?", "b!");
     const states = log.map((_, i) => fold(log.slice(0, i + 1)));
@@ -117,7 +117,7 @@ describe("a run's state", () => {
     expect(states[5]?.input).toEqual([userItem(run, 0, "a?")]);
   });
 
-  test("of a failed and of a cancelled run says so", () => {
+  test("a run's state of a failed and of a cancelled run says so", () => {
     const run = aRun();
     const usage = { ...NO_USAGE, outputTokens: 4 };
     const ends: EventBody[] = [
@@ -129,7 +129,7 @@ describe("a run's state", () => {
     expect(cancelled).toMatchObject({ status: "cancelled", error: undefined, usage, steps: 2 });
   });
 
-  test("has items in the order of their numbers, whenever they were done", () => {
+  test("a run's state has items in the order of their numbers, whenever they were done", () => {
     const run = aRun();
     const result: Item = {
       id: itemId("fco", run.id, 10),
@@ -154,7 +154,7 @@ describe("a run's state", () => {
     ]);
   });
 
-  test("is not shared with the events that it was made of", () => {
+  test("a run's state is not shared with the events that it was made of", () => {
     const run = aRun();
     const added: EventBody = { type: "item.added", item: saidItem(run, 1, "", { status: "in_progress" }) };
     const id = itemId("msg", run.id, 1);
@@ -164,7 +164,7 @@ describe("a run's state", () => {
     expect(log).toEqual(before);
   });
 
-  test("does not take deltas of an item that is done, unknown, or has no such text", () => {
+  test("a run's state does not take deltas of an item that is done, unknown, or has no such text", () => {
     const run = aRun();
     const item = saidItem(run, 1, "done");
     const id = itemId("msg", run.id, 1);

@@ -15,7 +15,7 @@ const X = "0123456789abcdef0123456789abcdef";
 const RUN: RunId = `run_${X}`;
 
 describe("a run", () => {
-  test("is found by each of its names", () => {
+  test("a run is found by each of its names", () => {
     for (const name of [RUN, `resp_${X}`, `chatcmpl-${X}`]) expect(runIdFrom(name), name).toBe(RUN);
     expect(chatCompletionId(RUN)).toBe(`chatcmpl-${X}`);
     expect(runKey(RUN)).toBe(X);
@@ -31,7 +31,7 @@ describe("a run", () => {
     `run_${X}\n`,
     `msg_${X}`,
     "",
-  ])("is not found by %j", (name) => {
+  ])("a run is not found by %j", (name) => {
     expect(runIdFrom(name)).toBeUndefined();
   });
 });
@@ -54,7 +54,7 @@ describe("the parts of a run", () => {
     `call_${X}_1234567`,
     "toolu_01",
     "",
-  ])("are not taken for it: %j", (part) => {
+  ])("the parts of a run are not taken for it: %j", (part) => {
     expect(runIdOfPart(part)).toBeUndefined();
     expect(numberOfPart(part)).toBeUndefined();
   });

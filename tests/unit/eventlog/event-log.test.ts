@@ -44,7 +44,7 @@ function begin(run: RunLog): void {
 }
 
 describe("an event", () => {
-  test("is numbered, dated and published at once, in order", async () => {
+  test("an event is numbered, dated and published at once, in order", async () => {
     const { log } = await setUp();
     const { run, heard } = open(log);
     begin(run);
@@ -58,7 +58,7 @@ describe("an event", () => {
     await run.ended;
   });
 
-  test("that ends its run is stored before anybody hears of it", async () => {
+  test("an event that ends its run is stored before anybody hears of it", async () => {
     const { log, store } = await setUp();
     const { run, heard, types } = open(log);
     begin(run);
@@ -70,7 +70,7 @@ describe("an event", () => {
     expect(await store.findRun(run.run.id, OWNER)).toMatchObject({ status: "completed", endedAt: 5_000 });
   });
 
-  test("is written soon even when nothing waits for it", async () => {
+  test("an event is written soon even when nothing waits for it", async () => {
     const { log, store } = await setUp();
     const { run } = open(log);
     begin(run);
@@ -79,7 +79,7 @@ describe("an event", () => {
     expect(run.storedSeq).toBe(2);
   });
 
-  test("reaches all listeners when one of them throws", async () => {
+  test("an event reaches all listeners when one of them throws", async () => {
     const { log, faults } = await setUp();
     const run = log.open(aRun(), { durable: false, stored: true, expiresAt: undefined });
     const bug = new Error("bug");
@@ -97,7 +97,7 @@ describe("an event", () => {
 });
 
 describe("what a run that outlives its request does", () => {
-  test("is stored before it is published, and what follows waits for it", async () => {
+  test("what a run that outlives its request does is stored before it is published, and what follows waits for it", async () => {
     const setup = await setUp();
     const gate = Promise.withResolvers<void>();
     setup.before = () => gate.promise;
@@ -115,7 +115,7 @@ describe("what a run that outlives its request does", () => {
     );
   });
 
-  test("does not matter to a run that ends with its request", async () => {
+  test("what a run that outlives its request does does not matter to a run that ends with its request", async () => {
     const { log } = await setUp();
     const { run, types } = open(log);
     begin(run);
@@ -179,7 +179,7 @@ describe("numbers", () => {
     expect(heard.map(({ seq }) => seq)).toEqual(Array.from({ length: 1_502 }, (_, i) => i + 1));
   });
 
-  test("are reserved from the first commit on, heard of or not", async () => {
+  test("numbers are reserved from the first commit on, heard of or not", async () => {
     const setup = await setUp();
     const { run, heard } = open(setup.log);
     const gate = Promise.withResolvers<void>();
@@ -198,7 +198,7 @@ describe("a store that fails", () => {
     [new StorageError("full", "x"), "storage_full"],
     [new StorageError("unavailable", "x"), "storage_unavailable"],
     [new Error("bug"), "storage_unavailable"],
-  ])("makes a run that ended well end as failed: %s", async (error, code) => {
+  ])("a store that fails makes a run that ended well end as failed: %s", async (error, code) => {
     const setup = await setUp();
     setup.before = () => Promise.reject(error);
     const { run, heard, types } = open(setup.log);
@@ -211,7 +211,7 @@ describe("a store that fails", () => {
     expect(setup.log.live(run.run.id)).toBeUndefined();
   });
 
-  test("stops a run that goes on, whose end is then the failure whatever it says", async () => {
+  test("a store that fails stops a run that goes on, whose end is then the failure whatever it says", async () => {
     const setup = await setUp();
     setup.before = () => Promise.reject(new StorageError("full", "x"));
     const { run, heard, types } = open(setup.log);
@@ -230,7 +230,7 @@ describe("a store that fails", () => {
     expect(heard.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
   });
 
-  test("publishes what it held before the end that comes of it", async () => {
+  test("a store that fails publishes what it held before the end that comes of it", async () => {
     const setup = await setUp();
     setup.before = () => Promise.reject(new StorageError("full", "x"));
     const { run, types } = open(setup.log, true);
@@ -240,7 +240,7 @@ describe("a store that fails", () => {
     expect(types()).toEqual(["run.created", "run.started", "run.failed"]);
   });
 
-  test("does not keep later runs from being stored", async () => {
+  test("a store that fails does not keep later runs from being stored", async () => {
     const setup = await setUp();
     setup.before = () => Promise.reject(new StorageError("full", "x"));
     const first = open(setup.log).run;

@@ -55,7 +55,7 @@ describe("a slow reader of a run whose deltas are merged meanwhile", () => {
     return setup;
   }
 
-  test("is cut off rather than told twice, and reads on from where it was", async () => {
+  test("a slow reader of a run whose deltas are merged meanwhile is cut off rather than told twice, and reads on from where it was", async () => {
     const setup = await ended();
     const reader = new TestReader(1);
     const done = follow(setup, reader);
@@ -74,7 +74,7 @@ describe("a slow reader of a run whose deltas are merged meanwhile", () => {
     ]);
   });
 
-  test("is not disturbed when it has not come to them", async () => {
+  test("a slow reader of a run whose deltas are merged meanwhile is not disturbed when it has not come to them", async () => {
     const setup = await ended();
     while (await setup.inner.prune(Number.MAX_SAFE_INTEGER));
     const reader = new TestReader();
@@ -84,7 +84,7 @@ describe("a slow reader of a run whose deltas are merged meanwhile", () => {
 });
 
 describe("a reader", () => {
-  test("from the beginning gets each event in the call that emits it, and is done with the last", async () => {
+  test("a reader from the beginning gets each event in the call that emits it, and is done with the last", async () => {
     const setup = await setUp();
     const reader = new TestReader();
     const done = follow(setup, reader);
@@ -98,7 +98,9 @@ describe("a reader", () => {
     expect(reader.onGone).toBeUndefined();
   });
 
-  test.each([0, 1, 2, 10, 15, 20])("that comes late gets everything after %i once", async (afterSeq) => {
+  test.each([
+    0, 1, 2, 10, 15, 20,
+  ])("a reader that comes late gets everything after %i once", async (afterSeq) => {
     const setup = await setUp();
     begin(setup.run);
     deltas(setup.run, 8);
@@ -112,7 +114,7 @@ describe("a reader", () => {
     expect(reader.seqs).toEqual(upTo(21, afterSeq + 1));
   });
 
-  test("that comes when the run is over gets it from the store", async () => {
+  test("a reader that comes when the run is over gets it from the store", async () => {
     const setup = await setUp();
     begin(setup.run);
     deltas(setup.run, 2_500);
@@ -125,7 +127,7 @@ describe("a reader", () => {
 
   test.each([
     3, 4, 1_000,
-  ])("whose cursor is at or past the end gets nothing and is done: %i", async (afterSeq) => {
+  ])("a reader whose cursor is at or past the end gets nothing and is done: %i", async (afterSeq) => {
     const setup = await setUp();
     begin(setup.run);
     const live = new TestReader();
@@ -137,7 +139,7 @@ describe("a reader", () => {
     expect([live.seqs, late.seqs]).toEqual([[], []]);
   });
 
-  test("gets an event once that the store had before it was published", async () => {
+  test("a reader gets an event once that the store had before it was published", async () => {
     const setup = await setUp(true);
     const stored = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
@@ -162,7 +164,7 @@ describe("a reader", () => {
     expect(resumed.seqs).toEqual([3, 4]);
   });
 
-  test("that is gone gets nothing more and is let go", async () => {
+  test("a reader that is gone gets nothing more and is let go", async () => {
     const setup = await setUp();
     const reader = new TestReader();
     const done = follow(setup, reader);
@@ -177,7 +179,7 @@ describe("a reader", () => {
     expect(late.seqs).toEqual([]);
   });
 
-  test("hears when the store cannot be read", async () => {
+  test("a reader hears when the store cannot be read", async () => {
     const setup = await setUp();
     begin(setup.run);
     setup.run.emit({ ...COMPLETED });
@@ -188,7 +190,7 @@ describe("a reader", () => {
 });
 
 describe("a slow reader", () => {
-  test("gets what it missed from the store, then what happens, each once", async () => {
+  test("a slow reader gets what it missed from the store, then what happens, each once", async () => {
     const setup = await setUp();
     const reader = new TestReader(3);
     const done = follow(setup, reader);
@@ -209,7 +211,7 @@ describe("a slow reader", () => {
     expect(reader.seqs).toEqual(upTo(68));
   });
 
-  test("does not hold up others or the run", async () => {
+  test("a slow reader does not hold up others or the run", async () => {
     const setup = await setUp();
     const [slow, fast] = [new TestReader(1), new TestReader()];
     const slowDone = follow(setup, slow);
@@ -225,7 +227,7 @@ describe("a slow reader", () => {
     expect(slow.seqs).toEqual(upTo(103));
   });
 
-  test("that leaves while it is waited for is let go", async () => {
+  test("a slow reader that leaves while it is waited for is let go", async () => {
     const setup = await setUp();
     const reader = new TestReader(1);
     const done = follow(setup, reader);
@@ -237,7 +239,7 @@ describe("a slow reader", () => {
     expect(reader.seqs).toEqual([1]);
   });
 
-  test("hears how a run ended whose end could not be stored", async () => {
+  test("a slow reader hears how a run ended whose end could not be stored", async () => {
     const setup = await setUp();
     setup.before = () => Promise.reject(new StorageError("full", "x"));
     const reader = new TestReader(1);

@@ -37,7 +37,7 @@ class Collector implements RunObserver {
 }
 
 describe("an observer of the event log", () => {
-  test("hears every event of every run in its order, but no deltas", async () => {
+  test("an observer of the event log hears every event of every run in its order, but no deltas", async () => {
     const { log } = await openLog();
     const observer = new Collector();
     log.subscribe(observer);
@@ -54,7 +54,7 @@ describe("an observer of the event log", () => {
     for (const { run, event } of observer.heard) expect(event.runId).toBe(run.id);
   });
 
-  test("hears nothing more once it has unsubscribed", async () => {
+  test("an observer of the event log hears nothing more once it has unsubscribed", async () => {
     const { log } = await openLog();
     const observer = new Collector();
     const unsubscribe = log.subscribe(observer);
@@ -65,7 +65,7 @@ describe("an observer of the event log", () => {
     expect(observer.heard).toEqual([]);
   });
 
-  test("that throws or rejects fails no run and goes on with the next batch", async () => {
+  test("an observer of the event log that throws or rejects fails no run and goes on with the next batch", async () => {
     const { log, faults } = await openLog();
     const observer = new Collector();
     let times = 0;
@@ -85,7 +85,7 @@ describe("an observer of the event log", () => {
     expect(observer.heard.at(-1)?.event.type).toBe("run.completed");
   });
 
-  test("that never takes its batch does not hold up a shutdown", async () => {
+  test("an observer of the event log that never takes its batch does not hold up a shutdown", async () => {
     const { log } = await openLog();
     log.subscribe({ observe: () => new Promise(() => {}) });
     play(log);
@@ -93,7 +93,7 @@ describe("an observer of the event log", () => {
     expect(log.live(aRun().id)).toBeUndefined();
   });
 
-  test("that is slow is told how many events it missed, and keeps no more than its share in memory", async () => {
+  test("an observer of the event log that is slow is told how many events it missed, and keeps no more than its share in memory", async () => {
     const { log } = await openLog();
     const observer = new Collector();
     const gate = Promise.withResolvers<void>();

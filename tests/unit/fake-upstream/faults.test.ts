@@ -31,7 +31,7 @@ function dataOf(chunks: readonly Buffer[]): string[] {
 }
 
 describe("HTTP errors", () => {
-  test("status, headers and body as scripted", async () => {
+  test("HTTP errors status, headers and body as scripted", async () => {
     const answer = await answerTo({ status: 429, headers: { "Retry-After": "1" }, body: { error: "no" } });
     expect(answer).toMatchObject({ status: 429, complete: true });
     expect(answer.headers).toMatchObject({ "retry-after": "1", "content-type": "application/json" });
@@ -172,7 +172,7 @@ describe("how a body is split over writes", () => {
   const text = "wörld 😀";
   const lengths = async (reply: Reply) => (await answerTo(reply)).chunks.map((chunk) => chunk.length);
 
-  test("by event, at once, by size, at offsets", async () => {
+  test("how a body is split over writes by event, at once, by size, at offsets", async () => {
     const size = bodyBytes({ text, model: "m" }).length;
     const byEvent = await lengths({ text });
     expect(byEvent).toHaveLength(5);

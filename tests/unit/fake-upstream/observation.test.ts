@@ -90,7 +90,7 @@ describe("gates", () => {
     expect((await raw.answer).chunks.map(String)).toEqual(["data: 1\n\n", "data: 2\n\n"]);
   });
 
-  test("in a text hold an answer in one piece as a whole", async () => {
+  test("gates in a text hold an answer in one piece as a whole", async () => {
     const gate = createGate();
     await using upstream = await FakeUpstream.start([{ text: ["Hel", gate, "lo"] }]);
     const call = openWire(`${upstream.openaiBaseURL}/chat/completions`, { model: "m" });
@@ -156,7 +156,7 @@ describe("close", () => {
     await expect(readWire(url, STREAM)).rejects.toMatchObject({ code: "ECONNREFUSED" });
   });
 
-  test("leaves nothing that keeps a process alive: no socket, no timer", async () => {
+  test("close leaves nothing that keeps a process alive: no socket, no timer", async () => {
     const folder = new URL("../../", import.meta.url);
     const program = `
       const { FakeUpstream } = await import("${folder}fake-upstream/fake-upstream.ts");
@@ -178,7 +178,7 @@ describe("close", () => {
     });
   });
 
-  test("of one fake leaves another alone", async () => {
+  test("close of one fake leaves another alone", async () => {
     const [one, two] = [await FakeUpstream.start(), await FakeUpstream.start([{ text: "still here" }])];
     await one.close();
     const answer = await readWire(`${two.openaiBaseURL}/chat/completions`, STREAM);

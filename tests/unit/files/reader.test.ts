@@ -168,7 +168,7 @@ describe("a disk that does not answer", () => {
     return { read, answer: () => disk.resolve(), asked: () => asked };
   }
 
-  test("keeps nobody longer than the deadline, and only one thread busy", async () => {
+  test("a disk that does not answer keeps nobody longer than the deadline, and only one thread busy", async () => {
     const { read, asked } = await stuck(20);
     const first = await Promise.allSettled([read(), read(), read()]);
     expect(first.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
@@ -176,14 +176,14 @@ describe("a disk that does not answer", () => {
     expect(asked()).toBe(1);
   });
 
-  test("is read again once it has answered", async () => {
+  test("a disk that does not answer is read again once it has answered", async () => {
     const { read, answer } = await stuck(20);
     await expect(read()).rejects.toThrow("it did not answer in time");
     answer();
     await vi.waitFor(async () => expect(await read()).toBe("inside"), { interval: 5, timeout: 5_000 });
   });
 
-  test("is not blamed for a process that stood still", async () => {
+  test("a disk that does not answer is not blamed for a process that stood still", async () => {
     const { read, answer, asked } = await stuck(200);
     const reading = read();
     await vi.waitFor(() => expect(asked()).toBe(1), { interval: 1 });

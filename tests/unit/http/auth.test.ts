@@ -17,7 +17,12 @@ async function server(key = KEY): Promise<FastifyInstance> {
 }
 
 describe("a bearer key", () => {
-  it.each(["Bearer", "bearer", "BEARER", "bEaReR"])("is taken under the scheme %s", async (scheme) => {
+  it.each([
+    "Bearer",
+    "bearer",
+    "BEARER",
+    "bEaReR",
+  ])("a bearer key is taken under the scheme %s", async (scheme) => {
     const app = await server();
     const response = await app.inject({ url: "/mine", headers: { authorization: `${scheme} ${KEY}` } });
     expect([response.statusCode, response.json()]).toEqual([200, { owner: OWNER.id }]);
@@ -49,7 +54,7 @@ describe("a bearer key", () => {
     expect(response.body).not.toContain(KEY);
   });
 
-  it("is not asked for on open routes, preflights and unknown routes", async () => {
+  it("a bearer key is not asked for on open routes, preflights and unknown routes", async () => {
     const app = await server();
     expect((await app.inject("/open")).json()).toEqual({ known: false });
     expect((await app.inject({ method: "OPTIONS", url: "/mine" })).statusCode).toBe(200);
@@ -58,7 +63,7 @@ describe("a bearer key", () => {
 });
 
 describe("the key ring", () => {
-  it("knows its key and nothing else", () => {
+  it("the key ring knows its key and nothing else", () => {
     const ring = createKeyRing(KEY);
     expect(ring.verify(KEY)).toEqual(OWNER);
     expect(["", "x", `${KEY} `, KEY.slice(1), `${KEY}\0`].map((token) => ring.verify(token))).toEqual(
@@ -66,7 +71,7 @@ describe("the key ring", () => {
     );
   });
 
-  it("compares digests, so a token of any length is compared like every other", () => {
+  it("the key ring compares digests, so a token of any length is compared like every other", () => {
     const ring = createKeyRing(KEY);
     // timingSafeEqual throws for buffers of unequal length: that it never does shows what is compared.
     for (const length of [0, 1, 15, 16, 31, 32, 33, 64, 100_000]) {

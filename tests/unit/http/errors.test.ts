@@ -45,7 +45,7 @@ const http = (code: string, statusCode?: number): FastifyError =>
   });
 
 describe("the envelope", () => {
-  it("has all four keys, in OpenAI's order", () => {
+  it("the envelope has all four keys, in OpenAI's order", () => {
     expect(JSON.stringify(envelope(invalidRequest(undefined, "No.").failure))).toBe(
       '{"error":{"message":"No.","type":"invalid_request_error","param":null,"code":"invalid_value"}}',
     );

@@ -21,7 +21,7 @@ function counter() {
 }
 
 describe("wrong keys of one source", () => {
-  it("are told to wait from the 21st in a minute on, and no longer than the minute", () => {
+  it("wrong keys of one source are told to wait from the 21st in a minute on, and no longer than the minute", () => {
     const { send } = counter();
     expect(send("192.0.2.1", 20)).toEqual([]);
     vi.advanceTimersByTime(10_000);
@@ -47,7 +47,7 @@ describe("wrong keys of one source", () => {
 });
 
 describe("wrong keys of many sources", () => {
-  it("do not slow down each other", () => {
+  it("wrong keys of many sources do not slow down each other", () => {
     const { send } = counter();
     send("192.0.2.1", 100);
     expect(send("192.0.2.2", 1)).toEqual([]);

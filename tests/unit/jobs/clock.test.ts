@@ -15,13 +15,13 @@ async function clocked(jobs: readonly Partial<Job>[]) {
 }
 
 describe("when the clock", () => {
-  test("goes as it should, each occurrence is done once", async () => {
+  test("when the clock goes as it should, each occurrence is done once", async () => {
     const { walk, history } = await clocked([EACH_MINUTE]);
     await walk(NINE + 10 * MINUTE, 20_000);
     expect(toldOf(await history())).toEqual(Array.from({ length: 10 }, (_, i) => `${i} completed`));
   });
 
-  test("jumps an hour ahead, the latest occurrence is done and the others are told", async () => {
+  test("when the clock jumps an hour ahead, the latest occurrence is done and the others are told", async () => {
     const { at, history } = await clocked([EACH_MINUTE, HOURLY]);
     await at(NINE);
     await at(NINE + HOUR);
@@ -33,7 +33,7 @@ describe("when the clock", () => {
     expect(toldOf(await history(1))).toEqual(["0 completed", "60 completed"]);
   });
 
-  test("jumps a day ahead, there is no storm, and what is too late is skipped", async () => {
+  test("when the clock jumps a day ahead, there is no storm, and what is too late is skipped", async () => {
     const { at, history, made } = await clocked([EACH_MINUTE, HOURLY, cron("30 9 * * *")]);
     await at(NINE);
     await at(NINE + DAY + 40 * MINUTE);
@@ -48,7 +48,10 @@ describe("when the clock", () => {
     expect(toldOf(histories[2] ?? [])).toEqual(["30 missed", `${24 * 60 + 30} completed`]);
   });
 
-  test.each([HOUR, DAY])("is set back by %i ms, nothing is done a second time", async (back) => {
+  test.each([
+    HOUR,
+    DAY,
+  ])("when the clock is set back by %i ms, nothing is done a second time", async (back) => {
     const { at, walk, history, wall } = await clocked([EACH_MINUTE, HOURLY]);
     await at(NINE);
     await walk(NINE + 5 * MINUTE, MINUTE);
@@ -61,7 +64,7 @@ describe("when the clock", () => {
     expect(toldOf(await history(1))).toEqual(["0 completed"]);
   });
 
-  test("is set back and a job is changed then, its past times stay done and it goes on", async () => {
+  test("when the clock is set back and a job is changed then, its past times stay done and it goes on", async () => {
     const { at, walk, process, made, history } = await clocked([HOURLY]);
     await at(NINE);
     await at(NINE + HOUR);
@@ -75,7 +78,7 @@ describe("when the clock", () => {
     expect(process.faults).toEqual([]);
   });
 
-  test("drifts slowly, each occurrence is done once", async () => {
+  test("when the clock drifts slowly, each occurrence is done once", async () => {
     const { at, history, made } = await clocked([EACH_MINUTE]);
     // Each look a second, by a clock that goes up to a second wrong, either way.
     let now = NINE - 1_000;

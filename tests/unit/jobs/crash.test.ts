@@ -7,7 +7,7 @@ const MANY = 100;
 describe("a process that dies before and after each of its writes", { timeout: 30_000 }, () => {
   test.each(
     Object.entries(CRASH_KINDS),
-  )("leaves %s to the next one, which does it once", async (_name, kind) => {
+  )("a process that dies before and after each of its writes leaves %s to the next one, which does it once", async (_name, kind) => {
     let points = 0;
     for (const when of ["before", "after"] as const)
       for (let at = 1; at < MANY; at++) {

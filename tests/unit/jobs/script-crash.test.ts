@@ -67,7 +67,7 @@ describe("a process that dies before and after each of its writes", { timeout: 3
   test.each([
     ["before its model", {}, "It is 42."],
     ["without a model", { noAgent: true }, "42"],
-  ])("has run a script %s at most once", async (_name, work, output) => {
+  ])("a process that dies before and after each of its writes has run a script %s at most once", async (_name, work, output) => {
     const ends = new Set<string>();
     let points = 0;
     for (const when of ["before", "after"] as const)
@@ -96,7 +96,7 @@ describe("a script that was cut off", () => {
     return { second, fires: await second.history(job) };
   }
 
-  test("is told of in the history and in the job, and not run again", async () => {
+  test("a script that was cut off is told of in the history and in the job, and not run again", async () => {
     const job = scriptJob({}, { retry: ONE_RETRY, failureDeliver: ["local"] });
     const { second, fires } = await cutOff(job);
     expect(second.scripted).toEqual([]);
@@ -107,7 +107,7 @@ describe("a script that was cut off", () => {
     expect(await second.job(job.id)).toMatchObject({ failureStreak: 1, last: { status: "interrupted" } });
   });
 
-  test("is run again where the job says that it may be", async () => {
+  test("a script that was cut off is run again where the job says that it may be", async () => {
     const job = scriptJob({}, { retry: { ...ONE_RETRY, policy: "any" } });
     const { second, fires } = await cutOff(job);
     expect(second.scripted).toHaveLength(1);
@@ -129,7 +129,7 @@ describe("another try", () => {
     return { made, fires: await made.history(job) };
   }
 
-  test("is waited for before anybody is told of a failure", async () => {
+  test("another try is waited for before anybody is told of a failure", async () => {
     const play: Play = () => {
       throw new ProviderError("auth", "no", { retryable: false });
     };
@@ -155,7 +155,7 @@ describe("another try", () => {
     ]);
   });
 
-  test("of a script that failed is made only where the job says so", async () => {
+  test("another try of a script that failed is made only where the job says so", async () => {
     const script = async () => ({ output: "", failure: "Its script ended with exit code 1." });
     const { made, fires } = await tried({ script }, ONE_RETRY);
     expect([made.scripted.length, fires.length]).toEqual([1, 1]);

@@ -14,7 +14,7 @@ function reversed(value: unknown): unknown {
 }
 
 describe("canonical JSON", () => {
-  test("says the same as JSON, whatever the order of the keys", () => {
+  test("canonical JSON says the same as JSON, whatever the order of the keys", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const text = canonicalJson(value);
@@ -24,7 +24,7 @@ describe("canonical JSON", () => {
     );
   });
 
-  test("tells different values apart", () => {
+  test("canonical JSON tells different values apart", () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
         const isSame = canonicalJson(a) === canonicalJson(b);
@@ -34,7 +34,7 @@ describe("canonical JSON", () => {
     );
   });
 
-  test("of a key that begins or continues another one, or looks like a number, is in order", () => {
+  test("canonical JSON of a key that begins or continues another one, or looks like a number, is in order", () => {
     expect(canonicalJson({ b: 1, "a,": 2, a: [{ d: 1, c: 2 }], ab: 3 })).toBe(
       '{"a":[{"c":2,"d":1}],"a,":2,"ab":3,"b":1}',
     );

@@ -8,7 +8,7 @@ import { SSE_DONE, SSE_KEEPALIVE, sseFrame, withoutRareLineEnds } from "../../..
 import { firstLine, headAndTail } from "../../../src/lib/text.ts";
 
 describe("ids", () => {
-  it("are 32 hex digits that begin with their time, and no two are alike", () => {
+  it("ids are 32 hex digits that begin with their time, and no two are alike", () => {
     const nextId = createIdSource(() => 0x0123456789ab);
     const ids = Array.from({ length: 2_000 }, nextId);
     expect(ids.every((id) => /^0123456789ab[0-9a-f]{20}$/.test(id))).toBe(true);
@@ -25,7 +25,7 @@ describe("ids", () => {
     expect([...ids].sort()).toEqual(ids);
   });
 
-  it("of one ms, or of a clock that is set back, sort in the order in which they were made", () => {
+  it("ids of one ms, or of a clock that is set back, sort in the order in which they were made", () => {
     const times = [5, ...Array.from({ length: 70_000 }, () => 5), 3, 6, 4, 9];
     let at = 0;
     const nextId = createIdSource(() => times[at++] ?? 0);
@@ -34,7 +34,7 @@ describe("ids", () => {
     expect(ids.at(-1)).toMatch(/^0000000000090000/);
   });
 
-  it("of two sources differ, and a run's bears its prefix", () => {
+  it("ids of two sources differ, and a run's bears its prefix", () => {
     const [one, two] = [createIdSource(() => 1), createIdSource(() => 1)];
     expect(one()).not.toBe(two());
     expect(newRunId(one)).toMatch(/^run_[0-9a-f]{32}$/);
@@ -44,7 +44,7 @@ describe("ids", () => {
 describe("a batch", () => {
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-  it("brings what one turn of the loop adds, in order and together", async () => {
+  it("a batch brings what one turn of the loop adds, in order and together", async () => {
     const flushed: number[][] = [];
     const batch = new TickBatch<number>((entries) => flushed.push(entries));
     batch.add(1);
@@ -57,7 +57,7 @@ describe("a batch", () => {
     expect(flushed).toEqual([[1, 2], [3]]);
   });
 
-  it("brings what is added while it is brought in the next turn", async () => {
+  it("a batch brings what is added while it is brought in the next turn", async () => {
     const flushed: number[][] = [];
     const batch = new TickBatch<number>((entries) => {
       flushed.push(entries);
@@ -90,7 +90,7 @@ describe("JSON", () => {
 });
 
 describe("frames", () => {
-  it("are whole, with line feeds only and a space after the colon", () => {
+  it("frames are whole, with line feeds only and a space after the colon", () => {
     expect(sseFrame('{"a":1}')).toBe('data: {"a":1}\n\n');
     expect(sseFrame("{}", "hermes.status")).toBe("event: hermes.status\ndata: {}\n\n");
     expect([SSE_DONE, SSE_KEEPALIVE]).toEqual(["data: [DONE]\n\n", ": keepalive\n\n"]);
@@ -105,18 +105,18 @@ describe("frames", () => {
 });
 
 describe("texts", () => {
-  it("that fit stay as they are", () => {
+  it("texts that fit stay as they are", () => {
     expect(headAndTail("x".repeat(10), 10)).toBe("x".repeat(10));
   });
 
-  it("that do not keep head and tail, and say how much is missing", () => {
+  it("texts that do not keep head and tail, and say how much is missing", () => {
     const text = `${"a".repeat(60)}${"b".repeat(400)}${"c".repeat(40)}`;
     expect(headAndTail(text, 100)).toBe(
       `${"a".repeat(60)}\n[... 400 characters left out ...]\n${"c".repeat(40)}`,
     );
   });
 
-  it("are never cut through a character that needs two units", () => {
+  it("texts are never cut through a character that needs two units", () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 60 }), fc.nat(3), (maxChars, offset) => {
         const text = "x".repeat(offset) + "👋".repeat(50);
@@ -126,7 +126,7 @@ describe("texts", () => {
     );
   });
 
-  it("have a first line, without the white space before it and not too long", () => {
+  it("texts have a first line, without the white space before it and not too long", () => {
     expect(firstLine("  \n one\ntwo", 10)).toBe("one");
     expect(firstLine("1234567890", 10)).toBe("1234567890");
     expect(firstLine("12345678901", 10)).toBe("123456789…");

@@ -57,14 +57,14 @@ describe("what is told", () => {
     }
   });
 
-  it("of a union, the alternative that fitted best is told", () => {
+  it("what is told of a union, the alternative that fitted best is told", () => {
     const union = z.object({ stop: z.union([z.string(), z.array(z.string()).max(2, "has too many")]) });
     expect(told(union, { stop: 5 }).message).toBe("Invalid 'stop': expected string or array.");
     expect(told(union, { stop: ["a", "b", "c"] }).message).toBe("Invalid 'stop': has too many.");
     expect(told(union, { stop: ["a", 5] })).toMatchObject({ param: "stop[1]" });
   });
 
-  it("of nested unions as well", () => {
+  it("what is told of nested unions as well", () => {
     const part = z.discriminatedUnion("type", [z.object({ type: z.literal("text"), text: z.string() })]);
     const nested = z.object({ content: z.union([z.string(), z.array(z.union([z.string(), part]))]) });
     expect(told(nested, { content: ["a", { type: "text" }] })).toMatchObject({

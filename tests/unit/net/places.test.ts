@@ -65,7 +65,7 @@ describe("a URL", () => {
     "http://[100::1]/",
     "http://[4000::1]/",
     "http://[2001:db8::1]/",
-  ])("of an address that is not public is refused: %s", (url) => {
+  ])("a URL of an address that is not public is refused: %s", (url) => {
     expect(verdict(nowhere, url)).toBe("blocked");
   });
 
@@ -95,11 +95,11 @@ describe("a URL", () => {
     "https://example.com:8443/a?b",
     // The host ends at the backslash, for whoever checks and for whoever connects.
     "http://example.com\\@127.0.0.1/",
-  ])("of a public place is taken: %s", (url) => {
+  ])("a URL of a public place is taken: %s", (url) => {
     expect(verdict(nowhere, url)).toBe("allowed");
   });
 
-  test("of any private address, however its number is written, is refused", () => {
+  test("a URL of any private address, however its number is written, is refused", () => {
     const octet = fc.nat(255);
     const first = fc.oneof(
       fc.tuple(fc.constantFrom(0, 10, 127), octet),

@@ -34,7 +34,7 @@ test("an answer comes back with its status, headers and body", async () => {
 });
 
 describe("no connection is made", () => {
-  test("to an address that is not allowed, by whatever way it is named", async () => {
+  test("no connection is made to an address that is not allowed, by whatever way it is named", async () => {
     const receiver = await startReceiver();
     const port = receiver.place.split(":")[1];
     const names = ["127.0.0.1", "localhost", "0x7f.1", "[::ffff:127.0.0.1]", "0.0.0.0", "inside.example.com"];
@@ -44,7 +44,7 @@ describe("no connection is made", () => {
     expect(receiver.connections()).toBe(0);
   });
 
-  test("by a redirect, even one from an allowed place", async () => {
+  test("no connection is made by a redirect, even one from an allowed place", async () => {
     const inside = await startReceiver();
     const outside = await startReceiver((response, { path }) =>
       response.writeHead(302, { location: path === "/file" ? "file:///etc/passwd" : inside.origin }).end(),
@@ -72,7 +72,7 @@ describe("no connection is made", () => {
     expect([outside.connections(), inside.connections(), resolve.mock.calls.length]).toEqual([1, 0, 2]);
   });
 
-  test("to the private ones among the addresses of a name", async () => {
+  test("no connection is made to the private ones among the addresses of a name", async () => {
     const outside = await startReceiver(undefined, { host: "127.0.0.2" });
     const port = Number(outside.place.split(":")[1]);
     const inside = await startReceiver(undefined, { port });
@@ -83,7 +83,7 @@ describe("no connection is made", () => {
 });
 
 describe("a redirect", () => {
-  test("is followed with what its status lets go on, and without what was told in confidence", async () => {
+  test("a redirect is followed with what its status lets go on, and without what was told in confidence", async () => {
     const other = await startReceiver();
     const first = await startReceiver((response, { path }) =>
       path === "/end"
@@ -110,7 +110,7 @@ describe("a redirect", () => {
     expect([sent?.headers["authorization"], sent?.headers["cookie"]]).toEqual([undefined, undefined]);
   });
 
-  test("is the answer where none is followed, and one too many ends the request", async () => {
+  test("a redirect is the answer where none is followed, and one too many ends the request", async () => {
     const receiver = await startReceiver((response) => response.writeHead(301, { location: "/more" }).end());
     const ask = asker([receiver.place]);
     expect((await ask(receiver.origin, { maxRedirects: 0 })).status).toBe(301);
@@ -120,7 +120,7 @@ describe("a redirect", () => {
 });
 
 describe("an answer that does not end well", () => {
-  test("is not read beyond the limit, packed or not", async () => {
+  test("an answer that does not end well is not read beyond the limit, packed or not", async () => {
     const packed = gzipSync(Buffer.alloc(50_000_000));
     const receiver = await startReceiver((response, { path }) => {
       if (path === "/packed") response.writeHead(200, { "content-encoding": "gzip" }).end(packed);
@@ -133,7 +133,7 @@ describe("an answer that does not end well", () => {
     expect(await ask(receiver.origin, { maxBytes: 0 })).toMatchObject({ status: 200, body: Buffer.alloc(0) });
   });
 
-  test("is given up when it drips, has endless headers, or never begins", async () => {
+  test("an answer that does not end well is given up when it drips, has endless headers, or never begins", async () => {
     const receiver = await startReceiver((response, { path }) => {
       if (path === "/drip") response.writeHead(200).write("a");
       if (path === "/headers") response.writeHead(200, { "x-long": "x".repeat(20_000) }).end();
@@ -146,13 +146,13 @@ describe("an answer that does not end well", () => {
       await expect(ask(receiver.origin + path), path).rejects.toEqual(kind("network"));
   });
 
-  test("is given up with the reason of who asked for it", async () => {
+  test("an answer that does not end well is given up with the reason of who asked for it", async () => {
     const receiver = await startReceiver(() => stop.abort(new Error("over")));
     const stop = new AbortController();
     await expect(asker([receiver.place])(receiver.origin, { signal: stop.signal })).rejects.toThrow("over");
   });
 
-  test("tells neither addresses nor system errors", async () => {
+  test("an answer that does not end well tells neither addresses nor system errors", async () => {
     const gone = "http://127.0.0.1:1/";
     const failures = [
       asker(["127.0.0.1"])(gone),

@@ -32,7 +32,7 @@ async function setUp(terms: Partial<HousekeepingDeps> = {}) {
 }
 
 describe("a round of housekeeping", () => {
-  test("removes what expired, merges the deltas of what is over for an hour, drops prompts nobody needs", async () => {
+  test("a round of housekeeping removes what expired, merges the deltas of what is over for an hour, drops prompts nobody needs", async () => {
     const { store, housekeeping, time, faults } = await setUp();
     const [expired, old] = [aRun(), aRun()];
     await keep(store, expired, "a", "b", 4_000);
@@ -52,7 +52,7 @@ describe("a round of housekeeping", () => {
     expect(faults).toEqual([]);
   });
 
-  test("looks for prompts once a day, and leaves those that a run may be about to name", async () => {
+  test("a round of housekeeping looks for prompts once a day, and leaves those that a run may be about to name", async () => {
     const { store, housekeeping, time } = await setUp({ prompts: { held: () => ["held"] } });
     await store.keepPrompt({ hash: "held", text: "Held." });
     await housekeeping.round();
@@ -66,7 +66,7 @@ describe("a round of housekeeping", () => {
     expect(await store.findPrompt("held")).toBeDefined();
   });
 
-  test("removes the history of jobs when its time is over, not what still goes on", async () => {
+  test("a round of housekeeping removes the history of jobs when its time is over, not what still goes on", async () => {
     const { store, housekeeping, time } = await setUp();
     const job = aJob();
     await store.jobs.createJob(job);
@@ -83,7 +83,7 @@ describe("a round of housekeeping", () => {
     expect(await statuses()).toEqual(["queued"]);
   });
 
-  test("does what it can when a part of it fails, and says what failed", async () => {
+  test("a round of housekeeping does what it can when a part of it fails, and says what failed", async () => {
     const full = new StorageError("full", "The disk is full.");
     let pruned = 0;
     const { housekeeping, faults } = await setUp({
@@ -99,7 +99,7 @@ describe("a round of housekeeping", () => {
     expect([pruned, faults]).toEqual([3, [full, full, full]]);
   });
 
-  test("warns when the disk fills up, once, and again when it fills up again", async () => {
+  test("a round of housekeeping warns when the disk fills up, once, and again when it fills up again", async () => {
     const { housekeeping, time, said } = await setUp();
     for (const free of [50, 8, 7, 50, 9]) {
       time.free = free;
@@ -108,7 +108,7 @@ describe("a round of housekeeping", () => {
     expect(said).toEqual([expect.stringContaining("92 % full (8 MB left)"), expect.stringContaining("91 %")]);
   });
 
-  test("removes what may go at once when the store is full, and only then", async () => {
+  test("a round of housekeeping removes what may go at once when the store is full, and only then", async () => {
     let [state, sweeps] = ["ok" as StoreHealth["state"], 0];
     const { housekeeping } = await setUp({
       store: {

@@ -32,7 +32,7 @@ describe("the search for a local model server", () => {
     });
   });
 
-  test("of several local servers the preferred one is taken, not the fastest", async () => {
+  test("the search for a local model server of several local servers the preferred one is taken, not the fastest", async () => {
     await using first = await FakeUpstream.start([], { models: ["a"] });
     await using second = await FakeUpstream.start([], { models: ["b"] });
     const candidates = [

@@ -45,7 +45,7 @@ describe("conversations that are too long", () => {
     [400, "Prompt exceeds max length"],
     [500, "Context size has been exceeded."],
     [413, "Request too large: context window"],
-  ])("status %i with %j means that the conversation is too long", (status, message) => {
+  ])("conversations that are too long status %i with %j means that the conversation is too long", (status, message) => {
     expect(errorFromAnswer(status, {}, JSON.stringify({ error: { message } })).kind).toBe("context_length");
   });
 
@@ -54,7 +54,7 @@ describe("conversations that are too long", () => {
     [400, "max_tokens: 100000 > 64000, which is the maximum allowed number of output tokens", "bad_request"],
     [400, "temperature is deprecated for this model", "bad_request"],
     [500, "Internal server error", "server"],
-  ])("status %i with %j does not mean that the conversation is too long, but %s", (status, message, kind) => {
+  ])("conversations that are too long status %i with %j does not mean that the conversation is too long, but %s", (status, message, kind) => {
     expect(errorFromAnswer(status, {}, JSON.stringify({ error: { message } })).kind).toBe(kind);
   });
 });

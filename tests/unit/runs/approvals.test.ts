@@ -103,7 +103,7 @@ async function dieAt(
 }
 
 describe("a call that waits for approval", () => {
-  test("waits on in the next process, under the same id, and is made once when it is allowed there", async () => {
+  test("a call that waits for approval waits on in the next process, under the same id, and is made once when it is allowed there", async () => {
     const first = await start();
     const id = await begin(first);
     await waits(first, id);
@@ -126,7 +126,7 @@ describe("a call that waits for approval", () => {
     expect([first.effects, second.effects]).toEqual([[], ["write"]]);
   });
 
-  test("is left to the next process at once when the server shuts down", async () => {
+  test("a call that waits for approval is left to the next process at once when the server shuts down", async () => {
     const first = await start();
     const id = await begin(first);
     await waits(first, id);
@@ -143,7 +143,7 @@ describe("a call that waits for approval", () => {
   test.each([
     "before",
     "after",
-  ])("in another workspace is another call: an answer given %s the restart is not about it", async (when) => {
+  ])("a call that waits for approval in another workspace is another call: an answer given %s the restart is not about it", async (when) => {
     const first = await start();
     const id = await begin(first);
     await waits(first, id);
@@ -163,7 +163,7 @@ describe("a call that waits for approval", () => {
     expect(await second.runs.approvals.list(query)).toEqual([]);
   });
 
-  test("waits through any number of restarts in peace: only processes that die are counted", async () => {
+  test("a call that waits for approval waits through any number of restarts in peace: only processes that die are counted", async () => {
     let process = await start();
     const id = await begin(process);
     for (let restart = 0; restart < 7; restart++) {
@@ -180,7 +180,7 @@ describe("a call that waits for approval", () => {
     expect(transcript).toEqual(["user: Go.", "call write", "result wrote 1", "assistant: Done."]);
   });
 
-  test("is denied when its time is over before the next process comes", async () => {
+  test("a call that waits for approval is denied when its time is over before the next process comes", async () => {
     const first = await start(undefined, 200);
     const id = await begin(first);
     await waits(first, id);
@@ -193,7 +193,7 @@ describe("a call that waits for approval", () => {
     expect(second.effects).toEqual([]);
   });
 
-  test("of a foreground run is withdrawn when its process dies", async () => {
+  test("a call that waits for approval of a foreground run is withdrawn when its process dies", async () => {
     const first = await start();
     const run = await first.runs.admit(inputOf({ attended: true }));
     void run.begin();
@@ -212,7 +212,9 @@ describe("a call that waits for approval", () => {
     { at, when: "after" as const },
   ]);
 
-  test.each(POINTS)("is made once and asked about once when its process dies $when write $at", async ({
+  test.each(
+    POINTS,
+  )("a call that waits for approval is made once and asked about once when its process dies $when write $at", async ({
     at,
     when,
   }) => {

@@ -77,7 +77,7 @@ describe("a background run whose process dies", () => {
     expect(await second.inner.findRun(id, OWNER)).toMatchObject({ status: "completed" });
   });
 
-  test("is begun again a few times, then ends as interrupted", async () => {
+  test("a background run whose process dies is begun again a few times, then ends as interrupted", async () => {
     const first = await dieAt(5, "before");
     const id = first.id as RunId;
     let store = first.inner;

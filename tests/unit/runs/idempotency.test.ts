@@ -26,7 +26,7 @@ function endOf(events: readonly AgentEvent[]): string {
 }
 
 describe("an idempotency key", () => {
-  test("means one thing for each owner", async () => {
+  test("an idempotency key means one thing for each owner", async () => {
     const { runs } = await runService(scriptedProvider([say("One."), say("Two.")]));
     const [first, second] = await Promise.all([ask(runs), ask(runs, { owner: "somebody else" })]);
     expect(second.run.replay).toBeUndefined();
@@ -37,7 +37,7 @@ describe("an idempotency key", () => {
   test.each([
     "idempotent",
     "write",
-  ] as const)("is stored with the start of a call that is %s before the call is made", async (effect) => {
+  ] as const)("an idempotency key is stored with the start of a call that is %s before the call is made", async (effect) => {
     const seen: unknown[] = [];
     const tool = fakeTool(
       "act",
@@ -55,7 +55,7 @@ describe("an idempotency key", () => {
     expect(seen).toEqual(["function_call", "function_call_output"]);
   });
 
-  test("is free when its client left before the session was, and nothing was done", async () => {
+  test("an idempotency key is free when its client left before the session was, and nothing was done", async () => {
     const gate = createGate();
     const provider = scriptedProvider([[...hold(gate), ...say("Other.")], say("Mine.")]);
     const { runs } = await runService(provider);
@@ -74,7 +74,7 @@ describe("an idempotency key", () => {
     expect(provider.requests).toHaveLength(2);
   });
 
-  test("whose run is being stopped waits for its end", async () => {
+  test("an idempotency key whose run is being stopped waits for its end", async () => {
     const gate = createGate();
     const provider = scriptedProvider([hold(gate), say("Anew.")]);
     const { runs } = await runService(provider);
@@ -88,7 +88,7 @@ describe("an idempotency key", () => {
     expect(endOf(events)).toBe("run.completed");
   });
 
-  test("counts a client that stops twice once", async () => {
+  test("an idempotency key counts a client that stops twice once", async () => {
     const gate = createGate();
     const { runs } = await runService(scriptedProvider([[...hold(gate), ...say("Done.")]]));
     const [first, second] = [await runs.admit(inputOf(KEYED)), await runs.admit(inputOf(KEYED))];
@@ -105,7 +105,7 @@ describe("an idempotency key", () => {
   test.each([
     ["read", "is free"],
     ["write", "is not free"],
-  ] as const)("whose run's end could not be stored after a call that is %s %s", async (effect, outcome) => {
+  ] as const)("an idempotency key whose run's end could not be stored after a call that is %s %s", async (effect, outcome) => {
     const tool = fakeTool("act", () => "done", { effect });
     const provider = scriptedProvider([call("act"), say("Done."), say("Anew.")]);
     const service = await runService(provider, { tools: { current: registryOf([tool]) } });

@@ -51,7 +51,7 @@ describe("admission", () => {
     await (await runs.admit(inputOf())).begin();
   });
 
-  test("counts no request that was refused", async () => {
+  test("admission counts no request that was refused", async () => {
     const { runs } = await runService(scriptedProvider([]), { maxConcurrent: 1 });
     for (let n = 0; n < 3; n++) {
       const refused = runs.admit(inputOf({ sessionId: "../x" }));
@@ -60,7 +60,7 @@ describe("admission", () => {
     expect(runs.active).toBe(0);
   });
 
-  test("of a foreign session is refused as of one that does not exist, before anything is run", async () => {
+  test("admission of a foreign session is refused as of one that does not exist, before anything is run", async () => {
     const { runs, store } = await runService(scriptedProvider([]));
     await store.sessions.create(aSession("s", { owner: "somebody else" }));
     await expect(runs.admit(inputOf({ sessionId: "s" }))).rejects.toMatchObject({
@@ -70,7 +70,7 @@ describe("admission", () => {
 });
 
 describe("a drain", () => {
-  test("takes nothing new, lets runs finish, and resolves when all is stored", async () => {
+  test("a drain takes nothing new, lets runs finish, and resolves when all is stored", async () => {
     const gate = createGate();
     const { runs, store } = await runService(scriptedProvider([[...hold(gate), ...say("ok")]]));
     const run = await runs.admit(inputOf());
@@ -123,14 +123,14 @@ describe("a drain", () => {
     await drained;
   });
 
-  test("of an idle server is over at once", async () => {
+  test("a drain of an idle server is over at once", async () => {
     const { runs } = await runService(scriptedProvider([]));
     await runs.drain(60_000);
   });
 });
 
 describe("a session", () => {
-  test("that is unknown begins with the run, and the next run reads what was said", async () => {
+  test("a session that is unknown begins with the run, and the next run reads what was said", async () => {
     const provider = scriptedProvider([say("1!"), say("2!")]);
     const { ask, store } = await runService(provider);
     const first = await ask(inSession(user("1?")));
@@ -142,7 +142,7 @@ describe("a session", () => {
     expect(stored).toEqual(["user: 1?", "assistant: 1!", "user: 2?", "assistant: 2!"]);
   });
 
-  test("that is busy makes a run wait for its turn, after which it reads the other's answer", async () => {
+  test("a session that is busy makes a run wait for its turn, after which it reads the other's answer", async () => {
     const gate = createGate();
     const provider = scriptedProvider([[...hold(gate), ...say("1!")], say("2!")]);
     const { ask } = await runService(provider);
@@ -157,7 +157,7 @@ describe("a session", () => {
   test.each([
     ["by its client", RunStop.cancel("client_disconnected"), "run.cancelled"],
     ["by a limit", RunStop.fail({ code: "run_timeout", message: "" }), "run_timeout"],
-  ])("is not harmed by a run that was stopped while it waited: %s", async (_, stop, end) => {
+  ])("a session is not harmed by a run that was stopped while it waited: %s", async (_, stop, end) => {
     const gate = createGate();
     const provider = scriptedProvider([[...hold(gate), ...say("1!")], say("3!")]);
     const { ask, runs, store } = await runService(provider);
@@ -177,7 +177,7 @@ describe("a session", () => {
     expect(read(provider, 2)).toEqual(["user: 1?", "assistant: 1!", "user: 3?"]);
   });
 
-  test("is not harmed by a request that does not fit it", async () => {
+  test("a session is not harmed by a request that does not fit it", async () => {
     const provider = scriptedProvider([say("1!"), say("2!")]);
     const { ask } = await runService(provider);
     await ask(inSession(user("1?")));
@@ -194,7 +194,7 @@ describe("a session", () => {
     expect(read(provider, 2)).toEqual(["user: 1?", "assistant: 1!", "user: 2?"]);
   });
 
-  test("takes a question once whose run failed and that is sent again", async () => {
+  test("a session takes a question once whose run failed and that is sent again", async () => {
     const provider = scriptedProvider([fail("overloaded"), say("1!")]);
     const { ask, store } = await runService(provider);
     expect(endOf((await ask(inSession(user("1?")))).events)).toBe("upstream_overloaded");
@@ -203,7 +203,7 @@ describe("a session", () => {
     expect(transcriptOf(await store.readTranscript(run.run.id))).toEqual(["user: 1?", "assistant: 1!"]);
   });
 
-  test("is not blocked by a client's call whose run failed", async () => {
+  test("a session is not blocked by a client's call whose run failed", async () => {
     const slow = fakeTool(
       "slow",
       (_, { signal }) =>
@@ -231,7 +231,7 @@ describe("a session", () => {
     expect(endOf((await ask(inSession(user("3?")))).events)).toBe("run.completed");
   });
 
-  test("gives a client's results to the call that waits for them", async () => {
+  test("a session gives a client's results to the call that waits for them", async () => {
     const provider = scriptedProvider([call("weather"), say("Sunny.")]);
     const { ask } = await runService(provider);
     const first = await ask({ ...inSession(user("1?")), tools: [{ name: "weather", parameters: {} }] });
@@ -258,19 +258,19 @@ describe("a run", () => {
     expect(await store.sweep(day, 10)).toBe(1);
   });
 
-  test("in a session is kept", async () => {
+  test("a run in a session is kept", async () => {
     const { ask, store } = await runService(scriptedProvider([say("1!")]));
     await ask(inSession(user("1?")));
     expect(await store.sweep(Number.MAX_SAFE_INTEGER, 10)).toBe(0);
   });
 
-  test("that takes too long fails", async () => {
+  test("a run that takes too long fails", async () => {
     const limits = { maxSteps: 10, maxRunMs: 5, contextTokens: 128_000, maxOutputTokens: 0 };
     const { ask } = await runService(scriptedProvider([hold(createGate())]), { limits });
     expect(endOf((await ask({})).events)).toBe("run_timeout");
   });
 
-  test("whose store fails does not look as if it had ended well, and frees its session", async () => {
+  test("a run whose store fails does not look as if it had ended well, and frees its session", async () => {
     const service = await runService(scriptedProvider([say("1!"), say("2!")]));
     service.before = () => Promise.reject(new StorageError("full", "x"));
     expect(endOf((await service.ask(inSession(user("1?")))).events)).toBe("storage_full");
@@ -279,7 +279,7 @@ describe("a run", () => {
     expect(service.runs.active).toBe(0);
   });
 
-  test("that is plain has neither core prompt nor tools", async () => {
+  test("a run that is plain has neither core prompt nor tools", async () => {
     const provider = scriptedProvider([say("A title"), say("An answer")]);
     const { ask } = await runService(provider, {
       tools: { current: registryOf([fakeTool("echo", () => "")]) },
@@ -290,7 +290,7 @@ describe("a run", () => {
     expect(provider.requests[1]).toMatchObject({ core: "You are a test.", tools: [{ name: "echo" }] });
   });
 
-  test("that is stopped before it begins does nothing", async () => {
+  test("a run that is stopped before it begins does nothing", async () => {
     const provider = scriptedProvider([say("never")]);
     const { runs, store } = await runService(provider);
     const run = await runs.admit(inputOf());

@@ -20,7 +20,7 @@ function turns(slots: Slots, names: readonly string[]) {
 }
 
 describe("slots", () => {
-  test("are refused at once when all are taken, and had again when one is given back", () => {
+  test("slots are refused at once when all are taken, and had again when one is given back", () => {
     const slots = new Slots(2, 0);
     const [one] = [slots.take(), slots.take()];
     expect(() => slots.take()).toThrow("Too many concurrent runs (max 2;");
@@ -52,7 +52,7 @@ describe("slots", () => {
     expect(await told()).toEqual(["a1", "b1", "c1", "a2", "b2", "a3"]);
   });
 
-  test("pass over who has left, whether it still waited or had its turn", async () => {
+  test("slots pass over who has left, whether it still waited or had its turn", async () => {
     const slots = new Slots(1, 10);
     const first = slots.take();
     const { places, told } = turns(slots, ["a1", "a2", "a3"]);
@@ -64,7 +64,7 @@ describe("slots", () => {
     expect(() => slots.take()).not.toThrow();
   });
 
-  test("have room for so many who wait, and for those of a former process besides", () => {
+  test("slots have room for so many who wait, and for those of a former process besides", () => {
     const slots = new Slots(1, 1);
     slots.take();
     slots.queue(ONE);
@@ -73,7 +73,7 @@ describe("slots", () => {
     expect(() => slots.take(true)).not.toThrow();
   });
 
-  test("have room for so much input of those who wait", () => {
+  test("slots have room for so much input of those who wait", () => {
     const slots = new Slots(1, 100);
     slots.take();
     slots.queue({ owner: "ada", chars: 60_000_000 });
@@ -86,7 +86,7 @@ describe("slots", () => {
     expect(await told()).toEqual(["a1", "a2", "a3"]);
   });
 
-  test("are not waited for once the run is stopped", async () => {
+  test("slots are not waited for once the run is stopped", async () => {
     const slots = new Slots(1, 1);
     slots.take();
     const abort = new AbortController();

@@ -10,7 +10,7 @@ function kept(text: string, maxBytes: number, chunkBytes = 7): string {
 }
 
 describe("CappedOutput", () => {
-  it("gives back output up to its size unchanged, wherever chunks cut it", () => {
+  it("CappedOutput gives back output up to its size unchanged, wherever chunks cut it", () => {
     const property = fc.property(
       fc.string({ unit: "grapheme", maxLength: 60 }),
       fc.integer({ min: 1, max: 9 }),
@@ -22,7 +22,7 @@ describe("CappedOutput", () => {
     fc.assert(property);
   });
 
-  it("keeps the head and the tail of longer output and counts the rest", () => {
+  it("CappedOutput keeps the head and the tail of longer output and counts the rest", () => {
     const text = Array.from({ length: 1_000 }, (_, index) => String.fromCharCode(97 + (index % 26))).join("");
     for (const chunk of [1, 3, 64, 999, 1_000]) {
       expect(kept(text, 100, chunk)).toBe(
@@ -31,7 +31,7 @@ describe("CappedOutput", () => {
     }
   });
 
-  it("breaks no character where it cuts", () => {
+  it("CappedOutput breaks no character where it cuts", () => {
     const property = fc.property(
       fc.array(fc.constantFrom("a", "é", "世", "😀"), { minLength: 50, maxLength: 90 }),
       fc.integer({ min: 10, max: 40 }),
@@ -42,7 +42,7 @@ describe("CappedOutput", () => {
     fc.assert(property);
   });
 
-  it("shows bytes that are no UTF-8 as U+FFFD", () => {
+  it("CappedOutput shows bytes that are no UTF-8 as U+FFFD", () => {
     const output = new CappedOutput(100);
     output.add(Buffer.from([0x61, 0xff, 0x62]));
     expect(output.text()).toBe("a\ufffdb");

@@ -28,7 +28,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe("a session", () => {
-  test("that is unknown is made, with the prompt as it is now", async () => {
+  test("a session that is unknown is made, with the prompt as it is now", async () => {
     const { sessions, store } = await setUp();
     await sessions.check("s", OWNER);
     expect(await store.sessions.find("s", OWNER)).toBeUndefined();
@@ -41,7 +41,7 @@ describe("a session", () => {
     expect(await store.sessions.find("s", OWNER)).toEqual(expected);
   });
 
-  test("keeps its prompt whatever the prompt is later, and knows its latest run", async () => {
+  test("a session keeps its prompt whatever the prompt is later, and knows its latest run", async () => {
     const { sessions, store, setPrompt } = await setUp();
     (await sessions.take("s", OWNER, signal)).release();
     setPrompt("second prompt");
@@ -51,7 +51,7 @@ describe("a session", () => {
     expect(session).toMatchObject({ prompt: { text: "first prompt" }, headRun: run.id });
   });
 
-  test("of somebody else is as unknown as none, and is not held up by who asks", async () => {
+  test("a session of somebody else is as unknown as none, and is not held up by who asks", async () => {
     const { sessions, store } = await setUp();
     await store.sessions.create(aSession("s", { owner: "somebody else" }));
     const unknown = expect.objectContaining({
@@ -73,7 +73,7 @@ describe("a session", () => {
     "a\u0000b",
     "a\u007fb",
     "x".repeat(257),
-  ])("cannot be called %j", async (id) => {
+  ])("a session cannot be called %j", async (id) => {
     const { sessions } = await setUp();
     const refused = { failure: { param: "X-Hermes-Session-Id" } };
     await expect(sessions.check(id, OWNER)).rejects.toMatchObject(refused);
@@ -98,7 +98,7 @@ describe("a busy session", () => {
     return { holder, waiting, order };
   }
 
-  test("lets in one after the other, in the order in which they came", async () => {
+  test("a busy session lets in one after the other, in the order in which they came", async () => {
     const { sessions } = await setUp();
     const { holder, waiting, order } = await queue(sessions, 3);
     expect(await isSettled(Promise.race(waiting))).toBe(false);
@@ -112,13 +112,13 @@ describe("a busy session", () => {
     (await sessions.take("s", OWNER, signal)).release();
   });
 
-  test("does not hold up another", async () => {
+  test("a busy session does not hold up another", async () => {
     const { sessions } = await setUp();
     await sessions.take("s", OWNER, signal);
     await expect(sessions.take("t", OWNER, signal)).resolves.toBeDefined();
   });
 
-  test("is left by who is aborted while waiting, without harm to the others", async () => {
+  test("a busy session is left by who is aborted while waiting, without harm to the others", async () => {
     const { sessions } = await setUp();
     const holder = await sessions.take("s", OWNER, signal);
     const abort = new AbortController();
@@ -131,7 +131,7 @@ describe("a busy session", () => {
     await expect(staying).resolves.toBeDefined();
   });
 
-  test("is neither taken nor waited for by who was aborted before", async () => {
+  test("a busy session is neither taken nor waited for by who was aborted before", async () => {
     const { sessions } = await setUp();
     const aborted = AbortSignal.abort(new Error("gone"));
     await expect(sessions.take("s", OWNER, aborted)).rejects.toThrow("gone");
@@ -141,7 +141,7 @@ describe("a busy session", () => {
     await expect(sessions.take("s", OWNER, signal)).resolves.toBeDefined();
   });
 
-  test("lets no more than 32 clients wait", async () => {
+  test("a busy session lets no more than 32 clients wait", async () => {
     const { sessions } = await setUp();
     const { holder, waiting } = await queue(sessions, 31);
     expect(() => sessions.checkQueue("s")).not.toThrow();

@@ -16,7 +16,7 @@ async function open(files: Readonly<Record<string, string>>) {
 }
 
 describe("skills", () => {
-  test("are listed by category and name, as their front matter says", async () => {
+  test("skills are listed by category and name, as their front matter says", async () => {
     const { skills } = await open({
       "web/scrape/SKILL.md": skillFile("scraper", "Scrape."),
       "web/browse/SKILL.md": skillFile("browse", "Browse.", "|\n  First line.\n  Second."),
@@ -34,7 +34,7 @@ describe("skills", () => {
     ]);
   });
 
-  test("are read without their front matter, by their own name or their directory's", async () => {
+  test("skills are read without their front matter, by their own name or their directory's", async () => {
     const { skills, root } = await open({
       "web/scrape/SKILL.md": skillFile("scraper", "Scrape.\n\n---\n\nMore."),
     });
@@ -57,7 +57,7 @@ describe("skills", () => {
     "a\0b",
     "constructor",
     ".",
-  ])("have none named %j", async (name) => {
+  ])("skills have none named %j", async (name) => {
     const { skills } = await open({
       "web/scrape/SKILL.md": skillFile("scraper", "Scrape."),
       "../SKILL.md": skillFile("x", "Outside."),
@@ -65,7 +65,7 @@ describe("skills", () => {
     expect(await skills.read(name)).toBeUndefined();
   });
 
-  test("are found through links that stay inside, and through no others", async () => {
+  test("skills are found through links that stay inside, and through no others", async () => {
     const { base, root, skills } = await open({
       "web/scrape/SKILL.md": skillFile("scraper", "Scrape."),
       "../../outside/SKILL.md": skillFile("outside", "Not yours."),
@@ -80,7 +80,7 @@ describe("skills", () => {
     expect(await skills.read("file")).toBeUndefined();
   });
 
-  test("that are too long, a FIFO or a directory are none", async () => {
+  test("skills that are too long, a FIFO or a directory are none", async () => {
     const { root, skills } = await open({ "long/SKILL.md": skillFile("long", "x".repeat(200_001)) });
     await mkdir(join(root, "directory/SKILL.md"), { recursive: true });
     await mkdir(join(root, "pipe"));
@@ -88,7 +88,7 @@ describe("skills", () => {
     expect(await skills.list()).toEqual([]);
   });
 
-  test("are no secrets under another name, and no circle of links holds their list up", async () => {
+  test("skills are no secrets under another name, and no circle of links holds their list up", async () => {
     const { base, root } = await open({ "mail/SKILL.md": skillFile("mail", "Write.") });
     const secret = join(base, "home/.env");
     await writeFile(secret, skillFile("secret", "SECRET"));
@@ -103,7 +103,7 @@ describe("skills", () => {
     expect(await round.list()).toEqual([]);
   });
 
-  test("are none where there is no directory", async () => {
+  test("skills are none where there is no directory", async () => {
     expect(await new Skills("/nowhere/skills", readerOf()).list()).toEqual([]);
   });
 });

@@ -41,13 +41,13 @@ async function overwrite(file: string, at: number, bytes: Buffer): Promise<void>
 }
 
 describe("a new database", () => {
-  test("logs ahead and has the latest schema", async () => {
+  test("a new database logs ahead and has the latest schema", async () => {
     const db = open(await newFile());
     expect(db.pragma("journal_mode", { simple: true })).toBe("wal");
     expect(db.pragma("user_version", { simple: true })).toBe(MIGRATIONS.length);
   });
 
-  test("is readable by its user only, with all that lies beside it, in a directory of its own", async () => {
+  test("a new database is readable by its user only, with all that lies beside it, in a directory of its own", async () => {
     const home = join(await temporaryDirectory(), "home");
     const file = join(home, "state.db");
     const store = openSqliteStore(terms(file));
@@ -59,14 +59,14 @@ describe("a new database", () => {
     for (const name of names) expect((await stat(join(home, name))).mode & 0o777, name).toBe(0o600);
   });
 
-  test("takes an empty file that others could read, and closes it to them", async () => {
+  test("a new database takes an empty file that others could read, and closes it to them", async () => {
     const file = await newFile();
     await writeFile(file, "", { mode: 0o644 });
     open(file);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  test("says in the file itself whose it is before anything else is written", async () => {
+  test("a new database says in the file itself whose it is before anything else is written", async () => {
     const file = await newFile();
     open(file);
     // Not only in the log, which a killed process may leave behind.
@@ -76,7 +76,7 @@ describe("a new database", () => {
 });
 
 describe("an older database", () => {
-  test("is brought up to date once, from wherever it is", async () => {
+  test("an older database is brought up to date once, from wherever it is", async () => {
     const file = await newFile();
     const old = new Database(file);
     old.pragma(`application_id = ${APPLICATION_ID}`);
@@ -89,7 +89,7 @@ describe("an older database", () => {
     expect(await store.findRun(run.id, OWNER)).toBeDefined();
   });
 
-  test("keeps what it has when it is opened again", async () => {
+  test("an older database keeps what it has when it is opened again", async () => {
     const file = await newFile();
     const run = aRun();
     const first = openSqliteStore(terms(file));
@@ -185,7 +185,7 @@ describe("damage", () => {
   test.each([
     ["zeros", Buffer.alloc(8_192)],
     ["noise", Buffer.alloc(8_192, "\u00ff\u0001junk")],
-  ])("to any page is found at the start: %s", async (_, noise) => {
+  ])("damage to any page is found at the start: %s", async (_, noise) => {
     const pristine = await filledFile(12);
     const content = await readFile(pristine);
     const pages = content.length / 8_192;
@@ -198,7 +198,7 @@ describe("damage", () => {
     open(pristine);
   });
 
-  test("by missing pages is found at the start", async () => {
+  test("damage by missing pages is found at the start", async () => {
     const file = await filledFile(12);
     await truncate(file, 3 * 8_192);
     expect(() => openDatabase(terms(file))).toThrow(refusal("damaged"));
@@ -223,7 +223,7 @@ describe("damage", () => {
 });
 
 describe("a disk that fills up", () => {
-  test("is told as such, loses nothing, and is written to again once it has space", async () => {
+  test("a disk that fills up is told as such, loses nothing, and is written to again once it has space", async () => {
     const file = await newFile();
     // The limit is the connection's: the store's own must have it.
     const db = openDatabase(terms(file));

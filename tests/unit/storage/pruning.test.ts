@@ -86,7 +86,7 @@ function expectSame(before: readonly Frame[], after: readonly Frame[], numberOf:
 const cipher = createTextCipher("test");
 
 describe("a run that was pruned", () => {
-  test("folds to the same state, and keeps the numbers of all frames of each view", async () => {
+  test("a run that was pruned folds to the same state, and keeps the numbers of all frames of each view", async () => {
     const property = fc.asyncProperty(script, async ({ isJson, ...terms }) => {
       const echo = isJson ? { text: { format: { type: "json_object" } } } : {};
       const run = aRun({ surface: "responses", echo });

@@ -39,7 +39,7 @@ async function chainOf(store: ReturnType<typeof storeOn>, length: number): Promi
 const idOf = (runs: readonly Run[], index: number) => runs.at(index)?.id ?? "";
 
 describe("a chain's transcript", () => {
-  test("costs one look for each run that was not read before", async () => {
+  test("a chain's transcript costs one look for each run that was not read before", async () => {
     const { db, store, counted, looks } = openCounted();
     const runs = await chainOf(store, 20);
     const transcripts = new TranscriptTable(counted, new EventTable(db));
@@ -53,7 +53,7 @@ describe("a chain's transcript", () => {
     expect(looks).toHaveLength(1);
   });
 
-  test("is forgotten when others take the room, the least used first, and is still whole", async () => {
+  test("a chain's transcript is forgotten when others take the room, the least used first, and is still whole", async () => {
     const { db, store, counted, looks } = openCounted();
     const chains = [await chainOf(store, 3), await chainOf(store, 3), await chainOf(store, 3)];
     const { chars } = db

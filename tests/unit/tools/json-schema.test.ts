@@ -120,7 +120,7 @@ describe("every JSON Schema of these keywords", () => {
     ),
   })).value;
 
-  it("refuses no value that another validator accepts", () => {
+  it("every JSON Schema of these keywords refuses no value that another validator accepts", () => {
     const options = { strict: false, validateFormats: false, logger: false } as const;
     fc.assert(
       fc.property(schema, value, (json, given) => {

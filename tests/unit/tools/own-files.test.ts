@@ -76,7 +76,7 @@ describe("a home inside the workspace", () => {
     "to-scripts/new.sh",
     "to-script",
     "to-nothing/new.sh",
-  ])("is not written without a question, whatever links lead there: %s", async (path) => {
+  ])("a home inside the workspace is not written without a question, whatever links lead there: %s", async (path) => {
     const { user, base, write, question, textOf } = await scene();
     await symlink(".", join(user, "here"));
     await symlink(base, join(user, "to-home"));
@@ -98,7 +98,7 @@ describe("a home inside the workspace", () => {
     "state.db-wal",
     "keys/one",
     "keys/new",
-  ])("has secrets that are neither read nor written, by no name and for no answer: %s", async (name) => {
+  ])("a home inside the workspace has secrets that are neither read nor written, by no name and for no answer: %s", async (name) => {
     const { user, base, call, read, write, question } = await scene();
     await symlink(base, join(user, "link"));
     await writeFile(join(base, "state.db-wal"), CANARY);
@@ -115,7 +115,7 @@ describe("a home inside the workspace", () => {
     expect(output).not.toContain(`${CANARY} of ${name}`);
   });
 
-  it("is approved by a person for the file that the links led to then, and for no other", async () => {
+  it("a home inside the workspace is approved by a person for the file that the links led to then, and for no other", async () => {
     const { user, base, write, question, textOf } = await scene();
     await symlink(".hermes/skills", join(user, "link"));
     const asked = { path: "link/s.sh", content: "new" };
@@ -134,7 +134,7 @@ describe("a profile's server", () => {
   it.each([
     ".hermes",
     "project",
-  ])("keeps other profiles and the base home as its own, with the workspace in %s", async (workspace) => {
+  ])("a profile's server keeps other profiles and the base home as its own, with the workspace in %s", async (workspace) => {
     const { base, read, write, call } = await scene({ profile: "alice", workspace });
     for (const path of [
       ".env",
@@ -158,7 +158,7 @@ describe("a workspace inside the home", () => {
   it.each([
     [{ workspace: ".hermes/workspace" }],
     [{ workspace: ".hermes/profiles/alice/workspace", profile: "alice" }],
-  ])("is a workspace as any other: %j", async (where) => {
+  ])("a workspace inside the home is a workspace as any other: %j", async (where) => {
     const { write, read, call } = await scene(where);
     expect(await write("src/a.txt")).toMatchObject({ isError: false });
     expect((await read("src/a.txt")).output).toContain("new");
@@ -170,7 +170,7 @@ describe("a workspace inside the home", () => {
     ".hermes/scripts",
     ".hermes/skills",
     ".hermes/profiles/bob",
-  ])("is the server's own all the same where it runs or reads what lies there: %s", async (workspace) => {
+  ])("a workspace inside the home is the server's own all the same where it runs or reads what lies there: %s", async (workspace) => {
     const { write } = await scene({ workspace });
     expect((await write("new.sh")).output).toContain("needs a person's approval");
   });
@@ -194,7 +194,7 @@ describe("what is read or run later", () => {
     [".husky/pre-commit", "write-startup"],
     ["rules.md", "write-instructions"],
     ["hooks/post-commit", "write-startup"],
-  ])("is not written without a question: %s", async (path, rule) => {
+  ])("what is read or run later is not written without a question: %s", async (path, rule) => {
     const { root, write, question } = await scene({ workspace: "project" });
     await mkdir(join(root, ".git/hooks"), { recursive: true });
     await writeFile(join(root, "CLAUDE.md"), CANARY);
@@ -204,7 +204,7 @@ describe("what is read or run later", () => {
     expect(await question("write_file", { path, content: "new" })).toMatchObject({ rule });
   });
 
-  it("is known by the link that makes it so, too", async () => {
+  it("what is read or run later is known by the link that makes it so, too", async () => {
     const { root, write } = await scene({ workspace: "project" });
     await writeFile(join(root, "notes.md"), CANARY);
     await symlink("notes.md", join(root, "AGENTS.md"));
@@ -219,14 +219,14 @@ describe("what is read or run later", () => {
     "src/agents.ts",
     ".gitignore",
     "docs/claude/notes.md",
-  ])("is not every file: %s", async (path) => {
+  ])("what is read or run later is not every file: %s", async (path) => {
     const { write } = await scene({ workspace: "project" });
     expect(await write(path)).toMatchObject({ isError: false });
   });
 });
 
 describe("a command", () => {
-  it("is judged by where the links in its paths lead", async () => {
+  it("a command is judged by where the links in its paths lead", async () => {
     const { root, base, call } = await scene({ workspace: "project" });
     await symlink(join(base, "config.yaml"), join(root, "settings"));
     await symlink(base, join(root, "data"));
@@ -250,7 +250,7 @@ describe("a command", () => {
     expect(await verdicts("ls data; cat src/bin/s.sh")).toContain(CANARY);
   });
 
-  it("that throws away changes of a file is told from one that changes the branch", async () => {
+  it("a command that throws away changes of a file is told from one that changes the branch", async () => {
     const { root, call } = await scene({ workspace: "project" });
     await writeFile(join(root, "a.txt"), "a");
     const output = async (command: string) => (await call("terminal", { command })).output;
@@ -261,7 +261,7 @@ describe("a command", () => {
   it.each([
     ["AGENTS.md", "sed -i s/a/b/ *.md"],
     ["AGENTS.md", "tee -a AGENTS.m? < /dev/null"],
-  ])("is judged by what its globs stand for: %s by %s", async (file, command) => {
+  ])("a command is judged by what its globs stand for: %s by %s", async (file, command) => {
     const { root, call } = await scene({ workspace: "project" });
     await writeFile(join(root, file), CANARY);
     expect((await call("terminal", { command })).output).toContain("needs a person's approval");

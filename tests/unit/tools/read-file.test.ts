@@ -19,7 +19,7 @@ describe("read_file", () => {
     expect(await callTool(tool, { path: "file" }, await contextWith(""))).toBe("[The file is empty.]");
   });
 
-  it("reads by pages that fit together", async () => {
+  it("read_file reads by pages that fit together", async () => {
     const text = Array.from({ length: 95 }, (_, index) => `line ${index + 1}`);
     const context = await contextWith(`${text.join("\n")}\n`);
     const seen: string[] = [];
@@ -37,12 +37,12 @@ describe("read_file", () => {
     expect(pages).toBe(10);
   });
 
-  it("does not promise more when a page ends with the file", async () => {
+  it("read_file does not promise more when a page ends with the file", async () => {
     const answer = await callTool(tool, { path: "file", offset: 2, limit: 1 }, await contextWith("a\nb\n"));
     expect(answer).toBe("2|b\n[End of the file: 2 lines.]");
   });
 
-  it("says how long the file is when the page is behind its end", async () => {
+  it("read_file says how long the file is when the page is behind its end", async () => {
     const answer = await callTool(tool, { path: "file", offset: 9 }, await contextWith("a\nb\n"));
     expect(answer).toBe("[The file ends before line 9: it has 2 lines.]");
   });
@@ -55,7 +55,7 @@ describe("read_file", () => {
     expect(answer).toMatch(/\n\[There is more: go on with offset 26\.\]$/);
   });
 
-  it("reads no more of a file than the page needs", async () => {
+  it("read_file reads no more of a file than the page needs", async () => {
     const context = await contextWith("line\n".repeat(1_000_000));
     let batches = 0;
     const lines: Workspace["lines"] = async function* (path, options) {
@@ -71,7 +71,7 @@ describe("read_file", () => {
     expect(end).toBe("999999|line\n1000000|line\n[End of the file: 1000000 lines.]");
   });
 
-  it("refuses what is not a text file of the workspace", async () => {
+  it("read_file refuses what is not a text file of the workspace", async () => {
     const context = await contextWith(Buffer.from([0x89, 0x50, 0, 1]));
     await expect(callTool(tool, { path: "file" }, context)).rejects.toThrow("binary file");
     await expect(callTool(tool, { path: "missing" }, context)).rejects.toThrow(
@@ -83,7 +83,7 @@ describe("read_file", () => {
     );
   });
 
-  it("takes only the arguments that it knows, within their limits", () => {
+  it("read_file takes only the arguments that it knows, within their limits", () => {
     const isValid = (args: unknown): boolean => tool.parameters.safeParse(args).success;
     expect(isValid({ path: "a" })).toBe(true);
     expect(isValid({ path: "a", offset: 0 })).toBe(false);

@@ -61,7 +61,7 @@ describe("a call", () => {
     ["nothing where something is needed", "echo", "", "→ at text"],
     ["an unknown argument", "echo", { text: "a", loud: true }, 'Unrecognized key: "loud"'],
     ["a wrong type", "echo", { text: 5 }, "expected string, received number"],
-  ])("of %s is an error that the model reads", async (_name, name, args, expected) => {
+  ])("a call of %s is an error that the model reads", async (_name, name, args, expected) => {
     const tools = await registry([echo]);
     const before = ran.length;
     const { output, isError } = await call(tools, name, args);
@@ -74,7 +74,7 @@ describe("a call", () => {
     [new Error("it broke"), "Error: it broke"],
     ["a text", "Error: a text"],
     [undefined, "Error: undefined"],
-  ])("that throws %j is an error that the model reads", async (thrown, expected) => {
+  ])("a call that throws %j is an error that the model reads", async (thrown, expected) => {
     const run = async () => {
       throw thrown;
     };
@@ -94,7 +94,7 @@ describe("a call", () => {
     expect(ran.length).toBe(before);
   });
 
-  it("brings at most 100,000 characters and a note", async () => {
+  it("a call brings at most 100,000 characters and a note", async () => {
     const { output } = await call(await registry([echo]), "echo", { text: "x", times: 250_000 });
     expect(output).toContain("[... 150000 characters left out ...]");
     expect(output.length).toBeLessThan(100_100);
@@ -107,7 +107,7 @@ describe("a call", () => {
   const text = (chars: number) => ({ type: "input_text" as const, text: "x".repeat(chars) });
   const answering = (result: ToolResult) => registry([{ ...echo, run: async () => result } as Tool]);
 
-  it("brings the parts that its tool answers", async () => {
+  it("a call brings the parts that its tool answers", async () => {
     const parts = [text(3), image(10), text(0)];
     expect(await call(await answering(parts), "echo", { text: "a" })).toEqual({
       output: parts,
@@ -115,7 +115,7 @@ describe("a call", () => {
     });
   });
 
-  it("brings at most 100,000 characters of text parts, 8 million of images, and 1,000 parts", async () => {
+  it("a call brings at most 100,000 characters of text parts, 8 million of images, and 1,000 parts", async () => {
     const big = [text(150_000), image(5_000_000), image(5_000_000), text(50_000), image(1_000_000)];
     const { output } = await call(await answering(big), "echo", { text: "a" });
     expect(output).toEqual([
@@ -152,13 +152,13 @@ describe("a tool whose parameters are a JSON Schema", () => {
     run: async (args: unknown) => `got ${given.push(args)}`,
   } as Tool;
 
-  it("is offered with that schema, without its dialect", async () => {
+  it("a tool whose parameters are a JSON Schema is offered with that schema, without its dialect", async () => {
     const [spec] = (await registry([remote])).offered(true);
     const { $schema: _dialect, ...parameters } = schema;
     expect(spec).toEqual({ name: "remote", description: "Far away", parameters });
   });
 
-  it("gets its arguments as the model wrote them", async () => {
+  it("a tool whose parameters are a JSON Schema gets its arguments as the model wrote them", async () => {
     const args = { text: "no URI", more: [1] };
     expect(await call(await registry([remote]), "remote", args)).toEqual({ output: "got 1", isError: false });
     expect(given).toEqual([args]);
@@ -168,13 +168,13 @@ describe("a tool whose parameters are a JSON Schema", () => {
     ["a missing field", {}, "→ at text"],
     ["a wrong type", { text: "a", times: "2" }, "→ at times"],
     ["no object", ["a"], "expected object"],
-  ])("refuses %s, and the model reads why", async (_what, args, why) => {
+  ])("a tool whose parameters are a JSON Schema refuses %s, and the model reads why", async (_what, args, why) => {
     const { output, isError } = await call(await registry([remote]), "remote", args);
     expect([isError, output]).toEqual([true, expect.stringContaining("Wrong arguments for remote")]);
     expect(output).toContain(why);
   });
 
-  it("gets whatever object the model wrote where its schema cannot be checked", async () => {
+  it("a tool whose parameters are a JSON Schema gets whatever object the model wrote where its schema cannot be checked", async () => {
     const parameters = { $ref: "https://example.org/schema.json" };
     const tools = await registry([{ ...remote, parameters, run: async (args) => JSON.stringify(args) }]);
     expect(await call(tools, "remote", { a: 1 })).toEqual({ output: '{"a":1}', isError: false });
@@ -183,7 +183,7 @@ describe("a tool whose parameters are a JSON Schema", () => {
 });
 
 describe("the policy", () => {
-  it("sees what would run and be written, after the arguments were checked", async () => {
+  it("the policy sees what would run and be written, after the arguments were checked", async () => {
     const seen: unknown[] = [];
     const tool = { ...echo, command: () => "ls", writes: () => ["a.txt"] } as Tool;
     const tools = await registry([tool], (asked) => {
@@ -198,7 +198,7 @@ describe("the policy", () => {
   it.each([
     ["deny", "It is never allowed"],
     ["ask", "It needs a person's approval, and nobody can be asked here"],
-  ] as const)("that says %s keeps the call from running, and the model reads why", async (verdict, why) => {
+  ] as const)("the policy that says %s keeps the call from running, and the model reads why", async (verdict, why) => {
     const before = ran.length;
     const tools = await registry([echo], () => ({ verdict, reason: "it is dangerous" }));
     const { output, isError } = await call(tools, "echo", { text: "a" });
@@ -221,7 +221,7 @@ describe("the server's own tools", () => {
     return { tools, root: workspace.root };
   };
 
-  it("are seven, in four sets, with schemas that take nothing unknown", async () => {
+  it("the server's own tools are seven, in four sets, with schemas that take nothing unknown", async () => {
     const { tools } = await own();
     expect(tools.toolsets).toMatchObject([
       { name: "clarify", tools: ["clarify"] },
@@ -261,13 +261,13 @@ describe("the server's own tools", () => {
     ["rm -rf /", "never allowed"],
     ["shutdown now", "never allowed"],
     ["git push --force", "needs a person's approval"],
-  ])("do not run %s", async (command, expected) => {
+  ])("the server's own tools do not run %s", async (command, expected) => {
     const { tools } = await own();
     const { output, isError } = await call(tools, "terminal", { command });
     expect([isError, output]).toEqual([true, expect.stringContaining(expected)]);
   });
 
-  it("do not delete what a dangerous command would delete", async () => {
+  it("the server's own tools do not delete what a dangerous command would delete", async () => {
     const { tools, root } = await own();
     await call(tools, "write_file", { path: "keep/a.txt", content: "a" });
     expect(await call(tools, "terminal", { command: "rm -rf keep" })).toMatchObject({ isError: true });
@@ -310,7 +310,7 @@ it("judges a call again before it runs: a file that a link has come before meanw
 });
 
 describe("how a call shows", () => {
-  it("by its most telling argument, in one short line", async () => {
+  it("how a call shows by its most telling argument, in one short line", async () => {
     const tools = await registry([echo]);
     const label = (text: string) => prepare(tools, "echo", { text }).display.label;
     expect(label("hello\nworld")).toBe("hello");
@@ -318,7 +318,7 @@ describe("how a call shows", () => {
     expect(label("")).toBe("echo");
   });
 
-  it("by its name, while the arguments say nothing or the tool is unknown", async () => {
+  it("how a call shows by its name, while the arguments say nothing or the tool is unknown", async () => {
     const tools = await registry([echo]);
     expect(prepare(tools, "echo", '{"te').display).toEqual({ label: "echo", emoji: "🔊" });
     expect(prepare(tools, "shout", "{}").display).toEqual({ label: "shout", emoji: "⚙️" });
@@ -331,7 +331,7 @@ it("without tools every call reads that there is no such tool", async () => {
 });
 
 describe("a registry that works in a directory", () => {
-  it("judges and asks about calls there, which are other calls than the same ones elsewhere", async () => {
+  it("a registry that works in a directory judges and asks about calls there, which are other calls than the same ones elsewhere", async () => {
     const { workspace, sandbox } = await toolContext();
     await mkdir(join(workspace.root, "site"));
     const places: unknown[] = [];

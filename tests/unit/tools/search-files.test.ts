@@ -36,7 +36,7 @@ describe("search_files for content", () => {
     expect(await search({ pattern: "^three$" })).toEqual({ results: [], footer: "[Nothing found.]" });
   });
 
-  it("searches a directory, a glob or one file", async () => {
+  it("search_files for content searches a directory, a glob or one file", async () => {
     const { search } = await files({ "a.ts": "x", "src/a.ts": "x", "src/b/c.ts": "x", "src/b/c.js": "x" });
     const found = async (args: Omit<Search, "pattern">) => (await search({ pattern: "x", ...args })).results;
     expect(await found({ path: "src" })).toEqual(["src/a.ts:1: x", "src/b/c.js:1: x", "src/b/c.ts:1: x"]);
@@ -51,7 +51,7 @@ describe("search_files for content", () => {
     expect((await search({ pattern: "needle" })).results).toEqual(["big:50001: needle"]);
   });
 
-  it("says when there is more than the limit", async () => {
+  it("search_files for content says when there is more than the limit", async () => {
     const { search } = await files({ a: "x\n".repeat(10) });
     const { results, footer } = await search({ pattern: "x", limit: 3 });
     expect(results).toEqual(["a:1: x", "a:2: x", "a:3: x"]);
@@ -59,14 +59,14 @@ describe("search_files for content", () => {
     expect((await search({ pattern: "x", limit: 10 })).footer).toBe("[10 found.]");
   });
 
-  it("passes over binary files and says so, and shortens long lines", async () => {
+  it("search_files for content passes over binary files and says so, and shortens long lines", async () => {
     const { search } = await files({ bin: Buffer.from("x\0"), long: `x${"y".repeat(5_000)}` });
     const { results, footer } = await search({ pattern: "x" });
     expect(results).toEqual([`long:1: x${"y".repeat(299)}…`]);
     expect(footer).toBe("[1 found; 1 files that are no text were passed over.]");
   });
 
-  it("finds nothing in protected files or outside", async () => {
+  it("search_files for content finds nothing in protected files or outside", async () => {
     const { root, search } = await files({ ".env": "KEY=canary", "a/.env": "KEY=other" });
     await symlink("/etc", join(root, "etc"));
     expect((await search({ pattern: "KEY|root" })).results).toEqual(["a/.env:1: KEY=other"]);
@@ -75,7 +75,7 @@ describe("search_files for content", () => {
     await expect(search({ pattern: "root", path: "/etc/passwd" })).rejects.toThrow("leads out");
   });
 
-  it("stops a pattern that runs away without blocking the server", async () => {
+  it("search_files for content stops a pattern that runs away without blocking the server", async () => {
     const { search } = await files({ a: `${"a".repeat(60)}!` });
     let turns = 0;
     const counting = setInterval(() => turns++, 1);
@@ -93,14 +93,14 @@ describe("search_files for content", () => {
     expect(performance.now() - start).toBeLessThan(1_000);
   });
 
-  it("says what is wrong with a pattern that is none", async () => {
+  it("search_files for content says what is wrong with a pattern that is none", async () => {
     const { search } = await files({ a: "x" });
     await expect(search({ pattern: "(" })).rejects.toThrow("Invalid regular expression");
   });
 });
 
 describe("search_files for files", () => {
-  it("finds files by glob or by a part of their name", async () => {
+  it("search_files for files finds files by glob or by a part of their name", async () => {
     const { search } = await files({
       "a.test.ts": "",
       "src/b.test.ts": "",
@@ -116,7 +116,7 @@ describe("search_files for files", () => {
     expect(await found("*.ts", "x")).toEqual(["x/src/c.ts"]);
   });
 
-  it("says when there is more, and takes no second glob", async () => {
+  it("search_files for files says when there is more, and takes no second glob", async () => {
     const { search } = await files({ a1: "", a2: "", a3: "" });
     const { results, footer } = await search({ pattern: "a*", target: "files", limit: 2 });
     expect(results).toHaveLength(2);
@@ -136,7 +136,7 @@ describe("search_files and names that could be taken for results", () => {
     "plain: name 世界 é😀": "plain: name 世界 é😀",
   };
 
-  it("quotes them, one line each, as JSON that reads back as the name", async () => {
+  it("search_files and names that could be taken for results quotes them, one line each, as JSON that reads back as the name", async () => {
     const { search } = await files(Object.fromEntries(Object.keys(ODD).map((name) => [name, "x"])));
     const shown = Object.values(ODD);
     expect((await search({ pattern: "*", target: "files" })).results).toEqual(shown.toSorted());
@@ -146,7 +146,7 @@ describe("search_files and names that could be taken for results", () => {
       if (quoted.startsWith('"')) expect(JSON.parse(quoted)).toBe(name);
   });
 
-  it("quotes them in errors, too", async () => {
+  it("search_files and names that could be taken for results quotes them in errors, too", async () => {
     const { search } = await files({});
     await expect(search({ pattern: "x", path: "no\nfile" })).rejects.toThrow(
       '"no\\nfile": there is no such file or directory.',

@@ -24,7 +24,7 @@ describe("terminal", () => {
     await expect(callTool(tool, { command: "pwd", workdir: "/etc" }, context)).rejects.toThrow("leads out");
   });
 
-  it("says that a command was killed for its time, and what it had printed", async () => {
+  it("terminal says that a command was killed for its time, and what it had printed", async () => {
     const context = await toolContext();
     const answer = await callTool(tool, { command: "echo started; sleep 60", timeout: 0.2 }, context);
     expect(answer).toBe("started\n[killed: it ran longer than 0.2 s; above is what it had printed]");
@@ -38,23 +38,23 @@ describe("terminal", () => {
     );
   });
 
-  it("shows of a line what its carriage returns leave of it, however many there are", async () => {
+  it("terminal shows of a line what its carriage returns leave of it, however many there are", async () => {
     const bar = "printf 'one\\rtwo\\r\\r\\n'; head -c 40000 /dev/zero | tr '\\0' '\\r'; printf three";
     expect(await callTool(tool, { command: bar }, await toolContext())).toBe("two\nthree\n[exit code 0]");
   });
 
-  it("reports output as progress while the command runs", async () => {
+  it("terminal reports output as progress while the command runs", async () => {
     const progress = vi.fn();
     await callTool(tool, { command: "echo hello" }, await toolContext({ progress }));
     expect(progress).toHaveBeenCalledExactlyOnceWith("hello\n");
   });
 
-  it("shows text as a terminal would in the end", async () => {
+  it("terminal shows text as a terminal would in the end", async () => {
     const command = "printf '\\033[31mred\\033[0m\\n 10%%\\r 50%%\\r100%%\\r\\nbell\\007\\000\\n\\n'";
     expect(await callTool(tool, { command }, await toolContext())).toBe("red\n100%\nbell\n[exit code 0]");
   });
 
-  it("leaves the middle of long output out", async () => {
+  it("terminal leaves the middle of long output out", async () => {
     const answer = await callTool(tool, { command: "seq 100000" }, await toolContext());
     expect(answer.length).toBeLessThan(51_000);
     expect(answer).toMatch(/^1\n2\n/);
@@ -62,7 +62,7 @@ describe("terminal", () => {
     expect(answer).toMatch(/99999\n100000\n\[exit code 0\]$/);
   });
 
-  it("shows no secret of the server, however it is asked", async () => {
+  it("terminal shows no secret of the server, however it is asked", async () => {
     vi.stubEnv("CANARY_TOKEN", "canary-93ab");
     try {
       const context = await toolContext();
@@ -82,7 +82,7 @@ describe("terminal", () => {
     }
   });
 
-  it("gives the policy the command with its directory", () => {
+  it("terminal gives the policy the command with its directory", () => {
     const args = tool.parameters.parse({ command: "rm -rf *", workdir: "it's" });
     expect(tool.command?.(args)).toBe("cd 'it'\\''s' && rm -rf *");
     const context = {
@@ -96,7 +96,7 @@ describe("terminal", () => {
     expect(createJudge(context)({ tool: "terminal", command }).verdict).toBe("deny");
   });
 
-  it("takes only the arguments that it knows, within their limits", () => {
+  it("terminal takes only the arguments that it knows, within their limits", () => {
     const isValid = (args: unknown): boolean => tool.parameters.safeParse(args).success;
     expect(isValid({ command: "ls" })).toBe(true);
     expect(isValid({ command: "" })).toBe(false);

@@ -5,7 +5,7 @@ import { tool } from "../../../tools/write-file.ts";
 import { callTool, toolContext } from "../../helpers/tools.ts";
 
 describe("write_file", () => {
-  it("creates a file with its directories, then replaces it", async () => {
+  it("write_file creates a file with its directories, then replaces it", async () => {
     const context = await toolContext();
     expect(await callTool(tool, { path: "a/b.txt", content: "héllo\n" }, context)).toBe(
       "Created a/b.txt (7 bytes).",
@@ -28,7 +28,7 @@ describe("write_file", () => {
     await expect(callTool(tool, { path: "../x", content: "" }, context)).rejects.toThrow("leads out");
   });
 
-  it("tells the policy what it writes, and knows no other arguments", () => {
+  it("write_file tells the policy what it writes, and knows no other arguments", () => {
     expect(tool.writes?.({ path: ".env", content: "" })).toEqual([".env"]);
     expect(tool.parameters.safeParse({ path: "a", content: "b", mode: "777" }).success).toBe(false);
   });

@@ -35,7 +35,7 @@ function fire(terms: Partial<Job>, now: number, isBusy = false) {
 }
 
 describe("a job that is due", () => {
-  test("is done, and waits for its next time", () => {
+  test("a job that is due is done, and waits for its next time", () => {
     const { rows, next, after, fires } = fire({}, NINE + 200);
     expect(rows).toEqual([[0, "done", 1]]);
     expect(next).toBe(NINE + HOUR);
@@ -43,7 +43,7 @@ describe("a job that is due", () => {
     expect(fires[0]).toMatchObject({ kind: "schedule", status: "queued", runId: "run_1", attempt: 1 });
   });
 
-  test("comes up to its jitter later, for the same occurrence", () => {
+  test("a job that is due comes up to its jitter later, for the same occurrence", () => {
     const { after } = fire({ jitterMs: 10 * MINUTE }, NINE);
     expect([after.nextOccurrence, after.nextAt]).toEqual([NINE + HOUR, NINE + HOUR + 5 * MINUTE]);
   });
@@ -54,7 +54,7 @@ describe("a job that is due", () => {
     ["latest", 31 * MINUTE, [[0, "missed", 1]]],
     ["skip", 59_000, [[0, "done", 1]]],
     ["skip", 2 * MINUTE, [[0, "missed", 1]]],
-  ] as const)("with misfire %s is, %i ms late, as it should", (policy, late, rows) => {
+  ] as const)("a job that is due with misfire %s is, %i ms late, as it should", (policy, late, rows) => {
     expect(fire({ misfire: { policy } }, NINE + late).rows).toEqual(rows);
   });
 
@@ -116,7 +116,7 @@ describe("a job that is due", () => {
     expect(fire({ overlap }, NINE, true)).toMatchObject({ rows, replaces, next: NINE + HOUR });
   });
 
-  test("does what it missed one after the other when all of it is wanted, however it overlaps", () => {
+  test("a job that is due does what it missed one after the other when all of it is wanted, however it overlaps", () => {
     const misfire = { policy: "all", graceMs: 9 * HOUR } as const;
     expect(fire({ misfire, overlap: "skip" }, NINE + 2 * HOUR).rows.map(([, what]) => what)).toEqual([
       "done",
@@ -125,7 +125,7 @@ describe("a job that is due", () => {
     ]);
   });
 
-  test("skips what it missed, also where that is seconds ago", () => {
+  test("a job that is due skips what it missed, also where that is seconds ago", () => {
     const schedule = {
       kind: "interval",
       everyMs: 5_000,
@@ -137,7 +137,7 @@ describe("a job that is due", () => {
     expect(rows.map(([, what]) => what)).toEqual(["missed", "missed"]);
   });
 
-  test("is done so often, and no more", () => {
+  test("a job that is due is done so often, and no more", () => {
     const last = fire({ times: 3, completed: 2 }, NINE);
     expect([last.rows, last.after.state, last.next]).toEqual([[[0, "done", 1]], "completed", undefined]);
     const many = fire(
@@ -174,7 +174,7 @@ describe("a job that is due", () => {
     expect(rows.at(-1)?.[1]).toBe("done");
   });
 
-  test("is not due twice for an occurrence, whatever the clock does", () => {
+  test("a job that is due is not due twice for an occurrence, whatever the clock does", () => {
     const first = fire({}, NINE + 1_000);
     // Set back by an hour: nothing is due before the next one.
     const back = fire({ ...first.after }, NINE - HOUR);

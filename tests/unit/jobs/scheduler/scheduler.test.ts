@@ -53,7 +53,7 @@ async function dueJob({ store, scheduler }: { store: Store; scheduler: Scheduler
 }
 
 describe("the scheduler", () => {
-  test("does what is due once, and tells whom it concerns", async () => {
+  test("the scheduler does what is due once, and tells whom it concerns", async () => {
     const process = await start(async () => DONE);
     const job = await dueJob(process);
     await process.settled(job, "completed");
@@ -68,7 +68,7 @@ describe("the scheduler", () => {
     });
   });
 
-  test("tries again soon where the server is full or shuts down", async () => {
+  test("the scheduler tries again soon where the server is full or shuts down", async () => {
     let tries = 0;
     const process = await start(async () => {
       if (++tries === 1) throw draining();
@@ -78,7 +78,7 @@ describe("the scheduler", () => {
     expect([tries, new Set(process.done).size, process.faults]).toEqual([2, 1, []]);
   });
 
-  test("tells a fire to stop whose job is deleted, and one whose run is stopped", async () => {
+  test("the scheduler tells a fire to stop whose job is deleted, and one whose run is stopped", async () => {
     const process = await start(
       ({ signal }) =>
         new Promise((resolve) => {
@@ -100,7 +100,7 @@ describe("the scheduler", () => {
     await process.settled(jobs[1], "cancelled");
   });
 
-  test("keeps what it knew of a fire that has to wait, and of one that ends", async () => {
+  test("the scheduler keeps what it knew of a fire that has to wait, and of one that ends", async () => {
     const seen: unknown[] = [];
     const script = { startedAt: 1, endedAt: 2, output: "42" };
     const process = await start(async ({ fire, keep }) => {
@@ -120,7 +120,7 @@ describe("the scheduler", () => {
     "findJob",
     "updateFire",
     "changeJob",
-  ] as const)("does what is due in spite of a store that fails once (%s)", async (method) => {
+  ] as const)("the scheduler does what is due in spite of a store that fails once (%s)", async (method) => {
     const { inner } = await hookedStore();
     let isFull = false;
     const jobs = new Proxy(inner.jobs, {
@@ -162,7 +162,7 @@ describe("the scheduler", () => {
     expect((await process.history(job))[0]?.reason).toContain("internal error");
   });
 
-  test("pauses a job whose schedule cannot be read, and does the others", async () => {
+  test("the scheduler pauses a job whose schedule cannot be read, and does the others", async () => {
     const process = await start(async () => DONE);
     const at = Date.now();
     const schedule = { kind: "cron", expr: "0 9 * * *", timezone: "Nowhere/At_All", display: "" } as const;
@@ -181,7 +181,7 @@ describe("the scheduler", () => {
     expect(process.faults).toHaveLength(60);
   });
 
-  test("leaves what goes on to the next process, which goes on with the same run", async () => {
+  test("the scheduler leaves what goes on to the next process, which goes on with the same run", async () => {
     const first = await start(() => NEVER);
     const job = await dueJob(first);
     await first.settled(job, "running");
@@ -191,7 +191,7 @@ describe("the scheduler", () => {
     expect(second.done).toEqual(first.done);
   });
 
-  test("does what a process had only written down before it died", async () => {
+  test("the scheduler does what a process had only written down before it died", async () => {
     const first = await start(() => NEVER);
     // No more than one of them may go on: the others wait, and die with the process.
     const jobs = [await dueJob(first), await dueJob(first), await dueJob(first)];
@@ -202,7 +202,7 @@ describe("the scheduler", () => {
     expect(new Set(second.done).size).toBe(3);
   });
 
-  test("pauses a job that fails again and again, and says why", async () => {
+  test("the scheduler pauses a job that fails again and again, and says why", async () => {
     const process = await start(async () => ({ status: "failed", reason: "no luck", mayRepeat: false }));
     const at = Date.now();
     const schedule = {

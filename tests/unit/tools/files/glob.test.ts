@@ -45,7 +45,7 @@ describe("compileGlob", () => {
     expect(compileGlob(glob)(path)).toBe(expected);
   });
 
-  it("agrees with node's own matcher", () => {
+  it("compileGlob agrees with node's own matcher", () => {
     const part = fc.constantFrom("a", "b", "*", "?", "[ab]", "[!a]", "ab");
     const segment = fc.oneof(
       fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("")),
@@ -63,7 +63,7 @@ describe("compileGlob", () => {
     fc.assert(property, { numRuns: 2_000 });
   });
 
-  it("stays fast on a pattern that makes regular expressions explode", () => {
+  it("compileGlob stays fast on a pattern that makes regular expressions explode", () => {
     const matches = compileGlob(`${"*a".repeat(500)}b`);
     const start = performance.now();
     expect(matches("a".repeat(4_000))).toBe(false);
@@ -72,16 +72,16 @@ describe("compileGlob", () => {
 });
 
 describe("expandBraces", () => {
-  it("keeps the order of the alternatives", () => {
+  it("expandBraces keeps the order of the alternatives", () => {
     expect(expandBraces("{a,b}{1,2}")).toEqual(["a1", "a2", "b1", "b2"]);
   });
 
-  it("leaves open and empty groups alone", () => {
+  it("expandBraces leaves open and empty groups alone", () => {
     expect(expandBraces("{a,b")).toEqual(["{a,b"]);
     expect(expandBraces("a}{}")).toEqual(["a}{}"]);
   });
 
-  it("stops multiplying at its limit", () => {
+  it("expandBraces stops multiplying at its limit", () => {
     expect(expandBraces("{a,b}".repeat(30), 32).length).toBeLessThanOrEqual(64);
   });
 });

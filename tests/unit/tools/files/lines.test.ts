@@ -25,14 +25,14 @@ async function linesIn(path: string, maxChars: number): Promise<string[]> {
 }
 
 describe("readLines", () => {
-  it("splits at LF and CRLF, with or without one at the end", async () => {
+  it("readLines splits at LF and CRLF, with or without one at the end", async () => {
     expect(await linesOf("a\r\nb\n\nc")).toEqual(["a", "b", "", "c"]);
     expect(await linesOf("a\n")).toEqual(["a"]);
     expect(await linesOf("")).toEqual([]);
     expect(await linesOf("\ufeffa\rb")).toEqual(["a\rb"]);
   });
 
-  it("gives back every text, wherever the reads cut it", async () => {
+  it("readLines gives back every text, wherever the reads cut it", async () => {
     const path = join(await temporaryDirectory(), "file");
     const character = fc.constantFrom("a", "é", "世", "😀", "\n", "\n", " ");
     const property = fc.asyncProperty(fc.array(character, { minLength: 1, maxLength: 9 }), async (unit) => {
@@ -52,11 +52,11 @@ describe("readLines", () => {
     expect(await linesOf("0123456789\r\n", 10)).toEqual(["0123456789"]);
   });
 
-  it("refuses a file with a NUL byte", async () => {
+  it("readLines refuses a file with a NUL byte", async () => {
     await expect(linesOf(Buffer.from("text\n\0"))).rejects.toThrow("binary");
   });
 
-  it("stops when it is aborted", async () => {
+  it("readLines stops when it is aborted", async () => {
     const path = join(await temporaryDirectory(), "file");
     await writeFile(path, "a\n".repeat(100_000));
     const handle = await open(path);

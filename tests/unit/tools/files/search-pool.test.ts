@@ -39,7 +39,7 @@ describe("searches", () => {
     expect(all).toEqual(Array.from({ length: 60 }, () => FOUND));
   });
 
-  it("of one run do not keep another run from its turn", async () => {
+  it("searches of one run do not keep another run from its turn", async () => {
     const { search } = await open();
     const [busy, other] = [new AbortController(), new AbortController()];
     const order: string[] = [];
@@ -50,7 +50,7 @@ describe("searches", () => {
     await Promise.all(many);
   });
 
-  it("are not harmed by one whose pattern never comes to an end", async () => {
+  it("searches are not harmed by one whose pattern never comes to an end", async () => {
     const { search } = await open();
     const quick = Array.from({ length: 5 }, () => search(QUICK));
     const runaway = [search(RUNAWAY), search(RUNAWAY)];
@@ -91,7 +91,7 @@ describe("searches", () => {
     expect(cut).toBe("time");
   });
 
-  it("are refused when too many wait already", async () => {
+  it("searches are refused when too many wait already", async () => {
     const { search } = await open();
     const run = new AbortController();
     const many = Array.from({ length: 600 }, () => search(SLOW, run).catch(({ message }: Error) => message));
@@ -103,7 +103,7 @@ describe("searches", () => {
     expect(await search(QUICK)).toEqual(FOUND);
   });
 
-  it("that need more memory than a thread has are told so, and the next one goes on", {
+  it("searches that need more memory than a thread has are told so, and the next one goes on", {
     timeout: 30_000,
   }, async () => {
     const rules = (level: number) => Array.from({ length: 70_000 }, (_, at) => `${level}n${at}`).join("\n");

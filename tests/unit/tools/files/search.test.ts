@@ -125,7 +125,7 @@ const WORDS = [
 const content = fc.array(fc.constantFrom(...WORDS), { maxLength: 12 }).map((words) => words.join(""));
 
 describe("search", () => {
-  it("finds what a plain walk with one test per line finds, in the same order", async () => {
+  it("search finds what a plain walk with one test per line finds, in the same order", async () => {
     const files = fc.array(fc.oneof({ weight: 4, arbitrary: fc.tuple(path, content) }, ignoreFile), {
       minLength: 1,
       maxLength: 25,
@@ -154,7 +154,7 @@ describe("search", () => {
     await fc.assert(property, { numRuns: 40 });
   });
 
-  it("gives each line its number and its text, wherever the reads cut it", async () => {
+  it("search gives each line its number and its text, wherever the reads cut it", async () => {
     const lines = Array.from({ length: 30_000 }, (_, at) =>
       at % 1_000 === 0 ? `needle ${at} é` : "hay".repeat(at % 9),
     );
@@ -166,20 +166,20 @@ describe("search", () => {
     expect(found(limitsOf(root), { pattern: "é$", path: "big" }).matches).toEqual(expected);
   });
 
-  it("looks at the first 2,000 characters of a line, and not at what is said of the rest", async () => {
+  it("search looks at the first 2,000 characters of a line, and not at what is said of the rest", async () => {
     const root = await tree({ long: `${"x".repeat(2_000)}needle\n${"x".repeat(1_994)}needle\n` });
     expect(found(limitsOf(root), { pattern: "needle" }).matches.map(({ line }) => line?.number)).toEqual([2]);
     expect(found(limitsOf(root), { pattern: "more characters" }).matches).toEqual([]);
   });
 
-  it("reads a file that lies behind a link only when it is asked for by name", async () => {
+  it("search reads a file that lies behind a link only when it is asked for by name", async () => {
     const root = await tree({ "a/b": "x" });
     await symlink("a/b", join(root, "link"));
     expect(found(limitsOf(root), { pattern: "x" }).matches.map((match) => match.path)).toEqual(["a/b"]);
     expect(found(limitsOf(root), { pattern: "x", path: "link" }).matches).toHaveLength(1);
   });
 
-  it("is not slowed down by 20,000 rules about names", async () => {
+  it("search is not slowed down by 20,000 rules about names", async () => {
     const rules = Array.from(
       { length: 20_000 },
       (_, at) => [`name${at}`, `*.end${at}`, `/a/b${at}/`][at % 3],

@@ -46,12 +46,12 @@ interface Walk {
 }
 
 describe("walk", () => {
-  it("finds files in every directory, in the order of names", async () => {
+  it("walk finds files in every directory, in the order of names", async () => {
     const { paths } = await tree({ "c.txt": "", "b/d.txt": "", "b/c/d.txt": "", a: "", ".hidden/e": "" });
     expect(paths()).toEqual([".hidden/e", "a", "b/c/d.txt", "b/d.txt", "c.txt"]);
   });
 
-  it("leaves out .git, node_modules and what .gitignore files exclude, the deeper ones last", async () => {
+  it("walk leaves out .git, node_modules and what .gitignore files exclude, the deeper ones last", async () => {
     const { paths } = await tree({
       ".git/config": "",
       "node_modules/x/index.js": "",
@@ -82,7 +82,7 @@ describe("walk", () => {
     expect(paths()).toEqual(expected);
   });
 
-  it("applies the rules from above when it starts deeper, but searches an excluded directory that is asked for", async () => {
+  it("walk applies the rules from above when it starts deeper, but searches an excluded directory that is asked for", async () => {
     const { paths } = await tree({
       ".gitignore": "dist/\n*.log\n",
       "dist/a.js": "",
@@ -94,7 +94,7 @@ describe("walk", () => {
     expect(paths({ path: "dist" })).toEqual(["dist/a.js", "dist/b.log"]);
   });
 
-  it("matches the glob against the path below the start", async () => {
+  it("walk matches the glob against the path below the start", async () => {
     const { paths } = await tree({ "src/a.ts": "", "src/b/c.ts": "", "src/b/d.js": "" });
     expect(paths({ path: "src", glob: "*.ts" })).toEqual(["src/a.ts"]);
     expect(paths({ path: "src", glob: "**/*.ts" })).toEqual(["src/a.ts", "src/b/c.ts"]);
@@ -108,7 +108,7 @@ describe("walk", () => {
     expect(paths()).toEqual(["a/b.txt"]);
   });
 
-  it("reads no more of the tree than its reader asks for, and lets go of everything", async () => {
+  it("walk reads no more of the tree than its reader asks for, and lets go of everything", async () => {
     const files = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`d${index}/f`, ""]));
     const { walk, count } = await tree(files);
     for (const _file of walk()) break;
@@ -116,7 +116,7 @@ describe("walk", () => {
     expect(count.held).toBe(0);
   });
 
-  it("asks before each entry whether to go on, and lets go of everything when not", async () => {
+  it("walk asks before each entry whether to go on, and lets go of everything when not", async () => {
     const { paths, count } = await tree({ "a/b/c/d": "", "a/b/e": "", "f/g": "" });
     let asked = 0;
     const pace = (): void => {
@@ -127,7 +127,7 @@ describe("walk", () => {
     expect(count.held).toBe(0);
   });
 
-  it("survives hostile .gitignore rules and names", async () => {
+  it("walk survives hostile .gitignore rules and names", async () => {
     const { paths } = await tree({
       ".gitignore": `${"*a".repeat(60)}b\n\0\n[\n!\n`,
       ["a".repeat(250)]: "",

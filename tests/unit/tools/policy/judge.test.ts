@@ -49,7 +49,7 @@ describe("files that a tool writes", () => {
 });
 
 describe("the verdict", () => {
-  it("is the strictest of all that applies, and says why", () => {
+  it("the verdict is the strictest of all that applies, and says why", () => {
     const verdict = createJudge(CONTEXT)({ tool: "terminal", command: "rm -r a; chmod 777 b; rm -rf /" });
     expect(verdict).toEqual({
       verdict: "deny",
@@ -58,7 +58,7 @@ describe("the verdict", () => {
     });
   });
 
-  it("asks about a command that is too long to be judged, unless its start is denied", () => {
+  it("the verdict asks about a command that is too long to be judged, unless its start is denied", () => {
     const padding = " ".repeat(300_000);
     expect(verdictOf(`ls${padding}; rm -rf /`)).toBe("ask too-long");
     expect(verdictOf(`rm -rf / ; ls${padding}`)).toBe("deny delete-system");
@@ -113,7 +113,7 @@ describe("hostile inputs", () => {
 
   it.each(
     parts.map((part) => [part]),
-  )("takes no more effort for 32 KB of %j than for any other text", (part) => {
+  )("hostile inputs takes no more effort for 32 KB of %j than for any other text", (part) => {
     const effortFor = (chars: number) =>
       effortOf(part.repeat(Math.ceil(chars / part.length)).slice(0, chars));
     const [half, whole] = [effortFor(16_000), effortFor(32_000)];
@@ -121,7 +121,7 @@ describe("hostile inputs", () => {
     if (half < (MAX_EFFORT + 1) / 4) expect(whole).toBeLessThan(half * 3 + 10_000);
   });
 
-  it("takes no more effort for any text that is put together from these", () => {
+  it("hostile inputs takes no more effort for any text that is put together from these", () => {
     const word = fc.constantFrom(...parts, "git log", "ls -la ", "echo $X;", "X='a b c';", " a/b", "\n");
     const texts = fc.array(fc.tuple(word, fc.integer({ min: 1, max: 3_000 })), { maxLength: 12 });
     const property = fc.property(texts, (pieces) => {
@@ -136,11 +136,11 @@ describe("hostile inputs", () => {
     ["arguments", `ls ${"a ".repeat(15_000)}`],
     ["paths to look up", `ls ${Array.from({ length: 1_500 }, (_, i) => `a${i}/b`).join(" ")}`],
     ["uses of a variable that holds much", `X='${"a ".repeat(100)}'; echo ${"$X ".repeat(2_000)}`],
-  ])("are asked about when they have too many %s", (_what, command) => {
+  ])("hostile inputs are asked about when they have too many %s", (_what, command) => {
     expect(verdictOf(command)).toBe("ask too-long");
   });
 
-  it("does not ask about a long text that is only data", () => {
+  it("hostile inputs does not ask about a long text that is only data", () => {
     expect(verdictOf(`cat > notes.md <<'EOF'\n${"rm -rf / and so on\n".repeat(1_500)}EOF`)).toBe("allow");
     expect(verdictOf(`git add ${Array.from({ length: 500 }, (_, i) => `src/file-${i}.ts`).join(" ")}`)).toBe(
       "allow",

@@ -55,11 +55,11 @@ describe("parseShell and expandWords", () => {
     expect(commandsOf(script)).toEqual(expected);
   });
 
-  it("keeps what ends each command, so that pipes can be followed", () => {
+  it("parseShell and expandWords keeps what ends each command, so that pipes can be followed", () => {
     expect(parseShell("a | b && c; d").map(({ end }) => end)).toEqual(["|", "&&", ";", ""]);
   });
 
-  it("gives commands their here-documents, in order, with expansions unless the mark is quoted", () => {
+  it("parseShell and expandWords gives commands their here-documents, in order, with expansions unless the mark is quoted", () => {
     const [first, second] = parseShell("a <<X <<-'Y'; b\n1 $(c)\nX\n\t2 $(d)\n\tY\ne");
     expect(first?.input.map((word) => word.map((piece) => piece.kind))).toEqual([
       ["text", "substitution", "text"],
@@ -70,7 +70,7 @@ describe("parseShell and expandWords", () => {
     expect(parseShell("cat <<X\nnever closed").at(0)?.input).toHaveLength(1);
   });
 
-  it("keeps redirections apart from words", () => {
+  it("parseShell and expandWords keeps redirections apart from words", () => {
     expect(
       parseShell("a >> b 2>/dev/null &> c")
         .at(0)
@@ -80,7 +80,7 @@ describe("parseShell and expandWords", () => {
 });
 
 describe("printed", () => {
-  it("knows what echo and printf print", () => {
+  it("printed knows what echo and printf print", () => {
     expect(predictPrinted("echo", ["-e", "a", "b\\tc"])).toBe("a b\tc");
     expect(predictPrinted("printf", ["%s\\n", "a"])).toBe("a\n");
     expect(predictPrinted("printf", ["\\x72m"])).toBe("rm");

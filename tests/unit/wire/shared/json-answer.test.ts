@@ -37,7 +37,7 @@ function told(bodies: readonly EventBody[]): number[][] {
 }
 
 describe("an answer that must be JSON", () => {
-  test("is told as it comes when it begins as JSON does", () => {
+  test("an answer that must be JSON is told as it comes when it begins as JSON does", () => {
     expect(told([added(1), delta(1, " "), delta(1, "{"), delta(1, "}"), done(1, " {}"), STEP])).toEqual([
       [],
       [],
@@ -48,7 +48,7 @@ describe("an answer that must be JSON", () => {
     ]);
   });
 
-  test("is without what was said before a call, whether it was announced or not", () => {
+  test("an answer that must be JSON is without what was said before a call, whether it was announced or not", () => {
     expect(told([added(1), delta(1, "I look."), done(1, "I look."), CALL, STEP])).toEqual([
       [],
       [],
@@ -59,14 +59,14 @@ describe("an answer that must be JSON", () => {
     expect(told([done(1, "I look."), CALL, STEP])).toEqual([[], [2], [3]]);
   });
 
-  test("is without it also when the call is announced before the text is done", () => {
+  test("an answer that must be JSON is without it also when the call is announced before the text is done", () => {
     const call: EventBody = { ...CALL, type: "item.added" } as EventBody;
     expect(told([added(1), delta(1, "I"), call, delta(1, " look."), done(1, "I look."), CALL, STEP])).toEqual(
       [[], [], [3], [], [], [6], [7]],
     );
   });
 
-  test("is told late when it is no JSON and no call follows", () => {
+  test("an answer that must be JSON is told late when it is no JSON and no call follows", () => {
     expect(told([added(1), delta(1, "No."), done(1, "No."), STEP, COMPLETED])).toEqual([
       [],
       [],
@@ -77,7 +77,7 @@ describe("an answer that must be JSON", () => {
     expect(told([done(1, "No."), COMPLETED])).toEqual([[], [1, 2]]);
   });
 
-  test("that is whole and JSON is told at once", () => {
+  test("an answer that must be JSON that is whole and JSON is told at once", () => {
     expect(told([done(1, "[1]"), STEP])).toEqual([[1], [2]]);
   });
 });

@@ -111,7 +111,7 @@ describe("blocks", () => {
     ]);
   });
 
-  test("blocks of types that are never requested are ignored", () => {
+  test("blocks blocks of types that are never requested are ignored", () => {
     const { items } = streamed(
       begin(0, { type: "server_tool_use", id: "s", name: "web_search", input: {} }),
       delta(0, { type: "input_json_delta", partial_json: "{}" }),

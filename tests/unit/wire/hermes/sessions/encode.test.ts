@@ -73,7 +73,7 @@ const turn = fc
 const OUTCOMES = ["run.completed", "run.cancelled", "run.suspended", "error", "run.failed,error"];
 
 describe("the frames of any turn", () => {
-  test("are numbered, are about one run, end with what came of it and done, and add up to its text", () => {
+  test("the frames of any turn are numbered, are about one run, end with what came of it and done, and add up to its text", () => {
     fc.assert(
       fc.property(turn, (bodies) => {
         const { events, text } = streamed(bodies);
@@ -122,7 +122,7 @@ describe("the frames of any turn", () => {
 });
 
 describe("a turn that the next process goes on with", () => {
-  test("says so, and ends its stream", () => {
+  test("a turn that the next process goes on with says so, and ends its stream", () => {
     const { events } = streamed([{ type: "run.started" }, { type: "run.suspended" }]);
     expect(events.map(({ event }) => event)).toEqual([
       "run.started",

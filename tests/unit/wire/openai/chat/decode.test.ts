@@ -105,7 +105,7 @@ describe("messages become items", () => {
 });
 
 describe("the frontend's system text", () => {
-  it("comes from system and developer messages, wherever they stand, with a blank line between them", () => {
+  it("the frontend's system text comes from system and developer messages, wherever they stand, with a blank line between them", () => {
     const messages = [
       { role: "system", content: "One." },
       {
@@ -125,7 +125,7 @@ describe("the frontend's system text", () => {
     expect(items).toEqual([textMessage("user", "Hello?"), textMessage("user", "Well?")]);
   });
 
-  it("at the very end is the question, since a model needs a user to answer", () => {
+  it("the frontend's system text at the very end is the question, since a model needs a user to answer", () => {
     const messages = [...HELLO, { role: "system", content: "Summarize the discussion." }];
     const { instructions, items } = decode({ messages });
     expect(instructions).toBeUndefined();
@@ -137,7 +137,7 @@ describe("the frontend's system text", () => {
 });
 
 describe("tools and the choice of them", () => {
-  it("are told with what they have, and with an empty schema when they have none", () => {
+  it("tools and the choice of them are told with what they have, and with an empty schema when they have none", () => {
     const parameters = { type: "object", properties: { city: { type: "string" } } };
     const full = { name: "weather", description: "Tells it", parameters, strict: true };
     const { tools } = decode({ tools: [{ type: "function", function: full }, tool("bare")] });
@@ -181,7 +181,7 @@ describe("tools and the choice of them", () => {
     expect(refusalOf(() => decode({ tools: [], tool_choice })).param).toBe("tool_choice");
   });
 
-  it("of clients whose tools are ignored mean nothing, but none still switches off all", () => {
+  it("tools and the choice of them of clients whose tools are ignored mean nothing, but none still switches off all", () => {
     const terms = { clientTools: "ignore" } as const;
     const ignored = decode({ tools, tool_choice: tool("b") }, terms);
     expect([ignored.tools, ignored.toolChoice]).toEqual([[], { mode: "auto" }]);
@@ -190,7 +190,7 @@ describe("tools and the choice of them", () => {
 });
 
 describe("settings", () => {
-  it("are passed on under our names, and only those that are given", () => {
+  it("settings are passed on under our names, and only those that are given", () => {
     const body = {
       temperature: 0,
       top_p: 0.5,
@@ -249,7 +249,7 @@ describe("settings", () => {
     [{ fast: true }, { serviceTier: "priority" }],
     [{ fast: true, service_tier: "flex" }, { serviceTier: "flex" }],
     [{ fast: false }, {}],
-  ])("hermes' own model_options %j", (model_options, expected) => {
+  ])("settings hermes' own model_options %j", (model_options, expected) => {
     expect(decode({ model_options }).settings).toEqual(expected);
   });
 

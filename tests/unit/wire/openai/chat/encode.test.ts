@@ -38,7 +38,7 @@ describe("a stream", () => {
   const text = streamText([...speech("Hel", "lo"), completed()]);
   const chunks = chunksOf(text);
 
-  it("is the role, the text, one finish reason with an empty delta, and [DONE]", () => {
+  it("a stream is the role, the text, one finish reason with an empty delta, and [DONE]", () => {
     expect(chunks.map(({ choices }) => choices)).toEqual([
       [{ index: 0, delta: { role: "assistant", content: "" }, finish_reason: null }],
       [{ index: 0, delta: { content: "Hel" }, finish_reason: null }],
@@ -48,7 +48,7 @@ describe("a stream", () => {
     expect(framesOf(text).map(({ data }) => data === "[DONE]")).toEqual([false, false, false, false, true]);
   });
 
-  it("has the same identity in every chunk: the run's, and the model that was asked for", () => {
+  it("a stream has the same identity in every chunk: the run's, and the model that was asked for", () => {
     const identity = {
       id: COMPLETION_ID,
       object: "chat.completion.chunk",
@@ -58,11 +58,11 @@ describe("a stream", () => {
     for (const chunk of chunks) expect(chunk).toMatchObject(identity);
   });
 
-  it("says at its end what served it", () => {
+  it("a stream says at its end what served it", () => {
     expect(chunks.at(-1)?.hermes).toEqual({ ...SERVED, completed: true });
   });
 
-  it("keeps text whole that looks like anything else", () => {
+  it("a stream keeps text whole that looks like anything else", () => {
     const strange = '"\\\n\r\n\u2028data: [DONE]\n\n{}\u0000😀';
     expect(deltasOf(streamText([...speech(strange), completed()])).map(({ content }) => content)).toContain(
       strange,
@@ -73,11 +73,11 @@ describe("a stream", () => {
 describe("usage", () => {
   const run = [...speech("Hi"), completed()];
 
-  it("is in no chunk when it was not asked for", () => {
+  it("usage is in no chunk when it was not asked for", () => {
     expect(chunksOf(streamText(run)).filter((chunk) => "usage" in chunk)).toEqual([]);
   });
 
-  it("is null in every chunk but a last one without choices when it was asked for", () => {
+  it("usage is null in every chunk but a last one without choices when it was asked for", () => {
     const chunks = chunksOf(streamText([...serverCall(), ...run], { includeUsage: true }));
     const last = chunks.at(-1);
     expect([last?.choices, last?.usage]).toEqual([[], PRINTED_USAGE]);
@@ -85,7 +85,7 @@ describe("usage", () => {
     expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe("stop");
   });
 
-  it("stands in the last chunk for hermes' clients, unless it was asked for where OpenAI has it", () => {
+  it("usage stands in the last chunk for hermes' clients, unless it was asked for where OpenAI has it", () => {
     expect(chunksOf(streamText(run, { progress: "events" })).at(-1)?.usage).toEqual(PRINTED_USAGE);
     const asked = chunksOf(streamText(run, { progress: "events", includeUsage: true }));
     expect(asked.filter(({ usage }) => usage).length).toBe(1);
@@ -95,13 +95,13 @@ describe("usage", () => {
 describe("the text of several steps", () => {
   const run = [...speech("I look."), ...serverCall(), ...speech("There", " it is."), completed()];
 
-  it("has a blank line between them", () => {
+  it("the text of several steps has a blank line between them", () => {
     expect(bodyOf(run).choices[0]?.message.content).toBe("I look.\n\nThere it is.");
     const contents = deltasOf(streamText(run)).map(({ content }) => content ?? "");
     expect(contents.join("")).toBe("I look.\n\nThere it is.");
   });
 
-  it("holds nothing of the server's tools: no call, no output", () => {
+  it("the text of several steps holds nothing of the server's tools: no call, no output", () => {
     const text = streamText(run, { progress: "off" });
     expect(text).not.toMatch(/tool_calls|a\.txt|terminal/);
     expect(bodyOf(run).choices[0]?.message).not.toHaveProperty("tool_calls");
@@ -138,7 +138,7 @@ describe("reasoning and refusals", () => {
     content: [{ type: "refusal", refusal: "No, sorry." }],
   });
 
-  it("are fields of their own, never text", () => {
+  it("reasoning and refusals are fields of their own, never text", () => {
     const run = [
       ...told(reasoning("Hmm. So."), "reasoning", "Hmm.", " So."),
       ...told(refusal, "refusal", "No, "),
@@ -168,7 +168,7 @@ describe("the client's own calls", () => {
   const call = (id: string, text: string) =>
     item("function_call", { call_id: id, name: "weather", arguments: text, executor: "client" });
 
-  it("have an id and a name first, then pieces of arguments under their index", () => {
+  it("the client's own calls have an id and a name first, then pieces of arguments under their index", () => {
     const run = [
       ...serverCall(),
       ...told(call("call_a", '{"city":"Ulm"}'), "arguments", '{"city":', '"Ulm"}'),
@@ -200,7 +200,7 @@ describe("the client's own calls", () => {
     ]);
   });
 
-  it("may be told side by side", () => {
+  it("the client's own calls may be told side by side", () => {
     const [a, b] = [call("call_a", "{1}"), call("call_b", "{2}")];
     const [addA, deltaA, doneA] = told(a, "arguments", "{1");
     const [addB, deltaB, doneB] = told(b, "arguments", "{2");
@@ -256,7 +256,7 @@ describe("failures", () => {
   const error = { code: "upstream_error", message: 'It "broke".' } as const;
   const failed: EventBody = { type: "run.failed", error, usage: USAGE, steps: 1 };
 
-  it("in a stream are an error object with the run's id, then [DONE], and no finish reason", () => {
+  it("failures in a stream are an error object with the run's id, then [DONE], and no finish reason", () => {
     const frames = framesOf(streamText([...speech("Hal"), failed]));
     expect(frames.slice(-2).map(({ event }) => event)).toEqual([undefined, undefined]);
     expect(JSON.parse(frames.at(-2)?.data ?? "")).toEqual({
@@ -272,7 +272,7 @@ describe("failures", () => {
     expect(chunksOf(streamText([once])).at(-1)?.hermes).toEqual({ run_id: RUN_ID, should_retry: false });
   });
 
-  it("are text, too, for clients that drop error objects", () => {
+  it("failures are text, too, for clients that drop error objects", () => {
     const contents = deltasOf(streamText([...speech("Hal"), failed].slice(0, 3), { errorAsText: true }));
     expect(contents.length).toBe(2);
     const text = streamText([...speech("Hal"), failed], { errorAsText: true });

@@ -37,7 +37,7 @@ function news(progress: "fields" | "events" | "openwebui" | "off", events: reado
 }
 
 describe("progress of the server's tools", () => {
-  it("as fields: an ordinary chunk with an empty delta and the news beside it", () => {
+  it("progress of the server's tools as fields: an ordinary chunk with an empty delta and the news beside it", () => {
     const choices = [{ index: 0, delta: {}, finish_reason: null }];
     const chunk = (hermes: object) => ({ event: undefined, data: { ...IDENTITY, choices, hermes } });
     expect(news("fields", [...serverCall(), STATUS])).toEqual([
@@ -47,7 +47,7 @@ describe("progress of the server's tools", () => {
     ]);
   });
 
-  it("as events: named, with data that is a valid chunk without choices", () => {
+  it("progress of the server's tools as events: named, with data that is a valid chunk without choices", () => {
     const frame = (event: string, fields: object) => ({
       event,
       data: { ...IDENTITY, choices: [], ...fields },
@@ -59,7 +59,7 @@ describe("progress of the server's tools", () => {
     ]);
   });
 
-  it("for Open WebUI: a status that its page shows above the answer", () => {
+  it("progress of the server's tools for Open WebUI: a status that its page shows above the answer", () => {
     const status = (description: string, done: boolean) => ({
       event: undefined,
       data: { ...IDENTITY, choices: [], event: { type: "status", data: { description, done } } },
@@ -103,7 +103,7 @@ describe("progress of the server's tools", () => {
     "events",
     "openwebui",
     "off",
-  ] as const)("as %s never touches the text, the calls or the end, and every chunk stays one", (progress) => {
+  ] as const)("progress of the server's tools as %s never touches the text, the calls or the end, and every chunk stays one", (progress) => {
     const run = [...speech("Hi"), ...serverCall(), STATUS, ...speech("there"), completed()];
     const chunks = chunksOf(streamText(run, { progress }));
     const content = chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("");

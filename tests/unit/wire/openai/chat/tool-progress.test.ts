@@ -15,16 +15,16 @@ describe("how tool progress shows", () => {
     [{ "x-hermes-tool-progress": "fields", "x-hermes-session-id": "s" }, "fields"],
     [{ "x-hermes-tool-progress": "" }, "fields"],
     [{ "x-hermes-tool-progress": ["openwebui", "off"] }, "openwebui"],
-  ])("with %j it is %s", (headers, expected) => {
+  ])("how tool progress shows with %j it is %s", (headers, expected) => {
     expect(progressFor(headers, config)).toBe(expected);
   });
 
-  it("is the configured way for clients that are not recognised", () => {
+  it("how tool progress shows is the configured way for clients that are not recognised", () => {
     expect(progressFor({}, { progress: "off", events: true })).toBe("off");
     expect(progressFor({ "x-openwebui-chat-id": "c" }, { progress: "off", events: true })).toBe("openwebui");
   });
 
-  it("is none where named events are switched off, unless a client asks for them", () => {
+  it("how tool progress shows is none where named events are switched off, unless a client asks for them", () => {
     const strict = { progress: "events", events: false } as const;
     expect(progressFor({ "x-hermes-session-id": "s" }, strict)).toBe("off");
     expect(progressFor({}, strict)).toBe("off");

@@ -84,7 +84,7 @@ function whole(bodies: readonly EventBody[], toolItems: ToolItems = "mcp_call"):
 const types = (events: readonly Event[]) => events.map(({ type }) => type.replace("response.", ""));
 
 describe("a streamed response", () => {
-  it("tells a text in the order that every reader expects", () => {
+  it("a streamed response tells a text in the order that every reader expects", () => {
     const events = stream([...speech("Hel", "lo"), completed()]);
     expect(types(events)).toEqual([
       "created",
@@ -103,7 +103,7 @@ describe("a streamed response", () => {
     expect(events.at(-1)?.response).toMatchObject({ status: "completed", usage: { total_tokens: 15 } });
   });
 
-  it("tells what the model thought as a summary", () => {
+  it("a streamed response tells what the model thought as a summary", () => {
     const thought = item("reasoning", { summary: [{ type: "summary_text", text: "hm, well" }] });
     const events = stream([...told(thought, "reasoning", "hm,", " well"), completed()]);
     expect(types(events).slice(2, -1)).toEqual([
@@ -117,7 +117,7 @@ describe("a streamed response", () => {
     ]);
   });
 
-  it("tells a call of the client with its arguments, and ends completed", () => {
+  it("a streamed response tells a call of the client with its arguments, and ends completed", () => {
     const call = item("function_call", {
       call_id: "c",
       name: "weather",
@@ -136,7 +136,7 @@ describe("a streamed response", () => {
     expect(events.at(-2)?.item).toMatchObject({ type: "function_call", call_id: "c", arguments: '{"a":1}' });
   });
 
-  it("has a server's call as one mcp_call with its result", () => {
+  it("a streamed response has a server's call as one mcp_call with its result", () => {
     const events = stream([...serverCall(), ...speech("done"), completed()]);
     expect(types(events).slice(2, 9)).toEqual([
       "output_item.added",
@@ -160,14 +160,14 @@ describe("a streamed response", () => {
     expect(message).toMatchObject({ type: "message", status: "completed" });
   });
 
-  it("says of a server's call that failed that it failed", () => {
+  it("a streamed response says of a server's call that failed that it failed", () => {
     const events = stream([...serverCall("terminal", true), completed()]);
     expect(types(events)).toContain("mcp_call.failed");
     const [call] = events.at(-1)?.response?.output ?? [];
     expect(call).toMatchObject({ status: "failed", output: null, error: "a.txt" });
   });
 
-  it("has a server's call as a pair for those who ask for it, or not at all", () => {
+  it("a streamed response has a server's call as a pair for those who ask for it, or not at all", () => {
     const bodies = [...serverCall(), ...speech("done"), completed()];
     const kinds = (tools: ToolItems) => whole(bodies, tools).output.map(({ type }) => type);
     expect(kinds("function_call")).toEqual(["function_call", "function_call_output", "message"]);
@@ -176,7 +176,7 @@ describe("a streamed response", () => {
     expect(output).toEqual([{ type: "input_text", text: "a.txt" }]);
   });
 
-  it("closes a call that never got to run, and says that it is incomplete", () => {
+  it("a streamed response closes a call that never got to run, and says that it is incomplete", () => {
     const [added, ...rest] = serverCall().slice(0, 4);
     const events = stream([
       added as EventBody,
@@ -209,7 +209,7 @@ describe("a streamed response", () => {
     ["length", "max_output_tokens"],
     ["max_steps", "max_steps"],
     ["content_filter", "content_filter"],
-  ] as const)("that ends by %s is incomplete and says why", (reason, told) => {
+  ] as const)("a streamed response that ends by %s is incomplete and says why", (reason, told) => {
     const events = stream([...speech("x"), completed(reason)]);
     expect(events.at(-1)).toMatchObject({
       type: "response.incomplete",
@@ -219,7 +219,7 @@ describe("a streamed response", () => {
 });
 
 describe("a response object", () => {
-  it("has every key that any client demands", () => {
+  it("a response object has every key that any client demands", () => {
     const keys = Object.keys(whole([completed()]));
     const demanded =
       "id object created_at completed_at status incomplete_details model previous_response_id instructions output error tools tool_choice truncation parallel_tool_calls text top_p presence_penalty frequency_penalty top_logprobs temperature reasoning usage max_output_tokens max_tool_calls store background service_tier metadata safety_identifier prompt_cache_key".split(

@@ -33,19 +33,19 @@ function bomb(): Buffer {
 }
 
 describe("a PDF", () => {
-  it("is read up to a number of pages", async () => {
+  it("a PDF is read up to a number of pages", async () => {
     expect(await read(PAGES, { maxPages: 2 })).toMatchObject({
       text: "[File: a.pdf, 3 pages]\nOne.\n\nTwo.\n[The rest of the file is left out.]\n[End of file]",
     });
   });
 
-  it("that takes too long is refused", async () => {
+  it("a PDF that takes too long is refused", async () => {
     await expect(read(PAGES, { timeoutMs: 1 })).rejects.toMatchObject({
       failure: { code: "unsupported_content_type", message: expect.stringContaining("longer") },
     });
   });
 
-  it("that unpacks to more than there is room for is refused, and takes little of the memory", async () => {
+  it("a PDF that unpacks to more than there is room for is refused, and takes little of the memory", async () => {
     const pdf = bomb();
     const before = process.memoryUsage.rss();
     let most = before;
@@ -63,12 +63,12 @@ describe("a PDF", () => {
     expect(most - before).toBeLessThan(300_000_000);
   }, 30_000);
 
-  it("of many pages is read within the same room", async () => {
+  it("a PDF of many pages is read within the same room", async () => {
     const pages = Array.from({ length: 300 }, (_, n) => `Page ${n}. `.repeat(100));
     expect(await read(pdfOf(...pages))).toMatchObject({ text: expect.stringContaining("Page 299.") });
   }, 30_000);
 
-  it("waits for its turn; when too many do, it is refused for now", async () => {
+  it("a PDF waits for its turn; when too many do, it is refused for now", async () => {
     const limits = { ...FILE_LIMITS, maxReaders: 1, maxWaiting: 1 };
     const reader = createFileReader(limits);
     const all = await Promise.allSettled([1, 2, 3].map(() => read(PAGES, {}, reader)));
