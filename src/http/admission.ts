@@ -9,18 +9,18 @@ import type { ReadParts } from "../wire/shared/parts.ts";
 import { getPrincipal } from "./auth.ts";
 import { nameRun, nameSession } from "./send.ts";
 
-/** What requests are admitted with. */
+/** What admission needs. */
 interface AdmissionDeps {
   runs: Runs;
   files: FileReader;
 }
 
-/** What was found out about a request before it is decoded. */
+/** What is known about a request before it is decoded. */
 interface Known {
   /** The principal that asks. */
   owner: string;
   idempotency: RunInput["idempotency"];
-  /** What was read of the request's files. */
+  /** The texts of the request's files. */
   files: ReadParts | undefined;
 }
 
@@ -35,7 +35,10 @@ interface Asked<Body> {
   sessionId: string | undefined;
   /** The memory scope that the request names. */
   key?: string | undefined;
-  /** What else than the body decides on the answer. A repeated request with the same idempotency key must have the same. */
+  /**
+   * What besides the body decides about the answer; a repeated request with the same idempotency key must have the
+   * same.
+   */
   terms: Readonly<Record<string, unknown>>;
   /** Finds the files in the body. */
   sent(body: Body): readonly SentPart[];
@@ -43,7 +46,7 @@ interface Asked<Body> {
   decode(body: Body, known: Known): RunInput | Promise<RunInput>;
 }
 
-/** A run that was taken on, and what it was asked to do. */
+/** An admitted run, and its input. */
 interface Admitted {
   run: LiveRun;
   input: RunInput;
@@ -63,11 +66,11 @@ export async function admitRequest<Body>(
   const body = request.body as Body;
   const idempotency = readIdempotency(request.headers, body, asked.terms);
   const sent = asked.sent(body);
-  // Most requests have none, and then nothing is waited for.
+  // Most requests have no files and wait for nothing.
   const files = sent.length === 0 ? undefined : await readFiles(sent, reader);
   const decoded = asked.decode(body, { owner: getPrincipal(request).id, idempotency, files });
   const input = decoded instanceof Promise ? await decoded : decoded;
-  // The request lives as long as its answer, which can take minutes; what was read of it need not.
+  // The request object lives until the answer ends, which can take minutes; its body is no longer needed.
   request.body = undefined;
   const run = await runs.admit(input);
   nameRun(reply, run);

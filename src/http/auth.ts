@@ -6,18 +6,18 @@ import { WrongKeys } from "./wrong-keys.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Who asks; undefined only on routes that are open to all. */
+    /** The principal; undefined only on public routes. */
     principal: Principal | undefined;
   }
   interface FastifyContextConfig {
-    /** The route is open to all: it tells nothing and starts nothing. */
+    /** Marks a public route: it reveals nothing and starts nothing. */
     open?: boolean;
   }
 }
 
 const SCHEME = "bearer ";
 
-// Made once: an error records where it was made, which costs more than all else about a refusal.
+// Created once: an error records its stack, which costs more than the rest of a refusal.
 const MISSING_KEY = invalidApiKey(
   "You did not provide an API key. Send it in the header Authorization: Bearer <API_SERVER_KEY>.",
 );
@@ -26,8 +26,8 @@ const WRONG_KEY = invalidApiKey(
 );
 
 /**
- * The one choke point: turns a bearer token into `request.principal`, or the request ends here with a 401; with a 429
- * when many wrong ones came from its source. A right one is taken from everywhere.
+ * The only place where requests are authenticated: turns a bearer token into `request.principal`, or answers 401, or
+ * 429 after many wrong tokens from the same source. A right token is accepted from everywhere.
  */
 export function installAuth(app: FastifyInstance, keys: KeyRing): void {
   const known = { keys, wrongKeys: new WrongKeys((message) => app.log.warn(message)) };
@@ -47,7 +47,8 @@ export function installAuth(app: FastifyInstance, keys: KeyRing): void {
 }
 
 /**
- * Who a request comes from, or why nobody knows: 401 without a key or with a wrong one, 429 after many wrong ones.
+ * Returns the principal of a request, or the refusal: 401 without a key or with a wrong one, 429 after many wrong
+ * ones.
  * @see RFC 6750 section 2.1; the scheme's name is case-insensitive (RFC 9110 section 11.1)
  */
 function authenticate(
@@ -61,7 +62,7 @@ function authenticate(
   return principal ?? wrongKeys.count(socket.remoteAddress) ?? WRONG_KEY;
 }
 
-/** The principal of an authenticated request. */
+/** Returns the principal of an authenticated request. */
 export function getPrincipal(request: FastifyRequest): Principal {
   if (request.principal === undefined) throw new Error("the route is open, so nobody is authenticated");
   return request.principal;

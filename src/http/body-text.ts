@@ -3,29 +3,29 @@ import { TextDecoder } from "node:util";
 import { type ApiError, invalidRequest } from "../domain/error.ts";
 import { JsonCount } from "./json-count.ts";
 
-/** A text of so many characters is long: what is done with it takes its time. */
+/** A text with so many characters counts as long: handling it takes time. */
 export const LONG_CHARS = 1_000_000;
-/** And one of so many values. */
+/** So does one with so many values. */
 const LONG_VALUES = 10_000;
 
-/** The text of a body, counted and decoded as its bytes come in; what is refused is kept no longer. */
+/** The text of a body, counted and decoded while its bytes arrive; a refused body is no longer kept. */
 export class BodyText {
   readonly #count = new JsonCount();
-  /** Most bodies come in one piece, which needs no decoder. */
+  /** Most bodies arrive in one piece, which needs no decoder. */
   #only: Buffer | undefined;
   #decoder: TextDecoder | undefined;
   #pieces: string[] = [];
   #refusal: ApiError | undefined;
 
-  /** Characters so far; until the second piece comes, bytes. */
+  /** Characters so far; bytes until the second piece arrives. */
   length = 0;
 
-  /** Whether others should have their turn between the steps of reading it. */
+  /** Whether other requests should get a turn between the steps of reading it. */
   get isLong(): boolean {
     return this.length >= LONG_CHARS || this.#count.values >= LONG_VALUES;
   }
 
-  /** Takes the next bytes; a character may be cut. */
+  /** Adds bytes; a character may be split. */
   add(bytes: Buffer): void {
     if (this.#refusal !== undefined) return;
     this.#count.add(bytes);
@@ -37,14 +37,14 @@ export class BodyText {
     } else this.#decode(bytes);
   }
 
-  /** Nothing more comes. Why it is refused, if it is. */
+  /** Ends the body; returns why it is refused, if it is. */
   end(): ApiError | undefined {
     if (this.#refusal === undefined && this.#only !== undefined && !isUtf8(this.#only)) return notUtf8();
     if (this.#refusal === undefined && this.#decoder !== undefined) this.#decode();
     return this.#refusal;
   }
 
-  /** The whole text, once: it is not kept. */
+  /** Returns the whole text once; it is not kept. */
   take(): string {
     const text = this.#only?.toString() ?? this.#pieces.join("");
     this.#only = undefined;
@@ -52,7 +52,7 @@ export class BodyText {
     return text;
   }
 
-  /** Decodes what comes, or, without, the end. */
+  /** Decodes a piece, or the end without one. */
   #decode(bytes?: Buffer): void {
     try {
       if (this.#only !== undefined) {
@@ -70,7 +70,7 @@ export class BodyText {
   }
 }
 
-/** Bytes are never guessed: read as what they are not, they would be stored and answered as other words. */
+/** Wrong encodings are refused: decoded by guess, other text would be stored and answered. */
 function notUtf8(): ApiError {
   return invalidRequest(undefined, "The body is not UTF-8.", "invalid_json");
 }

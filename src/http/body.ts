@@ -5,13 +5,15 @@ import { Leftovers } from "../lib/memory.ts";
 import { BodyText, LONG_CHARS } from "./body-text.ts";
 import { JsonCount } from "./json-count.ts";
 
-/** Bodies may be as long as this. */
+/** The longest body. */
 export const BODY_LIMIT_BYTES = 10_000_000;
 
-/** The text of so long a body is collected before what was read of it is copied again, for the model's server and the store. */
+/**
+ * From this length on, garbage is collected before the content is copied again, for the model's server and the store.
+ */
 const HUGE_CHARS = 4_000_000;
 
-/** The one kind of body that comes in: JSON in UTF-8, not compressed. None at all needs no content type. */
+/** Accepts one kind of body: uncompressed JSON in UTF-8. A request without a body needs no content type. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   const parseJson = app.getDefaultJsonParser("error", "error");
@@ -20,7 +22,7 @@ export function acceptJson(app: FastifyInstance): void {
   app.addContentTypeParser("application/json", (request, payload, done) => {
     receive(request, payload, (body) => {
       if (body instanceof Error) done(body);
-      // Cancelling, for one, has no body, whatever the content type says.
+      // Some requests, such as a cancel, have no body, whatever their content type says.
       else if (body.length === 0) done(null, undefined);
       else if (!body.isLong) parseJson(request, body.take(), done);
       else {
@@ -44,7 +46,7 @@ export function acceptJson(app: FastifyInstance): void {
 
 type Done = (error: Error | null, value?: unknown) => void;
 
-/** Copying, parsing, validating and what comes then take some 25 ms each: others have their turn in between. */
+/** Each step takes some 25 ms for a long body: other requests get a turn in between. */
 function parseLong(body: BodyText, parse: (text: string, done: Done) => void, done: Done): void {
   setImmediate(() => {
     const text = body.take();
@@ -74,7 +76,7 @@ export function jsonReader(app: FastifyInstance): (bytes: Buffer) => unknown {
   };
 }
 
-/** Reads all of a body, so that a refusal arrives; only what is too long is answered at once. */
+/** Reads the whole body, so that a refusal arrives; only one that is too long is refused at once. */
 function receive(
   { headers }: FastifyRequest,
   payload: Readable,
@@ -104,7 +106,7 @@ function receive(
   payload.on("data", onData).on("end", onEnd).on("error", onError);
 }
 
-/** What its headers say that a body is, and is not taken. */
+/** Returns why the headers make a body unacceptable. */
 function checkHeaders(headers: FastifyRequest["headers"]): ApiError | undefined {
   const encoding = headers["content-encoding"];
   if (encoding !== undefined && !/^(identity)?$/i.test(encoding)) {

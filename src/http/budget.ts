@@ -1,4 +1,4 @@
-/** How much several may hold together, of bytes or characters. */
+/** A shared limit, in bytes or characters. */
 export class Budget {
   readonly #max: number;
   #held = 0;
@@ -7,14 +7,14 @@ export class Budget {
     this.#max = max;
   }
 
-  /** Holds so much more; false when that is too much, and then no more is held. */
+  /** Reserves an amount; returns false, without reserving, if it exceeds the limit. */
   take(amount: number): boolean {
     if (this.#held + amount > this.#max) return false;
     this.#held += amount;
     return true;
   }
 
-  /** Holds so much less. */
+  /** Releases an amount. */
   give(amount: number): void {
     this.#held -= amount;
   }

@@ -40,17 +40,17 @@ export class Closing {
     this.#limits = limits;
   }
 
-  /** Whether a connection takes no more requests. */
+  /** Whether a connection accepts no more requests. */
   has(socket: Socket): boolean {
     return this.#sockets.size > 0 && this.#sockets.has(socket);
   }
 
-  /** The connection ends with the answer to its current request, which must say `connection: close`. */
+  /** Ends the connection after the answer to its current request, which must say `connection: close`. */
   withAnswer(socket: Socket): void {
     this.#add(socket);
   }
 
-  /** The connection ends with these bytes, after the answers to all requests that came whole. */
+  /** Ends the connection with these bytes, after the answers to all complete requests. */
   withBytes(socket: Socket, bytes?: string): void {
     if (!this.#add(socket)) {
       socket.destroy();
@@ -59,14 +59,14 @@ export class Closing {
     this.#discard(socket);
     const next = () => {
       const answer = answerOn(socket);
-      // When it is finished, Node has given the connection to the next one.
+      // When it is finished, Node has assigned the connection to the next response.
       if (answer?.req.complete) answer.once("finish", next);
       else this.#linger(socket, answer?.headersSent ? undefined : bytes);
     };
     next();
   }
 
-  /** Reads on for a moment only. */
+  /** Keeps reading for a short time only. */
   shutDown(): void {
     this.#endsAt = performance.now() + SHUTDOWN_MS;
     this.#endSoon();
@@ -97,7 +97,7 @@ export class Closing {
     return true;
   }
 
-  /** What comes is no longer parsed, so no request follows the last one. */
+  /** Further bytes are no longer parsed, so no request follows the last one. */
   #discard(socket: Socket): void {
     let left = this.#limits.maxBytes;
     socket.removeAllListeners("data");
@@ -118,7 +118,7 @@ export class Closing {
   }
 }
 
-/** The answer that a connection carries now. Node keeps it under this name alone. */
+/** Returns the response that a connection is carrying; Node has it only under this name. */
 function answerOn(socket: Socket): ServerResponse | undefined {
   const { _httpMessage: answer } = socket as { _httpMessage?: (ServerResponse & { req: Upgraded }) | null };
   // A WebSocket's handshake has one that is never sent.

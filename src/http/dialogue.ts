@@ -10,7 +10,7 @@ import type { MessageSocket } from "./message-socket.ts";
 import type { Disconnect } from "./send.ts";
 import { sendRunOver } from "./send-socket.ts";
 
-/** What the turns of a dialogue are read, run and printed with. */
+/** What a dialogue needs. */
 interface DialogueDeps {
   runs: Pick<Runs, "admit">;
   /** What all dialogues together may remember, in characters. */
@@ -18,25 +18,25 @@ interface DialogueDeps {
   disconnect: Disconnect;
   /** Reads a client's message. @throws ApiError 400 naming what is wrong with it. */
   read(message: unknown): ResponsesRequest;
-  /** Decodes what a message asks the agent to do. @throws ApiError 400 for what cannot be. */
+  /** Decodes a message to a run's input. @throws ApiError 400 for an invalid one. */
   decode(body: ResponsesRequest): Promise<RunInput>;
-  /** Makes the view of a run that the client gets. */
+  /** Creates the view of a run that the client gets. */
   encode(run: Run): MessageEncoder;
 }
 
-/** A response that was not stored, for the next one to go on from. */
+/** A response that was not stored and that the next one may continue. */
 interface Kept {
   id: string;
   /** The stored run before it. */
   previous: RunId | undefined;
-  /** Everything since that run. */
+  /** The items since that run. */
   items: readonly ItemBody[];
   chars: number;
 }
 
 /** Longer than any model reads; images count as their text. */
 const MAX_KEPT_CHARS = 20_000_000;
-/** One client's turns over a socket: it remembers its last response that was not stored, and nothing else does. */
+/** One client's turns over a socket. It remembers the last response that was not stored, which nothing else does. */
 export class Dialogue {
   readonly #deps: DialogueDeps;
   #kept: Kept | undefined;
@@ -49,7 +49,7 @@ export class Dialogue {
   async answer(message: unknown, socket: MessageSocket): Promise<void> {
     const { runs, disconnect, read, encode } = this.#deps;
     const before = this.#kept?.id === previousOf(message) ? this.#kept : undefined;
-    // A turn that fails takes what it went on from with it.
+    // A failed turn also drops the response that it continued.
     if (before !== undefined) this.forget();
     const input = await this.#decode(read(message), before);
     const run = await runs.admit(input);
@@ -61,7 +61,7 @@ export class Dialogue {
     else if (before !== undefined) this.#keep(before);
   }
 
-  /** Remembers nothing any more. */
+  /** Forgets everything. */
   forget(): void {
     this.#deps.memory.give(this.#kept?.chars ?? 0);
     this.#kept = undefined;
@@ -91,7 +91,7 @@ function previousOf(message: unknown): unknown {
     : undefined;
 }
 
-/** What of a run a later one goes on from. */
+/** Returns what a later response needs of a run. */
 class Heard {
   input: readonly Item[] = [];
   readonly output: Item[] = [];
@@ -109,7 +109,7 @@ function keep(
   turn: { input: RunInput; heard: Heard; before: Kept | undefined },
 ): Kept | undefined {
   const { input, heard, before } = turn;
-  // What a conversation holds is not all here.
+  // A conversation's earlier items are only in the store.
   if (input.sessionId !== undefined) return undefined;
   const known = before?.items ?? [];
   const added = [...heard.input.slice(known.length), ...heard.output].map(bodyOf);

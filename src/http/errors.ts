@@ -15,7 +15,7 @@ interface ErrorEnvelope {
   error: { message: string; type: string; param: string | null; code: string | null };
 }
 
-/** Which HTTP status a kind of failure has; nothing below this folder knows one. */
+/** The HTTP status of each kind of failure; nothing below this folder knows one. */
 const STATUS: Readonly<Record<ErrorKind, number>> = {
   invalid: 400,
   unauthorized: 401,
@@ -41,18 +41,18 @@ const STATUS: Readonly<Record<ErrorKind, number>> = {
   full: 507,
 };
 
-/** The HTTP status of an answer that is a failure. */
+/** Returns the HTTP status of a failure. */
 export function httpStatus(failure: Pick<Failure, "code" | "kind">): number {
   return STATUS[errorKind(failure)];
 }
 
-/** The envelope of a failure. */
+/** Returns the envelope of a failure. */
 export function envelope({ message, param, code }: Failure): ErrorEnvelope {
   return { error: { message, type: errorType(code), param: param ?? null, code } };
 }
 
 /**
- * Headers that tell a client what to do after a failure.
+ * Returns the headers that tell a client what to do after a failure.
  * @see openai.md section 1: SDKs follow `x-should-retry`, then `retry-after-ms`, then `retry-after`
  */
 export function failureHeaders(failure: Failure): Record<string, string> {
@@ -66,7 +66,7 @@ export function failureHeaders(failure: Failure): Record<string, string> {
   return headers;
 }
 
-/** The one error handler: prints every failure before or instead of an answer as the envelope. */
+/** The only error handler: prints every failure as the envelope. */
 export function handleError(
   error: FastifyError | ApiError,
   request: FastifyRequest,
@@ -75,7 +75,7 @@ export function handleError(
   sendFailure(reply, toAnsweredFailure(error, request));
 }
 
-/** What a client is told of an exception; our own faults are for the log, and only for it. */
+/** Returns what a client is told about an error; internal errors are only logged. */
 export function toAnsweredFailure(error: FastifyError | ApiError, request: FastifyRequest): Failure {
   const failure = error instanceof ApiError ? error.failure : failureOfHttp(error);
   if (isFault(failure) && !isTold(error))
@@ -88,7 +88,7 @@ function sendFailure(reply: FastifyReply, failure: Failure): void {
   reply.code(httpStatus(failure)).headers(failureHeaders(failure)).send(envelope(failure));
 }
 
-/** What Fastify and its plugins refuse, by their error codes. */
+/** The refusals of Fastify and its plugins, by error code. */
 const REFUSALS: Readonly<Record<string, () => ApiError>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: () =>
     invalidRequest(undefined, "Invalid JSON in request body", "invalid_json"),

@@ -40,7 +40,7 @@ export function createGuard(options: GuardOptions): (request: FastifyRequest) =>
   return (request) => {
     const { host, origin } = request.raw.headers;
     if (host !== undefined && !isAllowedHost(host)) throw misdirectedHost(host);
-    // Versions before have none, and no browser speaks them.
+    // HTTP/1.0 has no Host header, and no browser speaks it.
     if (host === undefined && request.raw.httpVersion === "1.1") {
       throw invalidRequest(undefined, "The header Host is missing.", "missing_host");
     }
@@ -52,7 +52,7 @@ export function createGuard(options: GuardOptions): (request: FastifyRequest) =>
   };
 }
 
-/** The name in a Host header, without its port; undefined when the header is not one. */
+/** Returns the name in a Host header without its port; undefined if the header is invalid. */
 function hostName(host: string): string | undefined {
   return /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+?)\.?(:\d{1,5})?$/.exec(host)?.[1];
 }
@@ -60,11 +60,11 @@ function hostName(host: string): string | undefined {
 function isAllowedName(name: string | undefined, names: ReadonlySet<string>, loopback: boolean): boolean {
   if (name === undefined) return false;
   if (names.has(name) || isIP(name.replace(/^\[|\]$/g, "")) !== 0) return true;
-  // Inside a container network, the other services call us by a bare name.
+  // Inside a container network, other services use a name without dots.
   return !loopback && /^[\w-]+$/.test(name);
 }
 
-/** A page that this server itself served, directly or behind a TLS proxy. */
+/** Returns whether the page was served by this server, directly or behind a TLS proxy. */
 function isOwn(origin: string, host: string | undefined): boolean {
   return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
 }

@@ -1,6 +1,6 @@
 import { type ApiError, invalidRequest } from "../domain/error.ts";
 
-/** Values of a body, all together; a long conversation has some thousands, and each costs some µs to read. */
+/** Values in a body; a long conversation has some thousands, and reading each costs some µs. */
 export const MAX_VALUES = 100_000;
 
 /** Members of one object; no list of names, say of a tool's schema, has so many. */
@@ -18,28 +18,28 @@ const CURLY_BIT = 0x20;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
-/** Counts what JSON text holds while it comes in, before anything is made of it. What is no JSON is counted alike. */
+/** Counts the values of JSON text while it arrives, before it is parsed. Invalid JSON is counted alike. */
 export class JsonCount {
   /** Entries of lists and members of objects; a list or an object that is empty counts as if it held one. */
   values = 0;
   /** The deepest level so far. */
   levels = 0;
-  /** The members of the object that has the most so far. */
+  /** The largest number of members of one object so far. */
   keys = 0;
   #level = 0;
-  /** The members of what is open at each level, as far as there may be levels. */
+  /** The members of the open object or list at each level, up to the limit of levels. */
   readonly #members: number[] = [];
   #inString = false;
   #isEscaped = false;
 
-  /** Takes the next bytes of the text, in UTF-8; a character may be cut. */
+  /** Adds bytes of the text, in UTF-8; a character may be split. */
   add(bytes: Buffer): void {
     let at = this.#isEscaped ? 1 : 0;
     while (at < bytes.length) at = this.#inString ? this.#skipString(bytes, at) : this.#countFrom(bytes, at);
     this.#isEscaped = at > bytes.length;
   }
 
-  /** 400 when there is too much of anything. */
+  /** Returns a 400 if a limit is exceeded. */
   get refusal(): ApiError | undefined {
     if (this.values > MAX_VALUES) {
       return tooComplex(`holds more than ${MAX_VALUES} values; send less at once`);
@@ -75,7 +75,7 @@ export class JsonCount {
     if (byte === COMMA) this.values++;
     else if (byte === COLON) this.#addKey();
     else if ((byte | CURLY_BIT) === OPEN) this.#enter();
-    // What is no JSON may close more than it opens.
+    // Invalid JSON may close more than it opens.
     else if ((byte | CURLY_BIT) === CLOSE && this.#level > 0) this.#level--;
   }
 

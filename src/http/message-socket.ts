@@ -5,14 +5,14 @@ import { errorType } from "../domain/error-codes.ts";
 import type { Budget } from "./budget.ts";
 import { httpStatus } from "./errors.ts";
 
-/** Unread bytes at which what comes next waits in the store, not in memory. */
+/** Unread bytes above which further events wait in the store, not in memory. */
 const HIGH_WATER_BYTES = 64 * 1024;
 
-/** Messages, and bytes of them, that wait for the one that is being answered. */
+/** How many messages, and bytes, may wait for the one being answered. */
 const MAX_WAITING = 16;
 const MAX_WAITING_BYTES = 10_000_000;
 
-/** Try again later, in the protocol's numbers. */
+/** "Try again later" in the protocol's close codes. */
 const TRY_LATER = 1013;
 
 /** How long a client may take to read why no more of its message is read, ms. */
@@ -34,7 +34,7 @@ interface Line {
   budget: Budget;
 }
 
-/** One WebSocket: its messages are answered one after the other, and what it is sent waits for its reader. */
+/** One WebSocket: its messages are answered one after the other, and slow readers do not fill the memory. */
 export class MessageSocket {
   readonly #socket: WebSocket;
   readonly #events: SocketEvents;
@@ -69,30 +69,30 @@ export class MessageSocket {
     connection.prependListener("data", (bytes: Buffer) => this.#arrive(bytes.length));
   }
 
-  /** Whether the client is gone. */
+  /** Whether the client has disconnected. */
   get gone(): boolean {
     return this.#socket.readyState === this.#socket.CLOSED;
   }
 
-  /** Whether the client takes less than it is given. */
+  /** Whether the client reads slower than it is sent. */
   get behind(): boolean {
     return this.#socket.bufferedAmount > HIGH_WATER_BYTES;
   }
 
-  /** Resolves when the client has taken what was sent, or is gone. */
+  /** Resolves when the client has read everything sent, or has disconnected. */
   caughtUp(): Promise<void> {
     if (!this.behind || this.gone) return Promise.resolve();
     return new Promise((resolve) => this.#onCaughtUp.push(resolve));
   }
 
-  /** Sends a message; nothing when the client is gone. */
+  /** Sends a message; does nothing when the client has disconnected. */
   send(text: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     if (this.#socket.bufferedAmount === 0) this.#takenAt = performance.now();
     this.#socket.send(text, this.#onTaken);
   }
 
-  /** Tells the client of a failure. */
+  /** Sends a failure to the client. */
   fail(failure: Failure): void {
     const { code, message, param } = failure;
     const error = { type: errorType(code), code, message, ...(param !== undefined && { param }) };
@@ -111,7 +111,7 @@ export class MessageSocket {
     this.#socket.terminate();
   }
 
-  /** Looks whether the client is still there: one that takes or says nothing for too long is cut off. */
+  /** Checks whether the client is still there: one that reads or sends nothing for too long is disconnected. */
   check(now: number, times: { keepaliveMs: number; writeTimeoutMs: number; idleMs: number }): void {
     const unread = this.#socket.bufferedAmount > 0;
     if (now > this.#cutAt) this.cut();
@@ -124,7 +124,7 @@ export class MessageSocket {
     }
   }
 
-  /** A part of a message cannot be left out: where there is no room for it, nothing more is read. */
+  /** A part of a message cannot be dropped: without room for it, reading stops. */
   #arrive(bytes: number): void {
     if (this.#budget.take(bytes)) {
       this.#arrivingBytes += bytes;
@@ -144,7 +144,7 @@ export class MessageSocket {
     const bytes = data?.length ?? 0;
     const isMuch = this.#waiting.length >= MAX_WAITING || this.#waitingBytes + bytes > MAX_WAITING_BYTES;
     if (isMuch || !this.#budget.take(bytes)) {
-      // Who sends more and reads nothing has no use for an answer.
+      // A client that keeps sending without reading does not want an answer.
       if (this.behind) this.cut();
       else this.fail(crowded().failure);
       return;
@@ -167,7 +167,7 @@ export class MessageSocket {
       this.#letGo(data?.length ?? 0);
       if (data === undefined) this.fail(notText().failure);
       else await this.#events.answer(data);
-      // An error can be answered at once: who sends many of them must read them, too.
+      // Errors are answered at once: a client that sends many bad messages must also read the answers.
       await this.caughtUp();
     }
     this.#busy = false;

@@ -5,16 +5,16 @@ import type { MessageEncoder } from "../wire/shared/encoder.ts";
 import type { MessageSocket } from "./message-socket.ts";
 import { type Disconnect, leaveRun } from "./send.ts";
 
-/** How a run is answered over a socket. */
+/** How a run is sent over a socket. */
 interface SocketSendOptions {
   run: LiveRun;
   encoder: MessageEncoder;
   disconnect: Disconnect;
-  /** Hears every event that the client is told of. */
+  /** Receives every event that is sent to the client. */
   hear(event: AgentEvent): void;
 }
 
-/** Begins a run and sends its view, a message for each of its events; resolves when the run has ended. */
+/** Starts a run and sends its view, one message per frame; resolves when the run has ended. */
 export async function sendRunOver(socket: MessageSocket, options: SocketSendOptions): Promise<void> {
   const reader = new SocketReader(socket, options);
   if (socket.gone) reader.leave();
@@ -22,7 +22,7 @@ export async function sendRunOver(socket: MessageSocket, options: SocketSendOpti
     socket.onLeave = () => reader.leave();
     for (const message of options.encoder.opening()) socket.send(message);
   }
-  // A view that can no longer be read on must not look as if it had ended well.
+  // A view that cannot be completed must not look as if it had ended well.
   const followed = options.run.follow(reader).catch(() => socket.cut());
   await options.run.begin();
   await followed;

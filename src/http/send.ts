@@ -16,7 +16,7 @@ export interface Disconnect {
 
 /** How a run is streamed. */
 interface StreamOptions {
-  /** One that is only watched goes on whatever its readers do. */
+  /** A run that is only watched goes on whatever its readers do. */
   run: LiveRun | WatchedRun;
   encoder: StreamEncoder;
   disconnect: Disconnect;
@@ -32,17 +32,20 @@ interface SendOptions extends StreamOptions {
 const SSE_HEADERS = {
   "content-type": "text/event-stream; charset=utf-8",
   "cache-control": "no-cache",
-  // Proxies must not collect the stream before they pass it on.
+  // Proxies must not buffer the stream.
   "x-accel-buffering": "no",
 };
 
-/** Says in the head of an answer which run it is about, and whether a former request with the same key began it. */
+/** Names the run in the headers of the answer, and whether a former request with the same key started it. */
 export function nameRun(reply: FastifyReply, { run, replay }: WatchedRun): void {
   reply.header("x-hermes-run-id", run.id);
   if (replay !== undefined) reply.header("idempotency-replayed", "true");
 }
 
-/** Says again which session and memory scope a request named; what no header can hold is percent-encoded. */
+/**
+ * Repeats the session and memory scope that a request named; characters that no header may contain are percent-
+ * encoded.
+ */
 export function nameSession(
   reply: FastifyReply,
   { sessionId, key }: { sessionId?: string | undefined; key?: string | undefined },
@@ -51,25 +54,25 @@ export function nameSession(
   if (key !== undefined) reply.header("x-hermes-session-key", headerValue(key));
 }
 
-/** Text as a header can hold it: Latin-1, as clients sent it, else percent-encoded. */
+/** Encodes text for a header: Latin-1 as clients sent it, otherwise percent-encoded. */
 function headerValue(text: string): string {
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(text) ? text : encodeURIComponent(text.toWellFormed());
 }
 
 /**
- * Begins a run and answers a request with its view. A stream is on its way when this returns: nothing of the request
- * waits for its end, since thousands of them can be open. A whole answer is sent when the promise resolves.
+ * Starts a run and answers with its view. A stream has started when this returns: nothing of the request waits for
+ * its end, because thousands may be open. A whole answer is sent when the promise resolves.
  */
 export function sendRun(reply: FastifyReply, options: SendOptions): Promise<void> | undefined {
   return options.stream ? streamRun(reply, options) : sendWhenDone(reply, options);
 }
 
-/** Begins a run, if it is to be begun, and answers with its event stream, which is on its way when this returns. */
+/** Starts the run, if it has not started, and answers with its event stream, which has started when this returns. */
 export function streamRun(reply: FastifyReply, options: StreamOptions): Promise<void> | undefined {
   const response = reply.raw;
   if (response.destroyed) return sendUnread(reply, options);
   const reader = openStream(reply, options);
-  // A stream that can no longer be read on must not look as if it had ended well.
+  // A stream that cannot be completed must not look as if it had ended well.
   const cut = () => response.destroy();
   options.run.follow(reader).then(() => reader.isDone || cut(), cut);
   void begin(options);
@@ -77,8 +80,8 @@ export function streamRun(reply: FastifyReply, options: StreamOptions): Promise<
 }
 
 /**
- * The client's close was before anybody listened: while the run was prepared. What that does to the run is the same as
- * at any later time.
+ * The client disconnected while the run was prepared, before anybody listened. The effect on the run is the same as
+ * later.
  */
 async function sendUnread(reply: FastifyReply, options: StreamOptions): Promise<void> {
   reply.hijack();
@@ -99,12 +102,12 @@ async function sendWhenDone(reply: FastifyReply, options: SendOptions): Promise<
   const followed = options.run.follow(reader);
   await begin(options);
   await followed;
-  // Nobody is there to answer; Fastify must not try.
+  // Nobody reads the answer; Fastify must not send one.
   if (reader.gone) reply.hijack();
   else sendWhole(reply, options);
 }
 
-/** The head and the first frames leave at once: clients wait for them before they show anything. */
+/** Sends the head and the first frames at once: clients wait for them before they show anything. */
 function openStream(reply: FastifyReply, options: StreamOptions): StreamReader {
   const headers = { ...reply.getHeaders(), ...SSE_HEADERS, "openai-processing-ms": elapsedMs(reply) };
   // The headers that plugins set are carried over by hand: hijacking drops them.
@@ -129,13 +132,13 @@ const MAX_UNWATCHED_CHARS = 64 * 1024;
 function sendWhole(reply: FastifyReply, { encoder, run, streams }: SendOptions): void {
   const answer = encoder.answer();
   if ("failure" in answer) {
-    // The same request would be answered with the same again.
+    // The same request would get the same answer again.
     const failure = run.replay === "over" ? { ...answer.failure, shouldRetry: false } : answer.failure;
     const body = { ...envelope(failure), hermes: { run_id: run.run.id } };
     reply.code(httpStatus(failure)).headers(failureHeaders(failure)).send(body);
     return;
   }
-  // The socket counts only time without progress, and is cut off then.
+  // The socket's timeout counts only time without progress.
   if (answer.body.length > MAX_UNWATCHED_CHARS) reply.raw.setTimeout(streams.writeTimeoutMs);
   reply.header("content-type", "application/json; charset=utf-8");
   if (answer.headers !== undefined) reply.headers(answer.headers);
@@ -147,7 +150,7 @@ export function elapsedMs(reply: FastifyReply): string {
   return String(Math.round(reply.elapsedTime));
 }
 
-/** A run's client is gone before the end. */
+/** Called when a run's client disconnects before the end. */
 export function leaveRun(run: LiveRun | WatchedRun, { cancels, graceMs }: Disconnect): void {
   if (!cancels || run.run.background === true || !("stop" in run)) return;
   const stop = () => run.stop(RunStop.cancel("client_disconnected"));
@@ -155,7 +158,7 @@ export function leaveRun(run: LiveRun | WatchedRun, { cancels, graceMs }: Discon
   else stop();
 }
 
-/** A client that waits for a run's answer, until it has it or leaves. */
+/** Watches a client that waits for a run's answer. */
 abstract class ClientReader<Options extends StreamOptions> implements Reader {
   protected readonly options: Options;
   gone = false;
@@ -169,7 +172,7 @@ abstract class ClientReader<Options extends StreamOptions> implements Reader {
   abstract behind(): boolean;
   abstract caughtUp(): Promise<void>;
 
-  /** The client closed the connection before the answer was complete. */
+  /** The client disconnected before the answer was complete. */
   leave(): void {
     this.gone = true;
     this.onGone?.();
@@ -180,7 +183,7 @@ abstract class ClientReader<Options extends StreamOptions> implements Reader {
 /** Reads the run as an event stream. */
 class StreamReader extends ClientReader<StreamOptions> {
   readonly #stream: EventStream;
-  /** Whether it got the last event. */
+  /** Whether it received the last event. */
   isDone = false;
 
   constructor(options: StreamOptions, stream: EventStream) {

@@ -21,14 +21,14 @@ import { elapsedMs } from "./send.ts";
 import { leaveUnread } from "./unread-body.ts";
 import { validateWithZod } from "./zod.ts";
 
-/** Which lines are logged, and where to. */
+/** Which log lines are written, and where. */
 export interface LogOptions {
   level: string;
-  /** Takes JSON lines; stdout when left out. */
+  /** Receives JSON lines; stdout by default. */
   stream?: { write(line: string): void };
 }
 
-/** How the HTTP side is set up. */
+/** Options of the HTTP server. */
 interface ServerOptions {
   log: LogOptions;
   keys: KeyRing;
@@ -43,7 +43,7 @@ interface ServerOptions {
 const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 120_000;
 
-/** On every answer, streams and errors included. */
+/** Sent with every answer, including streams and errors. */
 const SECURITY_HEADERS = {
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
@@ -52,7 +52,7 @@ const SECURITY_HEADERS = {
   "permissions-policy": "camera=(), microphone=(), geolocation=()",
 };
 
-/** A server without routes: error envelope, request ids, guards, auth, CORS. Add the routes, then listen. */
+/** Creates a server without routes: error envelope, request ids, guards, auth, CORS. Add the routes, then listen. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const closing = new Closing();
   const answers = { closing, headers: () => commonHeaders(`req_${options.nextId()}`) };
@@ -62,18 +62,18 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 512 },
-    // The guard asks for the Host, and refuses in our words.
+    // The guard requires the Host header, with our message.
     http: {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requireHostHeader: false,
-      // Any other upgrade, as Java's clients ask for with each request, is declined by answering as if there was none.
+      // Any other upgrade, which Java's clients request each time, is ignored.
       shouldUpgradeCallback: ({ method, url, headers }) =>
         method === "GET" && headers.upgrade?.toLowerCase() === "websocket" && SOCKET_URL.test(url ?? ""),
     },
     forceCloseConnections: "idle",
     return503OnClosing: false,
     requestIdHeader: false,
-    // One logger for all: a child for each request costs every request, and only faults are logged.
+    // One logger for all: a child logger would cost every request, and only faults are logged.
     childLoggerFactory: (logger) => logger,
     genReqId: (request) => requestId(request.headers["x-request-id"], options.nextId),
     clientErrorHandler: (error, socket) => handleClientError(error, socket, answers),
@@ -105,7 +105,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   return app;
 }
 
-/** What every request meets first, and every answer last. */
+/** Hooks for the start of every request and the end of every answer. */
 function addBasicHooks(
   app: FastifyInstance,
   guard: (request: FastifyRequest) => void,
@@ -134,7 +134,7 @@ function addBasicHooks(
   });
 }
 
-/** Where a WebSocket may be opened. */
+/** Adds the routes of WebSockets. */
 const SOCKET_URL = /^(\/v1)?\/responses(\?|$)/;
 
 /**

@@ -5,17 +5,17 @@ import { Budget } from "./budget.ts";
 import { MessageSocket } from "./message-socket.ts";
 import { OpenSet } from "./open-set.ts";
 
-/** How sockets behave when nothing moves, in ms. */
+/** Timeouts of sockets, ms. */
 interface SocketTimes {
-  /** Longest silence before the client is asked whether it is there. */
+  /** Longest silence before the client is pinged. */
   keepaliveMs: number;
-  /** How long a client may take nothing, or not answer when asked, before it is cut off. */
+  /** How long a client may read nothing, or not answer a ping, before it is disconnected. */
   writeTimeoutMs: number;
   /** How long a socket may stay open without a message to answer. */
   idleMs: number;
 }
 
-/** Answers one message of a client's. What it throws is told to the client, and the socket stays open. */
+/** Answers one message of a client. Its errors are sent to the client, and the socket stays open. */
 type Answer = (message: unknown, socket: MessageSocket) => Promise<void>;
 
 /** What all sockets share. */
@@ -23,19 +23,19 @@ interface SocketsOptions {
   times: SocketTimes;
   /** Open at once; each may hold a conversation in memory. */
   maxOpen: number;
-  /** JSON text in UTF-8 as a value. @throws ApiError for anything else. */
+  /** Parses JSON text in UTF-8. @throws ApiError for anything else. */
   parse(text: Buffer): unknown;
-  /** Gets what went wrong inside, which no client is told. */
+  /** Receives internal errors, which clients do not see. */
   onFault(error: unknown): void;
 }
 
-/** What all sockets may hold of messages that have not come whole, or wait; one message may have 10 MB. */
+/** What all sockets together may hold of incomplete or waiting messages; one message may have 10 MB. */
 const MAX_HELD_BYTES = 64_000_000;
 
 /** Going away, in the protocol's numbers. */
 const GOING_AWAY = 1001;
 
-/** All open WebSockets: one timer looks after them. */
+/** All open WebSockets; one timer checks them. */
 export class Sockets {
   readonly #options: SocketsOptions;
   readonly #open = new OpenSet<MessageSocket>();
@@ -64,7 +64,7 @@ export class Sockets {
     throw tooManyRequests(`Too many open WebSockets (max ${maxOpen})`);
   }
 
-  /** Takes a socket on whose handshake is done. */
+  /** Adds a socket whose handshake is complete. */
   start({ socket, connection }: { socket: WebSocket; connection: Socket }, answer: Answer): void {
     const line: MessageSocket = new MessageSocket(
       { socket, connection, budget: this.#budget },
@@ -74,13 +74,13 @@ export class Sockets {
     if (this.#draining) this.#dismiss(line);
   }
 
-  /** Takes no more messages; each socket is closed when the one that it answers is answered. */
+  /** Accepts no more messages; each socket is closed after the message being answered. */
   drain(): void {
     this.#draining = true;
     for (const line of this.#open) this.#dismiss(line);
   }
 
-  /** Resolves when all are closed; who is not after a while is cut off. */
+  /** Resolves when all are closed; the rest is cut off after `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.drain();
     await this.#open.close(graceMs);

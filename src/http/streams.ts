@@ -3,21 +3,21 @@ import { TickBatch } from "../lib/batch.ts";
 import { SSE_KEEPALIVE } from "../lib/sse.ts";
 import { OpenSet } from "./open-set.ts";
 
-/** How streams behave when nothing moves, in ms. */
+/** Timeouts of streams, ms. */
 interface StreamTimes {
   /** Longest silence before a keepalive comment. */
   keepaliveMs: number;
-  /** How long a reader may take nothing before it is cut off. */
+  /** How long a reader may read nothing before it is disconnected. */
   writeTimeoutMs: number;
 }
 
-/** Frames that wait for the tick's end are written when they are this many characters. */
+/** Characters of waiting frames that are written before the end of the tick. */
 const MAX_WRITE_CHARS = 16 * 1024;
 
-/** Streams are looked at so often, ms. */
+/** How often streams are checked, ms. */
 const MAX_SWEEP_MS = 250;
 
-/** All open event streams: one timer keeps them alive, one write per tick carries what a burst brought. */
+/** All open event streams: one timer keeps them alive, and one write per tick carries all frames of a burst. */
 export class Streams {
   /** How they behave when nothing moves. */
   readonly times: StreamTimes;
@@ -33,7 +33,7 @@ export class Streams {
     this.#timer = setInterval(() => this.#sweep(intervalMs), intervalMs).unref();
   }
 
-  /** Begins a stream on a response whose head is written. */
+  /** Starts a stream on a response whose head is written. */
   start(response: ServerResponse): EventStream {
     const stream = new EventStream(response, this);
     this.#open.add(stream);
@@ -59,7 +59,7 @@ export class Streams {
     return this.#open.size;
   }
 
-  /** Resolves when every reader has taken what was written; who has not by then is cut off. */
+  /** Resolves when every reader has received what was written; the rest is cut off after `graceMs`. */
   async close(graceMs: number): Promise<void> {
     await this.#open.close(graceMs);
     clearInterval(this.#timer);
@@ -68,11 +68,12 @@ export class Streams {
   #sweep(intervalMs: number): void {
     const now = performance.now();
     const { keepaliveMs } = this.times;
-    // Streams that began together are spread over the second half of their time: no request waits for thousands of writes.
+    // Streams that started together are spread over the second half of their time, so that no request waits for
+    // thousands of writes.
     let early = Math.floor((this.#open.size * intervalMs) / (keepaliveMs / 2));
     for (const stream of this.#open) {
       const silence = now - stream.lastWrite;
-      // No comment for a reader that takes nothing: it would count as a write, and the timeout would never come.
+      // No comment for a reader that reads nothing: it would count as a write, and the timeout would never come.
       if (stream.behind) {
         if (silence > this.times.writeTimeoutMs) stream.cut();
       } else if (silence >= keepaliveMs - intervalMs || (silence >= keepaliveMs / 2 && early-- > 0)) {
@@ -83,7 +84,7 @@ export class Streams {
   }
 }
 
-/** Longer text is turned into bytes before it is written. */
+/** Longer text is converted to bytes before it is written. */
 const MAX_TEXT_CHARS = 4 * 1024;
 
 /** A text that waits for its reader holds three bytes per character, as long as any could be; bytes hold what they are. */
@@ -91,7 +92,7 @@ function inBytes(frames: string): string | Buffer {
   return frames.length > MAX_TEXT_CHARS ? Buffer.from(frames) : frames;
 }
 
-/** One event stream to one reader. Whole frames only: a frame is never split over two writes. */
+/** One event stream to one reader. It writes whole frames only. */
 export class EventStream {
   readonly #response: ServerResponse;
   readonly #streams: Streams;
@@ -100,7 +101,7 @@ export class EventStream {
   #blocked = false;
   #ended = false;
   #onCaughtUp: (() => void) | undefined;
-  /** Called when the reader closed the connection before the end. */
+  /** Called when the reader disconnects before the end. */
   onLeave: (() => void) | undefined;
   lastWrite = performance.now();
 
@@ -110,12 +111,12 @@ export class EventStream {
     response.on("close", this.#onClose);
   }
 
-  /** Whether the reader takes less than it is given; after the end, until it has everything. */
+  /** Whether the reader is slower than the stream; after the end, until it has received everything. */
   get behind(): boolean {
     return this.#blocked || this.#ended;
   }
 
-  /** Resolves when the reader has taken what was written, or is gone. */
+  /** Resolves when the reader has received what was written, or has disconnected. */
   caughtUp(): Promise<void> {
     if (!this.#blocked) return Promise.resolve();
     return new Promise((resolve) => {
@@ -123,7 +124,7 @@ export class EventStream {
     });
   }
 
-  /** Adds frames; they leave at the end of the tick. */
+  /** Adds frames, which are written at the end of the tick. */
   write(frames: string): void {
     if (frames === "" || this.#ended) return;
     if (this.#buffer.length + frames.length > MAX_WRITE_CHARS) this.flush();
@@ -133,7 +134,7 @@ export class EventStream {
     this.#streams.schedule(this);
   }
 
-  /** Writes what waits. */
+  /** Writes the waiting frames. */
   flush(): void {
     this.#scheduled = false;
     const frames = this.#buffer;
@@ -145,7 +146,7 @@ export class EventStream {
     this.#response.once("drain", () => this.#unblock());
   }
 
-  /** Writes what waits and ends the response. */
+  /** Writes the waiting frames and ends the response. */
   end(): void {
     const frames = this.#buffer;
     this.#buffer = "";

@@ -4,8 +4,8 @@ import { BODY_LIMIT_BYTES } from "./body.ts";
 import type { Closing } from "./closing.ts";
 
 /**
- * Decides what becomes of the connection of a request that is answered before its body was read: a short rest is read
- * and discarded by Node, and the connection kept; with a long rest, the connection ends with the answer.
+ * Decides about the connection of a request that is answered before its body was read: Node reads and discards a
+ * short rest and keeps the connection; with a long rest, the connection ends with the answer.
  */
 export function leaveUnread({ raw }: FastifyRequest, reply: FastifyReply, closing: Closing): void {
   const rest = measureRest(raw);

@@ -1,6 +1,6 @@
 import { type ApiError, tooManyWrongKeys } from "../domain/error.ts";
 
-/** What is known of a source since its last line in the log. */
+/** What is known about a source since its last log line. */
 interface Tally {
   /** Its wrong keys since then. */
   count: number;
@@ -24,7 +24,7 @@ const FURTHER = "further addresses";
 export class WrongKeys {
   readonly #warn: (message: string) => void;
   readonly #tallies = new Map<string, Tally>();
-  /** The refusal that was given last: made anew for each key, it would cost more than all else about it. */
+  /** The last refusal: creating it anew for each key would cost more than the rest. */
   #refusal: ApiError | undefined;
 
   constructor(warn: (message: string) => void) {
