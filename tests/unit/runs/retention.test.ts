@@ -12,6 +12,7 @@ test.each<[Partial<RunInput>, number, number | undefined]>([
   [{ surface: "responses" }, 0, undefined],
   [{ surface: "responses" }, 5 * DAY, 5 * DAY],
   [{ surface: "runs" }, 0, 30 * DAY],
+  [{ surface: "jobs" }, 5 * DAY, 30 * DAY],
   [{ surface: "runs", sessionId: "s" }, 0, undefined],
   [{ surface: "responses", sessionId: "s" }, 5 * DAY, undefined],
 ])("%j with a retention of %i ms for responses may go after %s", (input, responsesMs, expected) => {
