@@ -71,7 +71,7 @@ export function invalidApiKey(message: string): ApiError {
 /** Returns a 429 for an address that sent many wrong keys; a retry cannot help. */
 export function tooManyWrongKeys(retryAfterMs: number): ApiError {
   const message =
-    "Incorrect API key provided, as many before it from your address. Send the server's API_SERVER_KEY.";
+    "Incorrect API key provided; too many wrong keys came from your address. Send the server's API_SERVER_KEY.";
   const code = "too_many_wrong_keys";
   return new ApiError({ code, message, retryAfterMs, shouldRetry: false });
 }
@@ -85,8 +85,8 @@ export function originNotAllowed(origin: string): ApiError {
 /** Returns a 403 for an action that needs the operator's key; `isGiven`: the request has a wrong one. */
 export function operatorKeyNeeded(isGiven: boolean): ApiError {
   const message = isGiven
-    ? "The X-Hermes-Operator-Key is not the operator's. hermes operator-key makes a new one."
-    : "Approvals are answered by the operator alone here (approvals.require_operator_key): send the operator's key as X-Hermes-Operator-Key.";
+    ? "The X-Hermes-Operator-Key is wrong. Create a new key with hermes operator-key."
+    : "Only the operator may answer approvals here (approvals.require_operator_key): send the operator's key as X-Hermes-Operator-Key.";
   const code = isGiven ? "invalid_operator_key" : "operator_key_required";
   return new ApiError({ code, message });
 }
@@ -139,7 +139,7 @@ export function draining(): ApiError {
 
 /** Returns the failure of a run that exceeded its wall-clock limit. */
 export function runTimeout(limitMs: number): Failure {
-  const message = `The run took longer than its limit of ${Math.round(limitMs / 1000)} s (agent.max_run_seconds, or a closer one of its own).`;
+  const message = `The run exceeded its time limit of ${Math.round(limitMs / 1000)} s (agent.max_run_seconds, or a stricter limit of its own).`;
   return { code: "run_timeout", message };
 }
 
@@ -163,7 +163,7 @@ export function serverRestarted(): Failure {
 
 /** Returns the failure of a run that used all its attempts. */
 export function runInterrupted(attempts: number): Failure {
-  const message = `The server was restarted before the run was over, ${attempts} times; it is not tried again.`;
+  const message = `The server was restarted ${attempts} times before the run ended; the run is not repeated.`;
   return { code: "server_restarted", message, shouldRetry: false };
 }
 
