@@ -37,8 +37,7 @@ export function serverPart(http: FastifyInstance): Part {
     async stop() {
       // Connections without an answer under way (half a request, a browser's spare one) are not waited for.
       const late = setTimeout(() => http.server.closeAllConnections(), CLOSE_GRACE_MS);
-      await http.close();
-      clearTimeout(late);
+      await http.close().finally(() => clearTimeout(late));
     },
   };
 }
