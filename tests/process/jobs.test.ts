@@ -211,7 +211,10 @@ test("hermes jobs run --wait tells of a run that did not complete", { timeout: 6
   await json("update", id, "--max-seconds", "1", "--max-failures", "0");
   const hanging = "Run `sleep 30`";
   const [code, says] = await fails("run", id, "--wait", "--prompt", hanging);
-  expect([code, says]).toEqual([1, expect.stringMatching(/^It ended as failed: The run took longer/)]);
+  expect([code, says]).toEqual([
+    1,
+    expect.stringMatching(/^It ended as failed: The run exceeded its time limit/),
+  ]);
 });
 
 test("commands of the agent do not manage the server that runs them", async () => {

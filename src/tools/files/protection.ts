@@ -10,7 +10,7 @@ export interface Protected {
 }
 
 /** What the kernel shows as files, among them the memory and the environment of the server's own process. */
-const KERNEL_FILES = /^\/(proc|sys|dev(?!\/shm\/))(\/|$)/;
+const KERNEL_FILES = /^\/(proc|sys|dev(?!\/shm(\/|$)))(\/|$)/;
 
 /** A directory that changed so recently may change again without a new time stamp, ms. */
 const SETTLED_MS = 100;
